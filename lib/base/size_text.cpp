@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "base/size_text.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "base/units.hpp"
+
+namespace vballoon {
+namespace {
+
+struct Unit {
+  std::string_view letter;
+  std::uint64_t bytes;
+};
+constexpr std::array<Unit, 5> kUnits{{{"", 1},
+                                      {"k", kKiB},
+                                      {"m", kMiB},
+                                      {"g", kGiB},
+                                      {"t", 1024 * kGiB}}};
+
+std::string lower(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return out;
+}
+
+std::optional<std::uint64_t> unit_bytes(std::string_view suffix) {
+  std::string unit = lower(suffix);
+  if (unit == "b") unit.clear();
+  if (unit.size() == 3 && unit.ends_with("ib")) unit.resize(1);
+  if (unit.size() == 2 && unit.ends_with('b')) unit.resize(1);
+  for (const Unit& known : kUnits) {
+    if (known.letter == unit) return known.bytes;
+  }
+  return std::nullopt;
+}
+
+struct Parts {
+  double number = 0;
+  std::string_view suffix;
+};
+
+std::optional<Parts> split_number(std::string_view text) {
+  double number = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (error != std::errc{} || !std::isfinite(number) || number < 0 || text.front() == '-') {
+    return std::nullopt;
+  }
+  std::string_view suffix = text.substr(static_cast<std::size_t>(end - text.data()));
+  while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
+  return Parts{number, suffix};
+}
+
+tl::unexpected<Status> bad_size(std::string_view text, std::string_view also) {
+  return fail(Code::kInvalidArgument,
+              fmt::format("'{}' is not a size; write it as 512M, 1.5G or a number of bytes{}", text,
+                          also));
+}
+
+}  // namespace
+
+Result<std::uint64_t> parse_size(std::string_view text) {
+  const auto parts = split_number(text);
+  if (!parts) return bad_size(text, "");
+  const auto unit = unit_bytes(parts->suffix);
+  if (!unit) return bad_size(text, "");
+  const double bytes = parts->number * static_cast<double>(*unit);
+  if (bytes >= 0x1p63) return bad_size(text, " below 8388608T");
+  return static_cast<std::uint64_t>(std::llround(bytes));
+}
+
+Result<std::uint64_t> parse_size_or_share(std::string_view text, std::uint64_t whole) {
+  const auto parts = split_number(text);
+  if (!parts || parts->suffix != "%") {
+    auto size = parse_size(text);
+    if (!size) return bad_size(text, ", or as a share of guest memory: 50%");
+    return size;
+  }
+  if (parts->number > 100) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("'{}' is more than the whole; a share goes from 0% to 100%", text));
+  }
+  return static_cast<std::uint64_t>(parts->number / 100 * static_cast<double>(whole));
+}
+
+std::string format_size(std::uint64_t bytes) {
+  static constexpr std::array<std::string_view, 5> kNames{"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  auto value = static_cast<double>(bytes);
+  while (value >= 1024 && unit + 1 < kNames.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  if (value == std::floor(value)) return fmt::format("{:.0f} {}", value, kNames[unit]);
+  return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : value < 100 ? 1 : 0, kNames[unit]);
+}
+
+}  // namespace vballoon
