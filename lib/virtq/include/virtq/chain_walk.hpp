@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// virtq/chain_walk.hpp - the buffers of one descriptor chain, one after the other.
+// Layer:  virtq; may include base/ and gmem/.
+// Thread: the owner of the queue. A walk may rest between two steps for as long as it likes.
+// Source: VIRTIO 1.2: 2.7.5 chains, 2.7.5.3 indirect tables.
+#pragma once
+
+#include <cstdint>
+
+#include "gmem/guest_memory.hpp"
+#include "virtq/split_queue.hpp"
+
+namespace vballoon::virtq {
+
+/// One descriptor's buffer; every byte of it is guest memory.
+struct Segment {
+  GpaRange range;
+  bool device_writes = false;
+};
+
+/// Walks one chain. Each descriptor is copied out of guest memory once and then checked, so what
+/// the driver changes meanwhile is either seen whole or not at all. At most size() steps.
+class ChainWalk {
+ public:
+  ChainWalk(const SplitQueue& queue, const gmem::GuestMemory& memory, Head head) noexcept;
+
+  /// Moves to the next buffer. @return false at the end of the chain or at its first fault.
+  [[nodiscard]] bool next(Segment* out) noexcept;
+
+  [[nodiscard]] ChainFault fault() const noexcept { return fault_; }
+
+ private:
+  [[nodiscard]] bool fetch(Descriptor* out) noexcept;
+  [[nodiscard]] bool enter_indirect(const Descriptor& table, Descriptor* first) noexcept;
+  void follow(const Descriptor& current) noexcept;
+  bool stop(ChainFault fault) noexcept;
+
+  const SplitQueue* queue_;
+  const gmem::GuestMemory* memory_;
+  std::uint32_t index_;           // of the next descriptor in the present table
+  std::uint32_t steps_left_;      // hops that the queue size still allows
+  std::uint32_t table_size_ = 0;  // descriptors of the indirect table; 0: the ring's own table
+  Gpa table_;
+  bool more_ = true;
+  ChainFault fault_ = ChainFault::kNone;
+};
+
+}  // namespace vballoon::virtq

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "virtq/split_queue.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+
+#include "base/check.hpp"
+#include "base/copy_once.hpp"
+
+namespace vballoon::virtq {
+namespace {
+
+constexpr std::size_t kFlagsOffset = 0;
+constexpr std::size_t kIdxOffset = 2;
+constexpr std::size_t kRingOffset = 4;
+
+bool aligned(const std::byte* area, std::size_t alignment) noexcept {
+  return reinterpret_cast<std::uintptr_t>(area) % alignment == 0;
+}
+
+// Shared with the driver: single-copy atomic accesses, ordered as the caller says.
+std::uint16_t load16(const std::byte* at, int order) noexcept {
+  return __atomic_load_n(reinterpret_cast<const std::uint16_t*>(at), order);
+}
+void store16(std::byte* at, std::uint16_t value, int order) noexcept {
+  __atomic_store_n(reinterpret_cast<std::uint16_t*>(at), value, order);
+}
+
+}  // namespace
+
+Result<SplitQueue> SplitQueue::open(const SplitAreas& areas, std::uint16_t next_avail,
+                                    const gmem::GuestMemory& memory) {
+  const unsigned size = areas.size;
+  if (size == 0 || size > kMaxQueueSize || !std::has_single_bit(size)) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("queue size {} is not a power of two in [1, {}]", size, kMaxQueueSize));
+  }
+  if (!aligned(areas.descriptors, 16) || !aligned(areas.avail, 2) || !aligned(areas.used, 4)) {
+    return fail(Code::kInvalidArgument, "a ring area is not aligned as VIRTIO 1.2, 2.7 demands");
+  }
+  if (!memory.maps(areas.descriptors, descriptor_table_bytes(size)) ||
+      !memory.maps(areas.avail, avail_ring_bytes(size)) ||
+      !memory.maps(areas.used, used_ring_bytes(size))) {
+    return fail(Code::kInvalidArgument, "a ring area is not inside guest memory");
+  }
+  SplitQueue queue;
+  queue.descriptors_ = areas.descriptors;
+  queue.avail_ = areas.avail;
+  queue.used_ = areas.used;
+  queue.mask_ = static_cast<std::uint16_t>(size - 1);
+  queue.next_avail_ = next_avail;
+  queue.published_ = load16(areas.used + kIdxOffset, __ATOMIC_RELAXED);
+  queue.next_used_ = queue.published_;
+  return queue;
+}
+
+std::uint16_t SplitQueue::load_avail_idx() const noexcept {
+  // Pairs with the driver's write barrier between filling a ring slot and raising the index
+  // (2.7.13.3): slots and descriptors below the index are complete.
+  return load16(avail_ + kIdxOffset, __ATOMIC_ACQUIRE);
+}
+
+std::size_t SplitQueue::pop(std::span<Head> out) noexcept {
+  if (fault_ != QueueFault::kNone) return 0;
+  const auto ready = static_cast<std::uint16_t>(load_avail_idx() - next_avail_);
+  if (ready > size()) {
+    fault_ = QueueFault::kAvailTooFar;
+    return 0;
+  }
+  const std::size_t wanted = std::min<std::size_t>(ready, out.size());
+  for (std::size_t i = 0; i < wanted; ++i) {
+    const std::size_t slot = next_avail_ & mask_;
+    const std::uint16_t id = load16(avail_ + kRingOffset + 2 * slot, __ATOMIC_RELAXED);
+    if (id > mask_) {
+      fault_ = QueueFault::kHeadTooBig;
+      return i;
+    }
+    out[i] = Head{id};
+    ++next_avail_;
+  }
+  return wanted;
+}
+
+void SplitQueue::stage(Head head, std::uint32_t written) noexcept {
+  VB_CHECK(outstanding() != 0);
+  const UsedElement element{head.id, written};
+  const std::size_t slot = next_used_ & mask_;
+  std::memcpy(used_ + kRingOffset + slot * sizeof(UsedElement), &element, sizeof(element));
+  ++next_used_;
+}
+
+bool SplitQueue::publish() noexcept {
+  if (published_ == next_used_) return false;
+  published_ = next_used_;
+  // Pairs with the driver's acquire of the used index: elements before the index (2.7.14).
+  store16(used_ + kIdxOffset, published_, __ATOMIC_RELEASE);
+  // The index must be visible before the flag is read, else a driver that clears the flag and
+  // looks at the index in between sleeps for ever (2.7.7.2).
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return (load16(avail_ + kFlagsOffset, __ATOMIC_RELAXED) & kAvailNoInterrupt) == 0;
+}
+
+void SplitQueue::disable_kicks() noexcept {
+  store16(used_ + kFlagsOffset, kUsedNoNotify, __ATOMIC_RELEASE);
+}
+
+Descriptor SplitQueue::descriptor(std::uint16_t i) const noexcept {
+  VB_CHECK(i <= mask_);
+  return load_once<Descriptor>(descriptors_ + sizeof(Descriptor) * i);
+}
+
+}  // namespace vballoon::virtq
