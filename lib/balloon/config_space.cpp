@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "balloon/config_space.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+namespace vballoon::balloon {
+namespace {
+
+/// The field at `field`, when the write covers all of it.
+std::optional<std::uint32_t> whole_field(std::uint32_t field, std::uint32_t offset,
+                                         std::span<const std::byte> in) noexcept {
+  if (offset > field || field - offset + sizeof(std::uint32_t) > in.size()) return std::nullopt;
+  std::uint32_t value = 0;
+  std::memcpy(&value, in.data() + (field - offset), sizeof(value));
+  return value;
+}
+
+}  // namespace
+
+void ConfigSpace::reset_driver_fields() noexcept {
+  set(actual_, 0);
+  set(poison_value_, 0);
+}
+
+bool ConfigSpace::read(std::uint32_t offset, std::span<std::byte> out) const noexcept {
+  const std::array<std::uint32_t, kConfigBytes / 4> fields{num_pages(), actual(), kHintDone,
+                                                           poison_value()};
+  std::fill(out.begin(), out.end(), std::byte{0});
+  if (offset >= kConfigBytes) return false;
+  const std::size_t n = std::min<std::size_t>(out.size(), kConfigBytes - offset);
+  std::memcpy(out.data(), reinterpret_cast<const std::byte*>(fields.data()) + offset, n);
+  return true;
+}
+
+bool ConfigSpace::write(std::uint32_t offset, std::span<const std::byte> in) noexcept {
+  if (offset > kConfigBytes || in.size() > kConfigBytes - offset) return false;
+  if (const auto actual = whole_field(kActualOffset, offset, in)) set(actual_, *actual);
+  if (const auto poison = whole_field(kPoisonOffset, offset, in)) set(poison_value_, *poison);
+  return true;
+}
+
+}  // namespace vballoon::balloon

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// balloon/config_space.hpp - the 16 bytes that driver and device share.
+// Layer:  balloon; may include base/.
+// Thread: the control thread writes num_pages; the vhost event thread serves reads and writes of the
+//         VMM. Each field is atomic on its own, as config space is (VIRTIO 1.2, 2.5.1).
+// Source: VIRTIO 1.2, 5.5.4. Little-endian.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace vballoon::balloon {
+
+/// Offsets of the fields; each is 4 bytes.
+inline constexpr std::uint32_t kNumPagesOffset = 0;
+inline constexpr std::uint32_t kActualOffset = 4;
+inline constexpr std::uint32_t kFreePageHintOffset = 8;
+inline constexpr std::uint32_t kPoisonOffset = 12;
+inline constexpr std::size_t kConfigBytes = 16;
+
+/// free_page_hint_cmd_id values (5.5.6.5): STOP, and DONE, which is what an idle device shows.
+inline constexpr std::uint32_t kHintStop = 0;
+inline constexpr std::uint32_t kHintDone = 1;
+
+class ConfigSpace {
+ public:
+  [[nodiscard]] std::uint32_t num_pages() const noexcept { return get(num_pages_); }
+  [[nodiscard]] std::uint32_t actual() const noexcept { return get(actual_); }
+  [[nodiscard]] std::uint32_t poison_value() const noexcept { return get(poison_value_); }
+
+  /// The device's wish, in 4 KiB pages (5.5.6.1).
+  void set_num_pages(std::uint32_t pages) noexcept { set(num_pages_, pages); }
+
+  /// A new driver's balloon is empty, whatever the last one said of its own.
+  void forget_actual() noexcept { set(actual_, 0); }
+
+  /// No driver is there: all that is its own is forgotten, the device's wish stands.
+  void reset_driver_fields() noexcept;
+
+  /// Fills out with the bytes from offset on; bytes beyond the space read as zero.
+  /// @return false when nothing of it lies inside the space: offset >= 16.
+  [[nodiscard]] bool read(std::uint32_t offset, std::span<std::byte> out) const noexcept;
+
+  /// Takes over what is the driver's to write, actual and poison_val, and drops the rest: VMMs write
+  /// the whole space back, a stale num_pages included. A field counts only when all 4 bytes come.
+  /// @return false when the range leaves the space.
+  [[nodiscard]] bool write(std::uint32_t offset, std::span<const std::byte> in) noexcept;
+
+ private:
+  using Field = std::atomic<std::uint32_t>;
+  static std::uint32_t get(const Field& f) noexcept { return f.load(std::memory_order_relaxed); }
+  static void set(Field& f, std::uint32_t v) noexcept { f.store(v, std::memory_order_relaxed); }
+
+  Field num_pages_{0};     // written by the control thread
+  Field actual_{0};        // written by the vhost event thread, for the driver
+  Field poison_value_{0};  // likewise; read by the poll lcore
+};
+
+}  // namespace vballoon::balloon

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// balloon/features.hpp - what the device offers, and the names people know the bits by.
+// Layer:  balloon; may include base/. Pure values.
+// Source: VIRTIO 1.2, 5.5.3 (balloon bits) and 6 (transport bits); vhost-user, "Feature bits".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vballoon::balloon {
+
+inline constexpr std::uint32_t kVirtioDeviceId = 5;
+
+enum class Feature : unsigned {
+  kMustTellHost = 0,
+  kStatsVq = 1,
+  kDeflateOnOom = 2,
+  kFreePageHint = 3,
+  kPagePoison = 4,
+  kReporting = 5,
+  kIndirectDesc = 28,
+  kVhostProtocolFeatures = 30,
+  kVersion1 = 32,
+};
+
+/// A set of feature bits as the wire carries them.
+class Features {
+ public:
+  constexpr Features() noexcept = default;
+  constexpr explicit Features(std::uint64_t bits) noexcept : bits_(bits) {}
+
+  [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return bits_; }
+  [[nodiscard]] constexpr bool has(Feature f) const noexcept { return (bits_ & mask(f)) != 0; }
+  [[nodiscard]] constexpr Features with(Feature f) const noexcept {
+    return Features(bits_ | mask(f));
+  }
+  friend constexpr bool operator==(Features, Features) = default;
+
+ private:
+  static constexpr std::uint64_t mask(Feature f) noexcept {
+    return std::uint64_t{1} << static_cast<unsigned>(f);
+  }
+  std::uint64_t bits_ = 0;
+};
+
+/// What a device offers. STATS_VQ, FREE_PAGE_HINT and REPORTING always together: then the spec's
+/// queue numbers and Linux's compacted ones agree (see queue_map.hpp). PAGE_POISON is offered so
+/// that a guest which needs its pages to keep a pattern can say so (5.5.6.4).
+inline constexpr Features kOffered = Features{}
+                                         .with(Feature::kMustTellHost)
+                                         .with(Feature::kStatsVq)
+                                         .with(Feature::kDeflateOnOom)
+                                         .with(Feature::kFreePageHint)
+                                         .with(Feature::kPagePoison)
+                                         .with(Feature::kReporting)
+                                         .with(Feature::kIndirectDesc)
+                                         .with(Feature::kVhostProtocolFeatures)
+                                         .with(Feature::kVersion1);
+
+/// Names as Linux and the spec write them, lowest bit first; unknown bits as "BIT_n".
+[[nodiscard]] std::vector<std::string> feature_names(Features features);
+
+}  // namespace vballoon::balloon

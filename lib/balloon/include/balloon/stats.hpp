@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// balloon/stats.hpp - the guest's own memory figures, as its driver sends them.
+// Layer:  balloon; may include base/. Pure values.
+// Source: VIRTIO 1.2, 5.5.6.3: packed entries of le16 tag and le64 value; unknown tags are legal.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace vballoon::balloon {
+
+inline constexpr std::size_t kStatEntryBytes = 10;
+
+/// Tags 0-9 are the spec's (5.5.6.4), 10-15 what Linux 6.12 adds.
+enum class StatTag : std::uint16_t {
+  kSwapIn = 0,
+  kSwapOut = 1,
+  kMajorFaults = 2,
+  kMinorFaults = 3,
+  kFree = 4,
+  kTotal = 5,
+  kAvailable = 6,
+  kDiskCaches = 7,
+  kHugetlbAllocations = 8,
+  kHugetlbFailures = 9,
+  kOomKills = 10,
+  kAllocStalls = 11,
+  kAsyncScans = 12,
+  kDirectScans = 13,
+  kAsyncReclaims = 14,
+  kDirectReclaims = 15,
+};
+inline constexpr std::size_t kKnownStats = 16;
+
+/// The name that RPC and metrics use, unit last: "free_bytes", "major_faults", ...
+[[nodiscard]] std::string_view stat_name(StatTag tag) noexcept;
+
+/// One buffer of statistics, decoded. Values are the guest's claims: shown, never trusted.
+struct StatsSample {
+  std::array<std::uint64_t, kKnownStats> values{};
+  std::uint32_t present = 0;       ///< bit t: values[t] was in the buffer
+  std::uint32_t unknown_tags = 0;  ///< entries with a tag beyond the known ones
+
+  [[nodiscard]] std::optional<std::uint64_t> get(StatTag tag) const noexcept;
+};
+
+/// Decodes whole entries; of a tag that comes twice the last one counts.
+/// @param bytes  a private copy of the buffer; a trailing part of an entry is ignored.
+[[nodiscard]] StatsSample decode_stats(std::span<const std::byte> bytes) noexcept;
+
+}  // namespace vballoon::balloon

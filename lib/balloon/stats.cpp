@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "balloon/stats.hpp"
+
+#include <cstring>
+
+namespace vballoon::balloon {
+namespace {
+
+constexpr std::array<std::string_view, kKnownStats> kStatNames{
+    "swap_in_bytes",       "swap_out_bytes",   "major_faults", "minor_faults",
+    "free_bytes",          "total_bytes",      "available_bytes", "disk_caches_bytes",
+    "hugetlb_allocations", "hugetlb_failures", "oom_kills",    "alloc_stalls",
+    "async_scans",         "direct_scans",     "async_reclaims", "direct_reclaims"};
+
+}  // namespace
+
+std::string_view stat_name(StatTag tag) noexcept {
+  return kStatNames[static_cast<std::size_t>(tag)];
+}
+
+std::optional<std::uint64_t> StatsSample::get(StatTag tag) const noexcept {
+  const auto t = static_cast<unsigned>(tag);
+  if (((present >> t) & 1) == 0) return std::nullopt;
+  return values[t];
+}
+
+StatsSample decode_stats(std::span<const std::byte> bytes) noexcept {
+  StatsSample sample;
+  for (; bytes.size() >= kStatEntryBytes; bytes = bytes.subspan(kStatEntryBytes)) {
+    std::uint16_t tag = 0;
+    std::uint64_t value = 0;
+    std::memcpy(&tag, bytes.data(), sizeof(tag));
+    std::memcpy(&value, bytes.data() + sizeof(tag), sizeof(value));
+    if (tag >= kKnownStats) {
+      ++sample.unknown_tags;
+      continue;
+    }
+    sample.values[tag] = value;
+    sample.present |= 1U << tag;
+  }
+  return sample;
+}
+
+}  // namespace vballoon::balloon
