@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "device/counters.hpp"
+
+namespace vballoon::device {
+
+std::vector<NamedCount> named_counts(const DeviceCounters& c) {
+  return {
+      {"inflate_pages", c.inflate_pages.get()},
+      {"deflate_pages", c.deflate_pages.get()},
+      {"already_ballooned", c.already_ballooned.get()},
+      {"not_ballooned", c.not_ballooned.get()},
+      {"outside_memory", c.outside_memory.get()},
+      {"odd_bytes", c.odd_bytes.get()},
+      {"wrong_direction", c.wrong_direction.get()},
+      {"bad_chains", c.bad_chains.get()},
+      {"stats_samples", c.stats_samples.get()},
+      {"stats_truncated", c.stats_truncated.get()},
+      {"hint_pages", c.hint_pages.get()},
+      {"reported_pages", c.reported_pages.get()},
+      {"reports_kept", c.reports_kept.get()},
+      {"calls", c.calls.get()},
+  };
+}
+
+}  // namespace vballoon::device

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// device/counters.hpp - what one device did, and what its guest did wrong.
+// Layer:  device; may include base/. Thread: written by the data path's owner, read by anyone.
+#pragma once
+
+#include <vector>
+
+#include "base/counter.hpp"
+#include "device/report.hpp"
+
+namespace vballoon::device {
+
+struct DeviceCounters {
+  Counter inflate_pages;       ///< pages that entered the balloon
+  Counter deflate_pages;       ///< pages that left it
+  Counter already_ballooned;   ///< inflated again without a deflate
+  Counter not_ballooned;       ///< deflated without an inflate
+  Counter outside_memory;      ///< page numbers that are no guest memory
+  Counter odd_bytes;           ///< bytes at the end of a buffer that make no page number
+  Counter wrong_direction;     ///< descriptors the device should write on a queue it reads, or back
+  Counter bad_chains;          ///< descriptor chains cut short by a fault
+  Counter stats_samples;
+  Counter stats_truncated;     ///< statistics buffers longer than any driver's
+  Counter hint_pages;          ///< offered by the free page hint queue; never discarded
+  Counter reported_pages;      ///< offered by free page reporting
+  Counter reports_kept;        ///< reported pages not discarded: the guest poisons its free pages
+  Counter calls;               ///< interrupts raised
+  Counter ballooned_pages;     ///< the ledger's population, now
+  Counter stranded_pages;      ///< of these, in huge pages that are not whole
+  Counter guest_bytes;         ///< RAM in the memory map, now
+};
+
+/// The cumulative ones, by name, for people and metrics.
+[[nodiscard]] std::vector<NamedCount> named_counts(const DeviceCounters& counters);
+
+}  // namespace vballoon::device

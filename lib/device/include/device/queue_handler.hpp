@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// device/queue_handler.hpp - what every queue of the device does in a pass.
+// Layer:  device. Thread: the owner of the data path.
+#pragma once
+
+#include <cstdint>
+
+#include "balloon/config_space.hpp"
+#include "device/counters.hpp"
+#include "device/ring.hpp"
+#include "reclaim/reclaimer.hpp"
+
+namespace vballoon::device {
+
+/// What the handlers of one device share; outlives them.
+struct DeviceContext {
+  reclaim::Reclaimer& reclaimer;
+  DeviceCounters& counters;
+  const balloon::ConfigSpace& config;
+  bool page_poison = false;  ///< PAGE_POISON was acknowledged, so the config's poison value counts
+
+  [[nodiscard]] bool pages_must_keep_poison() const noexcept {
+    return page_poison && config.poison_value() != 0;
+  }
+};
+
+/// Bounds of one queue's share of a pass, so that no guest's chain holds up another's.
+inline constexpr std::size_t kPagesPerPass = 1024;               // page numbers
+inline constexpr std::uint64_t kReportBytesPerPass = 32 * kMiB;  // reported memory
+inline constexpr unsigned kBuffersPerPass = 64;                  // where buffers are small
+
+class QueueHandler {
+ public:
+  QueueHandler(Ring ring, const DeviceContext& context) noexcept
+      : ring_(std::move(ring)), context_(context) {}
+  virtual ~QueueHandler() = default;
+
+  /// Whether serve() would do anything: a few loads, no call into the kernel.
+  [[nodiscard]] virtual bool has_work() const noexcept = 0;
+
+  /// Takes what is available up to the bound of a pass, and finishes what is complete. Finished
+  /// buffers are published by the data path, after what they promise has been done.
+  virtual void serve() noexcept = 0;
+
+  [[nodiscard]] Ring& ring() noexcept { return ring_; }
+  [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
+
+ protected:
+  /// Returns a buffer whose chain was walked to its end or to a fault.
+  void finish(virtq::Head head, const virtq::ChainWalk& walk) noexcept {
+    if (walk.fault() != virtq::ChainFault::kNone) context_.counters.bad_chains.add(1);
+    ring_.finish(head);
+  }
+
+  Ring ring_;
+  const DeviceContext& context_;
+};
+
+}  // namespace vballoon::device

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// device/report.hpp - what a person or a policy is told of one device.
+// Layer:  device; may include base/ and balloon/. Plain values, gathered at one moment.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "balloon/features.hpp"
+#include "balloon/stats.hpp"
+
+namespace vballoon::device {
+
+enum class State {
+  kWaiting,    ///< no VMM is connected to the socket
+  kConnected,  ///< a VMM is, but its guest has not started the balloon driver
+  kRunning,    ///< the inflate and deflate rings are served
+  kBroken,     ///< the guest broke the rules on a ring; a reset of the device heals it
+};
+[[nodiscard]] std::string_view state_name(State state) noexcept;
+
+/// One virtqueue as the operator sees it.
+struct QueueReport {
+  unsigned index = 0;
+  std::string role;    ///< "inflate", "deflate", "stats", "hint", "report"
+  std::string state;   ///< "stopped", "running", "broken"
+  std::string reason;  ///< why it is broken, else empty
+  unsigned size = 0;   ///< descriptors
+  std::uint64_t buffers = 0;
+};
+
+struct NamedCount {
+  std::string name;
+  std::uint64_t value = 0;
+};
+
+struct StatsReport {
+  balloon::StatsSample sample;
+  std::uint64_t sequence = 0;  ///< counts samples since the driver started; a new one is a new number
+  std::uint64_t age_ms = 0;
+};
+
+/// Sizes in bytes. `actual` is what the driver says, `ballooned` what the ledger holds.
+struct DeviceReport {
+  std::string name;
+  std::string socket;
+  bool client = false;
+  unsigned lcore = 0;
+  State state = State::kWaiting;
+  std::uint64_t guest_bytes = 0;  ///< RAM in the memory table; 0 while no VMM is connected
+  std::uint64_t target_bytes = 0;
+  std::uint64_t actual_bytes = 0;
+  std::uint64_t ballooned_bytes = 0;
+  std::uint64_t discarded_bytes = 0;  ///< given back to the host by inflation, cumulative
+  std::uint64_t reported_bytes = 0;   ///< given back by free page reporting, cumulative
+  std::uint64_t stranded_bytes = 0;   ///< ballooned, but in a huge page that is not whole yet
+  std::uint32_t poison_value = 0;
+  balloon::Features offered;
+  balloon::Features acked;
+  std::vector<QueueReport> queues;
+  std::vector<NamedCount> counters;
+  std::optional<StatsReport> stats;
+};
+
+}  // namespace vballoon::device

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// device/report_queue.hpp - free page reporting: discard what the guest holds still, then return it.
+// Layer:  device. Thread: the owner of the data path.
+// Source: VIRTIO 1.2, 5.5.6.7: the buffers are the free pages themselves; the driver does not touch
+//         them until the chain was used, and may the moment it was.
+#pragma once
+
+#include <optional>
+
+#include "device/queue_handler.hpp"
+
+namespace vballoon::device {
+
+class ReportQueue final : public QueueHandler {
+ public:
+  using QueueHandler::QueueHandler;
+
+  [[nodiscard]] bool has_work() const noexcept override {
+    return current_.has_value() || ring_.has_work();
+  }
+  void serve() noexcept override;
+
+ private:
+  struct Current {
+    virtq::Head head;
+    virtq::ChainWalk walk;
+    GpaRange rest;  // of the present descriptor, not yet handed on
+  };
+  bool begin() noexcept;
+  [[nodiscard]] std::uint64_t take(std::uint64_t limit) noexcept;
+
+  std::optional<Current> current_;  // a chain that a pass began and did not finish
+};
+
+}  // namespace vballoon::device

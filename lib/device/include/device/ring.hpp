@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// device/ring.hpp - one running virtqueue of the device: the queue, its call, what to show of it.
+// Layer:  device; may include base/, gmem/, virtq/, balloon/ and reclaim/.
+// Thread: the owner of the data path.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/counter.hpp"
+#include "gmem/guest_memory.hpp"
+#include "virtq/call.hpp"
+#include "virtq/chain_walk.hpp"
+#include "virtq/split_queue.hpp"
+
+namespace vballoon::device {
+
+/// What the operator sees of a queue; written by the data path's owner, read by anyone.
+struct QueueStatus {
+  Counter index;
+  Counter size;     ///< 0: not started
+  Counter fault;    ///< a virtq::QueueFault
+  Counter buffers;  ///< returned to the driver since the daemon started
+};
+
+/// Everything that starting a queue takes.
+struct QueueSetup {
+  unsigned index = 0;
+  virtq::SplitAreas areas;
+  std::uint16_t next_avail = 0;
+  int call_fd = -1;
+  bool resumed = false;  ///< the same driver goes on after a pause; nothing it sent is new
+};
+
+class Ring {
+ public:
+  Ring(virtq::SplitQueue queue, const QueueSetup& setup,
+       std::shared_ptr<const gmem::GuestMemory> memory, QueueStatus& status) noexcept;
+
+  /// Something to pop: one acquire load. Never true for a broken queue, nor for one that is closing.
+  [[nodiscard]] bool has_work() const noexcept {
+    return next_ != end_ || (queue_.has_work() && queue_.fault() == virtq::QueueFault::kNone);
+  }
+
+  /// The next available buffer. Takes heads from the ring in bursts.
+  [[nodiscard]] std::optional<virtq::Head> pop() noexcept;
+
+  [[nodiscard]] virtq::ChainWalk walk(virtq::Head head) const noexcept {
+    return {queue_, *memory_, head};
+  }
+
+  /// Copied into the used ring, unseen until publish().
+  void finish(virtq::Head head) noexcept;
+
+  /// Shows all finished buffers at once. @return true when the driver was called.
+  bool publish() noexcept;
+
+  [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
+
+  /// Where the ring goes on after it was stopped here: what was popped and not finished comes again.
+  [[nodiscard]] std::uint16_t position() const noexcept { return queue_.used_position(); }
+
+ private:
+  static constexpr std::size_t kBurst = 32;
+
+  virtq::SplitQueue queue_;
+  std::size_t next_ = 0;  // heads_[next_, end_) are popped and not yet handed out
+  std::size_t end_ = 0;
+  std::array<virtq::Head, kBurst> heads_{};
+  virtq::Call call_;
+  std::shared_ptr<const gmem::GuestMemory> memory_;
+  QueueStatus& status_;
+};
+
+}  // namespace vballoon::device

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// device/stats_queue.hpp - the statistics queue: keep the driver's buffer, return it to ask anew.
+// Layer:  device. Thread: the owner of the data path; requests come from any thread.
+// Source: VIRTIO 1.2, 5.5.6.3: one buffer, the driver's first, sent again whenever it was used.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "base/snapshot.hpp"
+#include "device/queue_handler.hpp"
+
+namespace vballoon::device {
+
+/// The newest statistics of a driver.
+struct StatsRecord {
+  balloon::StatsSample sample;
+  std::uint64_t sequence = 0;  ///< 0: none came yet
+  std::uint64_t taken_ms = 0;  ///< steady clock
+};
+
+/// What outlives the queue: readers and requesters need not know whether it runs.
+struct StatsExchange {
+  Snapshot<StatsRecord> newest;
+  std::atomic<std::uint64_t> requested{0};  ///< raised by requesters, compared by the queue
+};
+
+class StatsQueue final : public QueueHandler {
+ public:
+  /// @param resumed  the buffer that comes first was seen before the pause; it is held, not counted.
+  StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& exchange, bool resumed) noexcept;
+
+  [[nodiscard]] bool has_work() const noexcept override {
+    return ring_.has_work() || (held_ && request_pending());
+  }
+  void serve() noexcept override;
+
+ private:
+  [[nodiscard]] bool request_pending() const noexcept {
+    return exchange_.requested.load(std::memory_order_relaxed) != answered_;
+  }
+  void take(virtq::Head head) noexcept;
+  void record(virtq::Head head) noexcept;
+  void give_back() noexcept;
+
+  StatsExchange& exchange_;
+  std::optional<virtq::Head> held_;
+  std::uint64_t answered_;  // requests that a sample or a returned buffer has answered
+  bool skip_next_;
+};
+
+}  // namespace vballoon::device

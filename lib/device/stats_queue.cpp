@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "device/stats_queue.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+namespace vballoon::device {
+namespace {
+
+/// Linux 6.12 sends 160 bytes; a driver with more than 102 entries has its rest ignored.
+constexpr std::size_t kMaxStatsBytes = 1024;
+
+std::uint64_t now_ms() noexcept {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+}  // namespace
+
+StatsQueue::StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& exchange,
+                       bool resumed) noexcept
+    : QueueHandler(std::move(ring), context),
+      exchange_(exchange),
+      answered_(exchange.requested.load(std::memory_order_relaxed)),
+      skip_next_(resumed) {}
+
+void StatsQueue::serve() noexcept {
+  for (unsigned i = 0; i < kBuffersPerPass; ++i) {
+    const auto head = ring_.pop();
+    if (!head) break;
+    take(*head);
+  }
+  if (held_ && request_pending()) give_back();
+}
+
+void StatsQueue::take(virtq::Head head) noexcept {
+  // A driver has one buffer; one that sends two gets the older back, none is ever lost.
+  if (held_) ring_.finish(*held_);
+  held_ = head;
+  if (!std::exchange(skip_next_, false)) record(head);
+}
+
+void StatsQueue::record(virtq::Head head) noexcept {
+  std::array<std::byte, kMaxStatsBytes> bytes;
+  std::size_t filled = 0;
+  virtq::ChainWalk walk = ring_.walk(head);
+  for (virtq::Segment segment; walk.next(&segment);) {
+    if (segment.device_writes) {
+      context_.counters.wrong_direction.add(1);
+      continue;
+    }
+    const std::size_t step = std::min<std::uint64_t>(segment.range.bytes, bytes.size() - filled);
+    if (step < segment.range.bytes) context_.counters.stats_truncated.add(1);
+    if (!ring_.memory().read(segment.range.first, std::span(bytes).subspan(filled, step))) break;
+    filled += step;
+  }
+  if (walk.fault() != virtq::ChainFault::kNone) context_.counters.bad_chains.add(1);
+  StatsRecord record = exchange_.newest.load();
+  record.sample = balloon::decode_stats(std::span(bytes).first(filled));
+  record.sequence += 1;
+  record.taken_ms = now_ms();
+  exchange_.newest.store(record);
+  context_.counters.stats_samples.add(1);
+}
+
+void StatsQueue::give_back() noexcept {
+  answered_ = exchange_.requested.load(std::memory_order_relaxed);
+  ring_.finish(*std::exchange(held_, std::nullopt));
+}
+
+}  // namespace vballoon::device
