@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// poll/idle.hpp - what a poll lcore does with passes that found nothing.
+// Layer:  poll; may include base/. Thread: the lcore.
+#pragma once
+
+#include <cstdint>
+
+namespace vballoon::poll {
+
+enum class IdleStrategy : std::uint8_t {
+  kSpin,     ///< production: poll on; the core is this daemon's own
+  kBackoff,  ///< development: sleep a little, then a little longer; kicks stay off
+};
+
+class Idle {
+ public:
+  explicit Idle(IdleStrategy strategy) noexcept : strategy_(strategy) {}
+
+  /// After each pass. @return true when it slept.
+  bool after_pass(bool worked) noexcept;
+
+ private:
+  std::uint32_t empty_passes_ = 0;
+  std::uint32_t sleep_us_ = 0;
+  const IdleStrategy strategy_;
+};
+
+}  // namespace vballoon::poll
