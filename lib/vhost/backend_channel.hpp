@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/backend_channel.hpp - the socket on which the backend tells the VMM of config changes.
+// Layer:  vhost, its sources only. Thread: any; locked, held for one non-blocking call at most.
+// Source: vhost-user, VHOST_USER_SET_BACKEND_REQ_FD and VHOST_USER_BACKEND_CONFIG_CHANGE_MSG.
+//
+// Of our own and not rte_vhost_backend_config_change(): that one blocks on a VMM that does not read,
+// and its device may be freed meanwhile by the vhost event thread.
+#pragma once
+
+#include <mutex>
+
+#include "base/unique_fd.hpp"
+
+namespace vballoon::vhost {
+
+class BackendChannel {
+ public:
+  /// Keeps a duplicate. @return false, and has no channel, when it is not a UNIX stream socket.
+  bool adopt(int fd);
+  void close();
+
+  enum class Sent { kYes, kLater, kNoChannel };
+  /// Sends one config-change message, without waiting. kLater: the VMM's buffer is full.
+  Sent notify_config_change();
+
+  [[nodiscard]] bool open() const;
+
+ private:
+  mutable std::mutex mutex_;
+  UniqueFd fd_;
+};
+
+}  // namespace vballoon::vhost

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/balloon_device.cpp - what the vhost event thread does to a device.
+#include "balloon_device.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "memory_table.hpp"
+
+namespace vballoon::vhost {
+
+BalloonDevice::BalloonDevice(DeviceSpec spec, poll::Poller& poller, reclaim::Discarder& discarder)
+    : spec_(std::move(spec)), poller_(poller), path_(config_, discarder) {}
+
+bool BalloonDevice::connected(int vid) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_ || vid_.has_value()) return false;
+  vid_ = vid;
+  log::info("{}: a VMM connected", spec_.name);
+  return true;
+}
+
+void BalloonDevice::disconnected() {
+  const std::scoped_lock lock(mutex_);
+  if (closed_) return;
+  let_go();
+  log::info("{}: the VMM disconnected", spec_.name);
+}
+
+void BalloonDevice::close() {
+  const std::scoped_lock lock(mutex_);
+  let_go();
+  closed_ = true;
+}
+
+/// Back to where no VMM is. The operator's target stays: it is the VM's, not this boot's.
+void BalloonDevice::let_go() {
+  take_back();
+  for (RingState& ring : rings_) {
+    if (ring.role) static_cast<void>(path_.stop(*ring.role));
+    ring = RingState{};
+  }
+  path_.release();
+  channel_.close();
+  config_.reset_driver_fields();
+  acked_ = {};
+  memory_valid_ = false;
+  notify_due_.store(false, std::memory_order_relaxed);
+  vid_.reset();
+}
+
+void BalloonDevice::take_back() {
+  if (!std::exchange(attached_, false)) return;
+  poller_.detach(path_);
+}
+
+void BalloonDevice::hand_over() {
+  if (attached_ || !path_.any_running()) return;
+  poller_.attach(path_);
+  attached_ = true;
+}
+
+rte_vhost_msg_result BalloonDevice::before_message(Message message) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_ || !vid_) return RTE_VHOST_MSG_RESULT_ERR;
+  switch (message.request()) {
+    case Request::kGetConfig: return get_config(message);
+    case Request::kSetConfig: return set_config(message);
+    case Request::kGetQueueNum: message.reply_u64(balloon::kQueues); return RTE_VHOST_MSG_RESULT_REPLY;
+    case Request::kSetBackendReqFd: adopt_channel(message); break;
+    case Request::kSetMemTable:
+    case Request::kAddMemReg:
+    case Request::kRemMemReg:
+    case Request::kResetOwner:
+      memory_valid_ = false;
+      suspend_all();
+      break;
+    case Request::kSetFeatures:
+    case Request::kSetLogBase: suspend_all(); break;
+    case Request::kSetVringNum:
+    case Request::kSetVringAddr:
+    case Request::kSetVringBase: suspend(message.ring_index()); break;
+    case Request::kGetVringBase: stop_ring(message.ring_index()); break;
+  }
+  return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+void BalloonDevice::after_message(Message message) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_ || !vid_) return;
+  switch (message.request()) {
+    case Request::kSetMemTable:
+    case Request::kAddMemReg:
+    case Request::kRemMemReg: load_memory(); break;
+    case Request::kSetFeatures: load_features(); break;
+    default: break;
+  }
+  resume_suspended();
+}
+
+void BalloonDevice::ring_changed(unsigned index, bool ready) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_ || !vid_ || index >= rings_.size()) return;
+  rings_[index].ready = ready;
+  if (ready) {
+    start_ring(index);
+  } else {
+    stop_ring(index);
+  }
+  hand_over();
+}
+
+void BalloonDevice::load_memory() {
+  auto memory = load_memory_table(*vid_);
+  if (!memory) return warn(memory.error().message);
+  path_.set_memory(std::move(*memory));
+  memory_valid_ = true;
+}
+
+void BalloonDevice::load_features() {
+  std::uint64_t bits = 0;
+  if (rte_vhost_get_negotiated_features(*vid_, &bits) != 0) return;
+  acked_ = balloon::Features(bits);
+  path_.set_features(acked_);
+}
+
+rte_vhost_msg_result BalloonDevice::get_config(Message message) const {
+  auto payload = message.config();
+  if (!payload || !config_.read(payload->offset, std::span(payload->region).first(payload->size))) {
+    message.reply_empty();
+    return RTE_VHOST_MSG_RESULT_REPLY;
+  }
+  message.reply_config(*payload);
+  return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+rte_vhost_msg_result BalloonDevice::set_config(Message message) {
+  const auto payload = message.config();
+  const bool taken =
+      payload && config_.write(payload->offset, std::span(payload->region).first(payload->size));
+  return taken ? RTE_VHOST_MSG_RESULT_OK : RTE_VHOST_MSG_RESULT_ERR;
+}
+
+void BalloonDevice::adopt_channel(Message message) {
+  const auto fd = message.single_fd();
+  if (!fd || !channel_.adopt(*fd)) {
+    warn("the VMM's backend channel is not a UNIX socket; its guest will not be told of new targets");
+  }
+}
+
+void BalloonDevice::warn(const std::string& what) {
+  std::uint64_t dropped = 0;
+  if (!log_gate_.open(&dropped)) return;
+  log::warn("{}: {}", spec_.name, what);
+  if (dropped != 0) log::warn("{}: {} more warnings were not shown", spec_.name, dropped);
+}
+
+}  // namespace vballoon::vhost

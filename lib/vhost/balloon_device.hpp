@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/balloon_device.hpp - one configured device: its socket, its VMM's connection, its data path.
+// Layer:  vhost, its sources only.
+// Thread: the vhost event thread drives it, the control thread asks; both under one lock, which is
+//         held no longer than a poll lcore takes for a pass.
+//
+// The data path has one owner at a time. Whatever changes it takes it off its poll lcore first and
+// hands it back afterwards; librte_vhost unmaps and invalidates without telling an external poller,
+// so this happens before the message that does so is let through.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "backend_channel.hpp"
+#include "balloon/config_space.hpp"
+#include "balloon/features.hpp"
+#include "balloon/queue_map.hpp"
+#include "base/log.hpp"
+#include "device/data_path.hpp"
+#include "device/report.hpp"
+#include "message.hpp"
+#include "poll/poller.hpp"
+#include "vhost/server.hpp"
+
+namespace vballoon::vhost {
+
+class BalloonDevice {
+ public:
+  BalloonDevice(DeviceSpec spec, poll::Poller& poller, reclaim::Discarder& discarder);
+  BalloonDevice(const BalloonDevice&) = delete;
+  BalloonDevice& operator=(const BalloonDevice&) = delete;
+
+  // --- The vhost event thread ---------------------------------------------------------------
+
+  /// @return false to refuse: a VMM is connected already, or the device is being removed.
+  bool connected(int vid);
+  void disconnected();
+  /// Before librte_vhost acts on a message. @return what it shall do with it.
+  rte_vhost_msg_result before_message(Message message);
+  /// After it did, and not after it failed.
+  void after_message(Message message);
+  void ring_changed(unsigned index, bool ready);
+
+  // --- The control thread -------------------------------------------------------------------
+
+  /// For good: stops the rings and lets go of the guest; later events find the door closed.
+  void close();
+  Result<std::uint64_t> set_target(std::uint64_t bytes);
+  Result<void> request_stats();
+  /// Sends a config change that is due and could not be sent yet.
+  void retry_notify();
+  [[nodiscard]] device::DeviceReport report() const;
+
+  [[nodiscard]] const DeviceSpec& spec() const noexcept { return spec_; }
+
+ private:
+  struct RingState {
+    bool ready = false;      // librte_vhost has all it needs of it
+    bool suspended = false;  // stopped for the message at hand, to go on after it
+    std::optional<balloon::Role> role;     // set while it is served
+    std::optional<std::uint16_t> stopped;  // where it stopped last on this connection
+  };
+
+  void take_back();
+  void hand_over();
+  void start_ring(unsigned index);
+  [[nodiscard]] std::optional<device::QueueSetup> describe_ring(unsigned index) const;
+  void stop_ring(unsigned index);
+  void suspend(unsigned index);
+  void suspend_all();
+  void resume_suspended();
+  void load_memory();
+  void load_features();
+  void let_go();
+  void notify_if_due();
+  void warn(const std::string& what);
+
+  rte_vhost_msg_result get_config(Message message) const;
+  rte_vhost_msg_result set_config(Message message);
+  void adopt_channel(Message message);
+
+  [[nodiscard]] device::State state() const;
+
+  const DeviceSpec spec_;
+  poll::Poller& poller_;
+  mutable std::mutex mutex_;
+
+  balloon::ConfigSpace config_;
+  device::DataPath path_;
+  bool attached_ = false;  // the poll lcore owns path_
+
+  std::optional<int> vid_;
+  bool closed_ = false;
+  bool memory_valid_ = false;
+  balloon::Features acked_;
+  std::array<RingState, balloon::kQueues> rings_{};
+  BackendChannel channel_;
+  std::atomic<bool> notify_due_{false};
+  LogGate log_gate_;
+};
+
+}  // namespace vballoon::vhost

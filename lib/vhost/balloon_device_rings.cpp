@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/balloon_device_rings.cpp - starting and stopping the rings of a device, one by one.
+// Source: vhost-user protocol, "Ring states"; VIRTIO 1.2, 2.7.
+#include <fmt/format.h>
+
+#include "balloon_device.hpp"
+
+namespace vballoon::vhost {
+
+/// The ring as librte_vhost knows it. Nothing where it has not translated the addresses (yet).
+std::optional<device::QueueSetup> BalloonDevice::describe_ring(unsigned index) const {
+  const auto id = static_cast<std::uint16_t>(index);
+  rte_vhost_vring vring{};
+  std::uint16_t next_avail = 0;
+  std::uint16_t next_used = 0;
+  if (rte_vhost_get_vhost_vring(*vid_, id, &vring) != 0 ||
+      rte_vhost_get_vring_base(*vid_, id, &next_avail, &next_used) != 0 || vring.desc == nullptr ||
+      vring.avail == nullptr || vring.used == nullptr) {
+    return std::nullopt;
+  }
+  device::QueueSetup setup;
+  setup.index = index;
+  setup.areas.descriptors = reinterpret_cast<std::byte*>(vring.desc);
+  setup.areas.avail = reinterpret_cast<std::byte*>(vring.avail);
+  setup.areas.used = reinterpret_cast<std::byte*>(vring.used);
+  setup.areas.size = vring.size;
+  setup.next_avail = next_avail;
+  setup.call_fd = vring.callfd;
+  // A driver that was reset begins at 0; one that was only paused goes on where it was stopped.
+  setup.resumed = next_avail != 0 && rings_[index].stopped == next_avail;
+  return setup;
+}
+
+/// @pre The data path is off its lcore, or will be before start() below.
+void BalloonDevice::start_ring(unsigned index) {
+  RingState& ring = rings_[index];
+  if (!memory_valid_ || ring.role) return;
+  if (!acked_.has(balloon::Feature::kVersion1)) {
+    return warn("the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is "
+                "not served; start the VM with a modern device (disable-legacy=on) or a newer driver");
+  }
+  const auto role = balloon::role_of_queue(index, acked_);
+  const auto setup = describe_ring(index);
+  if (!role || !setup || path_.running(*role)) return;
+  take_back();
+  if (!setup->resumed && *role == balloon::Role::kInflate) {
+    path_.empty_balloon();
+    config_.forget_actual();
+  }
+  if (!setup->resumed && *role == balloon::Role::kStats) path_.forget_stats();
+  if (auto started = path_.start(*role, *setup); !started) {
+    return warn(fmt::format("queue {} ({}) is not served: {}", index, balloon::role_name(*role),
+                            started.error().message));
+  }
+  ring.role = role;
+}
+
+void BalloonDevice::stop_ring(unsigned index) {
+  if (index >= rings_.size() || !rings_[index].role) return;
+  RingState& ring = rings_[index];
+  take_back();
+  const std::uint16_t position = path_.stop(*ring.role);
+  ring.role.reset();
+  ring.stopped = position;
+  // librte_vhost does not follow an external poller's indexes, and it is asked for them.
+  static_cast<void>(rte_vhost_set_vring_base(*vid_, static_cast<std::uint16_t>(index), position, position));
+  hand_over();
+}
+
+void BalloonDevice::suspend(unsigned index) {
+  if (index >= rings_.size() || !rings_[index].role) return;
+  stop_ring(index);
+  rings_[index].suspended = true;
+}
+
+void BalloonDevice::suspend_all() {
+  for (unsigned index = 0; index < rings_.size(); ++index) suspend(index);
+  take_back();
+}
+
+/// Rings go on where librte_vhost still has them ready; the others it announces when they are.
+void BalloonDevice::resume_suspended() {
+  for (unsigned index = 0; index < rings_.size(); ++index) {
+    if (!rings_[index].suspended) continue;
+    rings_[index].suspended = false;
+    if (rings_[index].ready) start_ring(index);
+  }
+  hand_over();
+}
+
+}  // namespace vballoon::vhost

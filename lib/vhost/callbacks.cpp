@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "callbacks.hpp"
+
+#include <climits>
+#include <array>
+#include <map>
+#include <mutex>
+
+namespace vballoon::vhost {
+namespace {
+
+/// librte_vhost has 1024 connections at most (RTE_MAX_VHOST_DEVICE), numbered from 0.
+constexpr std::size_t kMaxConnections = 1024;
+
+struct Directory {
+  std::mutex mutex;
+  std::map<std::string, BalloonDevice*> by_path;
+  std::array<BalloonDevice*, kMaxConnections> by_vid{};
+};
+
+Directory& directory() {
+  static Directory the_directory;
+  return the_directory;
+}
+
+BalloonDevice* find(int vid) {
+  Directory& dir = directory();
+  const std::scoped_lock lock(dir.mutex);
+  const auto index = static_cast<std::size_t>(vid);
+  return index < kMaxConnections ? dir.by_vid[index] : nullptr;
+}
+
+BalloonDevice* find_by_path(int vid) {
+  std::array<char, PATH_MAX> path{};
+  if (rte_vhost_get_ifname(vid, path.data(), path.size()) != 0) return nullptr;
+  Directory& dir = directory();
+  const std::scoped_lock lock(dir.mutex);
+  const auto found = dir.by_path.find(path.data());
+  return found == dir.by_path.end() ? nullptr : found->second;
+}
+
+void set_vid(int vid, BalloonDevice* device) {
+  Directory& dir = directory();
+  const std::scoped_lock lock(dir.mutex);
+  dir.by_vid[static_cast<std::size_t>(vid)] = device;
+}
+
+rte_vhost_msg_result on_before_message(int vid, void* context) {
+  BalloonDevice* device = find(vid);
+  return device != nullptr ? device->before_message(Message(context)) : RTE_VHOST_MSG_RESULT_ERR;
+}
+
+rte_vhost_msg_result on_after_message(int vid, void* context) {
+  if (BalloonDevice* device = find(vid)) device->after_message(Message(context));
+  return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+constexpr rte_vhost_user_extern_ops kMessageOps{.pre_msg_handle = on_before_message,
+                                                .post_msg_handle = on_after_message};
+
+int on_connection(int vid) {
+  BalloonDevice* device = find_by_path(vid);
+  if (device == nullptr || static_cast<std::size_t>(vid) >= kMaxConnections) return -1;
+  if (!device->connected(vid)) return -1;
+  set_vid(vid, device);
+  return rte_vhost_extern_callback_register(vid, &kMessageOps, nullptr);
+}
+
+void on_disconnection(int vid) {
+  BalloonDevice* device = find(vid);
+  set_vid(vid, nullptr);
+  if (device != nullptr) device->disconnected();
+}
+
+int on_ring_changed(int vid, std::uint16_t index, int enable) {
+  if (BalloonDevice* device = find(vid)) device->ring_changed(index, enable != 0);
+  return 0;
+}
+
+// "All rings are ready" says nothing here: rings start and stop one by one.
+int on_all_ready(int) { return 0; }
+void on_not_all_ready(int) {}
+
+}  // namespace
+
+void bind_path(const std::string& path, BalloonDevice& device) {
+  Directory& dir = directory();
+  const std::scoped_lock lock(dir.mutex);
+  dir.by_path[path] = &device;
+}
+
+void unbind_path(const std::string& path, BalloonDevice& device) {
+  Directory& dir = directory();
+  const std::scoped_lock lock(dir.mutex);
+  dir.by_path.erase(path);
+  for (BalloonDevice*& entry : dir.by_vid) {
+    if (entry == &device) entry = nullptr;
+  }
+}
+
+const rte_vhost_device_ops& device_ops() noexcept {
+  static const rte_vhost_device_ops ops = [] {
+    rte_vhost_device_ops all{};
+    all.new_device = on_all_ready;
+    all.destroy_device = on_not_all_ready;
+    all.vring_state_changed = on_ring_changed;
+    all.new_connection = on_connection;
+    all.destroy_connection = on_disconnection;
+    return all;
+  }();
+  return ops;
+}
+
+}  // namespace vballoon::vhost

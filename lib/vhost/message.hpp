@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/message.hpp - a vhost-user message as librte_vhost hands it to an external handler.
+// Layer:  vhost, its sources only.
+// Source: vhost-user protocol, "Message Specification"; DPDK lib/vhost/vhost_user.h says of the
+//         layout that it is kept for external handlers.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include "rte_vhost_include.hpp"
+
+namespace vballoon::vhost {
+
+enum class Request : std::uint32_t {
+  kSetFeatures = 2,
+  kResetOwner = 4,
+  kSetMemTable = 5,
+  kSetLogBase = 6,
+  kSetVringNum = 8,
+  kSetVringAddr = 9,
+  kSetVringBase = 10,
+  kGetVringBase = 11,
+  kGetQueueNum = 17,
+  kSetBackendReqFd = 21,
+  kGetConfig = 24,
+  kSetConfig = 25,
+  kAddMemReg = 37,
+  kRemMemReg = 38,
+};
+
+/// Payload of GET_CONFIG and SET_CONFIG; `size` bytes of the region are meant.
+struct ConfigPayload {
+  static constexpr std::size_t kHeaderBytes = 12;
+  std::uint32_t offset = 0;
+  std::uint32_t size = 0;
+  std::uint32_t flags = 0;
+  std::array<std::byte, 256> region{};
+};
+
+/// A view of the message; the bytes are librte_vhost's own copy, so no VMM changes them meanwhile.
+class Message {
+ public:
+  explicit Message(void* context) noexcept : bytes_(static_cast<std::byte*>(context)) {}
+
+  [[nodiscard]] Request request() const noexcept { return static_cast<Request>(word(0)); }
+  [[nodiscard]] std::uint32_t size() const noexcept { return word(8); }
+
+  /// The ring that a vring message is about: in all of them the first word of the payload.
+  [[nodiscard]] std::uint32_t ring_index() const noexcept { return word(kPayload); }
+
+  /// @return nothing where the message is shorter than it says it is.
+  [[nodiscard]] std::optional<ConfigPayload> config() const noexcept;
+  void reply_config(const ConfigPayload& payload) noexcept;
+  /// The protocol's way to refuse a config request.
+  void reply_empty() noexcept { set_word(8, 0); }
+  void reply_u64(std::uint64_t value) noexcept;
+
+  /// The one file descriptor that came with the message, still librte_vhost's own.
+  [[nodiscard]] std::optional<int> single_fd() const noexcept;
+
+ private:
+  static constexpr std::size_t kPayload = 12;
+  /// Behind the message: 8 descriptors, then their number. Grew with the crypto messages of 25.03.
+  static constexpr std::size_t kFds = RTE_VERSION >= RTE_VERSION_NUM(25, 3, 0, 0) ? 1084 : 644;
+  static constexpr std::size_t kMaxFds = 8;
+
+  [[nodiscard]] std::uint32_t word(std::size_t offset) const noexcept {
+    std::uint32_t value = 0;
+    std::memcpy(&value, bytes_ + offset, sizeof(value));
+    return value;
+  }
+  void set_word(std::size_t offset, std::uint32_t value) noexcept {
+    std::memcpy(bytes_ + offset, &value, sizeof(value));
+  }
+
+  std::byte* bytes_;
+};
+
+}  // namespace vballoon::vhost

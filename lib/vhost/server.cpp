@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vhost/server.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "balloon_device.hpp"
+#include "base/check.hpp"
+#include "callbacks.hpp"
+#include "socket_path.hpp"
+
+namespace vballoon::vhost {
+namespace {
+
+// vhost-user protocol feature bits. Not STATUS: librte_vhost would wait for a DRIVER_OK that QEMU's
+// generic device never sends.
+constexpr std::uint64_t kProtocolFeatures = (1ULL << 0)     // MQ
+                                            | (1ULL << 3)   // REPLY_ACK
+                                            | (1ULL << 5)   // BACKEND_REQ
+                                            | (1ULL << 9)   // CONFIG
+                                            | (1ULL << 10); // BACKEND_SEND_FD
+
+/// Owner and group may connect; the directory decides who else can see it.
+constexpr mode_t kSocketMode = 0660;
+
+Result<void> register_socket(const DeviceSpec& spec) {
+  const char* path = spec.socket.c_str();
+  const auto no = [&spec](const char* what) {
+    return fail(Code::kHost, fmt::format("cannot {} the vhost-user socket {}; see the log for "
+                                         "librte_vhost's reason", what, spec.socket));
+  };
+  if (rte_vhost_driver_register(path, spec.client ? RTE_VHOST_USER_CLIENT : 0) != 0) {
+    return no("register");
+  }
+  const bool ready = rte_vhost_driver_set_features(path, balloon::kOffered.bits()) == 0 &&
+                     rte_vhost_driver_set_protocol_features(path, kProtocolFeatures) == 0 &&
+                     rte_vhost_driver_callback_register(path, &device_ops()) == 0 &&
+                     rte_vhost_driver_start(path) == 0;
+  if (!ready) {
+    rte_vhost_driver_unregister(path);
+    return no("listen on");
+  }
+  if (!spec.client) ::chmod(path, kSocketMode);
+  return {};
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  explicit Impl(std::vector<poll::Poller*> pollers) : pollers_(std::move(pollers)) {
+    VB_CHECK(!pollers_.empty());
+  }
+
+  Result<void> add(const DeviceSpec& spec) {
+    const std::scoped_lock lock(mutex_);
+    if (auto ok = check(spec); !ok) return ok;
+    auto device = std::make_unique<BalloonDevice>(spec, least_loaded(), puncher_);
+    bind_path(spec.socket, *device);
+    if (auto ok = register_socket(spec); !ok) {
+      device->close();
+      unbind_path(spec.socket, *device);
+      return ok;
+    }
+    devices_.push_back(std::move(device));
+    return {};
+  }
+
+  Result<void> remove(std::string_view name) {
+    const std::scoped_lock lock(mutex_);
+    const auto at = find(name);
+    if (at == devices_.end()) return unknown(name);
+    take_down(**at);
+    devices_.erase(at);
+    return {};
+  }
+
+  void stop() {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& device : devices_) take_down(*device);
+    devices_.clear();
+  }
+
+  void tick() {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& device : devices_) device->retry_notify();
+  }
+
+  [[nodiscard]] std::vector<device::DeviceReport> list() const {
+    const std::scoped_lock lock(mutex_);
+    std::vector<device::DeviceReport> reports;
+    for (const auto& device : devices_) reports.push_back(device->report());
+    return reports;
+  }
+
+  template <typename Action>
+  auto with(std::string_view name, Action action) const -> decltype(action(std::declval<BalloonDevice&>())) {
+    const std::scoped_lock lock(mutex_);
+    const auto at = std::find_if(devices_.begin(), devices_.end(), named(name));
+    if (at == devices_.end()) return unknown(name);
+    return action(**at);
+  }
+
+ private:
+  using Devices = std::vector<std::unique_ptr<BalloonDevice>>;
+
+  static auto named(std::string_view name) {
+    return [name](const auto& device) { return device->spec().name == name; };
+  }
+  Devices::iterator find(std::string_view name) {
+    return std::find_if(devices_.begin(), devices_.end(), named(name));
+  }
+
+  [[nodiscard]] tl::unexpected<Status> unknown(std::string_view name) const {
+    std::string known;
+    for (const auto& device : devices_) {
+      known += (known.empty() ? "" : ", ") + device->spec().name;
+    }
+    return fail(Code::kNotFound, fmt::format("no device is named '{}'; there {}", name,
+                                             known.empty() ? "are none" : "is: " + known));
+  }
+
+  Result<void> check(const DeviceSpec& spec) {
+    if (auto ok = check_name(spec.name); !ok) return ok;
+    if (find(spec.name) != devices_.end()) {
+      return fail(Code::kAlreadyExists, fmt::format("a device named '{}' exists", spec.name));
+    }
+    for (const auto& device : devices_) {
+      if (device->spec().socket != spec.socket) continue;
+      return fail(Code::kAlreadyExists, fmt::format("socket {} belongs to device '{}'", spec.socket,
+                                                    device->spec().name));
+    }
+    return spec.client ? check_client_path(spec.socket) : clear_socket_path(spec.socket);
+  }
+
+  poll::Poller& least_loaded() {
+    const auto devices_on = [this](const poll::Poller* poller) {
+      return std::count_if(devices_.begin(), devices_.end(), [poller](const auto& device) {
+        return device->report().lcore == poller->lcore();
+      });
+    };
+    return **std::min_element(pollers_.begin(), pollers_.end(), [&](auto* a, auto* b) {
+      return devices_on(a) < devices_on(b);
+    });
+  }
+
+  /// close() stops the rings while librte_vhost still has the memory mapped: unregistering frees a
+  /// connection without any callback.
+  static void take_down(BalloonDevice& device) {
+    device.close();
+    rte_vhost_driver_unregister(device.spec().socket.c_str());
+    unbind_path(device.spec().socket, device);
+  }
+
+  mutable std::mutex mutex_;
+  const std::vector<poll::Poller*> pollers_;
+  reclaim::HolePuncher puncher_;
+  Devices devices_;
+};
+
+Server::Server(std::vector<poll::Poller*> pollers)
+    : impl_(std::make_unique<Impl>(std::move(pollers))) {}
+Server::~Server() { stop(); }
+
+Result<void> Server::add(const DeviceSpec& spec) { return impl_->add(spec); }
+Result<void> Server::remove(std::string_view name) { return impl_->remove(name); }
+std::vector<device::DeviceReport> Server::list() const { return impl_->list(); }
+void Server::tick() { impl_->tick(); }
+void Server::stop() { impl_->stop(); }
+
+Result<device::DeviceReport> Server::show(std::string_view name) const {
+  return impl_->with(name, [](BalloonDevice& device) -> Result<device::DeviceReport> {
+    return device.report();
+  });
+}
+
+Result<std::uint64_t> Server::set_target(std::string_view name, std::uint64_t bytes) {
+  return impl_->with(name, [bytes](BalloonDevice& device) { return device.set_target(bytes); });
+}
+
+Result<void> Server::request_stats(std::string_view name) {
+  return impl_->with(name, [](BalloonDevice& device) { return device.request_stats(); });
+}
+
+}  // namespace vballoon::vhost

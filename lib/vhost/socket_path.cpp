@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "socket_path.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/unique_fd.hpp"
+
+namespace vballoon::vhost {
+namespace {
+
+constexpr std::size_t kMaxName = 64;
+
+bool is_alnum(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+bool may_be_in_name(char c) noexcept { return is_alnum(c) || c == '.' || c == '_' || c == '-'; }
+
+/// Connecting is the only way to know; a listener sees a connection that ends at once.
+bool somebody_listens(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    return true;
+  }
+  return errno != ECONNREFUSED && errno != ENOENT;
+}
+
+}  // namespace
+
+Result<void> check_name(std::string_view name) {
+  if (name.empty() || name.size() > kMaxName || !is_alnum(name.front()) ||
+      !std::all_of(name.begin(), name.end(), may_be_in_name)) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("'{}' is no device name; take 1 to {} letters, digits, '.', '_' or '-', "
+                            "a letter or digit first", name, kMaxName));
+  }
+  return {};
+}
+
+Result<void> check_client_path(const std::string& path) {
+  if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("socket path '{}' is {} bytes long; it must have 1 to {}", path,
+                            path.size(), sizeof(sockaddr_un::sun_path) - 1));
+  }
+  return {};
+}
+
+Result<void> clear_socket_path(const std::string& path) {
+  if (auto ok = check_client_path(path); !ok) return ok;
+  struct stat file {};
+  if (::lstat(path.c_str(), &file) != 0) return {};
+  if (!S_ISSOCK(file.st_mode)) {
+    return fail(Code::kAlreadyExists,
+                fmt::format("{} exists and is not a socket; choose another path", path));
+  }
+  if (somebody_listens(path)) {
+    return fail(Code::kAlreadyExists,
+                fmt::format("another process listens on {}; stop it or choose another path", path));
+  }
+  if (::unlink(path.c_str()) != 0) {
+    return fail(Code::kHost, fmt::format("cannot remove the stale socket {}: {}", path,
+                                         std::strerror(errno)));
+  }
+  return {};
+}
+
+}  // namespace vballoon::vhost
