@@ -30,8 +30,8 @@ bool ConfigSpace::read(std::uint32_t offset, std::span<std::byte> out) const noe
                                                            poison_value()};
   std::fill(out.begin(), out.end(), std::byte{0});
   if (offset >= kConfigBytes) return false;
-  const std::size_t n = std::min<std::size_t>(out.size(), kConfigBytes - offset);
-  std::memcpy(out.data(), reinterpret_cast<const std::byte*>(fields.data()) + offset, n);
+  const auto bytes = std::as_bytes(std::span(fields)).subspan(offset);
+  std::copy_n(bytes.begin(), std::min(out.size(), bytes.size()), out.begin());
   return true;
 }
 

@@ -19,7 +19,7 @@ std::size_t PfnDecoder::decode(std::span<const std::byte> bytes, std::span<Pfn> 
     carried_ = 0;
   }
   const std::size_t whole = bytes.size() / sizeof(std::uint32_t);
-  std::memcpy(out.data() + count, bytes.data(), whole * sizeof(std::uint32_t));
+  if (whole != 0) std::memcpy(out.data() + count, bytes.data(), whole * sizeof(std::uint32_t));
   bytes = bytes.subspan(whole * sizeof(std::uint32_t));
   std::copy(bytes.begin(), bytes.end(), carry_.begin());
   carried_ = bytes.size();

@@ -23,12 +23,12 @@ std::string_view role_name(Role role) noexcept {
   return kNames[static_cast<unsigned>(role)];
 }
 
-std::optional<Role> role_of_queue(unsigned index, Features acked) noexcept {
+std::optional<Role> role_of_queue(unsigned index, Features acked, bool gap_below) noexcept {
   if (index <= static_cast<unsigned>(Role::kDeflate)) return static_cast<Role>(index);
   unsigned compacted = static_cast<unsigned>(Role::kStats);
   for (const OptionalRole& optional : kOptional) {
     if (!acked.has(optional.needs)) continue;
-    if (compacted == index) return optional.role;
+    if (compacted == index && !gap_below) return optional.role;
     ++compacted;
   }
   for (const OptionalRole& optional : kOptional) {

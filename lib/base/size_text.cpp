@@ -24,6 +24,8 @@ constexpr std::array<Unit, 5> kUnits{{{"", 1},
                                       {"g", kGiB},
                                       {"t", 1024 * kGiB}}};
 
+constexpr std::uint64_t kMaxSize = (std::uint64_t{1} << 63) - 1;
+
 std::string lower(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -45,19 +47,24 @@ std::optional<std::uint64_t> unit_bytes(std::string_view suffix) {
 
 struct Parts {
   double number = 0;
+  std::optional<std::uint64_t> exact;  // where it was written without a fraction
   std::string_view suffix;
 };
 
 std::optional<Parts> split_number(std::string_view text) {
-  double number = 0;
+  Parts parts;
+  const char* const last = text.data() + text.size();
   const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (error != std::errc{} || !std::isfinite(number) || number < 0 || text.front() == '-') {
+      std::from_chars(text.data(), last, parts.number, std::chars_format::fixed);
+  if (error != std::errc{} || !std::isfinite(parts.number) || text.front() == '-') {
     return std::nullopt;
   }
-  std::string_view suffix = text.substr(static_cast<std::size_t>(end - text.data()));
-  while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
-  return Parts{number, suffix};
+  std::uint64_t whole = 0;
+  const auto integer = std::from_chars(text.data(), last, whole);
+  if (integer.ec == std::errc{} && integer.ptr == end) parts.exact = whole;
+  parts.suffix = text.substr(static_cast<std::size_t>(end - text.data()));
+  while (!parts.suffix.empty() && parts.suffix.front() == ' ') parts.suffix.remove_prefix(1);
+  return parts;
 }
 
 tl::unexpected<Status> bad_size(std::string_view text, std::string_view also) {
@@ -74,8 +81,10 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   const auto unit = unit_bytes(parts->suffix);
   if (!unit) return bad_size(text, "");
   const double bytes = parts->number * static_cast<double>(*unit);
-  if (bytes >= 0x1p63) return bad_size(text, " below 8388608T");
-  return static_cast<std::uint64_t>(std::llround(bytes));
+  // 2^63 - 1 is the one number below the bound that has no double of its own.
+  const bool in_range = parts->exact ? *parts->exact <= kMaxSize / *unit : bytes < 0x1p63;
+  if (!in_range) return bad_size(text, " below 8388608T");
+  return parts->exact ? *parts->exact * *unit : static_cast<std::uint64_t>(std::llround(bytes));
 }
 
 Result<std::uint64_t> parse_size_or_share(std::string_view text, std::uint64_t whole) {
@@ -89,6 +98,10 @@ Result<std::uint64_t> parse_size_or_share(std::string_view text, std::uint64_t w
     return fail(Code::kInvalidArgument,
                 fmt::format("'{}' is more than the whole; a share goes from 0% to 100%", text));
   }
+  if (parts->exact) {
+    // In two steps, so that nothing overflows and 100 % is all of it.
+    return whole / 100 * *parts->exact + whole % 100 * *parts->exact / 100;
+  }
   return static_cast<std::uint64_t>(parts->number / 100 * static_cast<double>(whole));
 }
 
@@ -96,12 +109,15 @@ std::string format_size(std::uint64_t bytes) {
   static constexpr std::array<std::string_view, 5> kNames{"B", "KiB", "MiB", "GiB", "TiB"};
   std::size_t unit = 0;
   auto value = static_cast<double>(bytes);
-  while (value >= 1024 && unit + 1 < kNames.size()) {
+  // As it will be printed: what rounds to 1024 of a unit is 1 of the next.
+  const auto shown = [](double v) { return v < 1000 ? v : std::round(v); };
+  while (shown(value) >= 1024 && unit + 1 < kNames.size()) {
     value /= 1024;
     ++unit;
   }
   if (value == std::floor(value)) return fmt::format("{:.0f} {}", value, kNames[unit]);
-  return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : value < 100 ? 1 : 0, kNames[unit]);
+  const int digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} {}", value, digits, kNames[unit]);
 }
 
 }  // namespace vballoon

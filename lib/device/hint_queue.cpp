@@ -4,7 +4,8 @@
 namespace vballoon::device {
 
 void HintQueue::serve() noexcept {
-  for (unsigned i = 0; i < kBuffersPerPass; ++i) {
+  std::uint32_t hops = 0;
+  for (unsigned i = 0; i < kBuffersPerPass && hops < kHopsPerPass; ++i) {
     const auto head = ring_.pop();
     if (!head) return;
     virtq::ChainWalk walk = ring_.walk(*head);
@@ -14,6 +15,7 @@ void HintQueue::serve() noexcept {
         context_.counters.hint_pages.add(bytes_to_pages(segment.range.bytes));
       }
     }
+    hops += walk.hops();
     finish(*head, walk);
   }
 }

@@ -12,9 +12,10 @@ void PfnQueue::serve() noexcept {
     for (std::size_t i = 0; i < count; ++i) take(pfns[i]);
     taken += count;
     if (count == 0) {
+      // A chain of empty descriptors is work too.
+      taken += 1 + current_->reader.walk().hops();
       finish(current_->head, current_->reader.walk());
       current_.reset();
-      ++taken;  // an empty buffer is work too
     }
   }
 }

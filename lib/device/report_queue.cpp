@@ -7,11 +7,12 @@ namespace vballoon::device {
 
 void ReportQueue::serve() noexcept {
   std::uint64_t left = kReportBytesPerPass;
-  unsigned steps = 0;
-  while (left != 0 && steps++ < kPagesPerPass && begin()) {
+  std::uint32_t steps = 0;
+  while (left != 0 && steps++ < kHopsPerPass && begin()) {
     const std::uint64_t taken = take(left);
     left -= taken;
     if (taken != 0) continue;
+    steps += current_->walk.hops();
     finish(current_->head, current_->walk);
     current_.reset();
   }

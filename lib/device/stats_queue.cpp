@@ -24,11 +24,16 @@ StatsQueue::StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& e
                        bool resumed) noexcept
     : QueueHandler(std::move(ring), context),
       exchange_(exchange),
-      answered_(exchange.requested.load(std::memory_order_relaxed)),
-      skip_next_(resumed) {}
+      skip_next_(resumed && exchange.held) {
+  // What was asked of the driver before is not asked of a new one.
+  if (!resumed) exchange_.answered = exchange_.requested.load(std::memory_order_relaxed);
+}
+
+StatsQueue::~StatsQueue() { exchange_.held = held_.has_value(); }
 
 void StatsQueue::serve() noexcept {
-  for (unsigned i = 0; i < kBuffersPerPass; ++i) {
+  hops_ = 0;
+  for (unsigned i = 0; i < kBuffersPerPass && hops_ < kHopsPerPass; ++i) {
     const auto head = ring_.pop();
     if (!head) break;
     take(*head);
@@ -40,10 +45,11 @@ void StatsQueue::take(virtq::Head head) noexcept {
   // A driver has one buffer; one that sends two gets the older back, none is ever lost.
   if (held_) ring_.finish(*held_);
   held_ = head;
-  if (!std::exchange(skip_next_, false)) record(head);
+  if (!std::exchange(skip_next_, false)) hops_ += record(head);
 }
 
-void StatsQueue::record(virtq::Head head) noexcept {
+/// @return the descriptors that it took.
+std::uint32_t StatsQueue::record(virtq::Head head) noexcept {
   std::array<std::byte, kMaxStatsBytes> bytes;
   std::size_t filled = 0;
   virtq::ChainWalk walk = ring_.walk(head);
@@ -64,10 +70,11 @@ void StatsQueue::record(virtq::Head head) noexcept {
   record.taken_ms = now_ms();
   exchange_.newest.store(record);
   context_.counters.stats_samples.add(1);
+  return walk.hops();
 }
 
 void StatsQueue::give_back() noexcept {
-  answered_ = exchange_.requested.load(std::memory_order_relaxed);
+  exchange_.answered = exchange_.requested.load(std::memory_order_relaxed);
   ring_.finish(*std::exchange(held_, std::nullopt));
 }
 

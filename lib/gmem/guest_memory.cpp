@@ -32,7 +32,7 @@ Region make_region(const RegionSpec& spec) {
   region.file_offset = spec.file_offset;
   if (spec.fd >= 0) {
     region.fd = UniqueFd::duplicate(spec.fd);
-    region.backing = inspect_backing(spec.fd);
+    region.backing = inspect_backing(region.fd.get());
   }
   return region;
 }
@@ -44,6 +44,11 @@ Result<std::shared_ptr<const GuestMemory>> GuestMemory::create(std::span<const R
   for (const RegionSpec& spec : specs) {
     if (auto shape = check_shape(spec); !shape) return tl::unexpected(shape.error());
     map->regions_.push_back(make_region(spec));
+    if (spec.fd >= 0 && !map->regions_.back().fd.valid()) {
+      return fail(Code::kHost, fmt::format("no file descriptor is left for the memory region at {:#x}; "
+                                           "raise the limit (ulimit -n, LimitNOFILE=)",
+                                           spec.first.value));
+    }
   }
   std::sort(map->regions_.begin(), map->regions_.end(),
             [](const Region& a, const Region& b) { return a.first < b.first; });

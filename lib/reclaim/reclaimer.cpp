@@ -78,7 +78,7 @@ void Reclaimer::flush_balloon() noexcept {
   for (PageRun rest : balloon_runs_.merged()) {
     // Pages that were deflated since they were gathered are the guest's again.
     for (PageRun in = ledger_->first_run(rest); in.pages != 0; in = ledger_->first_run(rest)) {
-      discard(in, counters_.discarded_bytes);
+      discard(in, counters_.inflated);
       rest = PageRun{in.end(), rest.end() - in.end()};
     }
   }
@@ -86,11 +86,11 @@ void Reclaimer::flush_balloon() noexcept {
 }
 
 void Reclaimer::flush_reports() noexcept {
-  for (const PageRun run : report_runs_.merged()) discard(run, counters_.reported_bytes);
+  for (const PageRun run : report_runs_.merged()) discard(run, counters_.reported);
   report_runs_.clear();
 }
 
-void Reclaimer::discard(PageRun run, Counter& freed) noexcept {
+void Reclaimer::discard(PageRun run, Freed& freed) noexcept {
   while (run.pages != 0) {
     const Gpa gpa{pages_to_bytes(run.first)};
     const gmem::Region* region = ledger_->memory().find(gpa);
@@ -104,7 +104,7 @@ void Reclaimer::discard(PageRun run, Counter& freed) noexcept {
 }
 
 void Reclaimer::discard_in_region(const gmem::Region& region, std::uint64_t offset,
-                                  std::uint64_t bytes, Counter& freed) noexcept {
+                                  std::uint64_t bytes, Freed& freed) noexcept {
   if (!region.backing.can_discard) {
     counters_.retained_bytes.add(bytes);
     return;
@@ -117,8 +117,12 @@ void Reclaimer::discard_in_region(const gmem::Region& region, std::uint64_t offs
   while (at < end) {
     const std::uint64_t piece = std::min(end, (at / step + 1) * step) - at;
     const bool done = discarder_.discard(region.fd.get(), at, piece);
-    counters_.discard_calls.add(1);
-    (done ? freed : counters_.failed_calls).add(done ? piece : 1);
+    freed.calls.add(1);
+    if (done) {
+      freed.bytes.add(piece);
+    } else {
+      counters_.failed_calls.add(1);
+    }
     at += piece;
   }
 }

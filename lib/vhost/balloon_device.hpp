@@ -71,6 +71,7 @@ class BalloonDevice {
   void take_back();
   void hand_over();
   void start_ring(unsigned index);
+  [[nodiscard]] bool gap_below(unsigned index) const;
   [[nodiscard]] std::optional<device::QueueSetup> describe_ring(unsigned index) const;
   void stop_ring(unsigned index);
   void suspend(unsigned index);

@@ -111,8 +111,8 @@ device::DeviceReport BalloonDevice::report() const {
   report.target_bytes = pages_to_bytes(config_.num_pages());
   report.actual_bytes = pages_to_bytes(config_.actual());
   report.ballooned_bytes = pages_to_bytes(counters.ballooned_pages.get());
-  report.discarded_bytes = reclaimed.discarded_bytes.get();
-  report.reported_bytes = reclaimed.reported_bytes.get();
+  report.discarded_bytes = reclaimed.inflated.bytes.get();
+  report.reported_bytes = reclaimed.reported.bytes.get();
   report.stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
   report.poison_value = config_.poison_value();
   report.offered = balloon::kOffered;
@@ -122,7 +122,8 @@ device::DeviceReport BalloonDevice::report() const {
     report.queues.push_back(report_queue(r, path_.running(r), path_.status(r)));
   }
   report.counters = device::named_counts(counters);
-  report.counters.push_back({"discard_calls", reclaimed.discard_calls.get()});
+  report.counters.push_back({"discard_calls", reclaimed.inflated.calls.get()});
+  report.counters.push_back({"report_calls", reclaimed.reported.calls.get()});
   report.counters.push_back({"discard_failures", reclaimed.failed_calls.get()});
   report.counters.push_back({"retained_bytes", reclaimed.retained_bytes.get()});
   if (const device::StatsRecord stats = path_.newest_stats(); stats.sequence != 0) {

@@ -27,9 +27,19 @@ std::optional<device::QueueSetup> BalloonDevice::describe_ring(unsigned index) c
   setup.areas.size = vring.size;
   setup.next_avail = next_avail;
   setup.call_fd = vring.callfd;
-  // A driver that was reset begins at 0; one that was only paused goes on where it was stopped.
-  setup.resumed = next_avail != 0 && rings_[index].stopped == next_avail;
+  // A driver that was reset begins at 0; one that was only paused goes on where it was stopped. Both
+  // may be true of 0, but for a ring that stood still only for the length of one message.
+  setup.resumed = rings_[index].stopped == next_avail &&
+                  (next_avail != 0 || rings_[index].suspended);
   return setup;
+}
+
+/// A front end starts its rings in the order of their numbers.
+bool BalloonDevice::gap_below(unsigned index) const {
+  for (unsigned below = static_cast<unsigned>(balloon::Role::kStats); below < index; ++below) {
+    if (!rings_[below].ready) return true;
+  }
+  return false;
 }
 
 /// @pre The data path is off its lcore, or will be before start() below.
@@ -40,7 +50,7 @@ void BalloonDevice::start_ring(unsigned index) {
     return warn("the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is "
                 "not served; start the VM with a modern device (disable-legacy=on) or a newer driver");
   }
-  const auto role = balloon::role_of_queue(index, acked_);
+  const auto role = balloon::role_of_queue(index, acked_, gap_below(index));
   const auto setup = describe_ring(index);
   if (!role || !setup || path_.running(*role)) return;
   take_back();
@@ -83,8 +93,8 @@ void BalloonDevice::suspend_all() {
 void BalloonDevice::resume_suspended() {
   for (unsigned index = 0; index < rings_.size(); ++index) {
     if (!rings_[index].suspended) continue;
-    rings_[index].suspended = false;
     if (rings_[index].ready) start_ring(index);
+    rings_[index].suspended = false;
   }
   hand_over();
 }

@@ -30,6 +30,7 @@ bool ChainWalk::fetch(Descriptor* out) noexcept {
   if (index_ >= table_size) return stop(ChainFault::kNextTooBig);
   if (steps_left_ == 0) return stop(ChainFault::kTooLong);
   --steps_left_;
+  ++hops_;
   if (table_size_ == 0) {
     *out = queue_->descriptor(static_cast<std::uint16_t>(index_));
     return true;

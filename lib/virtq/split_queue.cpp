@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 
 #include "base/check.hpp"
@@ -80,12 +79,13 @@ std::size_t SplitQueue::pop(std::span<Head> out) noexcept {
     }
     out[i] = Head{id};
     ++next_avail_;
+    ++outstanding_;
   }
   return wanted;
 }
 
 void SplitQueue::stage(Head head, std::uint32_t written) noexcept {
-  VB_CHECK(outstanding() != 0);
+  VB_CHECK(static_cast<std::uint16_t>(next_used_ - published_) < outstanding_);
   const UsedElement element{head.id, written};
   const std::size_t slot = next_used_ & mask_;
   std::memcpy(used_ + kRingOffset + slot * sizeof(UsedElement), &element, sizeof(element));
@@ -94,13 +94,14 @@ void SplitQueue::stage(Head head, std::uint32_t written) noexcept {
 
 bool SplitQueue::publish() noexcept {
   if (published_ == next_used_) return false;
+  outstanding_ -= static_cast<std::uint16_t>(next_used_ - published_);
   published_ = next_used_;
   // Pairs with the driver's acquire of the used index: elements before the index (2.7.14).
-  store16(used_ + kIdxOffset, published_, __ATOMIC_RELEASE);
-  // The index must be visible before the flag is read, else a driver that clears the flag and
-  // looks at the index in between sleeps for ever (2.7.7.2).
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  return (load16(avail_ + kFlagsOffset, __ATOMIC_RELAXED) & kAvailNoInterrupt) == 0;
+  // Sequentially consistent, as is the load below: the index must be visible before the flag is
+  // read, else a driver that clears the flag and looks at the index in between sleeps for ever
+  // (2.7.7.2).
+  store16(used_ + kIdxOffset, published_, __ATOMIC_SEQ_CST);
+  return (load16(avail_ + kFlagsOffset, __ATOMIC_SEQ_CST) & kAvailNoInterrupt) == 0;
 }
 
 void SplitQueue::disable_kicks() noexcept {

@@ -46,14 +46,15 @@ class Features {
 };
 
 /// What a device offers. STATS_VQ, FREE_PAGE_HINT and REPORTING always together: then the spec's
-/// queue numbers and Linux's compacted ones agree (see queue_map.hpp). PAGE_POISON is offered so
-/// that a guest which needs its pages to keep a pattern can say so (5.5.6.4).
+/// queue numbers and Linux's compacted ones agree (see queue_map.hpp). Not PAGE_POISON: a driver that
+/// clears the bit makes User Mode Linux drop the vhost-user protocol features too, after which it no
+/// longer says when it takes its rings away. A guest that poisons its free pages is safe without it:
+/// its driver then gives up REPORTING (5.5.6.7.1).
 inline constexpr Features kOffered = Features{}
                                          .with(Feature::kMustTellHost)
                                          .with(Feature::kStatsVq)
                                          .with(Feature::kDeflateOnOom)
                                          .with(Feature::kFreePageHint)
-                                         .with(Feature::kPagePoison)
                                          .with(Feature::kReporting)
                                          .with(Feature::kIndirectDesc)
                                          .with(Feature::kVhostProtocolFeatures)

@@ -24,7 +24,11 @@ inline constexpr unsigned kQueues = kRoles;
 
 /// The role of ring `index`. Linux's numbering, and the spec's for an index that Linux's leaves
 /// free: a ring that a compacting driver would never start tells that this one does not compact.
+/// @param gap_below  a ring between deflate and this one is not started: no compacting driver leaves
+///                   one out, so the number is the spec's. To take a hint for a report would be to
+///                   discard pages that the guest may use.
 /// @return nothing for a ring that neither scheme knows.
-[[nodiscard]] std::optional<Role> role_of_queue(unsigned index, Features acked) noexcept;
+[[nodiscard]] std::optional<Role> role_of_queue(unsigned index, Features acked,
+                                                bool gap_below = false) noexcept;
 
 }  // namespace vballoon::balloon

@@ -29,6 +29,7 @@ struct DeviceContext {
 inline constexpr std::size_t kPagesPerPass = 1024;               // page numbers
 inline constexpr std::uint64_t kReportBytesPerPass = 32 * kMiB;  // reported memory
 inline constexpr unsigned kBuffersPerPass = 64;                  // where buffers are small
+inline constexpr std::uint32_t kHopsPerPass = 1024;              // descriptors, full or empty
 
 class QueueHandler {
  public:

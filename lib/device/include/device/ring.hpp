@@ -61,7 +61,7 @@ class Ring {
   [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
 
   /// Where the ring goes on after it was stopped here: what was popped and not finished comes again.
-  [[nodiscard]] std::uint16_t position() const noexcept { return queue_.used_position(); }
+  [[nodiscard]] std::uint16_t position() const noexcept { return queue_.position(); }
 
  private:
   static constexpr std::size_t kBurst = 32;

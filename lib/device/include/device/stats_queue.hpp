@@ -24,6 +24,8 @@ struct StatsRecord {
 /// What outlives the queue: readers and requesters need not know whether it runs.
 struct StatsExchange {
   Snapshot<StatsRecord> newest;
+  std::uint64_t answered = 0;  ///< requests that a sample or a returned buffer has answered; owner only
+  bool held = false;           ///< the buffer was here when the queue last stopped; owner only
   std::atomic<std::uint64_t> requested{0};  ///< raised by requesters, compared by the queue
 };
 
@@ -31,6 +33,7 @@ class StatsQueue final : public QueueHandler {
  public:
   /// @param resumed  the buffer that comes first was seen before the pause; it is held, not counted.
   StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& exchange, bool resumed) noexcept;
+  ~StatsQueue() override;
 
   [[nodiscard]] bool has_work() const noexcept override {
     return ring_.has_work() || (held_ && request_pending());
@@ -39,16 +42,16 @@ class StatsQueue final : public QueueHandler {
 
  private:
   [[nodiscard]] bool request_pending() const noexcept {
-    return exchange_.requested.load(std::memory_order_relaxed) != answered_;
+    return exchange_.requested.load(std::memory_order_relaxed) != exchange_.answered;
   }
   void take(virtq::Head head) noexcept;
-  void record(virtq::Head head) noexcept;
+  [[nodiscard]] std::uint32_t record(virtq::Head head) noexcept;
   void give_back() noexcept;
 
   StatsExchange& exchange_;
   std::optional<virtq::Head> held_;
-  std::uint64_t answered_;  // requests that a sample or a returned buffer has answered
-  bool skip_next_;
+  bool skip_next_;          // the buffer that was held before the pause comes again
+  std::uint32_t hops_ = 0;  // of this pass
 };
 
 }  // namespace vballoon::device

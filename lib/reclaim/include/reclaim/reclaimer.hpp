@@ -14,11 +14,16 @@
 
 namespace vballoon::reclaim {
 
-/// Bytes and calls; written by the owner, read by anyone.
+/// What was given back on one account.
+struct Freed {
+  Counter calls;  ///< system calls, failed ones included
+  Counter bytes;
+};
+
+/// Written by the owner, read by anyone.
 struct ReclaimCounters {
-  Counter discard_calls;
-  Counter discarded_bytes;  ///< by inflation
-  Counter reported_bytes;   ///< by free page reporting
+  Freed inflated;
+  Freed reported;
   Counter failed_calls;     ///< the kernel said no; the pages stay in the balloon
   Counter retained_bytes;   ///< in a region that cannot be discarded: served, and kept by the host
 };
@@ -67,9 +72,9 @@ class Reclaimer {
   void gather(RunList& list, PageRun run) noexcept;
   void flush_balloon() noexcept;
   void flush_reports() noexcept;
-  void discard(PageRun run, Counter& freed) noexcept;
+  void discard(PageRun run, Freed& freed) noexcept;
   void discard_in_region(const gmem::Region& region, std::uint64_t offset, std::uint64_t bytes,
-                         Counter& freed) noexcept;
+                         Freed& freed) noexcept;
 
   Discarder& discarder_;
   std::unique_ptr<Ledger> ledger_;

@@ -30,6 +30,9 @@ class ChainWalk {
 
   [[nodiscard]] ChainFault fault() const noexcept { return fault_; }
 
+  /// Descriptors read so far: what the chain has cost, whatever is in it.
+  [[nodiscard]] std::uint32_t hops() const noexcept { return hops_; }
+
  private:
   [[nodiscard]] bool fetch(Descriptor* out) noexcept;
   [[nodiscard]] bool enter_indirect(const Descriptor& table, Descriptor* first) noexcept;
@@ -40,6 +43,7 @@ class ChainWalk {
   const gmem::GuestMemory* memory_;
   std::uint32_t index_;           // of the next descriptor in the present table
   std::uint32_t steps_left_;      // hops that the queue size still allows
+  std::uint32_t hops_ = 0;
   std::uint32_t table_size_ = 0;  // descriptors of the indirect table; 0: the ring's own table
   Gpa table_;
   bool more_ = true;

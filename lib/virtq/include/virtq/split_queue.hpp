@@ -52,13 +52,14 @@ class SplitQueue {
   [[nodiscard]] QueueFault fault() const noexcept { return fault_; }
   [[nodiscard]] unsigned size() const noexcept { return mask_ + 1U; }
 
-  /// Popped and neither staged nor published.
-  [[nodiscard]] std::uint16_t outstanding() const noexcept {
-    return static_cast<std::uint16_t>(next_avail_ - next_used_);
+  /// Popped and not yet published. Counted here: the used index that the ring began with is the
+  /// driver's word, and may be anything.
+  [[nodiscard]] std::uint32_t outstanding() const noexcept { return outstanding_; }
+  /// Where another owner must go on. Buffers are returned in the order they were popped, so what the
+  /// driver has not seen used is simply popped again.
+  [[nodiscard]] std::uint16_t position() const noexcept {
+    return static_cast<std::uint16_t>(next_avail_ - outstanding_);
   }
-  /// Where another owner must go on. Buffers are returned in the order they were popped, so what is
-  /// outstanding lies right behind the used index and is simply popped again.
-  [[nodiscard]] std::uint16_t used_position() const noexcept { return published_; }
 
   /// The i-th descriptor of the ring's own table, copied once. @pre i < size()
   [[nodiscard]] Descriptor descriptor(std::uint16_t i) const noexcept;
@@ -72,6 +73,7 @@ class SplitQueue {
   std::uint16_t next_used_ = 0;   // the next used slot to stage
   std::uint16_t published_ = 0;   // the used index as the driver sees it
   std::uint16_t mask_ = 0;
+  std::uint32_t outstanding_ = 0;
   QueueFault fault_ = QueueFault::kNone;
   std::byte* used_ = nullptr;
   const std::byte* descriptors_ = nullptr;
