@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/arguments.cpp - see arguments.hpp.
+#include "arguments.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "base/size_text.hpp"
+#include "base/units.hpp"
+
+namespace vballoon::ctl {
+namespace {
+
+constexpr const char* kFooter = R"(
+SIZE is the size of the balloon, which is what the guest goes without: 512M, 1.5G, or
+50% of guest memory. 0 gives everything back.
+
+Examples:
+  vballoonctl set vm1 1.5G --wait    take 1.5 GiB from vm1 and watch it happen
+  vballoonctl set vm1 0              give it back
+  vballoonctl list --json            for programs; errors are JSON, too
+
+Exit status: 0 done, 1 refused or not reached, 2 usage, 3 no daemon answers.
+See vballoonctl(1).)";
+
+/// A size that no guest could make valid is a usage error, found before anybody is asked.
+std::string size_fault(const std::string& text) {
+  const auto size = parse_size_or_share(text, kGiB);
+  return size ? std::string() : size.error().message;
+}
+
+CLI::App* add_command(CLI::App& app, const char* name, const char* what, Arguments* out) {
+  CLI::App* command = app.add_subcommand(name, what);
+  // --json and --rpc are understood after the command as well as before it.
+  command->fallthrough();
+  command->callback([out, name] { out->command = name; });
+  return command;
+}
+
+CLI::App* add_vm_command(CLI::App& app, const char* name, const char* what, Arguments* out) {
+  CLI::App* command = add_command(app, name, what, out);
+  command->add_option("VM", out->name, "Its name, as `vballoonctl list` shows it")
+      ->required()
+      ->type_name("");
+  return command;
+}
+
+void add_set(CLI::App& app, Arguments* out) {
+  CLI::App* set = add_vm_command(app, "set", "Set the size of a VM's balloon", out);
+  set->add_option("SIZE", out->size, "512M, 1.5G, 50% of guest memory, 0")
+      ->required()
+      ->type_name("")
+      ->check(size_fault, "");
+  CLI::Option* wait =
+      set->add_flag("-w,--wait", out->wait,
+                    "Wait until it is reached; give up after 10 s without progress (status 1)");
+  set->add_option("--timeout", out->timeout_s, "With --wait: give up after so many seconds at most")
+      ->type_name("S")
+      ->check(CLI::Range(1u, 86400u))
+      ->needs(wait);
+}
+
+void add_watch(CLI::App& app, Arguments* out) {
+  CLI::App* watch = add_command(app, "watch", "All VMs, again and again; Ctrl-C ends it", out);
+  watch->add_option("-n,--interval", out->interval_s, "Seconds between two looks, 1 by default")
+      ->type_name("S")
+      ->check(CLI::Range(0.1, 3600.0));
+  watch->add_option("--count", out->count, "End after so many looks")->type_name("N");
+}
+
+void add_add(CLI::App& app, Arguments* out) {
+  CLI::App* add = add_command(app, "add", "Serve one more VM, until the daemon ends", out);
+  add->add_option("NAME", out->name, "Its name from now on")->required()->type_name("");
+  add->add_option("SOCKET", out->socket, "Path of its vhost-user socket")
+      ->required()
+      ->type_name("");
+  add->add_flag("--client", out->client, "The VMM listens on the socket, and the daemon connects");
+}
+
+void add_commands(CLI::App& app, Arguments* out) {
+  add_command(app, "list", "All VMs", out);
+  add_vm_command(app, "show", "Everything about one VM", out);
+  add_set(app, out);
+  add_vm_command(app, "stats", "A fresh sample of a guest's own memory figures", out)
+      ->add_option("--timeout", out->timeout_s, "Seconds to wait for the guest, 1 by default")
+      ->type_name("S")
+      ->check(CLI::Range(1u, 60u));
+  add_watch(app, out);
+  add_add(app, out);
+  add_vm_command(app, "remove",
+                 "Disconnect a VM and remove its socket; the guest keeps its balloon", out);
+}
+
+}  // namespace
+
+std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
+  CLI::App app("Look at and set the balloons that vballoond serves.\n", "vballoonctl");
+  app.set_version_flag("--version", "vballoonctl " VBALLOON_VERSION);
+  app.require_subcommand(0, 1);
+  app.add_option("--rpc", out->rpc, "Socket of the daemon; or set $VBALLOON_RPC")
+      ->type_name("PATH");
+  app.add_flag("--json", out->json, "Print the result as the daemon sent it");
+  add_commands(app, out);
+  app.footer(kFooter);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (out->command.empty()) {
+    std::cerr << app.help();
+    return 2;
+  }
+  return std::nullopt;
+}
+
+}  // namespace vballoon::ctl

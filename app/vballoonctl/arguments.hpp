@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/arguments.hpp - the command line.
+// Layer:  app.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace vballoon::ctl {
+
+struct Arguments {
+  std::string command;  ///< list, show, set, stats, watch, add, remove
+  std::string rpc;      ///< socket of the daemon; empty: the default one
+  bool json = false;
+
+  std::string name;        ///< the VM
+  std::string size;        ///< set
+  bool wait = false;       ///< set
+  unsigned timeout_s = 0;  ///< set --wait, stats; 0: none, or the default
+  std::string socket;      ///< add
+  bool client = false;     ///< add
+  double interval_s = 1;   ///< watch
+  unsigned count = 0;      ///< watch; 0: until Ctrl-C
+};
+
+/// @return an exit status when there is nothing left to do: 0 after --help, 2 for a usage error.
+[[nodiscard]] std::optional<int> parse_arguments(int argc, char** argv, Arguments* out);
+
+}  // namespace vballoon::ctl

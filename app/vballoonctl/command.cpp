@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/command.cpp - see command.hpp.
+#include "command.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+
+#include "rpc/message.hpp"
+#include "rpc/socket_path.hpp"
+
+namespace vballoon::ctl {
+namespace {
+
+using rpc::Json;
+
+// The daemon answers at once; it is only ever busy starting or stopping.
+constexpr std::chrono::seconds kCallTimeout{10};
+
+struct Entry {
+  std::string_view name;
+  int (*run)(Command&);
+};
+constexpr std::array<Entry, 7> kCommands{{{"list", run_list},
+                                          {"show", run_show},
+                                          {"set", run_set},
+                                          {"stats", run_stats},
+                                          {"watch", run_watch},
+                                          {"add", run_add},
+                                          {"remove", run_remove}}};
+
+}  // namespace
+
+rpc::Outcome<Json> Command::call(std::string_view method, Json params) {
+  return client.call(method, std::move(params), kCallTimeout);
+}
+
+int complain(bool json, const rpc::Error& error) {
+  if (json) {
+    print_json(Json{{"error", rpc::to_json(error)}});
+  } else {
+    fmt::print(stderr, "vballoonctl: {}\n", error.message);
+  }
+  const bool unreachable = error.code == rpc::kUnreachable || error.code == rpc::kForbidden ||
+                           error.code == rpc::kNoAnswer;
+  return unreachable ? kNoDaemon : kRefused;
+}
+
+int complain(const Command& command, const rpc::Error& error) {
+  return complain(command.arguments.json, error);
+}
+
+void print_json(const Json& result) {
+  fmt::print("{}\n", rpc::dump(result, 2));
+}
+
+int run(const Arguments& arguments) {
+  auto client =
+      rpc::Client::connect(arguments.rpc.empty() ? rpc::default_client_path() : arguments.rpc);
+  if (!client) return complain(arguments.json, client.error());
+  Command command{arguments, std::move(*client)};
+  for (const Entry& entry : kCommands) {
+    if (entry.name == arguments.command) return entry.run(command);
+  }
+  return kUsage;
+}
+
+}  // namespace vballoon::ctl

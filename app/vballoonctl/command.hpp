@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/command.hpp - what all commands share: the connection, errors, the exit status.
+// Layer:  app; may include base/ and rpc/.
+#pragma once
+
+#include <string_view>
+
+#include "arguments.hpp"
+#include "rpc/client.hpp"
+
+namespace vballoon::ctl {
+
+/// A script can tell "no" from "nobody there".
+enum ExitStatus : int { kDone = 0, kRefused = 1, kUsage = 2, kNoDaemon = 3 };
+
+/// One run of one command.
+struct Command {
+  const Arguments& arguments;
+  rpc::Client client;
+
+  [[nodiscard]] rpc::Outcome<rpc::Json> call(std::string_view method, rpc::Json params = {});
+};
+
+[[nodiscard]] int run_list(Command& command);
+[[nodiscard]] int run_show(Command& command);
+[[nodiscard]] int run_set(Command& command);
+[[nodiscard]] int run_stats(Command& command);
+[[nodiscard]] int run_watch(Command& command);
+[[nodiscard]] int run_add(Command& command);
+[[nodiscard]] int run_remove(Command& command);
+
+/// Connects and runs the command that the arguments name.
+[[nodiscard]] int run(const Arguments& arguments);
+
+/// Says what went wrong, on standard error, or as JSON on standard output.
+/// @return the exit status that goes with it.
+int complain(bool json, const rpc::Error& error);
+int complain(const Command& command, const rpc::Error& error);
+
+/// The raw result, indented.
+void print_json(const rpc::Json& result);
+
+}  // namespace vballoon::ctl

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/list.cpp - all VMs, one a line.
+#include <fmt/format.h>
+
+#include "command.hpp"
+#include "format.hpp"
+
+namespace vballoon::ctl {
+
+int run_list(Command& command) {
+  const auto result = command.call("device.list");
+  if (!result) return complain(command, result.error());
+  if (command.arguments.json) {
+    print_json(*result);
+    return kDone;
+  }
+  const rpc::Json devices = result->value("devices", rpc::Json::array());
+  if (devices.empty()) {
+    fmt::print("no VMs yet; add one: vballoonctl add NAME SOCKET\n");
+    return kDone;
+  }
+  Table table({"NAME", "STATE", ">GUEST", ">TARGET", ">ACTUAL", ">RECLAIMED", "SOCKET"});
+  for (const rpc::Json& device : devices) {
+    table.row({text(device, "name"), text(device, "state"), guest_field(device),
+               size_field(device, "target_bytes"), size_field(device, "actual_bytes"),
+               size_field(device, "reclaimed_bytes"), text(device, "socket")});
+  }
+  fmt::print("{}", table.str());
+  return kDone;
+}
+
+}  // namespace vballoon::ctl

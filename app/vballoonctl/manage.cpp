@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/manage.cpp - add and remove VMs while the daemon runs.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "command.hpp"
+
+namespace vballoon::ctl {
+namespace {
+
+int finish(Command& command, const rpc::Outcome<rpc::Json>& result, std::string_view said) {
+  if (!result) return complain(command, result.error());
+  if (command.arguments.json) {
+    print_json(*result);
+  } else {
+    fmt::print("{}\n", said);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+int run_add(Command& command) {
+  const Arguments& arguments = command.arguments;
+  // The daemon's working folder is not the caller's.
+  std::error_code ignored;
+  std::string socket = std::filesystem::absolute(arguments.socket, ignored).lexically_normal();
+  if (socket.empty()) socket = arguments.socket;
+  const auto result =
+      command.call("device.add", {{"name", arguments.name},
+                                  {"socket", socket},
+                                  {"mode", arguments.client ? "client" : "server"}});
+  return finish(
+      command, result,
+      fmt::format("{} {} {}", arguments.name,
+                  arguments.client ? "connects to its VMM at" : "waits for its VMM on", socket));
+}
+
+int run_remove(Command& command) {
+  const std::string& name = command.arguments.name;
+  return finish(command, command.call("device.remove", {{"name", name}}),
+                fmt::format("{} removed", name));
+}
+
+}  // namespace vballoon::ctl

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/set.cpp - set a target, and see it through.
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "base/size_text.hpp"
+#include "command.hpp"
+#include "format.hpp"
+#include "progress.hpp"
+#include "terminal.hpp"
+
+namespace vballoon::ctl {
+namespace {
+
+using rpc::Json;
+using Clock = Progress::Clock;
+
+constexpr std::chrono::milliseconds kLookEvery{100};
+constexpr std::chrono::seconds kPlainLineEvery{1};
+constexpr unsigned kBarCells = 32;
+
+/// Shows the way on a terminal as a bar, elsewhere as a line a second, with --json not at all.
+class Display {
+ public:
+  Display(const Arguments& arguments, std::uint64_t target)
+      : name_(arguments.name),
+        target_(target),
+        silent_(arguments.json),
+        terminal_(!arguments.json && is_terminal()) {}
+
+  void show(const Progress& progress, std::uint64_t actual) {
+    if (silent_) return;
+    const std::uint64_t done = progress.done_bytes(actual);
+    if (terminal_) {
+      return redraw_line(fmt::format(
+          "{} {} {:>4}  {} of {}", name_, bar(done, progress.whole_bytes(), kBarCells),
+          percent(done, progress.whole_bytes()), format_size(actual), format_size(target_)));
+    }
+    if (actual == shown_ || Clock::now() < next_) return;
+    fmt::print("{}: {} of {}\n", name_, format_size(actual), format_size(target_));
+    std::fflush(stdout);
+    shown_ = actual;
+    next_ = Clock::now() + kPlainLineEvery;
+  }
+
+  void end() const {
+    if (terminal_) fmt::print("\n");
+  }
+
+ private:
+  const std::string& name_;
+  std::uint64_t target_;
+  bool silent_;
+  bool terminal_;
+  std::uint64_t shown_ = ~std::uint64_t{0};
+  Clock::time_point next_{};
+};
+
+/// How the wait ended, and the device as it was then.
+struct Ending {
+  Verdict verdict = Verdict::kGoing;  ///< kGoing: by Ctrl-C
+  Json device;
+};
+
+std::optional<std::chrono::seconds> timeout_of(const Arguments& arguments) {
+  if (arguments.timeout_s == 0) return std::nullopt;
+  return std::chrono::seconds(arguments.timeout_s);
+}
+
+rpc::Outcome<Ending> follow(Command& command, std::uint64_t target,
+                            const std::atomic<bool>* interrupt) {
+  const Arguments& arguments = command.arguments;
+  std::optional<Progress> progress;
+  Display display(arguments, target);
+  Json last;
+  for (;;) {
+    auto device = command.call("device.show", {{"name", arguments.name}});
+    if (!device && interrupt->load(std::memory_order_relaxed)) device = last;
+    if (!device) {
+      display.end();
+      return tl::unexpected(device.error());
+    }
+    last = *device;
+    const std::uint64_t actual = number(*device, "actual_bytes");
+    if (!progress) progress.emplace(target, actual, Clock::now(), timeout_of(arguments));
+    display.show(*progress, actual);
+    Verdict verdict = progress->see(number(*device, "target_bytes"), actual, Clock::now());
+    // Gone in the middle: nothing will come of it however long we wait.
+    if (verdict == Verdict::kGoing && text(*device, "state") == "waiting") {
+      verdict = Verdict::kStalled;
+    }
+    if (verdict != Verdict::kGoing || !sleep_unless(interrupt, kLookEvery)) {
+      display.end();
+      return Ending{verdict, std::move(last)};
+    }
+  }
+}
+
+std::string stall_reason(const Json& device) {
+  const std::string state = text(device, "state");
+  if (state == "waiting") return "the VMM disconnected";
+  if (state == "connected") return "the guest's balloon driver is not running";
+  if (state == "broken") return "the device is broken; see vballoonctl show";
+  return "no progress for 10 s; the guest has nothing more to give, or is busy";
+}
+
+std::string why_not(const Ending& ending, const Arguments& arguments) {
+  switch (ending.verdict) {
+    case Verdict::kStalled:
+      return stall_reason(ending.device);
+    case Verdict::kTimedOut:
+      return fmt::format("not reached within {} s", arguments.timeout_s);
+    case Verdict::kRetargeted:
+      return fmt::format("somebody set another target, {}",
+                         size_field(ending.device, "target_bytes"));
+    case Verdict::kGoing:
+      return "interrupted";
+    case Verdict::kReached:
+      break;
+  }
+  return "";
+}
+
+Json ending_json(const Ending& ending, std::uint64_t target, const std::string& reason) {
+  Json json{{"target_bytes", target},
+            {"guest_bytes", number(ending.device, "guest_bytes")},
+            {"actual_bytes", number(ending.device, "actual_bytes")},
+            {"reached", reason.empty()}};
+  if (!reason.empty()) json["reason"] = reason;
+  return json;
+}
+
+int report(const Arguments& arguments, const Ending& ending, std::uint64_t target,
+           Clock::duration took) {
+  const std::string reason = why_not(ending, arguments);
+  if (arguments.json) {
+    print_json(ending_json(ending, target, reason));
+  } else if (reason.empty()) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+    fmt::print("{}: balloon {} of {} guest memory, reached in {}\n", arguments.name,
+               size_field(ending.device, "actual_bytes"), size_field(ending.device, "guest_bytes"),
+               format_age(static_cast<std::uint64_t>(ms)));
+  } else {
+    fmt::print(stderr, "vballoonctl: {}: balloon {} of {} wanted: {}; the target stands\n",
+               arguments.name, size_field(ending.device, "actual_bytes"), format_size(target),
+               reason);
+  }
+  return reason.empty() ? kDone : kRefused;
+}
+
+int see_through(Command& command, std::uint64_t target) {
+  const std::atomic<bool>* interrupt = catch_interrupt();
+  command.client.set_interrupt(interrupt);
+  const auto begin = Clock::now();
+  const auto ending = follow(command, target, interrupt);
+  if (!ending) return complain(command, ending.error());
+  return report(command.arguments, *ending, target, Clock::now() - begin);
+}
+
+}  // namespace
+
+int run_set(Command& command) {
+  const Arguments& arguments = command.arguments;
+  const auto result =
+      command.call("device.set", {{"name", arguments.name}, {"size", arguments.size}});
+  if (!result) return complain(command, result.error());
+  const std::uint64_t target = number(*result, "target_bytes");
+  if (arguments.wait) return see_through(command, target);
+  if (arguments.json) {
+    print_json(*result);
+  } else {
+    fmt::print("{}: target {} of {} guest memory\n", arguments.name, format_size(target),
+               size_field(*result, "guest_bytes"));
+  }
+  return kDone;
+}
+
+}  // namespace vballoon::ctl

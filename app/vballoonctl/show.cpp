@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/show.cpp - everything about one VM.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "command.hpp"
+#include "format.hpp"
+#include "stats_text.hpp"
+
+namespace vballoon::ctl {
+namespace {
+
+using rpc::Json;
+
+void print_field(std::string_view name, std::string_view value) {
+  fmt::print("  {:<11} {}\n", name, value);
+}
+
+std::vector<std::string> strings(const Json& list) {
+  std::vector<std::string> out;
+  for (const Json& item : list) {
+    if (item.is_string()) out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
+void print_sizes(const Json& device) {
+  print_field("guest", guest_field(device));
+  print_field("target", size_field(device, "target_bytes"));
+  print_field("actual", fmt::format("{}, as the guest says", size_field(device, "actual_bytes")));
+  print_field("reclaimed", fmt::format("{} in the balloon and given to the host",
+                                       size_field(device, "reclaimed_bytes")));
+  if (number(device, "stranded_bytes") > 0) {
+    print_field("stranded", fmt::format("{} in the balloon, in huge pages that are not whole yet",
+                                        size_field(device, "stranded_bytes")));
+  }
+  print_field("discarded",
+              fmt::format("{} so far, by inflation", size_field(device, "discarded_bytes")));
+  print_field("reported", fmt::format("{} so far, free pages the guest reported",
+                                      size_field(device, "reported_bytes")));
+}
+
+void print_features(const Json& device) {
+  const Json features = device.value("features", Json::object());
+  const auto acked = strings(features.value("acked", Json::array()));
+  auto refused = strings(features.value("offered", Json::array()));
+  std::erase_if(refused, [&acked](const std::string& name) {
+    // Between the VMM and us; no driver ever takes it.
+    return name == "VHOST_PROTOCOL_FEATURES" ||
+           std::find(acked.begin(), acked.end(), name) != acked.end();
+  });
+  if (acked.empty()) return print_field("features", "none negotiated yet");
+  print_field("features", fmt::format("{}", fmt::join(acked, " ")));
+  if (!refused.empty()) print_field("not taken", fmt::format("{}", fmt::join(refused, " ")));
+}
+
+void print_queues(const Json& device) {
+  for (const Json& queue : device.value("queues", Json::array())) {
+    const std::string reason = text(queue, "reason");
+    if (text(queue, "state") == "stopped" && number(queue, "buffers") == 0) continue;
+    print_field(fmt::format("queue {}", number(queue, "index")),
+                fmt::format("{:<8} {}{}{}, {} descriptors, {} buffers served", text(queue, "role"),
+                            text(queue, "state"), reason.empty() ? "" : ": ", reason,
+                            number(queue, "size"), number(queue, "buffers")));
+  }
+}
+
+void print_counters(const Json& device) {
+  const Json counters = device.value("counters", Json::object());
+  bool headed = false;
+  for (const auto& [name, value] : counters.items()) {
+    if (number(counters, name) == 0) continue;
+    if (!std::exchange(headed, true)) fmt::print("  counters that are not zero:\n");
+    fmt::print("    {:<29} {}\n", name, number(counters, name));
+  }
+}
+
+}  // namespace
+
+int run_show(Command& command) {
+  const auto result = command.call("device.show", {{"name", command.arguments.name}});
+  if (!result) return complain(command, result.error());
+  if (command.arguments.json) {
+    print_json(*result);
+    return kDone;
+  }
+  const Json& device = *result;
+  fmt::print("{}\n", text(device, "name"));
+  print_field("state",
+              fmt::format("{}, on lcore {}", text(device, "state"), number(device, "lcore")));
+  print_field("socket", fmt::format("{} ({})", text(device, "socket"), text(device, "mode")));
+  print_sizes(device);
+  print_features(device);
+  print_queues(device);
+  print_counters(device);
+  print_stats(device.value("stats", Json()));
+  return kDone;
+}
+
+}  // namespace vballoon::ctl

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/stats.cpp - a fresh sample of a guest's own figures.
+#include <fmt/format.h>
+
+#include "base/size_text.hpp"
+#include "command.hpp"
+#include "format.hpp"
+#include "stats_text.hpp"
+
+namespace vballoon::ctl {
+
+using rpc::Json;
+
+void print_stats(const Json& stats) {
+  if (!stats.is_object()) return;
+  fmt::print("  the guest, {} ago:\n", format_age(number(stats, "age_ms")));
+  for (const auto& [name, value] : stats.items()) {
+    if (name == "age_ms" || name == "sequence" || !value.is_number_unsigned()) continue;
+    const auto figure = value.get<std::uint64_t>();
+    const bool bytes = name.ends_with("_bytes");
+    fmt::print("    {:<29} {}\n", bytes ? name.substr(0, name.size() - 6) : name,
+               bytes ? format_size(figure) : std::to_string(figure));
+  }
+}
+
+int run_stats(Command& command) {
+  const Arguments& arguments = command.arguments;
+  Json params{{"name", arguments.name}};
+  if (arguments.timeout_s > 0) params["timeout_ms"] = arguments.timeout_s * 1000;
+  // The daemon keeps to the timeout; this one is for a daemon that does not.
+  const auto patience = std::chrono::seconds(arguments.timeout_s + 10);
+  const auto result = command.client.call("device.stats", std::move(params), patience);
+  if (!result) return complain(command, result.error());
+  if (arguments.json) {
+    print_json(*result);
+    return kDone;
+  }
+  fmt::print("{}{}\n", arguments.name,
+             result->value("fresh", false) ? "" : ": the guest did not answer; this is its last");
+  print_stats(result->value("stats", Json()));
+  return kDone;
+}
+
+}  // namespace vballoon::ctl

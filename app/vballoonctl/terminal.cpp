@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/terminal.cpp - see terminal.hpp.
+#include "terminal.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace vballoon::ctl {
+namespace {
+
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "written by a signal handler");
+
+void on_interrupt(int) {
+  interrupted.store(true, std::memory_order_relaxed);
+}
+
+void write_out(std::string_view bytes) {
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+bool is_terminal() {
+  const char* term = std::getenv("TERM");
+  return ::isatty(STDOUT_FILENO) != 0 && term != nullptr && std::string_view(term) != "dumb";
+}
+
+void redraw_line(std::string_view line) {
+  write_out(fmt::format("\r{}\x1b[K", line));
+}
+
+void redraw_screen(std::string_view lines) {
+  // Home, each line cleared to its end, then everything below: no flicker.
+  std::string out = "\x1b[H";
+  for (const char c : lines) {
+    if (c == '\n') out += "\x1b[K";
+    out += c;
+  }
+  write_out(out + "\x1b[J");
+}
+
+HiddenCursor::HiddenCursor() {
+  write_out("\x1b[?25l\x1b[2J");
+}
+HiddenCursor::~HiddenCursor() {
+  write_out("\x1b[?25h");
+}
+
+const std::atomic<bool>* catch_interrupt() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  // No SA_RESTART: whoever waits is to wake up.
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return &interrupted;
+}
+
+bool sleep_unless(const std::atomic<bool>* interrupt, std::chrono::milliseconds time) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + time;
+  while (!interrupt->load(std::memory_order_relaxed)) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+    if (left.count() <= 0) return true;
+    // A signal between the check and poll() costs one of these slices, not the whole time.
+    (void)::poll(nullptr, 0, static_cast<int>(std::min<std::int64_t>(left.count(), 200)));
+  }
+  return false;
+}
+
+}  // namespace vballoon::ctl

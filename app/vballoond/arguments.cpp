@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoond/arguments.cpp - see arguments.hpp.
+#include "arguments.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+namespace vballoon::daemon {
+namespace {
+
+constexpr const char* kSystemConfig = "/etc/vballoon/vballoond.toml";
+
+constexpr const char* kFooter = R"(
+Examples:
+  vballoond --dev --device vm1=./vm1.sock
+      Try it: no huge pages, no cpu of its own, no root. Point your VMM at
+      ./vm1.sock, then: vballoonctl set vm1 50% --wait
+  vballoond --config /etc/vballoon/vballoond.toml
+      Production; this file is also what is read by default.
+  vballoond --dev --device vm1=client:/run/vmm/vm1.sock
+      The VMM listens, the daemon connects, and connects again.
+
+SIGTERM ends it: guests keep running. SIGHUP rereads the configuration file.
+See vballoond(8), vballoond.toml(5), vballoonctl(1).)";
+
+std::string log_level_fault(const std::string& level) {
+  if (control::is_log_level(level)) return "";
+  return fmt::format("'{}' is none of trace, debug, info, warning, error", level);
+}
+
+Result<control::Config> read_config(const Arguments& arguments) {
+  const auto profile =
+      arguments.dev ? control::Profile::kDevelopment : control::Profile::kProduction;
+  if (!arguments.config.empty()) return control::load_config(arguments.config, profile);
+  const bool system = !arguments.dev && ::access(kSystemConfig, F_OK) == 0;
+  if (system) return control::load_config(kSystemConfig, profile);
+  return control::default_config(profile);
+}
+
+}  // namespace
+
+std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
+  CLI::App app("The vhost-user backend of the virtio balloons of all VMs of a host.\n",
+               "vballoond");
+  app.set_version_flag("--version", "vballoond " VBALLOON_VERSION);
+  app.add_option("-c,--config", out->config,
+                 fmt::format("Configuration; without it {}, if there is one", kSystemConfig))
+      ->type_name("FILE");
+  app.add_flag("--dev", out->dev, "Development: no huge pages, no cpu of its own, no root");
+  app.add_option("-d,--device", out->devices,
+                 "A VM and its socket; may be given again. NAME=client:SOCKET connects to a VMM "
+                 "that listens")
+      ->type_name("NAME=SOCKET")
+      ->allow_extra_args(false);
+  app.add_option("--rpc", out->rpc, "Socket for vballoonctl")->type_name("PATH");
+  app.add_option("--log-level", out->log_level, "trace, debug, info, warning or error")
+      ->type_name("LEVEL")
+      ->check(log_level_fault, "");
+  app.footer(kFooter);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return std::nullopt;
+}
+
+Result<control::Config> make_config(const Arguments& arguments) {
+  auto config = read_config(arguments);
+  if (!config) return config;
+  for (const std::string& text : arguments.devices) {
+    auto device = control::parse_device_option(text);
+    if (!device) return tl::unexpected(device.error());
+    config->devices.push_back(std::move(*device));
+  }
+  if (auto unique = control::check_devices(config->devices); !unique) {
+    return tl::unexpected(unique.error());
+  }
+  if (!arguments.rpc.empty()) config->rpc_socket = arguments.rpc;
+  if (!arguments.log_level.empty()) config->log_level = arguments.log_level;
+  return config;
+}
+
+}  // namespace vballoon::daemon

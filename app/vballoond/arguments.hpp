@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoond/arguments.hpp - the command line, and the configuration it leads to.
+// Layer:  app.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "control/config.hpp"
+
+namespace vballoon::daemon {
+
+struct Arguments {
+  std::string config;  ///< empty: the system's, if there is one
+  bool dev = false;
+  std::vector<std::string> devices;
+  std::string rpc;
+  std::string log_level;
+};
+
+/// @return an exit status when there is nothing left to do: 0 after --help, 2 for a usage error.
+[[nodiscard]] std::optional<int> parse_arguments(int argc, char** argv, Arguments* out);
+
+/// Profile, then file, then command line: the later one is stronger.
+/// @errors of control::load_config and control::parse_device_option.
+[[nodiscard]] Result<control::Config> make_config(const Arguments& arguments);
+
+}  // namespace vballoon::daemon

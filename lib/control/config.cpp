@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/config.cpp - from TOML to a checked Config.
+#include "control/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "rpc/socket_path.hpp"
+#include "table_reader.hpp"
+
+namespace vballoon::control {
+namespace {
+
+constexpr std::array<std::string_view, 5> kLogLevels{"trace", "debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 2> kIdles{"spin", "backoff"};
+constexpr std::array<std::string_view, 2> kModes{"server", "client"};
+
+constexpr Range kMemoryMib{16, 1 << 20, "MiB"};
+constexpr Range kCpu{0, 1023, ""};
+constexpr Range kIntervalMs{0, 3'600'000, "milliseconds"};
+constexpr std::uint64_t kMinIntervalMs = 100;
+
+Result<void> read_daemon(TableReader& table, Config* config) {
+  table.read("rpc_socket", &config->rpc_socket);
+  table.read("rpc_group", &config->rpc_group);
+  table.read_word("log_level", &config->log_level, kLogLevels);
+  return table.finish();
+}
+
+Result<void> read_eal(TableReader& table, Config* config) {
+  table.read("no_huge", &config->no_huge);
+  table.read("memory_mib", &config->memory_mib, kMemoryMib);
+  std::uint64_t main_lcore = 0;
+  table.read("main_lcore", &main_lcore, kCpu);
+  if (table.table().contains("main_lcore")) config->main_lcore = static_cast<unsigned>(main_lcore);
+  table.read("args", &config->eal_args);
+  return table.finish();
+}
+
+Result<void> read_poll(TableReader& table, Config* config) {
+  table.read("lcores", &config->poll_lcores, kCpu);
+  std::string idle = config->idle == Idle::kSpin ? "spin" : "backoff";
+  table.read_word("idle", &idle, kIdles);
+  config->idle = idle == "spin" ? Idle::kSpin : Idle::kBackoff;
+  return table.finish();
+}
+
+Result<void> read_stats(TableReader& table, Config* config) {
+  table.read("interval_ms", &config->stats_interval_ms, kIntervalMs);
+  if (config->stats_interval_ms > 0 && config->stats_interval_ms < kMinIntervalMs) {
+    table.fail_at(*table.table().get("interval_ms"),
+                  fmt::format("'stats.interval_ms' must be 0 (only on request) or at least {}",
+                              kMinIntervalMs));
+  }
+  return table.finish();
+}
+
+Result<void> read_device(TableReader& table, Config* config) {
+  DeviceConfig device;
+  std::string mode = "server";
+  table.read("name", &device.name);
+  table.read("socket", &device.socket);
+  table.read_word("mode", &mode, kModes);
+  device.client = mode == "client";
+  if (auto done = table.finish(); !done) return done;
+  if (table.require("name") && table.require("socket")) {
+    config->devices.push_back(std::move(device));
+    if (auto unique = check_devices(config->devices); !unique) {
+      table.fail_at(table.table(), unique.error().message);
+    }
+  }
+  return table.finish();
+}
+
+Result<Config> read_file(const toml::table& root, const std::string& source, Profile profile) {
+  Config config = default_config(profile);
+  const auto into = [&config](auto reader) {
+    return [&config, reader](TableReader& table) { return reader(table, &config); };
+  };
+  TableReader top(root, "", source);
+  top.read_table("daemon", into(read_daemon));
+  top.read_table("eal", into(read_eal));
+  top.read_table("poll", into(read_poll));
+  top.read_table("stats", into(read_stats));
+  top.read_tables("device", into(read_device));
+  if (auto done = top.finish(); !done) return tl::unexpected(done.error());
+  if (config.rpc_socket.empty()) config.rpc_socket = rpc::default_socket_path();
+  return config;
+}
+
+}  // namespace
+
+Config default_config(Profile profile) {
+  Config config;
+  config.profile = profile;
+  config.rpc_socket = rpc::default_socket_path();
+  if (profile == Profile::kDevelopment) {
+    config.no_huge = true;
+    config.idle = Idle::kBackoff;
+  }
+  return config;
+}
+
+bool is_log_level(std::string_view name) noexcept {
+  return std::find(kLogLevels.begin(), kLogLevels.end(), name) != kLogLevels.end();
+}
+
+Result<Config> parse_config(std::string_view text, const std::string& source, Profile profile) {
+  try {
+    return read_file(toml::parse(text, source), source, profile);
+  } catch (const toml::parse_error& error) {
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("{}:{}: not TOML: {}", source, error.source().begin.line, error.description()));
+  }
+}
+
+Result<Config> load_config(const std::string& path, Profile profile) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    const int reason = errno;
+    return fail(reason == ENOENT ? Code::kNotFound : Code::kHost,
+                fmt::format("{}: {}; name the configuration with --config, or use --dev without "
+                            "one",
+                            path, std::strerror(reason)));
+  }
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return fail(Code::kHost, fmt::format("{}: a folder; name the file in it", path));
+  }
+  std::ostringstream text;
+  text << file.rdbuf();
+  return parse_config(text.str(), path, profile);
+}
+
+Result<DeviceConfig> parse_device_option(std::string_view text) {
+  static constexpr std::string_view kClient = "client:";
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0 || equals + 1 == text.size()) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("'{}' is no device; write NAME=SOCKET, as in vm1=./vm1.sock, or "
+                            "NAME=client:SOCKET",
+                            text));
+  }
+  DeviceConfig device{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
+  if (device.socket.starts_with(kClient)) {
+    device.client = true;
+    device.socket.erase(0, kClient.size());
+  }
+  if (device.socket.empty()) {
+    return fail(Code::kInvalidArgument, fmt::format("'{}' names no socket", text));
+  }
+  return device;
+}
+
+Result<void> check_devices(const std::vector<DeviceConfig>& devices) {
+  std::set<std::string_view> names;
+  std::set<std::string_view> sockets;
+  for (const DeviceConfig& device : devices) {
+    if (!names.insert(device.name).second) {
+      return fail(
+          Code::kInvalidArgument,
+          fmt::format("two devices are named '{}'; give each a name of its own", device.name));
+    }
+    if (!sockets.insert(device.socket).second) {
+      return fail(Code::kInvalidArgument,
+                  fmt::format("device '{}' shares the socket {} with another; give each its own",
+                              device.name, device.socket));
+    }
+  }
+  return {};
+}
+
+}  // namespace vballoon::control

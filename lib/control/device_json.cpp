@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/device_json.cpp - see device_json.hpp.
+#include "control/device_json.hpp"
+
+#include <algorithm>
+
+namespace vballoon::control {
+namespace {
+
+using rpc::Json;
+
+/// Of the balloon's pages, what the host really has: stranded ones wait for their huge page.
+std::uint64_t reclaimed(const device::DeviceReport& report) {
+  return report.ballooned_bytes - std::min(report.ballooned_bytes, report.stranded_bytes);
+}
+
+Json queue_json(const device::QueueReport& queue) {
+  return {{"index", queue.index},   {"role", queue.role}, {"state", queue.state},
+          {"reason", queue.reason}, {"size", queue.size}, {"buffers", queue.buffers}};
+}
+
+Json identity_json(const device::DeviceReport& report) {
+  return {{"name", report.name},
+          {"socket", report.socket},
+          {"mode", report.client ? "client" : "server"},
+          {"lcore", report.lcore},
+          {"state", std::string(device::state_name(report.state))}};
+}
+
+void add_sizes(const device::DeviceReport& report, Json* json) {
+  (*json)["guest_bytes"] = report.guest_bytes;
+  (*json)["target_bytes"] = report.target_bytes;
+  (*json)["actual_bytes"] = report.actual_bytes;
+  (*json)["ballooned_bytes"] = report.ballooned_bytes;
+  (*json)["reclaimed_bytes"] = reclaimed(report);
+  (*json)["discarded_bytes"] = report.discarded_bytes;
+  (*json)["reported_bytes"] = report.reported_bytes;
+  (*json)["stranded_bytes"] = report.stranded_bytes;
+}
+
+}  // namespace
+
+Json stats_json(const std::optional<device::StatsReport>& stats) {
+  if (!stats) return nullptr;
+  Json json{{"age_ms", stats->age_ms}, {"sequence", stats->sequence}};
+  for (std::size_t tag = 0; tag < balloon::kKnownStats; ++tag) {
+    const auto stat = static_cast<balloon::StatTag>(tag);
+    if (const auto value = stats->sample.get(stat)) {
+      json[std::string(balloon::stat_name(stat))] = *value;
+    }
+  }
+  return json;
+}
+
+Json summary_json(const device::DeviceReport& report) {
+  Json json = identity_json(report);
+  add_sizes(report, &json);
+  json["stats"] = stats_json(report.stats);
+  return json;
+}
+
+Json device_json(const device::DeviceReport& report) {
+  Json json = identity_json(report);
+  add_sizes(report, &json);
+  json["poison_value"] = report.poison_value;
+  json["features"] = {{"offered", balloon::feature_names(report.offered)},
+                      {"acked", balloon::feature_names(report.acked)}};
+  json["queues"] = Json::array();
+  for (const auto& queue : report.queues) json["queues"].push_back(queue_json(queue));
+  json["counters"] = Json::object();
+  for (const auto& counter : report.counters) json["counters"][counter.name] = counter.value;
+  json["stats"] = stats_json(report.stats);
+  return json;
+}
+
+}  // namespace vballoon::control

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/eal.cpp - see eal.hpp.
+#include "control/eal.hpp"
+
+#include <fmt/format.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <rte_version.h>
+
+#include <csignal>
+
+#include "eal_log.hpp"
+
+namespace vballoon::control {
+namespace {
+
+static_assert(kMaxLcores <= RTE_MAX_LCORE);
+
+/// Threads that EAL starts inherit the mask: the operator's signals are the control thread's, and
+/// never interrupt a poll lcore.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t operators;
+    sigemptyset(&operators);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&operators, signal);
+    pthread_sigmask(SIG_BLOCK, &operators, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+int run_launch(void* body) {
+  (*static_cast<std::function<void()>*>(body))();
+  return 0;
+}
+
+std::string way_out(const Config& config) {
+  if (config.no_huge) return "";
+  return fmt::format(
+      "; it needs {} MiB of huge pages: reserve them (sysctl vm.nr_hugepages={}), or set "
+      "eal.no_huge = true, or try --dev",
+      config.memory_mib, (config.memory_mib + 1) / 2);
+}
+
+}  // namespace
+
+/// In place before rte_eal_init(), which then uses it instead of its own stream and syslog.
+struct Eal::LogStream {
+  LogStream() : file(open_eal_stream(&lines)) {
+    if (file != nullptr) rte_openlog_stream(file);
+  }
+  ~LogStream() {
+    rte_openlog_stream(nullptr);
+    if (file != nullptr) std::fclose(file);
+  }
+  EalLines lines;
+  std::FILE* file;
+};
+
+std::string eal_version() {
+  return rte_version();
+}
+
+Eal::Eal() : log_(std::make_unique<LogStream>()) {}
+
+Result<std::unique_ptr<Eal>> Eal::start(const Config& config, const LcorePlan& plan) {
+  std::unique_ptr<Eal> eal(new Eal());
+  std::vector<std::string> args = eal_arguments(config, plan);
+  log::debug("eal: {}", fmt::join(args, " "));
+  std::vector<char*> argv;
+  for (std::string& arg : args) argv.push_back(arg.data());
+  {
+    const SignalsBlocked during_start;
+    eal->started_ = rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0;
+  }
+  if (eal->started_) return eal;
+
+  std::string reason = eal->log_->lines.last_error();
+  if (reason.empty()) reason = rte_strerror(rte_errno);
+  if (reason.ends_with('.')) reason.pop_back();
+  return fail(Code::kHost, fmt::format("DPDK does not start: {}{}", reason, way_out(config)));
+}
+
+Eal::~Eal() {
+  wait();
+  if (started_) rte_eal_cleanup();
+}
+
+Result<void> Eal::launch(unsigned lcore, std::function<void()> body) {
+  auto launch = std::make_unique<Launch>(Launch{lcore, std::move(body)});
+  if (const int refused = rte_eal_remote_launch(run_launch, &launch->body, lcore); refused != 0) {
+    return fail(Code::kHost,
+                fmt::format("lcore {} cannot be used: {}", lcore, rte_strerror(-refused)));
+  }
+  launches_.push_back(std::move(launch));
+  return {};
+}
+
+void Eal::wait() {
+  for (const auto& launch : launches_) rte_eal_wait_lcore(launch->lcore);
+  launches_.clear();
+}
+
+}  // namespace vballoon::control

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/backend.hpp - what the RPC server asks of the devices, without knowing vhost.
+// Layer:  control; may include base/ and device/. The daemon puts a vhost::Server behind it, the
+//         tests something that answers at once.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "control/config.hpp"
+#include "device/report.hpp"
+
+namespace vballoon::control {
+
+/// Thread: the control thread only. No call waits on a guest.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  [[nodiscard]] virtual std::vector<device::DeviceReport> list() const = 0;
+  [[nodiscard]] virtual Result<device::DeviceReport> show(std::string_view name) const = 0;
+
+  /// @return the target as it now stands.
+  virtual Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) = 0;
+
+  /// The answer arrives later, as a report whose statistics have another sequence.
+  virtual Result<void> request_stats(std::string_view name) = 0;
+
+  virtual Result<void> add(const DeviceConfig& device) = 0;
+  virtual Result<void> remove(std::string_view name) = 0;
+};
+
+}  // namespace vballoon::control

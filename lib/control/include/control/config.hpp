@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/config.hpp - the checked configuration: what the file and the command line come to.
+// Layer:  control; may include base/. Plain values.
+// Source: config/vballoond.toml documents every key for people; vballoond.toml(5) too.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace vballoon::control {
+
+/// Where the defaults come from; whatever the file says is stronger than either.
+enum class Profile {
+  kProduction,   ///< huge pages, a poll lcore pinned to a cpu of its own, spinning
+  kDevelopment,  ///< no huge pages, no cpu of its own, no root; sleeps while idle
+};
+
+enum class Idle { kSpin, kBackoff };
+
+struct DeviceConfig {
+  std::string name;
+  std::string socket;
+  bool client = false;  ///< connect to the VMM's socket instead of listening
+  friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
+};
+
+struct Config {
+  Profile profile = Profile::kProduction;
+
+  std::string rpc_socket;          ///< [daemon]; never empty once checked
+  std::string rpc_group;           ///< empty: root and the daemon's own user only
+  std::string log_level = "info";  ///< trace, debug, info, warning, error
+
+  bool no_huge = false;  ///< [eal]
+  std::uint64_t memory_mib = 64;
+  std::optional<unsigned> main_lcore;  ///< cpu of the control thread; none: all but the poll cpus
+  std::vector<std::string> eal_args;
+
+  std::vector<unsigned> poll_lcores;  ///< [poll]; cpu numbers; empty: one is chosen
+  Idle idle = Idle::kSpin;
+
+  std::uint64_t stats_interval_ms = 0;  ///< [stats]; 0: asked for on request only
+
+  std::vector<DeviceConfig> devices;
+};
+
+[[nodiscard]] Config default_config(Profile profile);
+
+/// Log levels by the names that the file and --log-level take.
+[[nodiscard]] bool is_log_level(std::string_view name) noexcept;
+
+/// @param source  names the text in errors: "vballoond.toml:12: ...".
+/// @errors kInvalidArgument: an unknown key with the nearest known one, a wrong type, a value out
+///         of its range, a name or socket that two devices share.
+[[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& source,
+                                          Profile profile);
+
+/// @errors as parse_config; kNotFound or kHost when the file cannot be read.
+[[nodiscard]] Result<Config> load_config(const std::string& path, Profile profile);
+
+/// Parses NAME=SOCKET or NAME=client:SOCKET, as --device takes it.
+[[nodiscard]] Result<DeviceConfig> parse_device_option(std::string_view text);
+
+/// @errors kInvalidArgument when a name or a socket is given twice.
+[[nodiscard]] Result<void> check_devices(const std::vector<DeviceConfig>& devices);
+
+}  // namespace vballoon::control

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/device_json.hpp - a device's report as programs read it.
+// Layer:  control; may include device/ and rpc/. Pure. docs/rpc.md documents every field.
+#pragma once
+
+#include "device/report.hpp"
+#include "rpc/error.hpp"
+
+namespace vballoon::control {
+
+/// One row of device.list: name, socket, mode, state, sizes and the last statistics.
+[[nodiscard]] rpc::Json summary_json(const device::DeviceReport& report);
+
+/// All of device.show.
+[[nodiscard]] rpc::Json device_json(const device::DeviceReport& report);
+
+/// The last sample with its age, or null. A figure that the guest did not send is absent.
+[[nodiscard]] rpc::Json stats_json(const std::optional<device::StatsReport>& stats);
+
+}  // namespace vballoon::control

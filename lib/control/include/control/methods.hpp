@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/methods.hpp - every RPC method by name: parameters in, result out.
+// Layer:  control; may include base/, device/ and rpc/; asio. Knows nothing of sockets.
+// Thread: the event loop's.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <string_view>
+
+#include "control/backend.hpp"
+#include "control/stats_waiter.hpp"
+#include "rpc/message.hpp"
+
+namespace vballoon::control {
+
+class Methods {
+ public:
+  /// @param version  the result of `version`.
+  Methods(asio::io_context& loop, Backend& backend, rpc::Json version)
+      : backend_(backend), stats_(loop, backend), version_(std::move(version)) {}
+
+  /// Answers at once, but for device.stats, which waits for its guest.
+  void call(const rpc::Request& request, Responder done);
+
+  /// Drops what still waits, without an answer.
+  void stop() { stats_.stop(); }
+
+  using Answer = rpc::Outcome<rpc::Json>;
+
+ private:
+  Answer version(const rpc::Json& params);
+  Answer list(const rpc::Json& params);
+  Answer show(const rpc::Json& params);
+  Answer set(const rpc::Json& params);
+  Answer add(const rpc::Json& params);
+  Answer remove(const rpc::Json& params);
+  void stats(const rpc::Json& params, Responder done);
+
+  Backend& backend_;
+  StatsWaiter stats_;
+  rpc::Json version_;
+};
+
+}  // namespace vballoon::control

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/methods.cpp - see methods.hpp; docs/rpc.md is the reference for callers.
+#include "control/methods.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <limits>
+
+#include "base/log.hpp"
+#include "base/size_text.hpp"
+#include "control/device_json.hpp"
+#include "control/nearest.hpp"
+#include "params.hpp"
+
+namespace vballoon::control {
+namespace {
+
+constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
+constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
+constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
+constexpr std::array<std::string_view, 7> kNames{"version",      "device.list",  "device.show",
+                                                 "device.set",   "device.stats", "device.add",
+                                                 "device.remove"};
+
+tl::unexpected<rpc::Error> refuse(const Status& status) {
+  return tl::unexpected<rpc::Error>(rpc::to_error(status));
+}
+
+/// What `device.set` asks for, in bytes.
+Result<std::uint64_t> wanted_bytes(const std::string& name, std::optional<std::uint64_t> bytes,
+                                   const std::optional<std::string>& size,
+                                   std::uint64_t guest_bytes) {
+  if (bytes.has_value() == size.has_value()) {
+    return fail(Code::kInvalidArgument,
+                "device.set takes one of target_bytes, a number, and size, as \"512M\" or \"50%\"");
+  }
+  if (bytes) return *bytes;
+  auto parsed = parse_size_or_share(*size, guest_bytes);
+  if (parsed && guest_bytes == 0 && size->ends_with('%')) {
+    return fail(
+        Code::kUnavailable,
+        fmt::format("{}: '{}' of what? its guest has not shown its memory yet; start the guest and "
+                    "its balloon driver, or set a size",
+                    name, *size));
+  }
+  return parsed;
+}
+
+}  // namespace
+
+void Methods::call(const rpc::Request& request, Responder done) {
+  const std::string& name = request.method;
+  const rpc::Json& params = request.params;
+  if (name == "version") return done(version(params));
+  if (name == "device.list") return done(list(params));
+  if (name == "device.show") return done(show(params));
+  if (name == "device.set") return done(set(params));
+  if (name == "device.stats") return stats(params, std::move(done));
+  if (name == "device.add") return done(add(params));
+  if (name == "device.remove") return done(remove(params));
+  done(rpc::refuse(rpc::kMethodNotFound,
+                   fmt::format("unknown method '{}'{}", name, suggestion(name, kNames))));
+}
+
+Methods::Answer Methods::version(const rpc::Json& object) {
+  const Params params(object, "version");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  return version_;
+}
+
+Methods::Answer Methods::list(const rpc::Json& object) {
+  const Params params(object, "device.list");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  rpc::Json devices = rpc::Json::array();
+  for (const auto& report : backend_.list()) devices.push_back(summary_json(report));
+  return rpc::Json{{"devices", std::move(devices)}};
+}
+
+Methods::Answer Methods::show(const rpc::Json& object) {
+  Params params(object, "device.show");
+  const std::string name = params.text("name");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  const auto report = backend_.show(name);
+  if (!report) return refuse(report.error());
+  return device_json(*report);
+}
+
+Methods::Answer Methods::set(const rpc::Json& object) {
+  Params params(object, "device.set");
+  const std::string name = params.text("name");
+  const auto bytes = params.optional_number("target_bytes", kMaxBytes);
+  const auto size = params.optional_text("size");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+
+  const auto report = backend_.show(name);
+  if (!report) return refuse(report.error());
+  const auto wanted = wanted_bytes(name, bytes, size, report->guest_bytes);
+  if (!wanted) return refuse(wanted.error());
+  const auto target = backend_.set_target(name, *wanted);
+  if (!target) return refuse(target.error());
+  log::info("{}: target {}, was {}", name, format_size(*target), format_size(report->target_bytes));
+  return rpc::Json{{"target_bytes", *target}, {"guest_bytes", report->guest_bytes}};
+}
+
+Methods::Answer Methods::add(const rpc::Json& object) {
+  Params params(object, "device.add");
+  DeviceConfig device{params.text("name"), params.text("socket")};
+  const std::string mode = params.optional_text("mode").value_or("server");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (mode != "server" && mode != "client") {
+    return rpc::refuse(
+        rpc::kInvalidParams,
+        fmt::format("device.add: 'mode' must be \"server\" or \"client\", not \"{}\"", mode));
+  }
+  device.client = mode == "client";
+  if (auto added = backend_.add(device); !added) return refuse(added.error());
+  log::info("{}: added, {} {}", device.name, mode, device.socket);
+  return rpc::Json::object();
+}
+
+Methods::Answer Methods::remove(const rpc::Json& object) {
+  Params params(object, "device.remove");
+  const std::string name = params.text("name");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto removed = backend_.remove(name); !removed) return refuse(removed.error());
+  log::info("{}: removed", name);
+  return rpc::Json::object();
+}
+
+void Methods::stats(const rpc::Json& object, Responder done) {
+  Params params(object, "device.stats");
+  const std::string name = params.text("name");
+  const auto timeout = params.optional_number("timeout_ms", kMaxStatsTimeoutMs);
+  if (auto ok = params.finish(); !ok) return done(tl::unexpected(ok.error()));
+  stats_.ask(name, std::chrono::milliseconds(timeout.value_or(kDefaultStatsTimeoutMs)),
+             std::move(done));
+}
+
+}  // namespace vballoon::control

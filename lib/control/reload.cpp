@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/reload.cpp - see reload.hpp.
+#include "control/reload.hpp"
+
+#include <algorithm>
+
+namespace vballoon::control {
+namespace {
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool has(const std::vector<DeviceConfig>& devices, const DeviceConfig& device) {
+  return std::find(devices.begin(), devices.end(), device) != devices.end();
+}
+
+std::vector<std::string> changed_keys(const Config& before, const Config& after) {
+  std::vector<std::string> keys;
+  const auto note = [&keys](const auto& was, const auto& is, const char* key) {
+    if (was != is) keys.emplace_back(key);
+  };
+  note(before.rpc_socket, after.rpc_socket, "daemon.rpc_socket");
+  note(before.rpc_group, after.rpc_group, "daemon.rpc_group");
+  note(before.log_level, after.log_level, "daemon.log_level");
+  note(before.no_huge, after.no_huge, "eal.no_huge");
+  note(before.memory_mib, after.memory_mib, "eal.memory_mib");
+  note(before.main_lcore, after.main_lcore, "eal.main_lcore");
+  note(before.eal_args, after.eal_args, "eal.args");
+  note(before.poll_lcores, after.poll_lcores, "poll.lcores");
+  note(before.idle, after.idle, "poll.idle");
+  return keys;
+}
+
+}  // namespace
+
+ReloadPlan plan_reload(const Config& before, const Config& after,
+                       const std::vector<std::string>& present) {
+  ReloadPlan plan;
+  plan.needs_restart = changed_keys(before, after);
+  plan.stats_interval_changed = before.stats_interval_ms != after.stats_interval_ms;
+  for (const DeviceConfig& device : before.devices) {
+    if (!has(after.devices, device) && has(present, device.name)) {
+      plan.remove.push_back(device.name);
+    }
+  }
+  for (const DeviceConfig& device : after.devices) {
+    if (!has(present, device.name) || has(plan.remove, device.name)) plan.add.push_back(device);
+  }
+  return plan;
+}
+
+}  // namespace vballoon::control

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/rpc_server.cpp - see rpc_server.hpp.
+#include "control/rpc_server.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include "rpc_session.hpp"
+
+namespace vballoon::control {
+namespace {
+
+/// Says why and hangs up; a fresh connection's buffer has room for a line.
+void turn_away(int fd, const rpc::Error& error) {
+  const std::string line = rpc::format_error(nullptr, error);
+  (void)::send(fd, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+}  // namespace
+
+RpcServer::RpcServer(asio::io_context& loop, RpcSocket socket, Methods& methods, RpcLimits limits)
+    : loop_(loop),
+      socket_(std::move(socket)),
+      acceptor_(loop, Protocol(), socket_.release()),
+      retry_(loop),
+      methods_(methods),
+      limits_(limits) {
+  accept();
+}
+
+RpcServer::~RpcServer() {
+  stop();
+}
+
+void RpcServer::stop() {
+  asio::error_code ignored;
+  acceptor_.close(ignored);
+  retry_.cancel();
+  while (!sessions_.empty()) {
+    const auto session = *sessions_.begin();
+    session->close();
+  }
+}
+
+void RpcServer::accept() {
+  acceptor_.async_accept([this](const asio::error_code& error, Protocol::socket peer) {
+    if (error == asio::error::operation_aborted || !acceptor_.is_open()) return;
+    if (!error) {
+      admit(std::move(peer));
+      return accept();
+    }
+    // Out of descriptors, say: the connection stays in the backlog, so asking again at once would
+    // spin.
+    std::uint64_t dropped = 0;
+    if (gate_.open(&dropped)) log::warn("rpc: no client can be accepted: {}", error.message());
+    retry_.expires_after(std::chrono::milliseconds(100));
+    retry_.async_wait([this](const asio::error_code& cancelled) {
+      if (!cancelled) accept();
+    });
+  });
+}
+
+void RpcServer::admit(Protocol::socket peer) {
+  const int fd = peer.native_handle();
+  if (auto allowed = check_peer(fd, socket_.group()); !allowed) {
+    std::uint64_t dropped = 0;
+    if (gate_.open(&dropped)) log::warn("rpc: turned away: {}", allowed.error().message);
+    return turn_away(fd, {rpc::kForbidden, allowed.error().message});
+  }
+  if (sessions_.size() >= limits_.clients) {
+    return turn_away(fd, {rpc::kOverloaded,
+                          fmt::format("{} clients are connected already; end one and try again",
+                                      limits_.clients)});
+  }
+  const auto session = std::make_shared<RpcSession>(*this, std::move(peer));
+  sessions_.insert(session);
+  session->start();
+}
+
+}  // namespace vballoon::control

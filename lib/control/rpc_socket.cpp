@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/rpc_socket.cpp - see rpc_socket.hpp.
+#include "control/rpc_socket.hpp"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+namespace vballoon::control {
+namespace {
+
+constexpr mode_t kMode = 0660;
+constexpr int kBacklog = 64;
+
+tl::unexpected<Status> failed(const std::string& path, std::string_view what, int reason) {
+  return fail(Code::kHost, fmt::format("rpc socket {}: {}: {}", path, what, std::strerror(reason)));
+}
+
+Result<sockaddr_un> make_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("rpc socket '{}': a socket's path has 1 to {} bytes", path,
+                            sizeof(address.sun_path) - 1));
+  }
+  path.copy(address.sun_path, path.size());
+  return address;
+}
+
+Result<std::optional<gid_t>> find_group(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  errno = 0;
+  const group* found = ::getgrnam(name.c_str());
+  if (found != nullptr) return found->gr_gid;
+  return fail(Code::kInvalidArgument,
+              fmt::format("daemon.rpc_group: there is no group '{}'; groupadd it, or leave the key "
+                          "out",
+                          name));
+}
+
+/// In /tmp anybody may have made the folder before us, and would own what is in it.
+Result<void> check_folder(const std::string& folder) {
+  if (!folder.starts_with("/tmp/vballoon-")) return {};
+  struct stat info {};
+  if (::lstat(folder.c_str(), &info) != 0) return failed(folder, "lstat", errno);
+  if (S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() && (info.st_mode & 022) == 0) return {};
+  return fail(Code::kHost, fmt::format("{} belongs to somebody else or is open to others; remove "
+                                       "it, or choose another socket with --rpc",
+                                       folder));
+}
+
+Result<void> make_folder(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos || slash == 0) return {};
+  const std::string folder = path.substr(0, slash);
+  const mode_t mode = ::geteuid() == 0 ? 0755 : 0700;
+  if (::mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) {
+    return failed(path, fmt::format("cannot make its folder {}", folder), errno);
+  }
+  return check_folder(folder);
+}
+
+/// @return true when somebody accepts connections on the path.
+bool is_alive(const sockaddr_un& address) {
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int done =
+      ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  // A full backlog is a sign of life too.
+  return done == 0 || errno == EAGAIN || errno == EACCES;
+}
+
+Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    return errno == ENOENT ? Result<void>() : failed(path, "lstat", errno);
+  }
+  if (!S_ISSOCK(info.st_mode)) {
+    return fail(Code::kAlreadyExists,
+                fmt::format("rpc socket {}: the path exists and is no socket; remove it, or choose "
+                            "another with --rpc",
+                            path));
+  }
+  if (is_alive(address)) {
+    return fail(Code::kAlreadyExists,
+                fmt::format("rpc socket {}: somebody listens there already, probably another "
+                            "vballoond; stop it, or choose another socket with --rpc",
+                            path));
+  }
+  if (::unlink(path.c_str()) != 0) return failed(path, "the stale file cannot be removed", errno);
+  return {};
+}
+
+/// Nobody can connect before listen(), so the mode is set in time.
+Result<void> open_to_peers(int fd, const std::string& path, const sockaddr_un& address,
+                           std::optional<gid_t> group) {
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return failed(path, "bind", errno);
+  }
+  if (::chmod(path.c_str(), kMode) != 0) return failed(path, "chmod", errno);
+  if (group && ::chown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
+    return failed(path, "cannot be given to rpc_group", errno);
+  }
+  if (::listen(fd, kBacklog) != 0) return failed(path, "listen", errno);
+  return {};
+}
+
+std::vector<gid_t> peer_groups(int fd, gid_t primary) {
+  std::vector<gid_t> groups(256);
+  for (;;) {
+    auto bytes = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const int done = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes);
+    if (done != 0 && errno != ERANGE) return {primary};
+    groups.resize(bytes / sizeof(gid_t));
+    if (done == 0) break;
+  }
+  groups.push_back(primary);
+  return groups;
+}
+
+}  // namespace
+
+Result<RpcSocket> RpcSocket::listen(const std::string& path, const std::string& group) {
+  const auto address = make_address(path);
+  if (!address) return tl::unexpected(address.error());
+  const auto gid = find_group(group);
+  if (!gid) return tl::unexpected(gid.error());
+  if (auto made = make_folder(path); !made) return tl::unexpected(made.error());
+  if (auto free = remove_stale(path, *address); !free) return tl::unexpected(free.error());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return failed(path, "socket", errno);
+  if (auto open = open_to_peers(fd.get(), path, *address, *gid); !open) {
+    return tl::unexpected(open.error());
+  }
+  return RpcSocket(std::move(fd), path, *gid);
+}
+
+RpcSocket::RpcSocket(UniqueFd fd, std::string path, std::optional<gid_t> group)
+    : fd_(std::move(fd)), path_(std::move(path)), group_(group) {
+  struct stat info {};
+  if (::lstat(path_.c_str(), &info) == 0) {
+    device_ = info.st_dev;
+    inode_ = info.st_ino;
+  }
+}
+
+RpcSocket::RpcSocket(RpcSocket&& other) noexcept
+    : fd_(std::move(other.fd_)),
+      path_(std::exchange(other.path_, {})),
+      group_(other.group_),
+      device_(other.device_),
+      inode_(other.inode_) {}
+
+RpcSocket::~RpcSocket() {
+  struct stat info {};
+  if (path_.empty() || ::lstat(path_.c_str(), &info) != 0) return;
+  if (info.st_dev == device_ && info.st_ino == inode_) ::unlink(path_.c_str());
+}
+
+Result<void> check_peer(int fd, std::optional<gid_t> group) {
+  ucred peer{};
+  socklen_t bytes = sizeof(peer);
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) {
+    return fail(Code::kHost, fmt::format("peer credentials: {}", std::strerror(errno)));
+  }
+  if (peer.uid == 0 || peer.uid == ::geteuid()) return {};
+  if (group) {
+    const auto groups = peer_groups(fd, peer.gid);
+    if (std::find(groups.begin(), groups.end(), *group) != groups.end()) return {};
+  }
+  return fail(
+      Code::kUnavailable,
+      fmt::format("user {} may not call this daemon; be root, its own user ({}) or a member "
+                  "of its rpc_group",
+                  peer.uid, ::geteuid()));
+}
+
+}  // namespace vballoon::control

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/vhost_backend.cpp - see vhost_backend.hpp.
+#include "control/vhost_backend.hpp"
+
+namespace vballoon::control {
+
+std::vector<device::DeviceReport> VhostBackend::list() const {
+  return server_.list();
+}
+
+Result<device::DeviceReport> VhostBackend::show(std::string_view name) const {
+  return server_.show(name);
+}
+
+Result<std::uint64_t> VhostBackend::set_target(std::string_view name, std::uint64_t bytes) {
+  return server_.set_target(name, bytes);
+}
+
+Result<void> VhostBackend::request_stats(std::string_view name) {
+  return server_.request_stats(name);
+}
+
+Result<void> VhostBackend::add(const DeviceConfig& device) {
+  return server_.add({device.name, device.socket, device.client});
+}
+
+Result<void> VhostBackend::remove(std::string_view name) {
+  return server_.remove(name);
+}
+
+}  // namespace vballoon::control
