@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoon-driver - a guest without a guest: does balloon steps and prints what came of them.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "arguments.hpp"
+#include "driver/message_socket.hpp"
+#include "driver/pretend_guest.hpp"
+#include "outcome_text.hpp"
+
+namespace vballoon::app {
+namespace {
+
+constexpr int kOk = 0;
+constexpr int kViolation = 1;  // the device broke a rule or a canary
+constexpr int kError = 2;      // arguments, connection, memory
+
+Result<driver::MessageSocket> connect(const Arguments& arguments) {
+  const driver::Deadline deadline(arguments.patience);
+  if (!arguments.listen) return driver::MessageSocket::connect(arguments.socket, deadline);
+  return driver::Listener::bind(arguments.socket).and_then([&deadline](driver::Listener&& socket) {
+    return socket.accept(deadline);
+  });
+}
+
+/// What was seen over all steps; printed at once as text, at the end as JSON.
+class Log {
+ public:
+  explicit Log(bool json) : json_(json) {}
+
+  void add(const driver::StepOutcome& outcome) {
+    canaries_changed_ += outcome.canaries.changed;
+    steps_.push_back(to_json(outcome));
+    if (!json_) fmt::print("{}", to_text(outcome));
+    std::fflush(stdout);
+  }
+
+  int finish(const driver::Violations& violations) const {
+    const bool good = violations.total() == 0 && canaries_changed_ == 0;
+    if (json_) {
+      const nlohmann::json all{
+          {"steps", steps_}, {"violations", to_json(violations)}, {"ok", good}};
+      fmt::print("{}\n", all.dump(2));
+    } else if (violations.total() != 0) {
+      fmt::print(stderr, "{}", to_text(violations));
+    }
+    return good ? kOk : kViolation;
+  }
+
+ private:
+  nlohmann::json steps_ = nlohmann::json::array();
+  std::uint64_t canaries_changed_ = 0;
+  bool json_;
+};
+
+Result<int> run(const Arguments& arguments) {
+  auto socket = connect(arguments);
+  if (!socket) return tl::unexpected(socket.error());
+  const auto guest = driver::PretendGuest::start(*std::move(socket), arguments.guest);
+  if (!guest) return tl::unexpected(guest.error());
+  Log log(arguments.json);
+  for (const driver::Step& step : arguments.steps) {
+    const auto outcome = (*guest)->run(step);
+    if (!outcome) return tl::unexpected(outcome.error());
+    log.add(*outcome);
+  }
+  return log.finish((*guest)->driver().violations());
+}
+
+}  // namespace
+}  // namespace vballoon::app
+
+int main(int argc, char** argv) {
+  using namespace vballoon;
+  CLI::App cli("A guest without a guest: a virtio-balloon driver for a vhost-user backend.");
+  app::RawArguments raw;
+  app::declare(cli, raw);
+  CLI11_PARSE(cli, argc, argv);
+  const auto code = app::check(raw).and_then(app::run);
+  if (code) return *code;
+  fmt::print(stderr, "vballoon-driver: {}\n", code.error().message);
+  return app::kError;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// driver/step.hpp - one thing for a pretended guest to do, as people write it.
+// Layer:  driver; may include base/. Pure values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace vballoon::driver {
+
+struct Step {
+  enum class Verb { kInflate, kDeflate, kReport, kHint, kFollow, kReset, kPause };
+
+  Verb verb = Verb::kInflate;
+  std::string text;         ///< as it was written
+  std::uint64_t bytes = 0;  ///< kInflate, kDeflate, kReport, kHint; more than there is means all
+  std::chrono::milliseconds duration{0};  ///< kFollow, kPause
+};
+
+/// "inflate:SIZE", "deflate:SIZE", "report:SIZE", "hint:SIZE" with SIZE as 512M, 1.5G or "all";
+/// "follow:SECONDS", "pause:SECONDS", "reset".
+/// @errors kInvalidArgument, with the text and what would do.
+[[nodiscard]] Result<Step> parse_step(std::string_view text);
+
+}  // namespace vballoon::driver

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "driver/pretend_guest.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace vballoon::driver {
+namespace {
+
+/// Linux's VIRTIO_BALLOON_ARRAY_PFNS_MAX: so many pages between two looks at num_pages.
+constexpr std::uint64_t kPagesPerTurn = 256;
+/// As large as a block of Linux's page reporting gets on x86.
+constexpr std::uint64_t kReportBytes = 4 * kMiB;
+
+std::vector<Pfn> usable(const GuestRam& ram, const Arena& arena) {
+  std::vector<Pfn> pages = ram.pages();
+  std::erase_if(pages, [&arena](Pfn pfn) { return arena.holds(pfn); });
+  return pages;
+}
+
+}  // namespace
+
+PretendGuest::PretendGuest(GuestRam ram, GuestOptions options)
+    : options_(std::move(options)), ram_(std::move(ram)), pool_({}) {}
+
+Result<std::unique_ptr<PretendGuest>> PretendGuest::start(MessageSocket socket,
+                                                          GuestOptions options) {
+  auto ram = GuestRam::create(options.ram);
+  if (!ram) return tl::unexpected(ram.error());
+  std::unique_ptr<PretendGuest> guest(new PretendGuest(*std::move(ram), std::move(options)));
+  auto driver = BalloonDriver::start(std::move(socket), guest->ram_, guest->options_.driver);
+  if (!driver) return tl::unexpected(driver.error());
+  guest->driver_ = *std::move(driver);
+  guest->arrange_pages();
+  return guest;
+}
+
+void PretendGuest::arrange_pages() {
+  pool_ = PagePool(arrange(usable(ram_, driver_->arena()), options_.order, options_.seed));
+  if (options_.touch && !options_.canaries) {
+    for (const Pfn pfn : pool_.free()) ram_.page(pfn).front() = std::byte{1};
+  }
+  refill(pool_.free());
+}
+
+void PretendGuest::refill(std::span<const Pfn> pages) {
+  if (options_.canaries) fill_canaries(ram_, pages, options_.seed);
+}
+
+Result<StepOutcome> PretendGuest::run(const Step& step) {
+  StepOutcome outcome;
+  outcome.step = step.text;
+  outcome.allocated_before = ram_.allocated_bytes();
+  const auto begin = std::chrono::steady_clock::now();
+  if (auto done = perform(step); !done) return tl::unexpected(done.error());
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  outcome.seconds = took.count();
+  outcome.allocated_after = ram_.allocated_bytes();
+  // Not before: a reported page counts as given back until the guest writes to it again.
+  refill(std::exchange(reported_, {}));
+  outcome.ballooned_bytes = pages_to_bytes(pool_.ballooned().size());
+  for (std::size_t role = 0; role < kRoles; ++role) {
+    const Traffic traffic = driver_->take_traffic(static_cast<Role>(role));
+    outcome.pages[role] = traffic.pages;
+    outcome.buffers += traffic.buffers;
+    outcome.latency.merge(traffic.latency);
+  }
+  if (options_.canaries) outcome.canaries = check_canaries(ram_, pool_.free(), options_.seed);
+  return outcome;
+}
+
+Result<void> PretendGuest::perform(const Step& step) {
+  const std::uint64_t pages = bytes_to_pages(step.bytes);
+  switch (step.verb) {
+    case Step::Verb::kInflate:
+      return inflate(pages).and_then([this] { return write_actual(); });
+    case Step::Verb::kDeflate:
+      return deflate(pages).and_then([this] { return write_actual(); });
+    case Step::Verb::kReport:
+      return report(pages);
+    case Step::Verb::kHint:
+      return driver_->hint(free_ranges(pages));
+    case Step::Verb::kFollow:
+      return follow(step.duration);
+    case Step::Verb::kPause:
+      return pause(step.duration);
+    case Step::Verb::kReset:
+      return reset();
+  }
+  VB_CHECK(false);
+}
+
+Result<void> PretendGuest::inflate(std::uint64_t pages) {
+  return driver_->inflate(pool_.take(pages));
+}
+
+Result<void> PretendGuest::deflate(std::uint64_t pages) {
+  const std::span<const Pfn> back = pool_.give_back(pages);
+  return driver_->deflate(back).map([this, back] { refill(back); });
+}
+
+std::vector<GpaRange> PretendGuest::free_ranges(std::uint64_t pages) const {
+  const std::span<const Pfn> free = pool_.free();
+  return merge_ranges(free.first(std::min<std::size_t>(free.size(), pages)), kReportBytes);
+}
+
+Result<void> PretendGuest::report(std::uint64_t pages) {
+  reported_ = pool_.free().first(std::min<std::size_t>(pool_.free().size(), pages));
+  return driver_->report(free_ranges(pages));
+}
+
+Result<void> PretendGuest::write_actual() {
+  return driver_->write_actual(static_cast<std::uint32_t>(pool_.ballooned().size()));
+}
+
+Result<bool> PretendGuest::approach_target() {
+  const auto target = driver_->num_pages();
+  if (!target) return tl::unexpected(target.error());
+  const std::uint64_t now = pool_.ballooned().size();
+  const bool grow = *target > now;
+  const std::uint64_t away = grow ? *target - now : now - *target;
+  if (away == 0 || (grow && pool_.free().empty())) return false;
+  const std::uint64_t turn = std::min(away, kPagesPerTurn);
+  return (grow ? inflate(turn) : deflate(turn)).and_then([this] { return write_actual(); }).map([] {
+    return true;
+  });
+}
+
+Result<void> PretendGuest::follow(std::chrono::milliseconds duration) {
+  const Deadline deadline(duration);
+  while (!deadline.passed()) {
+    const auto moved = approach_target();
+    if (!moved) return tl::unexpected(moved.error());
+    if (*moved) continue;
+    if (auto served = driver_->serve(deadline); !served) return tl::unexpected(served.error());
+  }
+  return {};
+}
+
+Result<void> PretendGuest::reset() {
+  const std::vector<Pfn> back(pool_.ballooned().begin(), pool_.ballooned().end());
+  return driver_->reset().map([this, &back] {
+    pool_.empty_balloon();
+    refill(back);
+  });
+}
+
+Result<void> PretendGuest::pause(std::chrono::milliseconds duration) {
+  return driver_->pause().and_then([this, duration] {
+    std::this_thread::sleep_for(duration);
+    return driver_->resume();
+  });
+}
+
+}  // namespace vballoon::driver
