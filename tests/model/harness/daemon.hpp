@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/model/harness/daemon.hpp - one vballoond in the development profile, for one test.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rpc/client.hpp"
+
+namespace vballoon::model {
+
+using Json = rpc::Json;
+
+class Daemon {
+ public:
+  /// Starts it in a directory of its own and waits until it answers.
+  /// @param devices  names, or "NAME=client" for one that connects to us.
+  /// @errors throws, with what the daemon said.
+  explicit Daemon(const std::vector<std::string>& devices);
+  /// Ends it by SIGTERM; a daemon that does not end, or not cleanly, fails the test.
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  [[nodiscard]] std::string socket(const std::string& device) const;
+
+  /// @errors throws, with the daemon's message.
+  Json call(const std::string& method, const Json& params);
+  [[nodiscard]] rpc::Outcome<Json> try_call(const std::string& method, const Json& params);
+  Json show(const std::string& device) { return call("device.show", {{"name", device}}); }
+
+  [[nodiscard]] bool alive();
+  /// All that it wrote so far.
+  [[nodiscard]] std::string log() const;
+
+ private:
+  void launch(const std::vector<std::string>& devices);
+  void wait_until_ready();
+  [[nodiscard]] std::optional<int> wait_for_end(std::chrono::milliseconds patience);
+
+  std::filesystem::path directory_;
+  std::optional<rpc::Client> client_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace vballoon::model

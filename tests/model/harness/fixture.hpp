@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/model/harness/fixture.hpp - a device of the daemon, a guest's RAM, and what to check.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "daemon.hpp"
+#include "driver/balloon_driver.hpp"
+#include "driver/canary.hpp"
+#include "driver/guest_ram.hpp"
+#include "lab.hpp"
+
+namespace vballoon::model {
+
+using driver::BalloonDriver;
+using driver::DriverOptions;
+using driver::GuestRam;
+using driver::Role;
+
+/// The value, or the error as an exception, which fails the test.
+template <typename T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
+
+/// A number that differs from run to run; VBALLOON_MODEL_SEED replays one. Name it in a trace.
+[[nodiscard]] std::uint64_t test_seed();
+
+/// Length of one random walk: VBALLOON_MODEL_SECONDS, 3 by default.
+[[nodiscard]] std::chrono::seconds walk_length();
+
+/// Whether it becomes true within two seconds.
+[[nodiscard]] bool eventually(const std::function<bool()>& condition);
+
+/// All features but these.
+[[nodiscard]] std::uint64_t all_but(const std::vector<balloon::Feature>& features);
+
+[[nodiscard]] std::unique_ptr<BalloonDriver> connect(const std::string& socket, const GuestRam& ram,
+                                                     const DriverOptions& options = {});
+
+/// Pages that a guest may put into its balloon, ascending.
+[[nodiscard]] std::vector<Pfn> usable_pages(const GuestRam& ram, const BalloonDriver& driver);
+
+/// A driver of whose pages it is true at once what is true of them at all.
+[[nodiscard]] DriverOptions late();
+
+class DaemonTest : public ::testing::Test {
+ protected:
+  ~DaemonTest() override {
+    if (HasFailure()) Lab::get().retire();
+  }
+
+  [[nodiscard]] std::unique_ptr<BalloonDriver> connect(const DriverOptions& options = {}) {
+    return model::connect(daemon_.socket(device_), ram_, options);
+  }
+  [[nodiscard]] Json show() { return daemon_.show(device_); }
+  [[nodiscard]] std::uint64_t counter(const std::string& name) {
+    return show().at("counters").at(name).get<std::uint64_t>();
+  }
+  /// The ledger, in pages.
+  [[nodiscard]] std::uint64_t ballooned() {
+    return bytes_to_pages(show().at("ballooned_bytes").get<std::uint64_t>());
+  }
+  [[nodiscard]] std::string queue_state(Role role);
+  /// Everything usable filled with this seed's canaries.
+  std::vector<Pfn> fill(const BalloonDriver& driver, std::uint64_t seed = 1);
+  void expect_untouched(std::span<const Pfn> pages, std::uint64_t seed = 1);
+  /// At once: true of a driver that did not take MUST_TELL_HOST, and of reports.
+  void expect_gone(std::span<const Pfn> pages);
+  /// Within the bounded age of a page that was acknowledged early.
+  void expect_gone_soon(std::span<const Pfn> pages);
+  void expect_ballooned(std::uint64_t pages);
+  static void expect_no_violations(const BalloonDriver& driver);
+
+  const std::string device_ = Lab::get().next_device();
+  Daemon& daemon_ = Lab::get().daemon();
+  GuestRam ram_ = must(GuestRam::create(driver::flat_ram(32 * kMiB)));
+};
+
+}  // namespace vballoon::model

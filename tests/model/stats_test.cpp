@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Statistics: VIRTIO 1.2, 5.5.6.3. The device keeps the driver's buffer and returns it to ask.
+#include <future>
+
+#include "harness/fixture.hpp"
+
+namespace vballoon::model {
+namespace {
+
+class Stats : public DaemonTest {
+ protected:
+  /// Asks the daemon while the driver answers.
+  Json ask(BalloonDriver& driver) {
+    auto answer = std::async(std::launch::async, [this] {
+      return daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 3000}});
+    });
+    while (answer.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
+      static_cast<void>(must(driver.serve(driver::Deadline(std::chrono::milliseconds(5)))));
+    }
+    auto got = answer.get();
+    if (!got) throw std::runtime_error(got.error().message);
+    return *std::move(got);
+  }
+  /// The values, whether they stand in an object of their own or beside its age.
+  static Json values(const Json& answer) {
+    return answer.contains("stats") ? answer.at("stats") : answer;
+  }
+};
+
+TEST_F(Stats, EveryRequestGetsTheNumbersOfItsTime) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  for (std::uint64_t round = 1; round <= 20; ++round) {
+    driver->set_stats({{4, round * kMiB}, {5, 32 * kMiB}, {6, round}, {3, 7 * round}});
+    const Json stats = values(ask(*driver));
+    EXPECT_EQ(stats.at("free_bytes"), round * kMiB);
+    EXPECT_EQ(stats.at("total_bytes"), 32 * kMiB);
+    EXPECT_EQ(stats.at("available_bytes"), round);
+    EXPECT_EQ(stats.at("minor_faults"), 7 * round);
+  }
+  EXPECT_EQ(driver->stats_answered(), 20U);
+  expect_no_violations(*driver);
+}
+
+TEST_F(Stats, UnknownTagsDoNoHarm) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  driver->set_stats({{4, 17}, {999, 1}, {0xFFFF, 2}, {5, 18}});
+  const Json stats = values(ask(*driver));
+  EXPECT_EQ(stats.at("free_bytes"), 17U);
+  EXPECT_EQ(stats.at("total_bytes"), 18U);
+}
+
+TEST_F(Stats, WorkAfterAPauseWithTheBufferHeld) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  for (std::uint64_t round = 1; round <= 5; ++round) {
+    must(driver->pause());
+    must(driver->resume());
+    driver->set_stats({{4, round}});
+    EXPECT_EQ(values(ask(*driver)).at("free_bytes"), round);
+  }
+  expect_no_violations(*driver);
+}
+
+TEST_F(Stats, WorkAfterAMemoryTableAndAReset) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  must(driver->update_memory());
+  driver->set_stats({{4, 1}});
+  EXPECT_EQ(values(ask(*driver)).at("free_bytes"), 1U);
+  must(driver->reset());
+  driver->set_stats({{4, 2}});
+  EXPECT_EQ(values(ask(*driver)).at("free_bytes"), 2U);
+  expect_no_violations(*driver);
+}
+
+TEST_F(Stats, ADriverWithoutTheQueueIsNamed) {
+  DriverOptions options;
+  options.features = all_but({balloon::Feature::kStatsVq});
+  const auto driver = connect(options);
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  const auto refused = daemon_.try_call("device.stats", {{"name", device_}});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("STATS_VQ"), std::string::npos);
+}
+
+TEST_F(Stats, ADriverThatDoesNotAnswerIsWaitedForNoLongerThanAsked) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  const auto begin = std::chrono::steady_clock::now();
+  static_cast<void>(daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 200}}));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+}
+
+}  // namespace
+}  // namespace vballoon::model

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoon-driver, the program: what it prints and how it exits.
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "harness/fixture.hpp"
+
+namespace vballoon::model {
+namespace {
+
+struct Ended {
+  int status = -1;
+  std::string output;
+};
+
+class VballoonDriver : public DaemonTest {
+ protected:
+  static Ended run(const std::string& arguments) {
+    const char* const program = std::getenv("VBALLOON_DRIVER");
+    if (program == nullptr) throw std::runtime_error("set VBALLOON_DRIVER to its path");
+    Ended ended;
+    FILE* const pipe = ::popen((std::string(program) + " " + arguments + " 2>&1").c_str(), "r");
+    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) {
+      ended.output += static_cast<char>(c);
+    }
+    const int status = ::pclose(pipe);
+    ended.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return ended;
+  }
+  Ended steps(const std::string& arguments) {
+    return run("--socket " + daemon_.socket(device_) + " " + arguments);
+  }
+};
+
+TEST_F(VballoonDriver, DoesItsStepsAndCountsInJson) {
+  const Ended r =
+      steps("--mem 64M --canaries --order runs:16 --json inflate:32M deflate:16M reset");
+  ASSERT_EQ(r.status, 0) << r.output;
+  const Json all = Json::parse(r.output);
+  EXPECT_EQ(all.at("ok"), true);
+  const Json& first = all.at("steps").at(0);
+  EXPECT_EQ(first.at("pages").at("inflate"), 8192);
+  EXPECT_EQ(first.at("buffers"), 32);
+  EXPECT_EQ(first.at("ballooned_bytes"), 32 * kMiB);
+  EXPECT_EQ(first.at("latency_ns").at("count"), 32);
+  const auto before = first.at("allocated_before_bytes").get<std::uint64_t>();
+  const auto after = first.at("allocated_after_bytes").get<std::uint64_t>();
+  EXPECT_GE(before - after, 31 * kMiB);
+  EXPECT_EQ(all.at("steps").at(1).at("ballooned_bytes"), 16 * kMiB);
+  EXPECT_EQ(all.at("steps").at(2).at("ballooned_bytes"), 0U);
+}
+
+TEST_F(VballoonDriver, FollowsATarget) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
+      ::popen((std::string(std::getenv("VBALLOON_DRIVER")) + " --mem 64M --socket " +
+               daemon_.socket(device_) + " follow:1.5 > /dev/null")
+                  .c_str(),
+              "r"),
+      &::pclose);
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  daemon_.call("device.set", {{"name", device_}, {"target_bytes", 10 * kMiB}});
+  EXPECT_TRUE(eventually([this] { return show().at("actual_bytes") == 10 * kMiB; }));
+  EXPECT_EQ(ballooned(), 2560U);
+}
+
+TEST_F(VballoonDriver, NamesWhatIsWrong) {
+  const Ended nobody = run("--socket /nonexistent/x --mem 3M");
+  EXPECT_EQ(nobody.status, 2);
+  EXPECT_NE(nobody.output.find("--mem 3M"), std::string::npos) << nobody.output;
+  const Ended step = steps("grow:1M");
+  EXPECT_EQ(step.status, 2);
+  EXPECT_NE(step.output.find("grow:1M"), std::string::npos) << step.output;
+}
+
+}  // namespace
+}  // namespace vballoon::model

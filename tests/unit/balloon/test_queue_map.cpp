@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/unit/balloon/test_queue_map.cpp - which ring is which queue, and how features are called.
+// Layer:  tests of balloon. Source: VIRTIO 1.2, 5.5.2, 5.5.3; Linux virtio core, which numbers only
+//         the queues that a driver asks for.
+//         Does not prove what a driver does that follows neither.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "balloon/features.hpp"
+#include "balloon/queue_map.hpp"
+
+namespace vballoon::balloon {
+namespace {
+
+struct OptionalQueue {
+  Feature feature;
+  Role role;
+};
+const std::vector<OptionalQueue> kOptionalQueues{{Feature::kStatsVq, Role::kStats},
+                                                 {Feature::kFreePageHint, Role::kHint},
+                                                 {Feature::kReporting, Role::kReport}};
+
+Features subset(unsigned bits) {
+  Features features = Features{}.with(Feature::kVersion1).with(Feature::kMustTellHost);
+  for (unsigned i = 0; i < kOptionalQueues.size(); ++i) {
+    if (((bits >> i) & 1) != 0) features = features.with(kOptionalQueues[i].feature);
+  }
+  return features;
+}
+
+/// Linux: what was acknowledged, counted up from 2.
+std::map<unsigned, Role> linux_numbers(unsigned bits) {
+  std::map<unsigned, Role> numbers{{0, Role::kInflate}, {1, Role::kDeflate}};
+  for (unsigned i = 0; i < kOptionalQueues.size(); ++i) {
+    if (((bits >> i) & 1) != 0) {
+      numbers.emplace(static_cast<unsigned>(numbers.size()), kOptionalQueues[i].role);
+    }
+  }
+  return numbers;
+}
+
+/// 5.5.2: fixed numbers; a queue exists only with its feature.
+std::map<unsigned, Role> spec_numbers(unsigned bits) {
+  std::map<unsigned, Role> numbers{{0, Role::kInflate}, {1, Role::kDeflate}};
+  for (unsigned i = 0; i < kOptionalQueues.size(); ++i) {
+    if (((bits >> i) & 1) != 0) numbers.emplace(2 + i, kOptionalQueues[i].role);
+  }
+  return numbers;
+}
+
+TEST(QueueMap, EverySubsetIsNumberedAsLinuxDoes) {
+  for (unsigned bits = 0; bits < 8; ++bits) {
+    for (const auto& [index, role] : linux_numbers(bits)) {
+      EXPECT_EQ(role_of_queue(index, subset(bits)), role) << "subset " << bits << " ring " << index;
+    }
+  }
+}
+
+TEST(QueueMap, WhatLinuxLeavesFreeIsNumberedAsTheSpecDoes) {
+  for (unsigned bits = 0; bits < 8; ++bits) {
+    const auto taken = linux_numbers(bits);
+    const auto spec = spec_numbers(bits);
+    for (unsigned index = 0; index < 16; ++index) {
+      if (taken.contains(index)) continue;
+      const auto at = spec.find(index);
+      const auto expected = at == spec.end() ? std::nullopt : std::optional(at->second);
+      EXPECT_EQ(role_of_queue(index, subset(bits)), expected)
+          << "subset " << bits << " ring " << index;
+    }
+  }
+}
+
+// 5.5.2: with every optional queue, and with each that has all below it, both schemes agree.
+TEST(QueueMap, BothSchemesAgreeWithoutGaps) {
+  for (const unsigned bits : {0U, 1U, 3U, 7U}) {
+    EXPECT_EQ(linux_numbers(bits), spec_numbers(bits));
+    for (const auto& [index, role] : spec_numbers(bits)) {
+      EXPECT_EQ(role_of_queue(index, subset(bits)), role);
+    }
+  }
+}
+
+TEST(QueueMap, OtherFeaturesDoNotMoveQueues) {
+  const Features all = kOffered;
+  EXPECT_EQ(role_of_queue(4, all), Role::kReport);
+  EXPECT_EQ(role_of_queue(5, all), std::nullopt);
+  const Features poisoned = subset(0b101).with(Feature::kPagePoison).with(Feature::kDeflateOnOom);
+  EXPECT_EQ(role_of_queue(3, poisoned), Role::kReport);
+  EXPECT_EQ(role_of_queue(UINT32_MAX, all), std::nullopt);
+}
+
+TEST(QueueMap, RolesHaveNames) {
+  std::set<std::string_view> names;
+  for (unsigned i = 0; i < kRoles; ++i) names.insert(role_name(static_cast<Role>(i)));
+  EXPECT_EQ(names, (std::set<std::string_view>{"inflate", "deflate", "stats", "hint", "report"}));
+}
+
+// 5.5.3 and 6: the numbers of the bits.
+TEST(Features, BitsAreTheSpecs) {
+  EXPECT_EQ(Features{}.with(Feature::kMustTellHost).bits(), 1U << 0);
+  EXPECT_EQ(Features{}.with(Feature::kStatsVq).bits(), 1U << 1);
+  EXPECT_EQ(Features{}.with(Feature::kDeflateOnOom).bits(), 1U << 2);
+  EXPECT_EQ(Features{}.with(Feature::kFreePageHint).bits(), 1U << 3);
+  EXPECT_EQ(Features{}.with(Feature::kPagePoison).bits(), 1U << 4);
+  EXPECT_EQ(Features{}.with(Feature::kReporting).bits(), 1U << 5);
+  EXPECT_EQ(Features{}.with(Feature::kIndirectDesc).bits(), 1ULL << 28);
+  EXPECT_EQ(Features{}.with(Feature::kVersion1).bits(), 1ULL << 32);
+}
+
+TEST(Features, TheOfferHasWhatItMustAndNothingItCannotServe) {
+  for (const Feature feature :
+       {Feature::kMustTellHost, Feature::kStatsVq, Feature::kDeflateOnOom, Feature::kFreePageHint,
+        Feature::kReporting, Feature::kIndirectDesc, Feature::kVersion1}) {
+    EXPECT_TRUE(kOffered.has(feature));
+  }
+  constexpr unsigned kEventIdx = 29;
+  constexpr unsigned kRingPacked = 34;
+  EXPECT_FALSE(kOffered.has(Feature::kPagePoison)) << "see features.hpp";
+  EXPECT_EQ((kOffered.bits() >> kEventIdx) & 1, 0U);
+  EXPECT_EQ((kOffered.bits() >> kRingPacked) & 1, 0U);
+}
+
+TEST(Features, NamesComeLowestBitFirst) {
+  EXPECT_TRUE(feature_names(Features{}).empty());
+  const Features all = kOffered.with(Feature::kPagePoison);
+  EXPECT_EQ(feature_names(all),
+            (std::vector<std::string>{"MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM",
+                                      "FREE_PAGE_HINT", "PAGE_POISON", "REPORTING", "INDIRECT_DESC",
+                                      "VHOST_PROTOCOL_FEATURES", "VERSION_1"}));
+}
+
+TEST(Features, UnknownBitsAreShownByTheirNumber) {
+  EXPECT_EQ(feature_names(Features((1ULL << 63) | (1ULL << 6) | 1)),
+            (std::vector<std::string>{"MUST_TELL_HOST", "BIT_6", "BIT_63"}));
+  EXPECT_EQ(feature_names(Features(~0ULL)).size(), 64U);
+}
+
+}  // namespace
+}  // namespace vballoon::balloon

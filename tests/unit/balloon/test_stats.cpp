@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/unit/balloon/test_stats.cpp - the guest's statistics, as far as they make sense.
+// Layer:  tests of balloon. Source: VIRTIO 1.2, 5.5.6.3 and 5.5.6.4.
+//         Does not prove that any value is true: they are a guest's claims.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "balloon/stats.hpp"
+
+namespace vballoon::balloon {
+namespace {
+
+/// le16 tag, le64 value, packed.
+void append(std::vector<std::byte>& to, std::uint16_t tag, std::uint64_t value) {
+  const std::size_t at = to.size();
+  to.resize(at + kStatEntryBytes);
+  std::memcpy(to.data() + at, &tag, sizeof(tag));
+  std::memcpy(to.data() + at + sizeof(tag), &value, sizeof(value));
+}
+
+TEST(Stats, AnEmptyBufferSaysNothing) {
+  const StatsSample sample = decode_stats({});
+  EXPECT_EQ(sample.present, 0U);
+  EXPECT_EQ(sample.unknown_tags, 0U);
+  EXPECT_EQ(sample.get(StatTag::kFree), std::nullopt);
+}
+
+TEST(Stats, EveryKnownTagHasItsPlace) {
+  std::vector<std::byte> bytes;
+  for (std::uint16_t tag = 0; tag < kKnownStats; ++tag) {
+    append(bytes, tag, 0x0102030405060708ULL + tag);
+  }
+  const StatsSample sample = decode_stats(bytes);
+  for (std::uint16_t tag = 0; tag < kKnownStats; ++tag) {
+    EXPECT_EQ(sample.get(static_cast<StatTag>(tag)), 0x0102030405060708ULL + tag);
+  }
+  EXPECT_EQ(sample.present, 0xffffU);
+  EXPECT_EQ(sample.unknown_tags, 0U);
+}
+
+TEST(Stats, BytesAreLittleEndianAndPacked) {
+  const std::vector<std::byte> bytes{std::byte{4},    std::byte{0},  // VIRTIO_BALLOON_S_MEMFREE
+                                     std::byte{0x10}, std::byte{0x20}, std::byte{0}, std::byte{0},
+                                     std::byte{0},    std::byte{0},    std::byte{0}, std::byte{1}};
+  EXPECT_EQ(decode_stats(bytes).get(StatTag::kFree), 0x0100000000002010ULL);
+}
+
+TEST(Stats, ZeroIsAValueAndNotAbsence) {
+  std::vector<std::byte> bytes;
+  append(bytes, 0, 0);
+  const StatsSample sample = decode_stats(bytes);
+  EXPECT_EQ(sample.get(StatTag::kSwapIn), 0U);
+  EXPECT_EQ(sample.get(StatTag::kSwapOut), std::nullopt);
+}
+
+// 5.5.6.3: a device ignores tags it does not know.
+TEST(Stats, UnknownTagsAreCountedAndPassedOver) {
+  std::vector<std::byte> bytes;
+  append(bytes, 16, 1);
+  append(bytes, 5, 2048);
+  append(bytes, 0xffff, 2);
+  append(bytes, 0x8000, 3);
+  const StatsSample sample = decode_stats(bytes);
+  EXPECT_EQ(sample.unknown_tags, 3U);
+  EXPECT_EQ(sample.present, 1U << 5);
+  EXPECT_EQ(sample.get(StatTag::kTotal), 2048U);
+}
+
+TEST(Stats, OfDuplicatesTheLastCounts) {
+  std::vector<std::byte> bytes;
+  append(bytes, 4, 1);
+  append(bytes, 5, 7);
+  append(bytes, 4, 2);
+  const StatsSample sample = decode_stats(bytes);
+  EXPECT_EQ(sample.get(StatTag::kFree), 2U);
+  EXPECT_EQ(sample.get(StatTag::kTotal), 7U);
+}
+
+TEST(Stats, APartOfAnEntryIsIgnored) {
+  for (std::size_t cut = 1; cut < kStatEntryBytes; ++cut) {
+    std::vector<std::byte> bytes;
+    append(bytes, 4, 99);
+    append(bytes, 5, 77);
+    bytes.resize(bytes.size() - cut);
+    const StatsSample sample = decode_stats(bytes);
+    EXPECT_EQ(sample.get(StatTag::kFree), 99U);
+    EXPECT_EQ(sample.get(StatTag::kTotal), std::nullopt) << cut;
+    EXPECT_EQ(sample.unknown_tags, 0U);
+  }
+}
+
+TEST(Stats, NoiseIsDecodedWithoutHarm) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 1000; ++round) {
+    std::vector<std::byte> bytes(random() % 400);
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random() % (round % 2 ? 256 : 18));
+    const StatsSample sample = decode_stats(bytes);
+    EXPECT_LE(sample.unknown_tags, bytes.size() / kStatEntryBytes);
+    EXPECT_EQ(sample.present >> kKnownStats, 0U);
+  }
+}
+
+TEST(Stats, NamesAreDifferentAndEndInTheirUnit) {
+  std::set<std::string_view> names;
+  for (std::uint16_t tag = 0; tag < kKnownStats; ++tag) {
+    names.insert(stat_name(static_cast<StatTag>(tag)));
+  }
+  EXPECT_EQ(names.size(), kKnownStats);
+  for (const StatTag tag : {StatTag::kSwapIn, StatTag::kSwapOut, StatTag::kFree, StatTag::kTotal,
+                            StatTag::kAvailable, StatTag::kDiskCaches}) {
+    EXPECT_TRUE(stat_name(tag).ends_with("_bytes")) << stat_name(tag);
+  }
+}
+
+}  // namespace
+}  // namespace vballoon::balloon

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "fake_backend.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/units.hpp"
+
+namespace vballoon::control {
+namespace {
+
+tl::unexpected<Status> unknown(std::string_view name) {
+  return fail(Code::kNotFound, fmt::format("no device is named '{}'", name));
+}
+
+}  // namespace
+
+device::DeviceReport& FakeBackend::guest(const std::string& name) {
+  device::DeviceReport report;
+  report.name = name;
+  report.socket = "/tmp/" + name + ".sock";
+  report.lcore = 1;
+  report.state = device::State::kRunning;
+  report.guest_bytes = kGiB;
+  devices.push_back(report);
+  return devices.back();
+}
+
+void FakeBackend::answer_stats(const std::string& name, std::uint64_t free_bytes) {
+  device::DeviceReport& device = devices[index_of(name)];
+  device::StatsReport stats = device.stats.value_or(device::StatsReport{});
+  const auto tag = static_cast<unsigned>(balloon::StatTag::kFree);
+  stats.sample.values[tag] = free_bytes;
+  stats.sample.present |= 1U << tag;
+  ++stats.sequence;
+  stats.age_ms = 3;
+  device.stats = stats;
+}
+
+std::size_t FakeBackend::index_of(std::string_view name) const {
+  const auto at = std::find_if(devices.begin(), devices.end(),
+                               [name](const auto& device) { return device.name == name; });
+  return static_cast<std::size_t>(at - devices.begin());
+}
+
+Result<device::DeviceReport> FakeBackend::show(std::string_view name) const {
+  const std::size_t i = index_of(name);
+  if (i == devices.size()) return unknown(name);
+  return devices[i];
+}
+
+Result<std::uint64_t> FakeBackend::set_target(std::string_view name, std::uint64_t bytes) {
+  const std::size_t i = index_of(name);
+  if (i == devices.size()) return unknown(name);
+  if (bytes > devices[i].guest_bytes) return fail(Code::kInvalidArgument, "too much");
+  devices[i].target_bytes = bytes;
+  return bytes;
+}
+
+Result<void> FakeBackend::request_stats(std::string_view name) {
+  const std::size_t i = index_of(name);
+  if (i == devices.size()) return unknown(name);
+  if (devices[i].state != device::State::kRunning) return fail(Code::kUnavailable, "no driver");
+  ++stats_requests;
+  if (answers_stats) answer_stats(std::string(name), 64 * kMiB);
+  return {};
+}
+
+Result<void> FakeBackend::add(const DeviceConfig& device) {
+  if (index_of(device.name) != devices.size()) return fail(Code::kAlreadyExists, "name is taken");
+  device::DeviceReport& report = guest(device.name);
+  report.socket = device.socket;
+  report.client = device.client;
+  report.state = device::State::kWaiting;
+  return {};
+}
+
+Result<void> FakeBackend::remove(std::string_view name) {
+  const std::size_t i = index_of(name);
+  if (i == devices.size()) return unknown(name);
+  devices.erase(devices.begin() + static_cast<std::ptrdiff_t>(i));
+  return {};
+}
+
+}  // namespace vballoon::control

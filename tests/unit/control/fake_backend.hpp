@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/fake_backend.hpp - devices that exist only in a map, for the RPC server.
+// Layer:  tests. Thread: the event loop's, once the loop runs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control/backend.hpp"
+
+namespace vballoon::control {
+
+class FakeBackend final : public Backend {
+ public:
+  /// Adds a running guest of 1 GiB named so.
+  device::DeviceReport& guest(const std::string& name);
+  /// A sample arrives in that device, as if its guest had answered.
+  void answer_stats(const std::string& name, std::uint64_t free_bytes);
+
+  [[nodiscard]] std::vector<device::DeviceReport> list() const override { return devices; }
+  [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const override;
+  Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) override;
+  Result<void> request_stats(std::string_view name) override;
+  Result<void> add(const DeviceConfig& device) override;
+  Result<void> remove(std::string_view name) override;
+
+  std::vector<device::DeviceReport> devices;
+  bool answers_stats = true;  ///< at once; else only answer_stats() does
+  unsigned stats_requests = 0;
+
+ private:
+  [[nodiscard]] std::size_t index_of(std::string_view name) const;
+};
+
+}  // namespace vballoon::control

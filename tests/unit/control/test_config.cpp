@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <gtest/gtest.h>
+
+#include "control/config.hpp"
+
+namespace vballoon::control {
+namespace {
+
+Config parsed(std::string_view text, Profile profile = Profile::kProduction) {
+  auto config = parse_config(text, "t.toml", profile);
+  EXPECT_TRUE(config) << (config ? "" : config.error().message);
+  return config.value_or(Config{});
+}
+
+TEST(Config, OfAnEmptyFileIsTheProfile) {
+  const Config production = parsed("");
+  EXPECT_FALSE(production.no_huge);
+  EXPECT_EQ(production.idle, Idle::kSpin);
+  EXPECT_EQ(production.memory_mib, 64U);
+  EXPECT_EQ(production.stats_interval_ms, 0U);
+  EXPECT_FALSE(production.rpc_socket.empty());
+  EXPECT_TRUE(production.devices.empty());
+
+  const Config development = parsed("", Profile::kDevelopment);
+  EXPECT_TRUE(development.no_huge);
+  EXPECT_EQ(development.idle, Idle::kBackoff);
+}
+
+TEST(Config, ReadsEveryKey) {
+  const Config config = parsed(R"(
+[daemon]
+rpc_socket = "/run/x/rpc.sock"
+rpc_group = "kvm"
+log_level = "debug"
+[eal]
+no_huge = true
+memory_mib = 128
+main_lcore = 2
+args = ["--legacy-mem", "--file-prefix=x"]
+[poll]
+lcores = [3, 5]
+idle = "backoff"
+[stats]
+interval_ms = 2000
+[[device]]
+name = "vm1"
+socket = "/run/x/vm1.sock"
+[[device]]
+name = "vm2"
+socket = "/run/x/vm2.sock"
+mode = "client"
+)");
+  EXPECT_EQ(config.rpc_socket, "/run/x/rpc.sock");
+  EXPECT_EQ(config.rpc_group, "kvm");
+  EXPECT_EQ(config.log_level, "debug");
+  EXPECT_TRUE(config.no_huge);
+  EXPECT_EQ(config.memory_mib, 128U);
+  EXPECT_EQ(config.main_lcore, 2U);
+  EXPECT_EQ(config.eal_args, (std::vector<std::string>{"--legacy-mem", "--file-prefix=x"}));
+  EXPECT_EQ(config.poll_lcores, (std::vector<unsigned>{3, 5}));
+  EXPECT_EQ(config.idle, Idle::kBackoff);
+  EXPECT_EQ(config.stats_interval_ms, 2000U);
+  const std::vector<DeviceConfig> devices{{"vm1", "/run/x/vm1.sock", false},
+                                          {"vm2", "/run/x/vm2.sock", true}};
+  EXPECT_EQ(config.devices, devices);
+}
+
+TEST(Config, FileIsStrongerThanTheProfile) {
+  const Config config = parsed("[poll]\nidle = \"spin\"\n", Profile::kDevelopment);
+  EXPECT_EQ(config.idle, Idle::kSpin);
+  EXPECT_TRUE(config.no_huge);
+}
+
+TEST(Config, EmptySocketIsTheDefaultOne) {
+  EXPECT_EQ(parsed("[daemon]\nrpc_socket = \"\"\n").rpc_socket,
+            default_config(Profile::kProduction).rpc_socket);
+}
+
+TEST(Config, ThatIsShippedParsesAndIsTheDefault) {
+  const auto config = load_config(VBALLOON_CONFIG_DIR "/vballoond.toml", Profile::kProduction);
+  ASSERT_TRUE(config) << config.error().message;
+  const Config defaults = default_config(Profile::kProduction);
+  EXPECT_EQ(config->rpc_group, defaults.rpc_group);
+  EXPECT_EQ(config->log_level, defaults.log_level);
+  EXPECT_EQ(config->no_huge, defaults.no_huge);
+  EXPECT_EQ(config->memory_mib, defaults.memory_mib);
+  EXPECT_EQ(config->main_lcore, defaults.main_lcore);
+  EXPECT_EQ(config->eal_args, defaults.eal_args);
+  EXPECT_EQ(config->poll_lcores, defaults.poll_lcores);
+  EXPECT_EQ(config->idle, defaults.idle);
+  EXPECT_EQ(config->stats_interval_ms, defaults.stats_interval_ms);
+}
+
+TEST(Config, ThatIsNotThereNamesItsPath) {
+  const auto config = load_config("/nonexistent/x.toml", Profile::kProduction);
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().code, Code::kNotFound);
+  EXPECT_NE(config.error().message.find("/nonexistent/x.toml"), std::string::npos);
+}
+
+TEST(Config, ThatIsAFolderIsAnError) {
+  EXPECT_FALSE(load_config("/tmp", Profile::kProduction));
+}
+
+}  // namespace
+}  // namespace vballoon::control

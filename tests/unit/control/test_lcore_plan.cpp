@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "control/lcore_plan.hpp"
+
+namespace vballoon::control {
+namespace {
+
+const Cpus kFour{{0, 1, 2, 3}, {0, 1, 2, 3}, {}};
+
+Config config_of(Profile profile) {
+  Config config = default_config(profile);
+  config.rpc_socket = "x";
+  return config;
+}
+
+LcorePlan plan_of(const Config& config, const Cpus& cpus) {
+  auto plan = plan_lcores(config, cpus);
+  EXPECT_TRUE(plan) << (plan ? "" : plan.error().message);
+  return plan.value_or(LcorePlan{});
+}
+
+bool has(const std::vector<std::string>& args, const std::string& arg) {
+  return std::find(args.begin(), args.end(), arg) != args.end();
+}
+
+std::string value_of(const std::vector<std::string>& args, const std::string& option) {
+  const auto at = std::find(args.begin(), args.end(), option);
+  return at == args.end() ? "" : *(at + 1);
+}
+
+TEST(LcorePlan, ProductionTakesTheLastCpuAndLeavesItAlone) {
+  const LcorePlan plan = plan_of(config_of(Profile::kProduction), kFour);
+  ASSERT_EQ(plan.poll.size(), 1U);
+  EXPECT_EQ(plan.poll[0].id, 3U);
+  EXPECT_EQ(plan.poll[0].cpus, (CpuList{3}));
+  EXPECT_EQ(plan.main.cpus, (CpuList{0, 1, 2}));
+  EXPECT_TRUE(plan.pinned);
+  EXPECT_EQ(plan.note, "");
+}
+
+TEST(LcorePlan, ProductionPrefersAnIsolatedCpu) {
+  const Cpus cpus{{0, 1}, {0, 1, 2, 3}, {2, 3}};
+  const LcorePlan plan = plan_of(config_of(Profile::kProduction), cpus);
+  EXPECT_EQ(plan.poll[0].cpus, (CpuList{2}));
+  EXPECT_EQ(plan.main.cpus, (CpuList{0, 1}));
+}
+
+TEST(LcorePlan, DevelopmentFloats) {
+  const LcorePlan plan = plan_of(config_of(Profile::kDevelopment), kFour);
+  EXPECT_FALSE(plan.pinned);
+  EXPECT_EQ(plan.main.cpus, kFour.allowed);
+  ASSERT_EQ(plan.poll.size(), 1U);
+  EXPECT_EQ(plan.poll[0].cpus, kFour.allowed);
+  EXPECT_NE(plan.poll[0].id, plan.main.id);
+  EXPECT_EQ(plan.note, "");
+}
+
+TEST(LcorePlan, ListIsStrongerThanDevelopment) {
+  Config config = config_of(Profile::kDevelopment);
+  config.poll_lcores = {1, 2};
+  const LcorePlan plan = plan_of(config, kFour);
+  EXPECT_TRUE(plan.pinned);
+  ASSERT_EQ(plan.poll.size(), 2U);
+  EXPECT_EQ(plan.poll[1].cpus, (CpuList{2}));
+  EXPECT_EQ(plan.main.cpus, (CpuList{0, 3}));
+}
+
+TEST(LcorePlan, OneCpuIsSharedWithAWord) {
+  const Cpus one{{5}, {5}, {}};
+  const LcorePlan plan = plan_of(config_of(Profile::kProduction), one);
+  EXPECT_FALSE(plan.pinned);
+  EXPECT_NE(plan.note.find("backoff"), std::string::npos) << plan.note;
+}
+
+TEST(LcorePlan, EveryCpuPollingGetsAWord) {
+  Config config = config_of(Profile::kProduction);
+  config.poll_lcores = {0, 1, 2, 3};
+  const LcorePlan plan = plan_of(config, kFour);
+  EXPECT_EQ(plan.main.cpus, kFour.allowed);
+  EXPECT_EQ(plan.main.id, 4U) << "ids stay unique";
+  EXPECT_NE(plan.note, "");
+}
+
+TEST(LcorePlan, MainLcoreIsObeyed) {
+  Config config = config_of(Profile::kProduction);
+  config.main_lcore = 3;
+  const LcorePlan plan = plan_of(config, kFour);
+  EXPECT_EQ(plan.main.cpus, (CpuList{3}));
+  EXPECT_NE(plan.main.id, plan.poll[0].id);
+}
+
+TEST(LcorePlan, RefusesACpuOfSomebodyElse) {
+  Config config = config_of(Profile::kProduction);
+  config.poll_lcores = {9};
+  const auto plan = plan_lcores(config, kFour);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().message,
+            "poll.lcores: cpu 9 is not among those this process may use (0-3)");
+}
+
+TEST(LcorePlan, RefusesMainOnAPollCpu) {
+  Config config = config_of(Profile::kProduction);
+  config.poll_lcores = {2};
+  config.main_lcore = 2;
+  EXPECT_FALSE(plan_lcores(config, kFour));
+}
+
+TEST(LcorePlan, CpusBeyondTheIdsOfEalGetAnotherId) {
+  Config config = config_of(Profile::kProduction);
+  config.poll_lcores = {200};
+  const Cpus cpus{{0, 200}, {0, 200}, {}};
+  const LcorePlan plan = plan_of(config, cpus);
+  EXPECT_LT(plan.poll[0].id, kMaxLcores);
+  EXPECT_NE(plan.poll[0].id, plan.main.id);
+  EXPECT_EQ(plan.poll[0].cpus, (CpuList{200}));
+}
+
+TEST(EalArguments, OfProductionUseHugePages) {
+  const Config config = config_of(Profile::kProduction);
+  const auto args = eal_arguments(config, plan_of(config, kFour));
+  EXPECT_TRUE(has(args, "--in-memory"));
+  EXPECT_FALSE(has(args, "--no-huge"));
+  EXPECT_FALSE(has(args, "--no-telemetry"));
+  EXPECT_EQ(value_of(args, "--lcores"), "0@(0-2),3@(3)");
+  EXPECT_EQ(value_of(args, "--main-lcore"), "0");
+  EXPECT_EQ(value_of(args, "-m"), "64");
+}
+
+TEST(EalArguments, OfDevelopmentUseNone) {
+  const Config config = config_of(Profile::kDevelopment);
+  const auto args = eal_arguments(config, plan_of(config, kFour));
+  EXPECT_FALSE(has(args, "--in-memory")) << "it excludes --no-huge";
+  EXPECT_TRUE(has(args, "--no-huge"));
+  EXPECT_TRUE(has(args, "--no-shconf"));
+  EXPECT_TRUE(has(args, "--no-telemetry"));
+  EXPECT_EQ(value_of(args, "--lcores"), "0@(0-3),1@(0-3)");
+}
+
+TEST(EalArguments, EndWithTheOperatorsOwn) {
+  Config config = config_of(Profile::kProduction);
+  config.eal_args = {"--foo", "--bar"};
+  const auto args = eal_arguments(config, plan_of(config, kFour));
+  EXPECT_EQ(args.back(), "--bar");
+  EXPECT_TRUE(has(args, "--log-level=lib.vhost.config:warning"));
+}
+
+}  // namespace
+}  // namespace vballoon::control

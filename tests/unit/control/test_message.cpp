@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Source: JSON-RPC 2.0, 4 (request), 5 (response), 5.1 (error object).
+#include <gtest/gtest.h>
+
+#include "rpc/message.hpp"
+
+namespace vballoon::rpc {
+namespace {
+
+Rejected rejected(std::string_view line) {
+  auto request = parse_request(line);
+  EXPECT_FALSE(request) << line;
+  return request ? Rejected{} : request.error();
+}
+
+TEST(Request, CarriesIdMethodAndParameters) {
+  const auto request =
+      parse_request(R"({"jsonrpc":"2.0","id":7,"method":"device.show","params":{"name":"vm1"}})");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->id, 7);
+  EXPECT_FALSE(request->notification);
+  EXPECT_EQ(request->method, "device.show");
+  EXPECT_EQ(request->params.at("name"), "vm1");
+}
+
+TEST(Request, WithoutIdIsANotification) {
+  const auto request = parse_request(R"({"jsonrpc":"2.0","method":"x"})");
+  ASSERT_TRUE(request);
+  EXPECT_TRUE(request->notification);
+  EXPECT_TRUE(request->params.is_object());
+}
+
+TEST(Request, WithNullIdIsNoNotification) {
+  const auto request = parse_request(R"({"jsonrpc":"2.0","id":null,"method":"x"})");
+  ASSERT_TRUE(request);
+  EXPECT_FALSE(request->notification);
+}
+
+TEST(Request, IsRefusedWhenItIsNoJson) {
+  for (const char* line : {"{", "hello", "", "{\"a\":1}x", "\xff\xfe"}) {
+    EXPECT_EQ(rejected(line).error.code, kParseError) << line;
+  }
+}
+
+TEST(Request, IsRefusedWhenItIsNoRequest) {
+  for (const char* line :
+       {"[]", "3", "{}", R"({"id":1,"method":"x"})", R"({"jsonrpc":"1.0","id":1,"method":"x"})",
+        R"({"jsonrpc":"2.0","id":1})", R"({"jsonrpc":"2.0","id":1,"method":5})",
+        R"({"jsonrpc":"2.0","id":{},"method":"x"})", R"([{"jsonrpc":"2.0","method":"x"}])"}) {
+    EXPECT_EQ(rejected(line).error.code, kInvalidRequest) << line;
+  }
+}
+
+TEST(Request, RefusedKeepsItsIdWhereItHasOne) {
+  EXPECT_EQ(rejected(R"({"jsonrpc":"2.0","id":9,"method":5})").id, 9);
+  EXPECT_TRUE(rejected(R"({"jsonrpc":"2.0","id":[],"method":"x"})").id.is_null());
+}
+
+TEST(Request, TakesParametersByNameOnly) {
+  const auto error = rejected(R"({"jsonrpc":"2.0","id":1,"method":"x","params":[1]})").error;
+  EXPECT_EQ(error.code, kInvalidParams);
+}
+
+TEST(Request, NestedBeyondReasonIsRefusedWithoutBeingBuilt) {
+  std::string line = R"({"jsonrpc":"2.0","id":1,"method":"x","params":{"a":)";
+  line += std::string(100'000, '[') + std::string(100'000, ']') + "}}";
+  EXPECT_EQ(rejected(line).error.code, kInvalidRequest);
+}
+
+TEST(Request, WithTooManyValuesIsRefused) {
+  std::string line = R"({"jsonrpc":"2.0","id":1,"method":"x","params":{"a":[1)";
+  for (int i = 0; i < 2000; ++i) line += ",1";
+  EXPECT_EQ(rejected(line + "]}}").error.code, kInvalidRequest);
+}
+
+TEST(Request, SurvivesTheWayOutAndBack) {
+  const Request request{3, false, "device.set", Json{{"name", "vm1"}, {"target_bytes", 4096}}};
+  const std::string line = format_request(request);
+  EXPECT_EQ(line.back(), '\n');
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  const auto back = parse_request(std::string_view(line).substr(0, line.size() - 1));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->params, request.params);
+  EXPECT_EQ(back->id, request.id);
+}
+
+TEST(Reply, IsAResultOrAnError) {
+  const auto result = parse_reply(format_result(1, Json{{"a", 1}}));
+  ASSERT_TRUE(result && result->outcome);
+  EXPECT_EQ(result->outcome->at("a"), 1);
+
+  const auto error = parse_reply(format_error(nullptr, {kNotFound, "no such VM"}));
+  ASSERT_TRUE(error && !error->outcome);
+  EXPECT_TRUE(error->id.is_null());
+  EXPECT_EQ(error->outcome.error().code, kNotFound);
+  EXPECT_EQ(error->outcome.error().message, "no such VM");
+}
+
+TEST(Reply, ThatIsNeitherIsRefused) {
+  for (const char* line : {"", "[]", "{}", R"({"error":5})", R"({"error":{"code":"x"}})"}) {
+    EXPECT_FALSE(parse_reply(line)) << line;
+  }
+}
+
+TEST(Reply, ReplacesBytesThatAreNoUtf8) {
+  const std::string line = format_result(1, Json{{"socket", "/tmp/\xff.sock"}});
+  const auto reply = parse_reply(line);
+  ASSERT_TRUE(reply && reply->outcome);
+  EXPECT_EQ(reply->outcome->at("socket"), "/tmp/\xef\xbf\xbd.sock");
+}
+
+TEST(Error, KeepsTheMessageAndNamesTheKind) {
+  EXPECT_EQ(to_error({Code::kInvalidArgument, "a"}).code, kInvalidParams);
+  EXPECT_EQ(to_error({Code::kNotFound, "a"}).code, kNotFound);
+  EXPECT_EQ(to_error({Code::kAlreadyExists, "a"}).code, kAlreadyExists);
+  EXPECT_EQ(to_error({Code::kUnavailable, "a"}).code, kUnavailable);
+  EXPECT_EQ(to_error({Code::kHost, "the disk is on fire"}).message, "the disk is on fire");
+}
+
+}  // namespace
+}  // namespace vballoon::rpc

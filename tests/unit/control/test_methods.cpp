@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Source: docs/rpc.md.
+#include <gtest/gtest.h>
+
+#include "base/units.hpp"
+#include "control/methods.hpp"
+#include "fake_backend.hpp"
+
+namespace vballoon::control {
+namespace {
+
+using rpc::Json;
+
+class MethodsTest : public testing::Test {
+ protected:
+  rpc::Outcome<Json> call(const char* method, Json params = Json::object()) {
+    std::optional<rpc::Outcome<Json>> answer;
+    methods_.call({1, false, method, std::move(params)}, [&](auto outcome) { answer = outcome; });
+    EXPECT_TRUE(answer) << method << " did not answer at once";
+    return answer.value_or(rpc::refuse(0, ""));
+  }
+  Json result(const char* method, Json params = Json::object()) {
+    auto outcome = call(method, std::move(params));
+    EXPECT_TRUE(outcome) << (outcome ? "" : outcome.error().message);
+    return outcome.value_or(Json());
+  }
+  rpc::Error error(const char* method, Json params = Json::object()) {
+    auto outcome = call(method, std::move(params));
+    EXPECT_FALSE(outcome);
+    return outcome ? rpc::Error{0, ""} : outcome.error();
+  }
+
+  asio::io_context loop_;
+  FakeBackend backend_;
+  Methods methods_{loop_, backend_, Json{{"version", "1.2.3"}}};
+};
+
+TEST_F(MethodsTest, VersionIsWhatWasGiven) {
+  EXPECT_EQ(result("version").at("version"), "1.2.3");
+}
+
+TEST_F(MethodsTest, ListIsEmptyAtFirst) {
+  EXPECT_EQ(result("device.list").dump(), R"({"devices":[]})");
+}
+
+TEST_F(MethodsTest, ListHasARowPerDeviceInOrder) {
+  backend_.guest("b");
+  backend_.guest("a");
+  const Json devices = result("device.list").at("devices");
+  ASSERT_EQ(devices.size(), 2U);
+  EXPECT_EQ(devices[0].at("name"), "b");
+  EXPECT_EQ(devices[1].at("name"), "a");
+  EXPECT_EQ(devices[0].at("guest_bytes"), kGiB);
+  EXPECT_EQ(devices[0].at("state"), "running");
+}
+
+TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
+  auto& device = backend_.guest("vm1");
+  device.client = true;
+  device.ballooned_bytes = 8 * kMiB;
+  device.stranded_bytes = 3 * kMiB;
+  device.acked = balloon::Features{}.with(balloon::Feature::kStatsVq);
+  device.queues.push_back({2, "stats", "broken", "why", 128, 7});
+  device.counters.push_back({"bad_pfns", 5});
+  backend_.answer_stats("vm1", 77);
+  const Json json = result("device.show", {{"name", "vm1"}});
+  for (const char* field :
+       {"name", "socket", "mode", "lcore", "state", "guest_bytes", "target_bytes", "actual_bytes",
+        "ballooned_bytes", "reclaimed_bytes", "discarded_bytes", "reported_bytes", "stranded_bytes",
+        "poison_value", "features", "queues", "counters", "stats"}) {
+    EXPECT_TRUE(json.contains(field)) << field;
+  }
+  EXPECT_EQ(json["mode"], "client");
+  EXPECT_EQ(json["reclaimed_bytes"], 5 * kMiB);
+  EXPECT_EQ(json["features"]["acked"], Json({"STATS_VQ"}));
+  EXPECT_EQ(json["queues"][0].dump(), R"({"index":2,"role":"stats","state":"broken",)"
+                                      R"("reason":"why","size":128,"buffers":7})");
+  EXPECT_EQ(json["counters"]["bad_pfns"], 5);
+  EXPECT_EQ(json["stats"]["free_bytes"], 77);
+  EXPECT_FALSE(json["stats"].contains("total_bytes")) << "the guest did not send it";
+}
+
+TEST_F(MethodsTest, ShowWithoutStatisticsSaysNull) {
+  backend_.guest("vm1");
+  EXPECT_TRUE(result("device.show", {{"name", "vm1"}}).at("stats").is_null());
+}
+
+TEST_F(MethodsTest, SetTakesBytes) {
+  backend_.guest("vm1");
+  const Json json = result("device.set", {{"name", "vm1"}, {"target_bytes", 4096u}});
+  EXPECT_EQ(json.dump(), R"({"target_bytes":4096,"guest_bytes":1073741824})");
+  EXPECT_EQ(backend_.devices[0].target_bytes, 4096U);
+}
+
+TEST_F(MethodsTest, SetTakesSizesAndShares) {
+  backend_.guest("vm1");
+  EXPECT_EQ(result("device.set", {{"name", "vm1"}, {"size", "512M"}}).at("target_bytes"),
+            512 * kMiB);
+  EXPECT_EQ(result("device.set", {{"name", "vm1"}, {"size", "25%"}}).at("target_bytes"), kGiB / 4);
+}
+
+TEST_F(MethodsTest, SetNeedsOneOfBoth) {
+  backend_.guest("vm1");
+  EXPECT_EQ(error("device.set", {{"name", "vm1"}}).code, rpc::kInvalidParams);
+  EXPECT_EQ(error("device.set", {{"name", "vm1"}, {"size", "1M"}, {"target_bytes", 1u}}).code,
+            rpc::kInvalidParams);
+}
+
+TEST_F(MethodsTest, SetRefusesWhatIsNoSize) {
+  backend_.guest("vm1");
+  for (const Json& bytes : {Json(-1), Json(1.5), Json("4096"), Json(1ULL << 63), Json(nullptr)}) {
+    EXPECT_EQ(error("device.set", {{"name", "vm1"}, {"target_bytes", bytes}}).code,
+              rpc::kInvalidParams)
+        << bytes;
+  }
+  EXPECT_EQ(error("device.set", {{"name", "vm1"}, {"size", "lots"}}).code, rpc::kInvalidParams);
+  EXPECT_EQ(error("device.set", {{"name", "vm1"}, {"size", "101%"}}).code, rpc::kInvalidParams);
+}
+
+TEST_F(MethodsTest, SetOfAShareNeedsAGuest) {
+  backend_.guest("vm1").guest_bytes = 0;
+  EXPECT_EQ(error("device.set", {{"name", "vm1"}, {"size", "50%"}}).code, rpc::kUnavailable);
+}
+
+TEST_F(MethodsTest, MessagesOfTheBackendPassThrough) {
+  backend_.guest("vm1");
+  const auto above = error("device.set", {{"name", "vm1"}, {"size", "2G"}});
+  EXPECT_EQ(above.code, rpc::kInvalidParams);
+  EXPECT_EQ(above.message, "too much");
+  for (const char* method : {"device.show", "device.remove", "device.stats"}) {
+    const auto unknown = error(method, {{"name", "nope"}});
+    EXPECT_EQ(unknown.code, rpc::kNotFound) << method;
+    EXPECT_EQ(unknown.message, "no device is named 'nope'") << method;
+  }
+}
+
+TEST_F(MethodsTest, AddAndRemove) {
+  result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}, {"mode", "client"}});
+  ASSERT_EQ(backend_.devices.size(), 1U);
+  EXPECT_TRUE(backend_.devices[0].client);
+  EXPECT_EQ(error("device.add", {{"name", "vm1"}, {"socket", "/tmp/b"}}).code, rpc::kAlreadyExists);
+  result("device.remove", {{"name", "vm1"}});
+  EXPECT_TRUE(backend_.devices.empty());
+}
+
+TEST_F(MethodsTest, AddListensUnlessToldOtherwise) {
+  result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}});
+  EXPECT_FALSE(backend_.devices[0].client);
+  EXPECT_EQ(error("device.add", {{"name", "b"}, {"socket", "c"}, {"mode", "both"}}).code,
+            rpc::kInvalidParams);
+}
+
+TEST_F(MethodsTest, ParametersAreChecked) {
+  EXPECT_EQ(error("device.show").message, "device.show needs 'name', a string");
+  EXPECT_EQ(error("device.show", {{"name", 5}}).message, "device.show: 'name' must be a string");
+  EXPECT_EQ(error("device.show", {{"nmae", "x"}, {"name", "x"}}).message,
+            "device.show: unknown parameter 'nmae'; did you mean 'name'?");
+  EXPECT_EQ(error("version", {{"x", 1}}).code, rpc::kInvalidParams);
+  EXPECT_EQ(error("device.stats", {{"name", "x"}, {"timeout_ms", 60'001u}}).code,
+            rpc::kInvalidParams);
+}
+
+TEST_F(MethodsTest, UnknownMethodIsNamedWithTheNearestOne) {
+  const auto unknown = error("device.lst");
+  EXPECT_EQ(unknown.code, rpc::kMethodNotFound);
+  EXPECT_EQ(unknown.message, "unknown method 'device.lst'; did you mean 'device.list'?");
+}
+
+}  // namespace
+}  // namespace vballoon::control

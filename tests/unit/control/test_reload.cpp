@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <gtest/gtest.h>
+
+#include "control/reload.hpp"
+
+namespace vballoon::control {
+namespace {
+
+Config with(std::vector<DeviceConfig> devices) {
+  Config config = default_config(Profile::kProduction);
+  config.devices = std::move(devices);
+  return config;
+}
+
+TEST(Reload, OfTheSameFileDoesNothing) {
+  const Config config = with({{"a", "x"}});
+  const ReloadPlan plan = plan_reload(config, config, {"a"});
+  EXPECT_TRUE(plan.add.empty());
+  EXPECT_TRUE(plan.remove.empty());
+  EXPECT_TRUE(plan.needs_restart.empty());
+  EXPECT_FALSE(plan.stats_interval_changed);
+}
+
+TEST(Reload, AddsNewDevicesAndRemovesVanishedOnes) {
+  const ReloadPlan plan =
+      plan_reload(with({{"a", "x"}, {"b", "y"}}), with({{"b", "y"}, {"c", "z"}}), {"a", "b"});
+  EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
+  EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{{"c", "z"}}));
+}
+
+TEST(Reload, MovesADeviceWhoseSocketChanged) {
+  const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({{"a", "y"}}), {"a"});
+  EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
+  EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{{"a", "y"}}));
+}
+
+TEST(Reload, LeavesAloneWhatCameByRpc) {
+  const ReloadPlan plan = plan_reload(with({}), with({}), {"guest-of-rpc"});
+  EXPECT_TRUE(plan.remove.empty());
+}
+
+TEST(Reload, BringsBackWhatRpcRemoved) {
+  const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({{"a", "x"}}), {});
+  EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{{"a", "x"}}));
+}
+
+TEST(Reload, TellsWhichKeysNeedARestart) {
+  const Config before = with({});
+  Config after = before;
+  after.memory_mib = 256;
+  after.idle = Idle::kBackoff;
+  after.stats_interval_ms = 500;
+  const ReloadPlan plan = plan_reload(before, after, {});
+  EXPECT_EQ(plan.needs_restart, (std::vector<std::string>{"eal.memory_mib", "poll.idle"}));
+  EXPECT_TRUE(plan.stats_interval_changed);
+}
+
+}  // namespace
+}  // namespace vballoon::control

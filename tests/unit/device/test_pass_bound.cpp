@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/unit/device/test_pass_bound.cpp - a pass is bounded by descriptors too, not only by pages.
+// Layer:  tests of device. Section 5 of the design, 5: a guest costs another its fair share of a
+// pass.
+//         Does not prove how long a pass takes: it counts what one pass finished.
+#include <gtest/gtest.h>
+
+#include "support/device_fixture.hpp"
+
+namespace vballoon::device {
+namespace {
+
+// Every buffer is one and the same chain of 32768 descriptors without a byte in them.
+TEST(PassBound, ChainsOfEmptyDescriptorsAreSpreadOverPasses) {
+  constexpr unsigned kSize = 32768;
+  constexpr unsigned kBuffers = 64;
+  for (const Role role : kAllRoles) {
+    DeviceFixture f(kSize);
+    f.start(role);
+    for (unsigned i = 0; i < kSize; ++i) {
+      const bool last = i + 1 == kSize;
+      f.ring(role).set_descriptor(i, {0, 0, static_cast<std::uint16_t>(last ? 0 : virtq::kDescNext),
+                                      static_cast<std::uint16_t>(i + 1)});
+    }
+    for (unsigned i = 0; i < kBuffers; ++i) f.ring(role).offer(0);
+    EXPECT_TRUE(f.path().poll());
+    EXPECT_LT(f.ring(role).used_idx(), kBuffers / 2)
+        << balloon::role_name(role) << ": a pass walked " << f.ring(role).used_idx() << " x "
+        << kSize << " descriptors";
+    f.poll_until_idle();
+    EXPECT_GE(f.ring(role).used_idx(), kBuffers - 1) << "and all come back in the end";
+  }
+}
+
+}  // namespace
+}  // namespace vballoon::device

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/unit/support/device_fixture.hpp - a whole device in one process: guest memory, a driver's
+//                                         rings and interrupts, and a host that only takes notes.
+// Layer:  tests of device and poll.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+#include "device/data_path.hpp"
+#include "support/driver_ring.hpp"
+#include "support/fake_discarder.hpp"
+#include "support/guest_ram.hpp"
+
+namespace vballoon::device {
+
+using balloon::Role;
+
+inline constexpr std::array<Role, balloon::kRoles> kAllRoles{
+    Role::kInflate, Role::kDeflate, Role::kStats, Role::kHint, Role::kReport};
+
+class DeviceFixture {
+ public:
+  // Guest memory: 0 to 64 MiB, where rings and buffers live, and 128 to 384 MiB behind a hole. The
+  // file is sparse: what no test touches costs nothing.
+  static constexpr std::uint64_t kLowBytes = 64 * kMiB;
+  static constexpr std::uint64_t kHighFirst = 128 * kMiB;
+  static constexpr std::uint64_t kHighBytes = 256 * kMiB;
+  static constexpr std::uint64_t kHighInFile = 96 * kMiB;
+
+  explicit DeviceFixture(unsigned ring_size = 64);
+
+  /// Where buffers may be put: 2 MiB of guest memory for each role.
+  [[nodiscard]] static Gpa buffers(Role role) {
+    return Gpa{16 * kMiB + static_cast<std::uint64_t>(role) * 2 * kMiB};
+  }
+  /// The n-th page of the memory behind the hole, which no ring and no buffer uses.
+  [[nodiscard]] static std::uint32_t page(std::uint64_t n) {
+    return static_cast<std::uint32_t>(kHighFirst / kPageSize + n);
+  }
+  [[nodiscard]] static std::uint64_t file_page(std::uint32_t page) {
+    return page - kHighFirst / kPageSize + kHighInFile / kPageSize;
+  }
+
+  void start(Role role, std::uint16_t next_avail = 0, bool resumed = false);
+  void start_all();
+  [[nodiscard]] QueueSetup setup_of(Role role, std::uint16_t next_avail, bool resumed);
+
+  [[nodiscard]] test::GuestRam& ram() { return ram_; }
+  [[nodiscard]] test::DriverRing& ring(Role role) { return *rings_[index(role)]; }
+  [[nodiscard]] test::FakeDiscarder& discarder() { return discarder_; }
+  [[nodiscard]] balloon::ConfigSpace& config() { return config_; }
+  [[nodiscard]] DataPath& path() { return path_; }
+  [[nodiscard]] const DeviceCounters& counters() const { return path_.counters(); }
+
+  /// Writes page numbers into guest memory. @return the buffer.
+  test::Piece put_pfns(Gpa at, const std::vector<std::uint32_t>& pfns);
+  /// Page numbers as one buffer of one descriptor, offered as `head`.
+  void send_pfns(Role role, std::uint16_t head, const std::vector<std::uint32_t>& pfns);
+
+  /// Calls of the driver since the last time.
+  [[nodiscard]] std::uint64_t take_calls(Role role);
+
+  /// Polls until there is nothing more to do. @return passes that worked.
+  unsigned poll_until_idle();
+
+  /// File pages of the memory behind the hole.
+  [[nodiscard]] static std::set<std::uint64_t> file_pages(const std::vector<std::uint32_t>& pages);
+
+ private:
+  [[nodiscard]] static std::size_t index(Role role) { return static_cast<std::size_t>(role); }
+
+  test::GuestRam ram_;
+  std::array<std::unique_ptr<test::DriverRing>, balloon::kRoles> rings_;
+  std::array<UniqueFd, balloon::kRoles> call_fds_;
+  test::FakeDiscarder discarder_;
+  balloon::ConfigSpace config_;
+  DataPath path_;
+};
+
+/// `count` page numbers from page(first) on.
+[[nodiscard]] std::vector<std::uint32_t> pages_from(std::uint64_t first, std::uint64_t count);
+
+}  // namespace vballoon::device

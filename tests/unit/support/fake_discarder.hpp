@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/unit/support/fake_discarder.hpp - remembers what it was asked to discard, and may refuse.
+// Layer:  tests; may include base/ and reclaim/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <vector>
+
+#include "base/units.hpp"
+#include "reclaim/discarder.hpp"
+
+namespace vballoon::test {
+
+struct DiscardCall {
+  int fd = -1;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
+class FakeDiscarder : public reclaim::Discarder {
+ public:
+  [[nodiscard]] bool discard(int fd, std::uint64_t offset, std::uint64_t bytes) noexcept override {
+    calls.push_back({fd, offset, bytes});
+    if (on_call) on_call(calls.back());
+    return !refuse || !refuse(calls.back());
+  }
+
+  /// File pages (offset / 4096) of all calls, each once.
+  [[nodiscard]] std::set<std::uint64_t> file_pages() const {
+    std::set<std::uint64_t> pages;
+    for (const DiscardCall& call : calls) {
+      for (std::uint64_t i = 0; i < call.bytes; i += kPageSize) {
+        pages.insert((call.offset + i) / kPageSize);
+      }
+    }
+    return pages;
+  }
+
+  std::vector<DiscardCall> calls;
+  std::function<void(const DiscardCall&)> on_call;
+  std::function<bool(const DiscardCall&)> refuse;  // true: this call fails
+};
+
+}  // namespace vballoon::test
