@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fixtures of the real-guest tests. A guest that cannot boot is a failure, never a skip."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from guestlab import Daemon  # noqa: E402
+from guestlab.guest import MiB  # noqa: E402
+from lab import Lab  # noqa: E402
+
+_labs: list[Lab] = []  # alive ones, for what a failed test has to say
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """A short path: that of a UNIX socket has at most 107 bytes, and pytest's own is long."""
+    path = Path(tempfile.mkdtemp(prefix="vbt-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", params=["uml", "qemu"])
+def shared_lab(request, folder):
+    """A daemon with one device and one booted guest, for all tests of a module."""
+    yield from _running(request.param, folder)
+
+
+@pytest.fixture
+def lab(shared_lab):
+    """The shared lab as a test wants to find it: driver up, balloon empty, tmpfs empty."""
+    if shared_lab.suspect:
+        shared_lab.renew()
+    shared_lab.tidy()
+    return shared_lab
+
+
+@pytest.fixture
+def uml_lab():
+    """A daemon and a User Mode Linux guest that the test may break."""
+    yield from _own_lab("uml")
+
+
+@pytest.fixture
+def large_uml_lab():
+    """The same with 1 GiB, of which the host provides little: its inflate takes a while."""
+    yield from _own_lab("uml", mem=1024 * MiB)
+
+
+@pytest.fixture
+def qemu_lab():
+    """A daemon and a QEMU guest that the test may break."""
+    yield from _own_lab("qemu")
+
+
+def _own_lab(kind, **options):
+    path = Path(tempfile.mkdtemp(prefix="vbt-"))
+    yield from _running(kind, path, **options)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _running(kind, folder, **options):
+    with Daemon(folder) as daemon, Lab(kind, daemon, **options) as lab:
+        _labs.append(lab)
+        yield lab
+        _labs.remove(lab)
+        lab.guest.kill()
+        if daemon.alive():
+            daemon.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Adds the daemon's log and the guests' consoles to a failure, and keeps it from spreading."""
+    report = (yield).get_result()
+    if report.failed:
+        for lab in _labs:
+            report.sections += lab.evidence()
+            lab.suspect = True

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Builds the initrd of a guest: busybox, the balloon driver and init.sh. Kept by content."""
+
+import hashlib
+from pathlib import Path
+
+from . import cpio, modules
+from .cache import cache_dir, write_whole
+from .errors import LabError
+
+_INIT = Path(__file__).with_name("init.sh")
+_BUSYBOX = Path("/usr/bin/busybox"), Path("/bin/busybox")
+_FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "run", "sys", "tmp")
+
+
+def initrd_for(modules_folder: Path) -> Path:
+    """@param modules_folder  holds the guest kernel's modules, at any depth.
+    @return  path of an initrd whose init loads virtio_balloon and serves the command channel."""
+    data = _build(modules_folder)
+    path = cache_dir() / f"initrd-{hashlib.sha256(data).hexdigest()[:16]}.cpio"
+    if not path.exists():
+        write_whole(path, data)
+    return path
+
+
+def _build(modules_folder: Path) -> bytes:
+    archive = cpio.Archive()
+    for folder in _FOLDERS:
+        archive.folder(folder)
+    # The kernel opens /dev/console for init before anything is mounted.
+    archive.char_device("dev/console", 5, 1)
+    archive.file("bin/busybox", _static_busybox(), 0o755)
+    archive.link("bin/sh", "busybox")
+    archive.file("init", _INIT.read_bytes(), 0o755)
+    names = []
+    for name, data in modules.closure(modules_folder, "virtio_balloon"):
+        archive.file(f"lib/modules/{name}.ko", data)
+        names.append(name)
+    archive.file("lib/modules/order", "".join(f"{name}\n" for name in names).encode())
+    return archive.finish()
+
+
+def _static_busybox() -> bytes:
+    for path in _BUSYBOX:
+        if path.exists():
+            data = path.read_bytes()
+            # A dynamically linked one names its loader, and the guest has none.
+            if b"ld-linux-x86-64" not in data[:4096]:
+                return data
+    raise LabError(
+        "no static busybox on this machine: install busybox-static, or run tools/deps guests"
+    )

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A QEMU guest under TCG (no KVM needed) with Debian's cloud kernel and memory as memfd."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from .cache import cache_dir
+from .errors import LabError
+from .guest import Guest, MiB
+from .initrd import initrd_for
+from .qmp import Qmp
+
+_PREPARE = Path(__file__).resolve().parents[1] / "prepare-qemu"
+_BALLOON_ID = 5  # VIRTIO 1.2, 5: device id of the traditional memory balloon
+_BUILTIN = "virtio-balloon-pci,id=balloon,free-page-reporting={reporting}"
+# num_pages, actual, free_page_hint_cmd_id, poison_val: VIRTIO 1.2, 5.5.4.
+_VHOST_USER = (
+    f"vhost-user-test-device-pci,chardev=balloon,virtio-id={_BALLOON_ID}"
+    ",num_vqs=5,config_size=16,vq_size=128"
+)
+
+
+class QemuGuest(Guest):
+    kind = "qemu"
+    boot_seconds = 90.0
+
+    def __init__(
+        self,
+        *,
+        mem: int = 256 * MiB,
+        builtin_balloon: bool = False,
+        reporting: bool = False,
+        extra: tuple[str, ...] = (),
+        **options,
+    ):
+        """@param builtin_balloon  QEMU's own balloon device, for comparisons; not with socket=.
+        @param reporting  free page reporting of the builtin device.
+        @param extra      more arguments for QEMU.
+        @param options    see Guest."""
+        if builtin_balloon and options.get("socket"):
+            raise LabError("a QEMU guest takes a socket or QEMU's own balloon, not both")
+        self.builtin_balloon = builtin_balloon
+        self.reporting = reporting
+        self.extra = extra
+        self._qmp: Qmp | None = None
+        super().__init__(mem=mem, **options)
+
+    def ram_file(self) -> Path:
+        return self._find_ram_file(lambda link: link.startswith("/memfd:memory-backend-memfd"))
+
+    def kill(self) -> None:
+        if self._qmp is not None:
+            self._qmp.close()
+            self._qmp = None
+        super().kill()
+
+    def qmp(self, command: str, **arguments):
+        """Runs one QMP command. @return  its answer. @errors  LabError"""
+        if self._qmp is None:
+            self._qmp = Qmp(self.folder / "qmp")
+        return self._qmp.execute(command, **arguments)
+
+    def _command(self) -> list[str]:
+        root = prepared_root()
+        kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
+        initrd = initrd_for(root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-"))
+        size = f"{self.mem // MiB}M"
+        arguments = f"console=ttyS0 quiet LAB_CHANNEL=/dev/ttyS1 {self.settings} {self.append}"
+        options = (
+            f"-accel tcg -M q35 -nodefaults -display none -m {size}"
+            f" -object memory-backend-memfd,id=ram,size={size},share=on -numa node,memdev=ram"
+            f" -chardev socket,id=console,fd={self.console.fileno()} -serial chardev:console"
+            f" -chardev socket,id=channel,fd={self.channel.fileno()} -serial chardev:channel"
+        )
+        command = qemu_command(root) + options.split() + self._device()
+        command += ["-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]
+        command += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", arguments]
+        return command + list(self.extra)
+
+    def _device(self) -> list[str]:
+        if self.socket:
+            path = Path(self.socket).absolute()
+            return ["-chardev", f"socket,id=balloon,path={path}", "-device", _VHOST_USER]
+        if self.builtin_balloon:
+            return ["-device", _BUILTIN.format(reporting="on" if self.reporting else "off")]
+        return []
+
+
+def prepared_root() -> Path:
+    """The folder with QEMU and the guest kernel; fetches them when they are not there."""
+    root = cache_dir() / "qemu"
+    if not (root / "stamp").exists():
+        environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
+        if subprocess.run([_PREPARE], env=environment).returncode:
+            raise LabError(f"no QEMU for the guests: {_PREPARE} failed, see what it said above")
+    return root
+
+
+def qemu_command(root: Path) -> list[str]:
+    """QEMU out of a foreign root, without chroot: with its own C library and firmware."""
+    lib = root / "usr/lib/x86_64-linux-gnu"
+    loader = [str(lib / "ld-linux-x86-64.so.2"), "--library-path", str(lib)]
+    firmware = ["-L", str(root / "usr/share/qemu"), "-L", str(root / "usr/share/seabios")]
+    return loader + [str(root / "usr/bin/qemu-system-x86_64")] + firmware

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A User Mode Linux guest: a Linux kernel as an ordinary process, with a vhost-user front end."""
+
+import os
+import shutil
+from pathlib import Path
+
+from .errors import LabError
+from .guest import Guest, MiB
+from .initrd import initrd_for
+
+_MODULES = Path("/usr/lib/uml/modules")
+_BALLOON_ID = 5  # VIRTIO 1.2, 5: device id of the traditional memory balloon
+
+
+class UmlGuest(Guest):
+    kind = "uml"
+    boot_seconds = 30.0
+
+    def __init__(self, *, mem: int = 256 * MiB, tmpdir: str | Path = "/dev/shm", **options):
+        """@param tmpdir   where UML keeps its RAM file; a tmpfs makes it memory and not disk.
+        @param options  see Guest."""
+        self.tmpdir = Path(tmpdir).resolve()
+        super().__init__(mem=mem, **options)
+
+    def ram_file(self) -> Path:
+        # It never had a name, or lost it at once: "/dev/shm/#6 (deleted)".
+        return self._find_ram_file(
+            lambda link: link.startswith(f"{self.tmpdir}/") and link.endswith(" (deleted)")
+        )
+
+    def _command(self) -> list[str]:
+        kernel = shutil.which("linux.uml") or shutil.which("linux")
+        if not kernel:
+            raise LabError(
+                "no linux.uml on this machine: install user-mode-linux, or run tools/deps guests"
+            )
+        command = [kernel, f"mem={self.mem // MiB}M", f"initrd={initrd_for(_modules())}"]
+        command += ["rdinit=/init", "root=/dev/ram0", "quiet", f"uml_dir={self.folder}"]
+        command += ["con0=fd:0,fd:1", "con=null", *self._channel(), *self._device()]
+        return command + self.settings.split() + self.append.split()
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "TMPDIR": str(self.tmpdir)}
+
+    def _device(self) -> list[str]:
+        return (
+            [f"virtio_uml.device={Path(self.socket).absolute()}:{_BALLOON_ID}"]
+            if self.socket
+            else []
+        )
+
+    def _channel(self) -> list[str]:
+        fd = self.channel.fileno()
+        return [f"ssl0=fd:{fd},fd:{fd}", "ssl=null", "LAB_CHANNEL=/dev/ttyS0"]
+
+
+def _modules() -> Path:
+    """The modules of the installed kernel; the newest, should there be several."""
+    found = sorted(path for path in _MODULES.glob("*") if path.is_dir())
+    if not found:
+        raise LabError(
+            f"no kernel modules in {_MODULES}: install user-mode-linux, or run tools/deps guests"
+        )
+    return found[-1] / "kernel" / "drivers"
