@@ -21,6 +21,8 @@ Backing inspect_backing(int fd) noexcept {
   // while 4 KiB holes still free memory there. On hugetlbfs the block size is the page size.
   if (system.f_type == HUGETLBFS_MAGIC) {
     backing.host_page = static_cast<std::uint64_t>(system.f_bsize);
+  } else {
+    backing.huge_pages = static_cast<std::uint64_t>(file.st_blksize) > kPageSize;
   }
   return backing;
 }

@@ -59,13 +59,15 @@ Result<SplitQueue> SplitQueue::open(const SplitAreas& areas, std::uint16_t next_
 std::uint16_t SplitQueue::load_avail_idx() const noexcept {
   // Pairs with the driver's write barrier between filling a ring slot and raising the index
   // (2.7.13.3): slots and descriptors below the index are complete.
-  return load16(avail_ + kIdxOffset, __ATOMIC_ACQUIRE);
+  return __atomic_load_n(avail_index(), __ATOMIC_ACQUIRE);
 }
 
 std::size_t SplitQueue::pop(std::span<Head> out) noexcept {
   if (fault_ != QueueFault::kNone) return 0;
   const auto ready = static_cast<std::uint16_t>(load_avail_idx() - next_avail_);
-  if (ready > size()) {
+  // Together with what is held here: buffers may be held across passes, and a driver that offers
+  // more than its ring is long must not make this side hold more than that.
+  if (ready + outstanding_ > size()) {
     fault_ = QueueFault::kAvailTooFar;
     return 0;
   }

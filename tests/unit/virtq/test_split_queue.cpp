@@ -121,6 +121,20 @@ TEST(SplitQueuePop, AnIndexTooFarAheadBreaksTheQueue) {
   }
 }
 
+// What this side holds it has popped and not returned: the driver cannot have it offered again.
+TEST(SplitQueuePop, OffersBeyondWhatIsHeldBreakTheQueue) {
+  for (const unsigned size : {1U, 8U, 32768U}) {
+    QueueFixture f(size);
+    for (unsigned i = 0; i < size; ++i) f.ring().offer(0);
+    ASSERT_EQ(f.pop(size).size(), size);
+    EXPECT_EQ(f.queue().fault(), QueueFault::kNone);
+    f.ring().offer(0);
+    EXPECT_TRUE(f.pop(1).empty());
+    EXPECT_EQ(f.queue().fault(), QueueFault::kAvailTooFar) << size;
+    EXPECT_EQ(f.queue().outstanding(), size);
+  }
+}
+
 // 2.7.6: an entry names a descriptor of the table. What came before it is still good.
 TEST(SplitQueuePop, AHeadBeyondTheTableBreaksTheQueue) {
   QueueFixture f(8);

@@ -32,6 +32,7 @@ struct RegionSpec {
 struct Backing {
   std::uint64_t host_page = kPageSize;  ///< bytes; the smallest hole that frees anything
   bool can_discard = false;             ///< a writable file of a kind that takes holes
+  bool huge_pages = false;              ///< the kernel may use transparent huge pages for it
 };
 
 struct Region {

@@ -33,6 +33,12 @@ class SplitQueue {
   /// Whether pop() would find something: one acquire load, nothing else.
   [[nodiscard]] bool has_work() const noexcept { return load_avail_idx() != next_avail_; }
 
+  /// The word that has_work() looks at, and what it says while there is none.
+  [[nodiscard]] const std::uint16_t* avail_index() const noexcept {
+    return reinterpret_cast<const std::uint16_t*>(avail_ + kAvailIndexOffset);
+  }
+  [[nodiscard]] std::uint16_t next_avail() const noexcept { return next_avail_; }
+
   /// Takes available heads, oldest first, at most out.size().
   /// @return how many; fault() tells when the driver broke the ring, after which none come.
   [[nodiscard]] std::size_t pop(std::span<Head> out) noexcept;
@@ -65,6 +71,8 @@ class SplitQueue {
   [[nodiscard]] Descriptor descriptor(std::uint16_t i) const noexcept;
 
  private:
+  static constexpr std::size_t kAvailIndexOffset = 2;
+
   SplitQueue() noexcept = default;
   [[nodiscard]] std::uint16_t load_avail_idx() const noexcept;
 

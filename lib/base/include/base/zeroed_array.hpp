@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// base/zeroed_array.hpp - tables whose size follows a guest's RAM, of which little is used at
+// first. Layer:  base. Thread: as the elements'.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+namespace vballoon {
+
+/// A fixed number of elements, all bytes zero at first. The host provides memory page by page, when
+/// something is written there: a VM whose balloon stays empty costs next to nothing.
+template <typename T>
+class ZeroedArray {
+  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+
+ public:
+  explicit ZeroedArray(std::size_t count) : elements_(map(count), Unmap{count}) {}
+
+  /// Any thread: has the host provide all of it now, so that no later write waits for a page. Best
+  /// effort: a kernel before 5.14 does not know how.
+  void provide() const noexcept {
+    if (elements_ == nullptr) return;
+    constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE
+    static_cast<void>(::madvise(elements_.get(), elements_.get_deleter().count * sizeof(T),
+                                kPopulateWrite));
+  }
+
+  [[nodiscard]] T& operator[](std::size_t i) noexcept { return elements_.get()[i]; }
+  [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return elements_.get()[i]; }
+
+ private:
+  struct Unmap {
+    std::size_t count;
+    void operator()(T* elements) const noexcept { ::munmap(elements, count * sizeof(T)); }
+  };
+  static T* map(std::size_t count) {
+    if (count == 0) return nullptr;
+    void* const at = ::mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) throw std::bad_alloc();
+    return static_cast<T*>(at);
+  }
+
+  std::unique_ptr<T, Unmap> elements_;
+};
+
+}  // namespace vballoon
