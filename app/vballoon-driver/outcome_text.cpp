@@ -28,10 +28,14 @@ std::string host_line(const driver::StepOutcome& outcome) {
   const bool back = outcome.allocated_after <= outcome.allocated_before;
   const std::uint64_t moved = back ? outcome.allocated_before - outcome.allocated_after
                                    : outcome.allocated_after - outcome.allocated_before;
-  return fmt::format("  balloon {}; host {} {}: {} -> {} allocated\n",
+  const std::string later =
+      outcome.settle_seconds > 0
+          ? fmt::format(", the last of it {:.0f} ms later", outcome.settle_seconds * 1000)
+          : "";
+  return fmt::format("  balloon {}; host {} {}: {} -> {} allocated{}\n",
                      format_size(outcome.ballooned_bytes), back ? "got back" : "gave",
                      format_size(moved), format_size(outcome.allocated_before),
-                     format_size(outcome.allocated_after));
+                     format_size(outcome.allocated_after), later);
 }
 
 }  // namespace
@@ -67,6 +71,7 @@ nlohmann::json to_json(const driver::StepOutcome& outcome) {
       {"ballooned_bytes", outcome.ballooned_bytes},
       {"allocated_before_bytes", outcome.allocated_before},
       {"allocated_after_bytes", outcome.allocated_after},
+      {"settle_seconds", outcome.settle_seconds},
       {"latency_ns",
        {{"count", latency.count()},
         {"min", latency.min()},

@@ -30,6 +30,10 @@ std::string size_fault(const std::string& text) {
   return size ? std::string() : size.error().message;
 }
 
+std::string switch_fault(const std::string& text) {
+  return text == "on" || text == "off" ? "" : "'" + text + "' is neither on nor off";
+}
+
 CLI::App* add_command(CLI::App& app, const char* name, const char* what, Arguments* out) {
   CLI::App* command = app.add_subcommand(name, what);
   // --json and --rpc are understood after the command as well as before it.
@@ -78,6 +82,15 @@ void add_add(CLI::App& app, Arguments* out) {
   add->add_flag("--client", out->client, "The VMM listens on the socket, and the daemon connects");
 }
 
+void add_switch(CLI::App& app, const char* name, const char* what, Arguments* out) {
+  add_vm_command(app, name, what, out)
+      ->add_option_function<std::string>(
+          "SWITCH", [out](const std::string& text) { out->on = text == "on"; }, "on or off")
+      ->required()
+      ->type_name("")
+      ->check(switch_fault, "");
+}
+
 void add_commands(CLI::App& app, Arguments* out) {
   add_command(app, "list", "All VMs", out);
   add_vm_command(app, "show", "Everything about one VM", out);
@@ -90,6 +103,15 @@ void add_commands(CLI::App& app, Arguments* out) {
   add_add(app, out);
   add_vm_command(app, "remove",
                  "Disconnect a VM and remove its socket; the guest keeps its balloon", out);
+  add_switch(app, "inhibit",
+             "Discard nothing of a VM's memory while on: VFIO has it pinned, or it migrates", out);
+  add_switch(app, "prefault",
+             "Fetch pages before a guest gets them back, so that its first touch does not stall", out);
+  add_vm_command(app, "move", "Have another poll lcore serve a VM", out)
+      ->add_option("LCORE", out->lcore, "Its number, as `vballoonctl lcores` shows it")
+      ->required()
+      ->type_name("");
+  add_command(app, "lcores", "What each lcore does, and why on that cpu", out);
 }
 
 }  // namespace

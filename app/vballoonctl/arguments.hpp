@@ -10,7 +10,7 @@
 namespace vballoon::ctl {
 
 struct Arguments {
-  std::string command;  ///< list, show, set, stats, watch, add, remove
+  std::string command;  ///< list, show, set and so on
   std::string rpc;      ///< socket of the daemon; empty: the default one
   bool json = false;
 
@@ -21,6 +21,8 @@ struct Arguments {
   std::string socket;      ///< add
   bool client = false;     ///< add
   double interval_s = 1;   ///< watch
+  bool on = false;         ///< inhibit, prefault
+  unsigned lcore = 0;      ///< move
   unsigned count = 0;      ///< watch; 0: until Ctrl-C
 };
 

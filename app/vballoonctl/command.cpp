@@ -23,13 +23,17 @@ struct Entry {
   std::string_view name;
   int (*run)(Command&);
 };
-constexpr std::array<Entry, 7> kCommands{{{"list", run_list},
+constexpr std::array<Entry, 11> kCommands{{{"list", run_list},
                                           {"show", run_show},
                                           {"set", run_set},
                                           {"stats", run_stats},
                                           {"watch", run_watch},
                                           {"add", run_add},
-                                          {"remove", run_remove}}};
+                                          {"remove", run_remove},
+                                          {"inhibit", run_inhibit},
+                                          {"prefault", run_prefault},
+                                          {"move", run_move},
+                                          {"lcores", run_lcores}}};
 
 }  // namespace
 

@@ -29,6 +29,10 @@ struct Command {
 [[nodiscard]] int run_watch(Command& command);
 [[nodiscard]] int run_add(Command& command);
 [[nodiscard]] int run_remove(Command& command);
+[[nodiscard]] int run_inhibit(Command& command);
+[[nodiscard]] int run_prefault(Command& command);
+[[nodiscard]] int run_move(Command& command);
+[[nodiscard]] int run_lcores(Command& command);
 
 /// Connects and runs the command that the arguments name.
 [[nodiscard]] int run(const Arguments& arguments);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/manage.cpp - add and remove VMs while the daemon runs.
+// vballoonctl/manage.cpp - change how VMs are served while the daemon runs.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -42,6 +42,31 @@ int run_remove(Command& command) {
   const std::string& name = command.arguments.name;
   return finish(command, command.call("device.remove", {{"name", name}}),
                 fmt::format("{} removed", name));
+}
+
+int run_inhibit(Command& command) {
+  const std::string& name = command.arguments.name;
+  const bool on = command.arguments.on;
+  return finish(command, command.call("device.inhibit", {{"name", name}, {"on", on}}),
+                on ? fmt::format("{}: nothing is discarded until `vballoonctl inhibit {} off`", name,
+                                 name)
+                   : fmt::format("{}: memory is discarded again", name));
+}
+
+int run_prefault(Command& command) {
+  const std::string& name = command.arguments.name;
+  const bool on = command.arguments.on;
+  return finish(command, command.call("device.prefault", {{"name", name}, {"on", on}}),
+                fmt::format("{}: pages are {} before the guest gets them back", name,
+                            on ? "fetched" : "not fetched"));
+}
+
+int run_move(Command& command) {
+  const Arguments& arguments = command.arguments;
+  return finish(
+      command,
+      command.call("device.move", {{"name", arguments.name}, {"lcore", arguments.lcore}}),
+      fmt::format("{} is served by lcore {}", arguments.name, arguments.lcore));
 }
 
 }  // namespace vballoon::ctl

@@ -7,6 +7,7 @@
 
 #include "base/size_text.hpp"
 #include "command.hpp"
+#include "ending.hpp"
 #include "format.hpp"
 #include "progress.hpp"
 #include "terminal.hpp"
@@ -58,12 +59,6 @@ class Display {
   Clock::time_point next_{};
 };
 
-/// How the wait ended, and the device as it was then.
-struct Ending {
-  Verdict verdict = Verdict::kGoing;  ///< kGoing: by Ctrl-C
-  Json device;
-};
-
 std::optional<std::chrono::seconds> timeout_of(const Arguments& arguments) {
   if (arguments.timeout_s == 0) return std::nullopt;
   return std::chrono::seconds(arguments.timeout_s);
@@ -98,31 +93,6 @@ rpc::Outcome<Ending> follow(Command& command, std::uint64_t target,
   }
 }
 
-std::string stall_reason(const Json& device) {
-  const std::string state = text(device, "state");
-  if (state == "waiting") return "the VMM disconnected";
-  if (state == "connected") return "the guest's balloon driver is not running";
-  if (state == "broken") return "the device is broken; see vballoonctl show";
-  return "no progress for 10 s; the guest has nothing more to give, or is busy";
-}
-
-std::string why_not(const Ending& ending, const Arguments& arguments) {
-  switch (ending.verdict) {
-    case Verdict::kStalled:
-      return stall_reason(ending.device);
-    case Verdict::kTimedOut:
-      return fmt::format("not reached within {} s", arguments.timeout_s);
-    case Verdict::kRetargeted:
-      return fmt::format("somebody set another target, {}",
-                         size_field(ending.device, "target_bytes"));
-    case Verdict::kGoing:
-      return "interrupted";
-    case Verdict::kReached:
-      break;
-  }
-  return "";
-}
-
 Json ending_json(const Ending& ending, std::uint64_t target, const std::string& reason) {
   Json json{{"target_bytes", target},
             {"guest_bytes", number(ending.device, "guest_bytes")},
@@ -134,7 +104,7 @@ Json ending_json(const Ending& ending, std::uint64_t target, const std::string& 
 
 int report(const Arguments& arguments, const Ending& ending, std::uint64_t target,
            Clock::duration took) {
-  const std::string reason = why_not(ending, arguments);
+  const std::string reason = why_not(ending, target, arguments.timeout_s);
   if (arguments.json) {
     print_json(ending_json(ending, target, reason));
   } else if (reason.empty()) {
@@ -143,7 +113,7 @@ int report(const Arguments& arguments, const Ending& ending, std::uint64_t targe
                size_field(ending.device, "actual_bytes"), size_field(ending.device, "guest_bytes"),
                format_age(static_cast<std::uint64_t>(ms)));
   } else {
-    fmt::print(stderr, "vballoonctl: {}: balloon {} of {} wanted: {}; the target stands\n",
+    fmt::print(stderr, "vballoonctl: {}: balloon {} of {} wanted: {}\n",
                arguments.name, size_field(ending.device, "actual_bytes"), format_size(target),
                reason);
   }
@@ -170,6 +140,9 @@ int run_set(Command& command) {
   if (arguments.wait) return see_through(command, target);
   if (arguments.json) {
     print_json(*result);
+  } else if (number(*result, "guest_bytes") == 0) {
+    fmt::print("{}: target {}, kept until its VM shows its memory\n", arguments.name,
+               format_size(target));
   } else {
     fmt::print("{}: target {} of {} guest memory\n", arguments.name, format_size(target),
                size_field(*result, "guest_bytes"));

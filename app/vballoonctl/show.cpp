@@ -28,9 +28,17 @@ std::vector<std::string> strings(const Json& list) {
   return out;
 }
 
+std::string target_text(const Json& device) {
+  const bool lowered = number(device, "wanted_bytes") > number(device, "target_bytes");
+  return size_field(device, "target_bytes") +
+         (lowered ? fmt::format(", all that the guest has; {} was asked for",
+                                size_field(device, "wanted_bytes"))
+                  : "");
+}
+
 void print_sizes(const Json& device) {
   print_field("guest", guest_field(device));
-  print_field("target", size_field(device, "target_bytes"));
+  print_field("target", target_text(device));
   print_field("actual", fmt::format("{}, as the guest says", size_field(device, "actual_bytes")));
   print_field("reclaimed", fmt::format("{} in the balloon and given to the host",
                                        size_field(device, "reclaimed_bytes")));
@@ -90,9 +98,16 @@ int run_show(Command& command) {
   }
   const Json& device = *result;
   fmt::print("{}\n", text(device, "name"));
-  print_field("state",
-              fmt::format("{}, on lcore {}", text(device, "state"), number(device, "lcore")));
+  const std::string reason = text(device, "reason");
+  print_field("state", fmt::format("{}, on lcore {}{}{}", text(device, "state"),
+                                   number(device, "lcore"), reason.empty() ? "" : ": ", reason));
   print_field("socket", fmt::format("{} ({})", text(device, "socket"), text(device, "mode")));
+  if (device.value("inhibited", false)) {
+    print_field("inhibited", "nothing is discarded, by the operator's wish");
+  }
+  if (device.value("prefault", false)) {
+    print_field("prefault", "pages are fetched before the guest gets them back");
+  }
   print_sizes(device);
   print_features(device);
   print_queues(device);

@@ -11,14 +11,14 @@
 namespace vballoon::daemon {
 namespace {
 
-constexpr const char* kSystemConfig = "/etc/vballoon/vballoond.toml";
+constexpr const char* kSystemConfig = VBALLOON_CONFIG_DIR "/vballoond.toml";
 
 constexpr const char* kFooter = R"(
 Examples:
   vballoond --dev --device vm1=./vm1.sock
       Try it: no huge pages, no cpu of its own, no root. Point your VMM at
       ./vm1.sock, then: vballoonctl set vm1 50% --wait
-  vballoond --config /etc/vballoon/vballoond.toml
+  vballoond --config )" VBALLOON_CONFIG_DIR R"(/vballoond.toml
       Production; this file is also what is read by default.
   vballoond --dev --device vm1=client:/run/vmm/vm1.sock
       The VMM listens, the daemon connects, and connects again.

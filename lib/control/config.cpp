@@ -14,6 +14,7 @@
 #include <set>
 #include <sstream>
 
+#include "placement/place.hpp"
 #include "rpc/socket_path.hpp"
 #include "table_reader.hpp"
 
@@ -28,6 +29,10 @@ constexpr Range kMemoryMib{16, 1 << 20, "MiB"};
 constexpr Range kCpu{0, 1023, ""};
 constexpr Range kIntervalMs{0, 3'600'000, "milliseconds"};
 constexpr std::uint64_t kMinIntervalMs = 100;
+constexpr Range kWindowMib{0, 1 << 20, "MiB"};
+constexpr Range kWindowAgeMs{0, 1000, "milliseconds"};
+constexpr std::array<std::string_view, 1> kPollWords{"auto"};
+constexpr std::array<std::string_view, 2> kReclaimWords{"auto", "none"};
 
 Result<void> read_daemon(TableReader& table, Config* config) {
   table.read("rpc_socket", &config->rpc_socket);
@@ -47,10 +52,37 @@ Result<void> read_eal(TableReader& table, Config* config) {
 }
 
 Result<void> read_poll(TableReader& table, Config* config) {
-  table.read("lcores", &config->poll_lcores, kCpu);
+  std::string chosen;
+  table.read_list_or_word("lcores", &config->poll_lcores, kCpu, &chosen, kPollWords);
   std::string idle = config->idle == Idle::kSpin ? "spin" : "backoff";
   table.read_word("idle", &idle, kIdles);
   config->idle = idle == "spin" ? Idle::kSpin : Idle::kBackoff;
+  return table.finish();
+}
+
+Result<void> read_reclaim(TableReader& table, Config* config) {
+  std::vector<unsigned> lcores;
+  std::string word;
+  table.read_list_or_word("lcores", &lcores, kCpu, &word, kReclaimWords);
+  if (table.table().contains("lcores")) {
+    config->reclaim_lcores = std::move(lcores);
+    if (word == "auto") config->reclaim_lcores.reset();
+  }
+  table.read("window_mib", &config->window_mib, kWindowMib);
+  table.read("window_age_ms", &config->window_age_ms, kWindowAgeMs);
+  return table.finish();
+}
+
+Result<void> read_placement(TableReader& table, Config* config) {
+  std::string neighbours;
+  table.read("neighbours", &neighbours);
+  auto cpus = placement::parse_neighbours(neighbours);
+  if (cpus) {
+    config->neighbours = std::move(*cpus);
+  } else {
+    table.fail_at(*table.table().get("neighbours"),
+                  "'placement.neighbours': " + cpus.error().message);
+  }
   return table.finish();
 }
 
@@ -71,6 +103,7 @@ Result<void> read_device(TableReader& table, Config* config) {
   table.read("socket", &device.socket);
   table.read_word("mode", &mode, kModes);
   device.client = mode == "client";
+  table.read("prefault", &device.prefault);
   if (auto done = table.finish(); !done) return done;
   if (table.require("name") && table.require("socket")) {
     config->devices.push_back(std::move(device));
@@ -90,6 +123,8 @@ Result<Config> read_file(const toml::table& root, const std::string& source, Pro
   top.read_table("daemon", into(read_daemon));
   top.read_table("eal", into(read_eal));
   top.read_table("poll", into(read_poll));
+  top.read_table("reclaim", into(read_reclaim));
+  top.read_table("placement", into(read_placement));
   top.read_table("stats", into(read_stats));
   top.read_tables("device", into(read_device));
   if (auto done = top.finish(); !done) return tl::unexpected(done.error());
@@ -106,6 +141,7 @@ Config default_config(Profile profile) {
   if (profile == Profile::kDevelopment) {
     config.no_huge = true;
     config.idle = Idle::kBackoff;
+    config.reclaim_lcores.emplace();
   }
   return config;
 }

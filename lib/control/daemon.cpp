@@ -18,7 +18,12 @@
 #include "control/reload.hpp"
 #include "control/rpc_server.hpp"
 #include "control/vhost_backend.hpp"
+#include "gmem/lost_memory.hpp"
+#include "placement/topology.hpp"
 #include "poll/poller.hpp"
+#include "poll/reclaim_lcore.hpp"
+#include "reclaim/discarder.hpp"
+#include "reclaim/engine.hpp"
 #include "repeater.hpp"
 #include "vhost/server.hpp"
 
@@ -44,8 +49,13 @@ class Daemon {
   void run();
 
  private:
+  Result<void> start_lcores();
+  Result<void> start_engine();
   Result<void> start_pollers();
   Result<void> start_devices();
+  [[nodiscard]] poll::IdleStrategy idle() const;
+  [[nodiscard]] vhost::ReclaimSettings reclaim_settings() const;
+  [[nodiscard]] std::vector<LcoreReport> report_lcores() const;
   void start_rpc(RpcSocket socket);
   void start_timers();
   void stop();
@@ -63,7 +73,11 @@ class Daemon {
   asio::signal_set signals_;
 
   // In the order of start; the destructor undoes them from the last to the first.
+  reclaim::HolePuncher puncher_;
   std::unique_ptr<Eal> eal_;
+  LcorePlan plan_;
+  std::unique_ptr<reclaim::Engine> engine_;  // null: poll lcores discard themselves
+  std::vector<std::unique_ptr<poll::ReclaimLcore>> reclaimers_;
   std::vector<std::unique_ptr<poll::Poller>> pollers_;
   std::unique_ptr<vhost::Server> server_;
   std::unique_ptr<VhostBackend> backend_;
@@ -81,41 +95,106 @@ Result<void> Daemon::start() {
   // Before all else: a second daemon must find out before it touches anything of the first.
   auto socket = RpcSocket::listen(config_.rpc_socket, config_.rpc_group);
   if (!socket) return tl::unexpected(socket.error());
-  if (auto ok = start_pollers(); !ok) return ok;
+  if (auto ok = start_lcores(); !ok) return ok;
+  // After DPDK, which has its own use for the signal while it starts.
+  gmem::survive_lost_memory();
   if (auto ok = start_devices(); !ok) return ok;
   start_rpc(std::move(*socket));
   start_timers();
   return {};
 }
 
-Result<void> Daemon::start_pollers() {
-  const auto plan = plan_lcores(config_, read_cpus());
+Result<void> Daemon::start_lcores() {
+  const auto topology = placement::Topology::of_this_host();
+  if (!topology) return tl::unexpected(topology.error());
+  auto plan = plan_lcores(config_, placement::read_cpus(), *topology);
   if (!plan) return tl::unexpected(plan.error());
-  if (!plan->note.empty()) log::warn("{}", plan->note);
-  auto eal = Eal::start(config_, *plan);
+  plan_ = std::move(*plan);
+  if (!plan_.note.empty()) log::warn("{}", plan_.note);
+  auto eal = Eal::start(config_, plan_);
   if (!eal) return tl::unexpected(eal.error());
   eal_ = std::move(*eal);
+  if (auto ok = start_engine(); !ok) return ok;
+  return start_pollers();
+}
 
-  const bool spin = config_.idle == Idle::kSpin;
-  for (const Lcore& lcore : plan->poll) {
-    pollers_.push_back(std::make_unique<poll::Poller>(
-        lcore.id, spin ? poll::IdleStrategy::kSpin : poll::IdleStrategy::kBackoff));
-    poll::Poller* poller = pollers_.back().get();
-    if (auto ok = eal_->launch(lcore.id, [poller] { poller->run(); }); !ok) {
-      pollers_.pop_back();
+Result<void> Daemon::start_engine() {
+  if (plan_.reclaim.empty()) return {};
+  auto engine = reclaim::Engine::create(static_cast<unsigned>(plan_.poll.size()),
+                                        static_cast<unsigned>(plan_.reclaim.size()), puncher_);
+  if (!engine) return tl::unexpected(engine.error());
+  engine_ = std::move(*engine);
+  for (const Lcore& lcore : plan_.reclaim) {
+    reclaimers_.push_back(std::make_unique<poll::ReclaimLcore>(
+        lcore.id, *engine_, static_cast<unsigned>(reclaimers_.size()), idle()));
+    poll::ReclaimLcore* body = reclaimers_.back().get();
+    if (auto ok = eal_->launch(lcore.id, [body] { body->run(); }); !ok) {
+      reclaimers_.pop_back();
       return ok;
     }
-    log::info("poll lcore {} {} cpu {}, {}", lcore.id, plan->pinned ? "has" : "shares",
-              format_cpu_list(lcore.cpus), spin ? "spinning" : "sleeping while idle");
+    log::info("reclaim lcore {} has cpu {}", lcore.id, placement::format_cpu_list(lcore.cpus));
   }
   return {};
 }
 
+Result<void> Daemon::start_pollers() {
+  for (const Lcore& lcore : plan_.poll) {
+    pollers_.push_back(std::make_unique<poll::Poller>(lcore.id, idle(), puncher_));
+    poll::Poller* poller = pollers_.back().get();
+    if (engine_) poller->use_engine(*engine_, static_cast<unsigned>(pollers_.size() - 1));
+    if (auto ok = eal_->launch(lcore.id, [poller] { poller->run(); }); !ok) {
+      pollers_.pop_back();
+      return ok;
+    }
+    log::info("poll lcore {} {} cpu {}, {}", lcore.id, plan_.pinned ? "has" : "shares",
+              placement::format_cpu_list(lcore.cpus),
+              config_.idle == Idle::kSpin ? "spinning" : "sleeping while idle");
+  }
+  return {};
+}
+
+poll::IdleStrategy Daemon::idle() const {
+  return config_.idle == Idle::kSpin ? poll::IdleStrategy::kSpin : poll::IdleStrategy::kBackoff;
+}
+
+vhost::ReclaimSettings Daemon::reclaim_settings() const {
+  vhost::ReclaimSettings settings;
+  for (const Lcore& lcore : plan_.reclaim) settings.worker_nodes.push_back(lcore.node);
+  settings.limits = reclaim::ReclaimLimits::of(config_.window_mib * kMiB, config_.window_age_ms);
+  return settings;
+}
+
+std::vector<LcoreReport> Daemon::report_lcores() const {
+  std::vector<LcoreReport> reports;
+  const auto add = [&reports](const Lcore& lcore, std::string_view role) -> LcoreReport& {
+    return reports.emplace_back(LcoreReport{lcore.id, placement::format_cpu_list(lcore.cpus),
+                                            lcore.node, role, lcore.why});
+  };
+  add(plan_.main, "control");
+  for (std::size_t i = 0; i < pollers_.size(); ++i) {
+    const poll::PollerCounters& counters = pollers_[i]->counters();
+    LcoreReport& report = add(plan_.poll[i], "poll");
+    report.passes = counters.passes.get();
+    report.busy_passes = counters.busy_passes.get();
+    report.sleeps = counters.sleeps.get();
+  }
+  for (std::size_t i = 0; i < reclaimers_.size(); ++i) {
+    const poll::ReclaimLcoreCounters& counters = reclaimers_[i]->counters();
+    LcoreReport& report = add(plan_.reclaim[i], "reclaim");
+    report.passes = counters.passes.get();
+    report.busy_passes = counters.busy_passes.get();
+    report.sleeps = counters.sleeps.get();
+  }
+  return reports;
+}
+
 Result<void> Daemon::start_devices() {
-  std::vector<poll::Poller*> pollers;
-  for (const auto& poller : pollers_) pollers.push_back(poller.get());
-  server_ = std::make_unique<vhost::Server>(std::move(pollers));
-  backend_ = std::make_unique<VhostBackend>(*server_);
+  std::vector<vhost::PollSeat> seats;
+  for (std::size_t i = 0; i < pollers_.size(); ++i) {
+    seats.push_back({pollers_[i].get(), plan_.poll[i].node});
+  }
+  server_ = std::make_unique<vhost::Server>(seats, reclaim_settings(), puncher_);
+  backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); });
   for (const DeviceConfig& device : config_.devices) {
     if (auto added = backend_->add(device); !added) return added;
     say_device(device);
@@ -163,6 +242,7 @@ void Daemon::stop() {
   // While the poll lcores still run: they have to let go of each device.
   if (server_) server_->stop();
   for (const auto& poller : pollers_) poller->stop();
+  for (const auto& reclaimer : reclaimers_) reclaimer->stop();
   if (eal_) eal_->wait();
 }
 
@@ -196,6 +276,10 @@ void Daemon::apply(const ReloadPlan& plan) {
     } else {
       log::error("reload: {}", added.error().message);
     }
+  }
+  for (const DeviceConfig& device : plan.prefault) {
+    (void)backend_->prefault(device.name, device.prefault);
+    log::info("reload: {}: prefault is {}", device.name, device.prefault ? "on" : "off");
   }
   for (const std::string& key : plan.needs_restart) {
     log::warn("reload: {} changed; that needs a restart", key);

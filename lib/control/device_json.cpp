@@ -3,17 +3,10 @@
 // control/device_json.cpp - see device_json.hpp.
 #include "control/device_json.hpp"
 
-#include <algorithm>
-
 namespace vballoon::control {
 namespace {
 
 using rpc::Json;
-
-/// Of the balloon's pages, what the host really has: stranded ones wait for their huge page.
-std::uint64_t reclaimed(const device::DeviceReport& report) {
-  return report.ballooned_bytes - std::min(report.ballooned_bytes, report.stranded_bytes);
-}
 
 Json queue_json(const device::QueueReport& queue) {
   return {{"index", queue.index},   {"role", queue.role}, {"state", queue.state},
@@ -25,15 +18,17 @@ Json identity_json(const device::DeviceReport& report) {
           {"socket", report.socket},
           {"mode", report.client ? "client" : "server"},
           {"lcore", report.lcore},
-          {"state", std::string(device::state_name(report.state))}};
+          {"state", std::string(device::state_name(report.state))},
+          {"reason", report.reason}};
 }
 
 void add_sizes(const device::DeviceReport& report, Json* json) {
   (*json)["guest_bytes"] = report.guest_bytes;
   (*json)["target_bytes"] = report.target_bytes;
+  (*json)["wanted_bytes"] = report.wanted_bytes;
   (*json)["actual_bytes"] = report.actual_bytes;
   (*json)["ballooned_bytes"] = report.ballooned_bytes;
-  (*json)["reclaimed_bytes"] = reclaimed(report);
+  (*json)["reclaimed_bytes"] = report.reclaimed_bytes;
   (*json)["discarded_bytes"] = report.discarded_bytes;
   (*json)["reported_bytes"] = report.reported_bytes;
   (*json)["stranded_bytes"] = report.stranded_bytes;
@@ -63,6 +58,8 @@ Json summary_json(const device::DeviceReport& report) {
 Json device_json(const device::DeviceReport& report) {
   Json json = identity_json(report);
   add_sizes(report, &json);
+  json["inhibited"] = report.inhibited;
+  json["prefault"] = report.prefault;
   json["poison_value"] = report.poison_value;
   json["features"] = {{"offered", balloon::feature_names(report.offered)},
                       {"acked", balloon::feature_names(report.acked)}};

@@ -10,6 +10,11 @@
 namespace vballoon::control {
 namespace {
 
+using placement::CpuList;
+using placement::Cpus;
+using placement::Seat;
+using placement::format_cpu_list;
+
 bool contains(const CpuList& cpus, unsigned cpu) {
   return std::find(cpus.begin(), cpus.end(), cpu) != cpus.end();
 }
@@ -19,36 +24,6 @@ CpuList without(const CpuList& cpus, const CpuList& taken) {
   std::copy_if(cpus.begin(), cpus.end(), std::back_inserter(rest),
                [&taken](unsigned cpu) { return !contains(taken, cpu); });
   return rest;
-}
-
-CpuList choose_poll_cpus(const Config& config, const Cpus& cpus) {
-  if (!config.poll_lcores.empty()) return config.poll_lcores;
-  if (config.profile == Profile::kDevelopment) return {};
-  for (const unsigned cpu : cpus.isolated) {
-    if (contains(cpus.usable, cpu)) return {cpu};
-  }
-  if (cpus.allowed.size() > 1) return {cpus.allowed.back()};
-  return {};
-}
-
-Result<void> check_cpu(unsigned cpu, std::string_view key, const Cpus& cpus) {
-  if (contains(cpus.usable, cpu)) return {};
-  return fail(Code::kInvalidArgument,
-              fmt::format("{}: cpu {} is not among those this process may use ({})", key, cpu,
-                          format_cpu_list(cpus.usable)));
-}
-
-Result<void> check_cpus(const Config& config, const Cpus& cpus) {
-  for (const unsigned cpu : config.poll_lcores) {
-    if (auto ok = check_cpu(cpu, "poll.lcores", cpus); !ok) return ok;
-  }
-  if (!config.main_lcore) return {};
-  if (auto ok = check_cpu(*config.main_lcore, "eal.main_lcore", cpus); !ok) return ok;
-  if (!contains(config.poll_lcores, *config.main_lcore)) return {};
-  return fail(Code::kInvalidArgument,
-              fmt::format("eal.main_lcore: cpu {} is in poll.lcores too, where a poll lcore would "
-                          "starve the control thread; choose another for one of them",
-                          *config.main_lcore));
 }
 
 /// The cpu's own number where it can be, else the lowest one nobody has.
@@ -63,17 +38,32 @@ std::string lcore_text(const Lcore& lcore) {
   return fmt::format("{}@({})", lcore.id, format_cpu_list(lcore.cpus));
 }
 
-LcorePlan floating_plan(const Config& config, const Cpus& cpus) {
-  const CpuList main = config.main_lcore ? CpuList{*config.main_lcore} : cpus.allowed;
-  LcorePlan plan{Lcore{0, main}, {Lcore{1, cpus.allowed}}, false, ""};
-  if (config.profile == Profile::kProduction) {
-    plan.note = fmt::format(
-        "there is one cpu only ({}): the poll lcore shares it with everything "
-        "else{}",
-        format_cpu_list(cpus.allowed),
-        config.idle == Idle::kSpin ? "; set poll.idle = \"backoff\"" : "");
+placement::Wishes wishes_of(const Config& config) {
+  placement::Wishes wishes;
+  wishes.poll = config.poll_lcores;
+  wishes.reclaim = config.reclaim_lcores;
+  wishes.neighbours = config.neighbours;
+  wishes.control = config.main_lcore;
+  wishes.may_float = config.profile == Profile::kDevelopment;
+  return wishes;
+}
+
+/// One lcore on each seat's cpu; *ids grows by theirs.
+std::vector<Lcore> seated(const std::vector<Seat>& seats, CpuList* ids) {
+  std::vector<Lcore> lcores;
+  for (const Seat& seat : seats) {
+    const unsigned id = choose_id(seat.cpu, *ids);
+    ids->push_back(id);
+    lcores.push_back(Lcore{id, {seat.cpu}, seat.node, seat.why});
   }
-  return plan;
+  return lcores;
+}
+
+std::string note_of(const Config& config, const CpuList& rest) {
+  if (config.profile != Profile::kProduction) return "";
+  return fmt::format("there is one cpu only ({}): the poll lcore shares it with everything else{}",
+                     format_cpu_list(rest),
+                     config.idle == Idle::kSpin ? "; set poll.idle = \"backoff\"" : "");
 }
 
 /// Of several patterns the last one counts for what is registered by then, the first one for what
@@ -91,36 +81,48 @@ void add_log_levels(const Config& config, std::vector<std::string>* args) {
 
 }  // namespace
 
-Result<LcorePlan> plan_lcores(const Config& config, const Cpus& cpus) {
-  if (auto ok = check_cpus(config, cpus); !ok) return tl::unexpected(ok.error());
-  CpuList poll_cpus = choose_poll_cpus(config, cpus);
-  if (config.main_lcore && config.poll_lcores.empty()) {
-    // A cpu that was chosen here gives way to one that was asked for.
-    poll_cpus = without(poll_cpus, {*config.main_lcore});
+Result<LcorePlan> plan_lcores(const Config& config, const Cpus& cpus,
+                              const placement::Topology& topology) {
+  const auto placed = placement::place(topology, cpus, wishes_of(config));
+  if (!placed) return tl::unexpected(placed.error());
+  const CpuList ours = without(cpus.allowed, config.neighbours);
+  if (ours.empty()) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("placement.neighbours: leaves none of the cpus that this process runs "
+                            "on ({}); take one out",
+                            format_cpu_list(cpus.allowed)));
   }
-  if (poll_cpus.empty()) return floating_plan(config, cpus);
-
   LcorePlan plan;
+  CpuList ids;
+  plan.poll = seated(placed->poll, &ids);
+  plan.reclaim = seated(placed->reclaim, &ids);
   CpuList taken;
-  for (const unsigned cpu : poll_cpus) {
-    plan.poll.push_back(Lcore{choose_id(cpu, taken), {cpu}});
-    taken.push_back(plan.poll.back().id);
+  for (const Seat& seat : placed->poll) taken.push_back(seat.cpu);
+  for (const Seat& seat : placed->reclaim) taken.push_back(seat.cpu);
+
+  CpuList rest = without(ours, taken);
+  if (rest.empty()) {
+    rest = ours;
+    plan.note = "every cpu is a poll or reclaim lcore; the control thread and the sockets share "
+                "them, so messages of VMMs will be slow";
   }
-  plan.main.cpus =
-      config.main_lcore ? CpuList{*config.main_lcore} : without(cpus.allowed, poll_cpus);
-  if (plan.main.cpus.empty()) {
-    plan.main.cpus = cpus.allowed;
-    plan.note =
-        "every cpu is a poll lcore; the control thread and the sockets share them, so "
-        "messages of VMMs will be slow";
+  plan.main.cpus = config.main_lcore ? CpuList{*config.main_lcore} : rest;
+  plan.main.id = choose_id(plan.main.cpus.front(), ids);
+  plan.main.node = topology.where(plan.main.cpus.front()).node;
+  ids.push_back(plan.main.id);
+  if (plan.poll.empty()) {
+    plan.pinned = false;
+    plan.note = note_of(config, rest);
+    plan.poll.push_back(Lcore{choose_id(rest.front(), ids), rest, topology.where(rest.front()).node,
+                              "no cpu of its own: it floats over these"});
   }
-  plan.main.id = choose_id(plan.main.cpus.front(), taken);
   return plan;
 }
 
 std::vector<std::string> eal_arguments(const Config& config, const LcorePlan& plan) {
   std::string lcores = lcore_text(plan.main);
   for (const Lcore& lcore : plan.poll) lcores += "," + lcore_text(lcore);
+  for (const Lcore& lcore : plan.reclaim) lcores += "," + lcore_text(lcore);
   std::vector<std::string> args{"vballoond", "--lcores", lcores, "--main-lcore",
                                 std::to_string(plan.main.id)};
   const auto add = [&args](auto... more) { (args.emplace_back(more), ...); };

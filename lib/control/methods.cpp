@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/size_text.hpp"
 #include "control/device_json.hpp"
+#include "control/lcore_plan.hpp"
 #include "control/nearest.hpp"
 #include "params.hpp"
 
@@ -21,31 +22,37 @@ constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
 constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-constexpr std::array<std::string_view, 7> kNames{"version",      "device.list",  "device.show",
-                                                 "device.set",   "device.stats", "device.add",
-                                                 "device.remove"};
+constexpr std::array<std::string_view, 11> kNames{
+    "version",       "device.list",    "device.show",     "device.set",  "device.stats", "device.add",
+    "device.remove", "device.inhibit", "device.prefault", "device.move", "lcore.list"};
 
 tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
 }
 
+/// A share of what nobody knows yet.
+tl::unexpected<Status> no_share(const device::DeviceReport& device, const std::string& share) {
+  const std::string why =
+      device.state == device::State::kWaiting
+          ? "no VMM is connected; start its VM with the vhost-user socket " + device.socket
+          : "its VMM has not shown the guest's memory yet: load the balloon driver in the guest, "
+            "and see that guest memory is shared (share=on)";
+  return fail(Code::kUnavailable,
+              fmt::format("{}: '{}' of what? {}; or set a size, which is kept until then",
+                          device.name, share, why));
+}
+
 /// What `device.set` asks for, in bytes.
-Result<std::uint64_t> wanted_bytes(const std::string& name, std::optional<std::uint64_t> bytes,
-                                   const std::optional<std::string>& size,
-                                   std::uint64_t guest_bytes) {
+Result<std::uint64_t> wanted_bytes(const device::DeviceReport& device,
+                                   std::optional<std::uint64_t> bytes,
+                                   const std::optional<std::string>& size) {
   if (bytes.has_value() == size.has_value()) {
     return fail(Code::kInvalidArgument,
                 "device.set takes one of target_bytes, a number, and size, as \"512M\" or \"50%\"");
   }
   if (bytes) return *bytes;
-  auto parsed = parse_size_or_share(*size, guest_bytes);
-  if (parsed && guest_bytes == 0 && size->ends_with('%')) {
-    return fail(
-        Code::kUnavailable,
-        fmt::format("{}: '{}' of what? its guest has not shown its memory yet; start the guest and "
-                    "its balloon driver, or set a size",
-                    name, *size));
-  }
+  auto parsed = parse_size_or_share(*size, device.guest_bytes);
+  if (parsed && device.guest_bytes == 0 && size->ends_with('%')) return no_share(device, *size);
   return parsed;
 }
 
@@ -61,6 +68,10 @@ void Methods::call(const rpc::Request& request, Responder done) {
   if (name == "device.stats") return stats(params, std::move(done));
   if (name == "device.add") return done(add(params));
   if (name == "device.remove") return done(remove(params));
+  if (name == "device.inhibit") return done(inhibit(params));
+  if (name == "device.prefault") return done(prefault(params));
+  if (name == "device.move") return done(move(params));
+  if (name == "lcore.list") return done(lcores(params));
   done(rpc::refuse(rpc::kMethodNotFound,
                    fmt::format("unknown method '{}'{}", name, suggestion(name, kNames))));
 }
@@ -97,7 +108,7 @@ Methods::Answer Methods::set(const rpc::Json& object) {
 
   const auto report = backend_.show(name);
   if (!report) return refuse(report.error());
-  const auto wanted = wanted_bytes(name, bytes, size, report->guest_bytes);
+  const auto wanted = wanted_bytes(*report, bytes, size);
   if (!wanted) return refuse(wanted.error());
   const auto target = backend_.set_target(name, *wanted);
   if (!target) return refuse(target.error());
@@ -128,6 +139,47 @@ Methods::Answer Methods::remove(const rpc::Json& object) {
   if (auto removed = backend_.remove(name); !removed) return refuse(removed.error());
   log::info("{}: removed", name);
   return rpc::Json::object();
+}
+
+Methods::Answer Methods::inhibit(const rpc::Json& object) {
+  Params params(object, "device.inhibit");
+  const std::string name = params.text("name");
+  const bool on = params.flag("on");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto done = backend_.inhibit(name, on); !done) return refuse(done.error());
+  log::info("{}: discards are {}", name, on ? "inhibited" : "allowed again");
+  return rpc::Json{{"inhibited", on}};
+}
+
+Methods::Answer Methods::prefault(const rpc::Json& object) {
+  Params params(object, "device.prefault");
+  const std::string name = params.text("name");
+  const bool on = params.flag("on");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto done = backend_.prefault(name, on); !done) return refuse(done.error());
+  log::info("{}: pages are {} before the guest gets them back", name,
+            on ? "fetched" : "no longer fetched");
+  return rpc::Json{{"prefault", on}};
+}
+
+Methods::Answer Methods::move(const rpc::Json& object) {
+  Params params(object, "device.move");
+  const std::string name = params.text("name");
+  const auto lcore = params.number("lcore", kMaxLcores);
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto done = backend_.move(name, static_cast<unsigned>(lcore)); !done) {
+    return refuse(done.error());
+  }
+  log::info("{}: served by lcore {}", name, lcore);
+  return rpc::Json{{"lcore", lcore}};
+}
+
+Methods::Answer Methods::lcores(const rpc::Json& object) {
+  const Params params(object, "lcore.list");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  rpc::Json lcores = rpc::Json::array();
+  for (const LcoreReport& report : backend_.lcores()) lcores.push_back(lcore_json(report));
+  return rpc::Json{{"lcores", std::move(lcores)}};
 }
 
 void Methods::stats(const rpc::Json& object, Responder done) {

@@ -17,6 +17,22 @@ std::string Params::text(std::string_view key) {
   return value.value_or("");
 }
 
+std::uint64_t Params::number(std::string_view key, std::uint64_t most) {
+  if (!object_.contains(std::string(key))) {
+    fail(fmt::format("{} needs '{}', a whole number", method_, key));
+  }
+  return optional_number(key, most).value_or(0);
+}
+
+bool Params::flag(std::string_view key) {
+  const rpc::Json* value = find(key);
+  if (value == nullptr || !value->is_boolean()) {
+    fail(fmt::format("{} needs '{}', true or false", method_, key));
+    return false;
+  }
+  return value->get<bool>();
+}
+
 std::optional<std::string> Params::optional_text(std::string_view key) {
   const rpc::Json* value = find(key);
   if (value == nullptr) return std::nullopt;

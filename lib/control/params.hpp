@@ -21,6 +21,8 @@ class Params {
   Params(const rpc::Json& object, std::string_view method) : object_(object), method_(method) {}
 
   [[nodiscard]] std::string text(std::string_view key);
+  [[nodiscard]] std::uint64_t number(std::string_view key, std::uint64_t most);
+  [[nodiscard]] bool flag(std::string_view key);
   [[nodiscard]] std::optional<std::string> optional_text(std::string_view key);
   [[nodiscard]] std::optional<std::uint64_t> optional_number(std::string_view key,
                                                              std::uint64_t most);

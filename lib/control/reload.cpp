@@ -12,8 +12,13 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool has(const std::vector<DeviceConfig>& devices, const DeviceConfig& device) {
-  return std::find(devices.begin(), devices.end(), device) != devices.end();
+/// The one that the running one can become without its VMM noticing.
+const DeviceConfig* same(const std::vector<DeviceConfig>& devices, const DeviceConfig& device) {
+  const auto at = std::find_if(devices.begin(), devices.end(), [&](const DeviceConfig& other) {
+    return other.name == device.name && other.socket == device.socket &&
+           other.client == device.client;
+  });
+  return at == devices.end() ? nullptr : &*at;
 }
 
 std::vector<std::string> changed_keys(const Config& before, const Config& after) {
@@ -30,6 +35,10 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   note(before.eal_args, after.eal_args, "eal.args");
   note(before.poll_lcores, after.poll_lcores, "poll.lcores");
   note(before.idle, after.idle, "poll.idle");
+  note(before.reclaim_lcores, after.reclaim_lcores, "reclaim.lcores");
+  note(before.window_mib, after.window_mib, "reclaim.window_mib");
+  note(before.window_age_ms, after.window_age_ms, "reclaim.window_age_ms");
+  note(before.neighbours, after.neighbours, "placement.neighbours");
   return keys;
 }
 
@@ -41,8 +50,12 @@ ReloadPlan plan_reload(const Config& before, const Config& after,
   plan.needs_restart = changed_keys(before, after);
   plan.stats_interval_changed = before.stats_interval_ms != after.stats_interval_ms;
   for (const DeviceConfig& device : before.devices) {
-    if (!has(after.devices, device) && has(present, device.name)) {
+    if (!has(present, device.name)) continue;
+    const DeviceConfig* now = same(after.devices, device);
+    if (now == nullptr) {
       plan.remove.push_back(device.name);
+    } else if (now->prefault != device.prefault) {
+      plan.prefault.push_back(*now);
     }
   }
   for (const DeviceConfig& device : after.devices) {

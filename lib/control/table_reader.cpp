@@ -82,6 +82,15 @@ void TableReader::read_word(std::string_view key, std::string* out,
                              fmt::join(words, "\" or \""), *out));
 }
 
+void TableReader::read_list_or_word(std::string_view key, std::vector<unsigned>* out,
+                                    const Range& range, std::string* word,
+                                    std::span<const std::string_view> words) {
+  const toml::node* node = table_.get(key);
+  if (node == nullptr || !node->is_string()) return read(key, out, range);
+  out->clear();
+  read_word(key, word, words);
+}
+
 void TableReader::read_table(std::string_view key, const Body& body) {
   const toml::node* node = find(key);
   if (node == nullptr) return;

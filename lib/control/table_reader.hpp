@@ -42,6 +42,9 @@ class TableReader {
   void read(std::string_view key, std::vector<std::string>* out);
   void read(std::string_view key, std::vector<unsigned>* out, const Range& range);
   void read_word(std::string_view key, std::string* out, std::span<const std::string_view> words);
+  /// A list of numbers, or one of the words instead; the list is empty then.
+  void read_list_or_word(std::string_view key, std::vector<unsigned>* out, const Range& range,
+                         std::string* word, std::span<const std::string_view> words);
 
   /// A table within the table, read by `body`, which ends in finish() of its own reader.
   using Body = std::function<Result<void>(TableReader&)>;

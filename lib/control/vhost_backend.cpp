@@ -21,8 +21,30 @@ Result<void> VhostBackend::request_stats(std::string_view name) {
   return server_.request_stats(name);
 }
 
+Result<void> VhostBackend::inhibit(std::string_view name, bool on) {
+  return server_.inhibit(name, on);
+}
+
+Result<void> VhostBackend::prefault(std::string_view name, bool on) {
+  return server_.prefault(name, on);
+}
+
+Result<void> VhostBackend::move(std::string_view name, unsigned lcore) {
+  return server_.move(name, lcore);
+}
+
+std::vector<LcoreReport> VhostBackend::lcores() const {
+  std::vector<LcoreReport> lcores = lcores_();
+  for (const auto& device : server_.list()) {
+    for (LcoreReport& lcore : lcores) {
+      if (lcore.role == "poll" && lcore.lcore == device.lcore) ++lcore.devices;
+    }
+  }
+  return lcores;
+}
+
 Result<void> VhostBackend::add(const DeviceConfig& device) {
-  return server_.add({device.name, device.socket, device.client});
+  return server_.add({device.name, device.socket, device.client, device.prefault});
 }
 
 Result<void> VhostBackend::remove(std::string_view name) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "device/data_path.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include "base/check.hpp"
@@ -13,24 +14,109 @@ namespace {
 
 std::size_t slot(balloon::Role role) noexcept { return static_cast<std::size_t>(role); }
 
+std::uint64_t now_us() noexcept {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
 }  // namespace
 
-DataPath::DataPath(const balloon::ConfigSpace& config, reclaim::Discarder& discarder)
-    : reclaimer_(discarder), context_{reclaimer_, counters_, config, false} {}
+DataPath::DataPath(const balloon::ConfigSpace& config, reclaim::ReclaimLimits limits)
+    : reclaimer_(limits), context_{reclaimer_, counters_, config} {}
 
 bool DataPath::poll() noexcept {
-  bool worked = false;
+  // A buffer may be held though nothing is on its way any more: its pages were gone just now.
+  const bool going_on = reclaimer_.busy() || holds_any();
+  if (!going_on && !has_work()) return false;
+  context_.now_us = now_us();
+  const bool served = serve();
+  // Buffers that need not wait for the discards do not: acknowledgement latency is throughput.
+  if (served) publish_all();
+  const bool moved = move_on();
+  if (served || moved) show_population();
+  return served || moved;
+}
+
+void DataPath::watch(std::span<Watch, kWatches> out) const noexcept {
+  for (std::size_t role = 0; role < handlers_.size(); ++role) {
+    out[role] = handlers_[role] != nullptr ? handlers_[role]->ring().watch() : nothing_to_watch();
+  }
+  static_assert(sizeof(attention_) == sizeof(std::uint16_t));
+  out.back() = Watch{reinterpret_cast<const std::uint16_t*>(&attention_),
+                     attention_.load(std::memory_order_acquire)};
+}
+
+bool DataPath::restless() const noexcept {
+  return reclaimer_.busy() || holds_any() || has_work();
+}
+
+bool DataPath::has_work() const noexcept {
+  for (const auto& handler : handlers_) {
+    if (handler != nullptr && handler->has_work()) return true;
+  }
+  return false;
+}
+
+bool DataPath::quiesce() noexcept {
+  context_.now_us = now_us();
+  static_cast<void>(move_on());
+  show_population();
+  // Reports of a chain that a pass began and did not finish are held by no buffer.
+  return reclaimer_.settled() && !holds_any();
+}
+
+bool DataPath::serve() noexcept {
+  bool served = false;
   for (const auto& handler : handlers_) {
     if (handler == nullptr || !handler->has_work()) continue;
     handler->serve();
-    worked = true;
+    served = true;
   }
-  if (!worked) return false;
-  // Buffers finished in this pass promise that their pages are gone: discard, then publish.
-  reclaimer_.flush();
+  return served;
+}
+
+/// Moves discards on, and the buffers that waited for them. @return whether anything moved.
+bool DataPath::move_on() noexcept {
+  const bool moving = reclaimer_.in_flight() || holds_any();
+  const reclaim::Fence before = reclaimer_.handed_over();
+  const HeldBuffers* const inflates = held_of(balloon::Role::kInflate);
+  reclaimer_.pump(context_.now_us, inflates != nullptr && inflates->unsealed());
+  seal(balloon::Role::kInflate, reclaimer_.drained());
+  // Reports do not wait for the window, nor it for them: they come by the second, it gathers.
+  seal(balloon::Role::kReport, reclaimer_.reports_handed_over());
+  seal(balloon::Role::kDeflate, reclaimer_.prefaults_handed_over());
+  for (const auto& handler : handlers_) {
+    if (handler != nullptr) handler->let_go();
+  }
   publish_all();
-  show_population();
-  return true;
+  return moving || !(before == reclaimer_.handed_over());
+}
+
+HeldBuffers* DataPath::held_of(balloon::Role role) const noexcept {
+  const auto& handler = handlers_[slot(role)];
+  return handler != nullptr ? handler->held() : nullptr;
+}
+
+/// Gives held buffers their fence, where what they wait for is handed over now.
+void DataPath::seal(balloon::Role role, bool handed_over) noexcept {
+  HeldBuffers* const held = held_of(role);
+  if (handed_over && held != nullptr) held->seal(reclaimer_.handed_over());
+}
+
+bool DataPath::holds_any() const noexcept {
+  for (const auto& handler : handlers_) {
+    const HeldBuffers* held = handler != nullptr ? handler->held() : nullptr;
+    if (held != nullptr && !held->empty()) return true;
+  }
+  return false;
+}
+
+void DataPath::discard_gathered(reclaim::BatchSink& sink) noexcept {
+  reclaimer_.set_sink(sink);
+  do {
+    reclaimer_.pump(0, true);
+  } while (!reclaimer_.drained());
 }
 
 void DataPath::publish_all() noexcept {
@@ -67,8 +153,8 @@ Result<void> DataPath::start(balloon::Role role, const QueueSetup& setup) {
 
 std::uint16_t DataPath::stop(balloon::Role role) noexcept {
   VB_CHECK(running(role));
-  // poll() leaves nothing gathered and nothing unpublished, so there is nothing to drain: a buffer
-  // that a pass began and did not finish is taken again from its start.
+  // A buffer that a pass began and did not finish is taken again from its start. Pages that wait in
+  // the window stay there: they are in the balloon until the driver is reset.
   const std::uint16_t position = handlers_[slot(role)]->ring().position();
   handlers_[slot(role)].reset();
   status_[slot(role)].size.set(0);
@@ -96,10 +182,12 @@ void DataPath::set_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
 
 void DataPath::set_features(balloon::Features acked) noexcept {
   context_.page_poison = acked.has(balloon::Feature::kPagePoison);
+  context_.tells_host = acked.has(balloon::Feature::kMustTellHost);
+  reclaimer_.set_tells_host(context_.tells_host);
 }
 
 void DataPath::empty_balloon() {
-  reclaimer_.reset();
+  reclaimer_.empty();
   show_population();
 }
 
@@ -114,6 +202,15 @@ void DataPath::release() noexcept {
 
 void DataPath::request_stats() noexcept {
   stats_.requested.fetch_add(1, std::memory_order_relaxed);
+  // Release: whoever sees this sees the request; acquire is in watch().
+  attention_.fetch_add(1, std::memory_order_release);
+}
+
+void DataPath::prefault(bool on) noexcept { reclaimer_.prefault(on); }
+
+void DataPath::inhibit(bool on) noexcept {
+  reclaimer_.inhibit(on);
+  attention_.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace vballoon::device

@@ -3,12 +3,23 @@
 
 namespace vballoon::device {
 
-void DeflateQueue::take(Pfn pfn) noexcept {
-  switch (context_.reclaimer.deflate(pfn)) {
-    case reclaim::Outcome::kDone: context_.counters.deflate_pages.add(1); break;
-    case reclaim::Outcome::kNotThere: context_.counters.not_ballooned.add(1); break;
-    case reclaim::Outcome::kOutsideMemory: context_.counters.outside_memory.add(1); break;
-    case reclaim::Outcome::kAlreadyThere: break;
+void DeflateQueue::take(reclaim::PageRun run) noexcept {
+  const reclaim::Tally tally = context_.reclaimer.deflate(run);
+  context_.counters.deflate_pages.add(tally.changed);
+  context_.counters.not_ballooned.add(tally.unchanged);
+  context_.counters.outside_memory.add(tally.outside);
+}
+
+/// Once this buffer is used its pages are the guest's. Those that waited in the window no longer do;
+/// those that were on their way to be discarded must have arrived, and be put there again where that
+/// was asked for.
+void DeflateQueue::end(virtq::Head head) noexcept {
+  if (!context_.reclaimer.prefaults_handed_over()) return held_.hold_for_gathered(head);
+  const reclaim::Fence fence = context_.reclaimer.handed_over();
+  if (held_.empty() && context_.reclaimer.passed(fence)) {
+    ring_.finish(head);
+  } else {
+    held_.hold(head, fence);
   }
 }
 

@@ -16,7 +16,8 @@ void HintQueue::serve() noexcept {
       }
     }
     hops += walk.hops();
-    finish(*head, walk);
+    count_fault(walk);
+    ring_.finish(*head);
   }
 }
 

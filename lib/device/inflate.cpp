@@ -3,12 +3,20 @@
 
 namespace vballoon::device {
 
-void InflateQueue::take(Pfn pfn) noexcept {
-  switch (context_.reclaimer.inflate(pfn)) {
-    case reclaim::Outcome::kDone: context_.counters.inflate_pages.add(1); break;
-    case reclaim::Outcome::kAlreadyThere: context_.counters.already_ballooned.add(1); break;
-    case reclaim::Outcome::kOutsideMemory: context_.counters.outside_memory.add(1); break;
-    case reclaim::Outcome::kNotThere: break;
+void InflateQueue::take(reclaim::PageRun run) noexcept {
+  const reclaim::Tally tally = context_.reclaimer.inflate(run, context_.now_us);
+  context_.counters.inflate_pages.add(tally.changed);
+  context_.counters.already_ballooned.add(tally.unchanged);
+  context_.counters.outside_memory.add(tally.outside);
+}
+
+/// Early where the driver promised to tell before it uses a page again: it may then not rely on
+/// what is in the page (5.5.6.2). Late where it did not.
+void InflateQueue::end(virtq::Head head) noexcept {
+  if (context_.tells_host && held_.empty()) {
+    ring_.finish(head);
+  } else {
+    held_.hold_for_gathered(head);
   }
 }
 

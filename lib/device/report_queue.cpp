@@ -7,13 +7,13 @@ namespace vballoon::device {
 
 void ReportQueue::serve() noexcept {
   std::uint64_t left = kReportBytesPerPass;
-  std::uint32_t steps = 0;
-  while (left != 0 && steps++ < kHopsPerPass && begin()) {
-    const std::uint64_t taken = take(left);
-    left -= taken;
-    if (taken != 0) continue;
+  for (std::uint32_t steps = 0; left != 0 && steps < kHopsPerPass && begin(); ++steps) {
+    const Taken taken = take(&left);
+    if (taken == Taken::kNoRoom) return;
+    if (taken == Taken::kPiece) continue;
     steps += current_->walk.hops();
-    finish(current_->head, current_->walk);
+    count_fault(current_->walk);
+    held_.hold_for_gathered(current_->head);
     current_.reset();
   }
 }
@@ -26,29 +26,34 @@ bool ReportQueue::begin() noexcept {
   return true;
 }
 
-/// Hands on one piece of the present chain. @return its bytes; 0 at the end of the chain.
-std::uint64_t ReportQueue::take(std::uint64_t limit) noexcept {
-  GpaRange& rest = current_->rest;
-  while (rest.bytes == 0) {
-    virtq::Segment segment;
-    if (!current_->walk.next(&segment)) return 0;
-    if (segment.device_writes) {
-      rest = segment.range;
-    } else {
+bool ReportQueue::next_segment() noexcept {
+  virtq::Segment segment;
+  while (current_->walk.next(&segment)) {
+    if (!segment.device_writes) {
       context_.counters.wrong_direction.add(1);
+    } else if (segment.range.bytes != 0) {
+      current_->rest = segment.range;
+      return true;
     }
   }
-  const GpaRange piece{rest.first, std::min(rest.bytes, limit)};
+  return false;
+}
+
+/// Hands on one piece of the present chain, and takes it off what is left of the pass.
+ReportQueue::Taken ReportQueue::take(std::uint64_t* left) noexcept {
+  GpaRange& rest = current_->rest;
+  if (rest.bytes == 0 && !next_segment()) return Taken::kEnd;
+  const GpaRange piece{rest.first, std::min(rest.bytes, *left)};
+  // A guest that poisons free pages expects the pattern back, not zeroes (5.5.6.7.1).
+  const bool keep = context_.pages_must_keep_poison();
+  if (!keep && !context_.reclaimer.report(piece)) return Taken::kNoRoom;
+  const std::uint64_t pages = bytes_to_pages(piece.bytes);
+  context_.counters.reported_pages.add(pages);
+  if (keep) context_.counters.reports_kept.add(pages);
   rest.first.value += piece.bytes;
   rest.bytes -= piece.bytes;
-  context_.counters.reported_pages.add(bytes_to_pages(piece.bytes));
-  // A guest that poisons free pages expects the pattern back, not zeroes (5.5.6.7.1).
-  if (context_.pages_must_keep_poison()) {
-    context_.counters.reports_kept.add(bytes_to_pages(piece.bytes));
-  } else {
-    context_.reclaimer.report(piece);
-  }
-  return piece.bytes;
+  *left -= piece.bytes;
+  return Taken::kPiece;
 }
 
 }  // namespace vballoon::device

@@ -16,6 +16,11 @@ Ring::Ring(virtq::SplitQueue queue, const QueueSetup& setup,
   status_.fault.set(0);
 }
 
+Watch Ring::watch() const noexcept {
+  if (queue_.fault() != virtq::QueueFault::kNone) return nothing_to_watch();
+  return Watch{queue_.avail_index(), queue_.next_avail()};
+}
+
 std::optional<virtq::Head> Ring::pop() noexcept {
   if (next_ == end_) {
     next_ = 0;

@@ -63,7 +63,7 @@ std::uint32_t StatsQueue::record(virtq::Head head) noexcept {
     if (!ring_.memory().read(segment.range.first, std::span(bytes).subspan(filled, step))) break;
     filled += step;
   }
-  if (walk.fault() != virtq::ChainFault::kNone) context_.counters.bad_chains.add(1);
+  count_fault(walk);
   StatsRecord record = exchange_.newest.load();
   record.sample = balloon::decode_stats(std::span(bytes).first(filled));
   record.sequence += 1;

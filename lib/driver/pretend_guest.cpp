@@ -16,6 +16,11 @@ constexpr std::uint64_t kPagesPerTurn = 256;
 /// As large as a block of Linux's page reporting gets on x86.
 constexpr std::uint64_t kReportBytes = 4 * kMiB;
 
+/// Nothing went for so long, so nothing more will: three times as long as a page waits by default.
+constexpr std::chrono::milliseconds kStill{60};
+constexpr std::chrono::milliseconds kLook{1};
+constexpr std::chrono::seconds kSettleAtMost{2};
+
 std::vector<Pfn> usable(const GuestRam& ram, const Arena& arena) {
   std::vector<Pfn> pages = ram.pages();
   std::erase_if(pages, [&arena](Pfn pfn) { return arena.holds(pfn); });
@@ -60,6 +65,7 @@ Result<StepOutcome> PretendGuest::run(const Step& step) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   outcome.seconds = took.count();
   outcome.allocated_after = ram_.allocated_bytes();
+  if (step.verb == Step::Verb::kInflate || step.verb == Step::Verb::kFollow) settle(&outcome);
   // Not before: a reported page counts as given back until the guest writes to it again.
   refill(std::exchange(reported_, {}));
   outcome.ballooned_bytes = pages_to_bytes(pool_.ballooned().size());
@@ -71,6 +77,21 @@ Result<StepOutcome> PretendGuest::run(const Step& step) {
   }
   if (options_.canaries) outcome.canaries = check_canaries(ram_, pool_.free(), options_.seed);
   return outcome;
+}
+
+/// A backend may take a buffer before its pages are gone: waits until no more of them go.
+void PretendGuest::settle(StepOutcome* outcome) const {
+  const auto begin = std::chrono::steady_clock::now();
+  auto last_change = begin;
+  for (auto now = begin; now - last_change < kStill && now - begin < kSettleAtMost;
+       now = std::chrono::steady_clock::now()) {
+    std::this_thread::sleep_for(kLook);
+    const std::uint64_t allocated = ram_.allocated_bytes();
+    if (allocated == outcome->allocated_after) continue;
+    outcome->allocated_after = allocated;
+    last_change = std::chrono::steady_clock::now();
+  }
+  outcome->settle_seconds = std::chrono::duration<double>(last_change - begin).count();
 }
 
 Result<void> PretendGuest::perform(const Step& step) {

@@ -7,9 +7,18 @@
 
 namespace vballoon::poll {
 
-Poller::Poller(unsigned lcore, IdleStrategy idle) : idle_(idle), lcore_(lcore) {}
+Poller::Poller(unsigned lcore, IdleStrategy idle, reclaim::Discarder& discarder)
+    : idle_(idle), inline_sink_(discarder), lcore_(lcore) {}
 
-void Poller::attach(device::DataPath& path) { mailbox_.send({Mailbox::Kind::kAttach, &path}); }
+void Poller::use_engine(reclaim::Engine& engine, unsigned lane) noexcept {
+  engine_ = &engine;
+  lane_ = lane;
+}
+
+void Poller::attach(device::DataPath& path, unsigned worker) {
+  path.set_sink(engine_ != nullptr ? engine_->sink(lane_, worker) : inline_sink_);
+  mailbox_.send({Mailbox::Kind::kAttach, &path});
+}
 
 void Poller::detach(device::DataPath& path) { mailbox_.send({Mailbox::Kind::kDetach, &path}); }
 
@@ -24,25 +33,72 @@ void Poller::run() {
 }
 
 bool Poller::pass() noexcept {
-  bool worked = false;
-  for (device::DataPath* path : paths_) worked |= path->poll();
+  bool worked = engine_ != nullptr && engine_->collect(lane_) != 0;
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
+    if (slots_[slot].restless || anything_new(slot)) worked |= serve(slot);
+  }
   return worked;
+}
+
+bool Poller::anything_new(std::size_t slot) const noexcept {
+  const device::Watch* watch = &watches_[slot * kWatches];
+  bool changed = false;
+  // Without a branch between the loads, so that they miss the cache together.
+  for (std::size_t i = 0; i < kWatches; ++i) changed |= watch[i].changed();
+  return changed;
+}
+
+bool Poller::serve(std::size_t slot) noexcept {
+  // In this order: a request that the watch takes for seen is one that restless() still finds.
+  device::DataPath& path = *slots_[slot].path;
+  const bool worked = path.poll();
+  path.watch(watches_of(slot));
+  slots_[slot].restless = path.restless();
+  return worked;
+}
+
+std::span<device::Watch, Poller::kWatches> Poller::watches_of(std::size_t slot) noexcept {
+  return std::span<device::Watch, kWatches>(&watches_[slot * kWatches], kWatches);
+}
+
+void Poller::add(device::DataPath& path) {
+  slots_.push_back(Slot{&path, true});
+  watches_.resize(slots_.size() * kWatches);
+  path.watch(watches_of(slots_.size() - 1));
+}
+
+/// @return false when it is not here.
+bool Poller::remove(device::DataPath& path) {
+  const auto at = std::find_if(slots_.begin(), slots_.end(),
+                               [&path](const Slot& slot) { return slot.path == &path; });
+  if (at == slots_.end()) return false;
+  const auto hole = static_cast<std::size_t>(at - slots_.begin());
+  const auto last = watches_of(slots_.size() - 1);
+  std::copy(last.begin(), last.end(), watches_of(hole).begin());
+  *at = slots_.back();
+  slots_.pop_back();
+  watches_.resize(slots_.size() * kWatches);
+  return true;
 }
 
 void Poller::read_mail() {
   const Mailbox::Letter* letter = mailbox_.peek();
-  if (letter == nullptr) return;
-  const auto at = std::find(paths_.begin(), paths_.end(), letter->path);
-  if (letter->kind == Mailbox::Kind::kAttach) {
-    VB_CHECK(at == paths_.end());
-    paths_.push_back(letter->path);
-  } else {
-    VB_CHECK(at != paths_.end());
-    *at = paths_.back();
-    paths_.pop_back();
-  }
-  device_count_.store(paths_.size(), std::memory_order_relaxed);
+  if (letter == nullptr || !answered(*letter)) return;
+  device_count_.store(slots_.size(), std::memory_order_relaxed);
   mailbox_.answer();
+}
+
+/// @return false while a path that is to leave still has something on its way.
+bool Poller::answered(const Mailbox::Letter& letter) {
+  if (letter.kind == Mailbox::Kind::kAttach) {
+    add(*letter.path);
+    return true;
+  }
+  if (remove(*letter.path)) leaving_ = letter.path;
+  VB_CHECK(leaving_ == letter.path);
+  if (!leaving_->quiesce()) return false;
+  leaving_ = nullptr;
+  return true;
 }
 
 }  // namespace vballoon::poll

@@ -9,121 +9,327 @@
 namespace vballoon::reclaim {
 namespace {
 
-/// Runs that a pass may gather before it has to discard: 64 KiB a device at 16 bytes each.
-constexpr std::size_t kWindowRuns = 2048;
+/// A call costs as much as some 16 pages, so that much is the least it takes of a pass's share.
+constexpr std::uint64_t kLeastShare = 64 * kKiB;
 
-/// The longest hole of one call. Longer calls gain nothing on 4 KiB memory, and the kernel does not
-/// return before it is done: 2 MiB take 0.1 to 0.2 ms.
-constexpr std::uint64_t kCallBytes = 2 * kMiB;
+/// Calls visit(part) for whatever of the run is memory.
+template <typename Visit>
+void for_each_known_part(const BlockMap& map, PageRun run, Visit visit) {
+  while (run.pages != 0) {
+    const std::uint64_t done = std::max<std::uint64_t>(1, map.for_each_part(run, visit));
+    run = PageRun{run.first + done, run.pages - done};
+  }
+}
 
 }  // namespace
 
-Reclaimer::Reclaimer(Discarder& discarder)
-    : discarder_(discarder), balloon_runs_(kWindowRuns), report_runs_(kWindowRuns) {}
-
 void Reclaimer::set_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
-  VB_CHECK(balloon_runs_.empty() && report_runs_.empty());
-  auto ledger = std::make_unique<Ledger>(std::move(memory));
-  if (ledger_) ledger->adopt(*ledger_);
+  VB_CHECK(!in_flight());
+  auto blocks = std::make_unique<BlockMap>(std::move(memory));
+  auto ledger = std::make_unique<Ledger>(*blocks);
+  auto window = std::make_unique<Window>(*blocks, limits_.ages);
+  if (blocks_) {
+    carry_over(*blocks, ledger_->pages(), [&](const Part& part) { ledger->insert(part); });
+    carry_over(*blocks, window_->gathered(), [&](const Part& part) {
+      if (may_gather(part)) {
+        window->add(part, ledger->complete(part.block), 0);
+      } else {
+        ledger->keep(part);
+      }
+    });
+    carry_over_kept(*blocks, ledger.get());
+  }
+  window_ = std::move(window);
   ledger_ = std::move(ledger);
+  blocks_ = std::move(blocks);
+  show();
 }
 
-void Reclaimer::reset() {
-  balloon_runs_.clear();
-  report_runs_.clear();
-  if (ledger_) ledger_ = std::make_unique<Ledger>(ledger_->share_memory());
+/// Calls visit() for every page of ours that the new map has too.
+template <typename Visit>
+void Reclaimer::carry_over(const BlockMap& into, const Bitmap& pages, Visit visit) const {
+  for (const gmem::Region& region : blocks_->memory().regions()) {
+    const std::uint64_t end = region.first_index + bytes_to_pages(region.bytes);
+    for (std::uint64_t at = pages.next_set(region.first_index, end); at < end;) {
+      const std::uint64_t last = pages.next_clear(at, end);
+      const PageRun run{page_of(region.first) + (at - region.first_index), last - at};
+      for_each_known_part(into, run, visit);
+      at = pages.next_set(last, end);
+    }
+  }
+}
+
+/// Blocks may be cut elsewhere now, so of a block that was kept in part all that can be is.
+void Reclaimer::carry_over_kept(const BlockMap& into, Ledger* ledger) const {
+  for (std::uint32_t id = 0; ledger_->kept() != 0 && id < blocks_->count(); ++id) {
+    if (ledger_->kept_in(id) == 0) continue;
+    for_each_known_part(into, (*blocks_)[id].run, [&](const Part& part) { ledger->keep(part); });
+  }
+}
+
+void Reclaimer::provide_tables() const noexcept {
+  if (ledger_ == nullptr) return;
+  ledger_->provide();
+  window_->provide();
+}
+
+void Reclaimer::empty() {
+  VB_CHECK(!in_flight());
+  reports_.clear();
+  if (!blocks_) return;
+  ledger_ = std::make_unique<Ledger>(*blocks_);
+  window_ = std::make_unique<Window>(*blocks_, limits_.ages);
+  show();
 }
 
 void Reclaimer::release() noexcept {
-  balloon_runs_.clear();
-  report_runs_.clear();
+  VB_CHECK(!in_flight());
+  reports_.clear();
+  window_.reset();
   ledger_.reset();
+  blocks_.reset();
+  show();
 }
 
-Outcome Reclaimer::inflate(Pfn pfn) noexcept {
-  const Ledger::Inserted inserted = ledger_->insert(pfn);
-  if (!inserted.in_memory) return Outcome::kOutsideMemory;
-  if (inserted.whole.pages != 0) gather(balloon_runs_, inserted.whole);
-  return inserted.fresh ? Outcome::kDone : Outcome::kAlreadyThere;
+std::uint64_t Reclaimer::reclaimed_pages() const noexcept {
+  if (ledger_ == nullptr) return 0;
+  const std::uint64_t not_yet =
+      ledger_->stranded() + ledger_->kept() + window_->pages() + under_way_;
+  return ledger_->population() - std::min(ledger_->population(), not_yet);
 }
 
-Outcome Reclaimer::deflate(Pfn pfn) noexcept {
-  switch (ledger_->erase(pfn)) {
-    case Ledger::Erased::kOutsideMemory: return Outcome::kOutsideMemory;
-    case Ledger::Erased::kNotIn: return Outcome::kNotThere;
-    case Ledger::Erased::kErased: break;
+void Reclaimer::show() noexcept {
+  counters_.gathered_pages.set(window_ ? window_->pages() : 0);
+  counters_.kept_pages.set(ledger_ ? ledger_->kept() : 0);
+  counters_.reclaimed_pages.set(reclaimed_pages());
+  counters_.in_flight.set(submitted_ - completed_);
+}
+
+/// Whether a page that enters the balloon may be discarded some time later. Where the driver does
+/// not tell, its buffer waits for the discard, so what cannot be discarded now never can.
+bool Reclaimer::may_gather(const Part& part) const noexcept {
+  return part.can_discard && (tells_host_ || (!part.huge && !inhibited()));
+}
+
+Tally Reclaimer::inflate(PageRun run, std::uint64_t now_us) noexcept {
+  Tally tally;
+  while (run.pages != 0) {
+    const std::uint64_t done =
+        blocks_->for_each_part(run, [&](const Part& part) noexcept {
+          const std::uint64_t fresh = ledger_->insert(part);
+          tally.changed += fresh;
+          tally.unchanged += part.pages - fresh;
+          if (may_gather(part)) {
+            window_->add(part, ledger_->complete(part.block), now_us);
+          } else {
+            retain(part);
+          }
+        });
+    run = PageRun{run.first + done, run.pages - done};
+    if (run.pages != 0) {
+      ++tally.outside;
+      run = PageRun{run.first + 1, run.pages - 1};
+    }
   }
-  return Outcome::kDone;
+  return tally;
 }
 
-void Reclaimer::report(GpaRange range) noexcept {
-  // Only whole pages are free; what is left over at the edges belongs to somebody.
+void Reclaimer::retain(const Part& part) noexcept {
+  counters_.retained_bytes.add(pages_to_bytes(part.pages));
+  ledger_->keep(part);
+}
+
+Tally Reclaimer::deflate(PageRun run) noexcept {
+  Tally tally;
+  while (run.pages != 0) {
+    std::uint64_t at = run.first;
+    const std::uint64_t done =
+        blocks_->for_each_part(run, [&](const Part& part) noexcept {
+          const std::uint64_t gone = ledger_->erase(part);
+          tally.changed += gone;
+          tally.unchanged += part.pages - gone;
+          window_->remove(part);
+          if (gone != 0 && part.can_discard && prefaults()) {
+            VB_CHECK(prefaults_.push(PageRun{at, part.pages}));
+          }
+          at += part.pages;
+        });
+    run = PageRun{run.first + done, run.pages - done};
+    if (run.pages != 0) {
+      ++tally.outside;
+      run = PageRun{run.first + 1, run.pages - 1};
+    }
+  }
+  return tally;
+}
+
+bool Reclaimer::report(GpaRange range) noexcept {
   const std::uint64_t first = bytes_to_pages(range.first.value + kPageSize - 1);
   const std::uint64_t end = bytes_to_pages(range.first.value + range.bytes);
-  if (first < end) gather(report_runs_, PageRun{first, end - first});
-}
-
-void Reclaimer::gather(RunList& list, PageRun run) noexcept {
-  if (list.add(run)) return;
-  flush();
-  VB_CHECK(list.add(run));
-}
-
-void Reclaimer::flush() noexcept {
-  flush_balloon();
-  flush_reports();
-}
-
-void Reclaimer::flush_balloon() noexcept {
-  for (PageRun rest : balloon_runs_.merged()) {
-    // Pages that were deflated since they were gathered are the guest's again.
-    for (PageRun in = ledger_->first_run(rest); in.pages != 0; in = ledger_->first_run(rest)) {
-      discard(in, counters_.inflated);
-      rest = PageRun{in.end(), rest.end() - in.end()};
-    }
+  if (first >= end) return true;
+  if (inhibited()) {
+    counters_.retained_bytes.add(pages_to_bytes(end - first));
+    return true;
   }
-  balloon_runs_.clear();
+  return reports_.push(PageRun{first, end - first});
 }
 
-void Reclaimer::flush_reports() noexcept {
-  for (const PageRun run : report_runs_.merged()) discard(run, counters_.reported);
-  report_runs_.clear();
-}
-
-void Reclaimer::discard(PageRun run, Freed& freed) noexcept {
-  while (run.pages != 0) {
-    const Gpa gpa{pages_to_bytes(run.first)};
-    const gmem::Region* region = ledger_->memory().find(gpa);
-    VB_CHECK(region != nullptr);
-    const std::uint64_t bytes =
-        std::min(pages_to_bytes(run.pages), region->end().value - gpa.value);
-    discard_in_region(*region, gpa.value - region->first.value, bytes, freed);
-    run.first += bytes_to_pages(bytes);
-    run.pages -= bytes_to_pages(bytes);
-  }
-}
-
-void Reclaimer::discard_in_region(const gmem::Region& region, std::uint64_t offset,
-                                  std::uint64_t bytes, Freed& freed) noexcept {
-  if (!region.backing.can_discard) {
-    counters_.retained_bytes.add(bytes);
-    return;
-  }
-  const std::uint64_t host_page = region.backing.host_page;
-  const std::uint64_t step = std::max(kCallBytes, host_page);
-  // A hole in part of a host page zeroes it and frees nothing, so only whole ones are punched.
-  std::uint64_t at = (region.file_offset + offset + host_page - 1) / host_page * host_page;
-  const std::uint64_t end = (region.file_offset + offset + bytes) / host_page * host_page;
-  while (at < end) {
-    const std::uint64_t piece = std::min(end, (at / step + 1) * step) - at;
-    const bool done = discarder_.discard(region.fd.get(), at, piece);
-    freed.calls.add(1);
-    if (done) {
-      freed.bytes.add(piece);
+void Reclaimer::pump(std::uint64_t now_us, bool everything) noexcept {
+  if (blocks_ == nullptr || sink_ == nullptr) return;
+  budget_ = sink_->bytes_per_pass();
+  held_back_ = inhibited();
+  // In this order: what is put there again must not be discarded afterwards.
+  pump_reports();
+  pump_prefaults();
+  if (held_back_) {
+    if (!tells_host_) keep_gathered();
+  } else {
+    if (everything) {
+      window_->release_all();
     } else {
-      counters_.failed_calls.add(1);
+      window_->age(now_us);
+      window_->shrink_to(limits_.window_pages);
     }
-    at += piece;
+    pump_window();
+  }
+  static_cast<void>(send());
+  show();
+}
+
+void Reclaimer::pump_window() noexcept {
+  while (budget_ != 0 && window_->any_ready()) {
+    const gmem::Region& region = window_->next_region();
+    if (!make_room(region, Account::kInflated)) return;
+    add(region, *window_->take());
+  }
+}
+
+/// Inhibited, and the driver does not tell: the buffers of these pages go back undiscarded, and the
+/// pages may be in use from then on.
+void Reclaimer::keep_gathered() noexcept {
+  window_->release_all();
+  while (const auto run = window_->take()) {
+    blocks_->for_each_part(*run, [this](const Part& part) noexcept { retain(part); });
+  }
+}
+
+void Reclaimer::pump_reports() noexcept {
+  while (budget_ != 0 && !reports_.empty()) {
+    const PageRun run = reports_.front();
+    const gmem::Region* region = blocks_->memory().find(gpa_of(run.first));
+    VB_CHECK(region != nullptr);
+    const std::uint64_t pages = blocks_->first_part(run).pages;
+    if (!region->backing.can_discard || held_back_) {
+      counters_.retained_bytes.add(pages_to_bytes(pages));
+    } else {
+      if (!make_room(*region, Account::kReported)) return;
+      add(*region, PageRun{run.first, pages});
+    }
+    reports_.take(pages);
+  }
+}
+
+void Reclaimer::pump_prefaults() noexcept {
+  while (budget_ != 0 && !prefaults_.empty()) {
+    const PageRun run = prefaults_.front();
+    const gmem::Region* region = blocks_->memory().find(gpa_of(run.first));
+    VB_CHECK(region != nullptr);
+    const std::uint64_t pages = blocks_->first_part(run).pages;
+    if (!make_room(*region, Account::kPrefaulted)) return;
+    // The kernel rounds to host pages by itself, outward.
+    open_->add(Piece{region->file_offset + (gpa_of(run.first).value - region->first.value),
+                     pages_to_bytes(pages)});
+    budget_ -= std::min(budget_, std::max(pages_to_bytes(pages), kLeastShare));
+    prefaults_.take(pages);
+  }
+}
+
+/// An open batch for this file that has room. @return false: not in this pass.
+bool Reclaimer::make_room(const gmem::Region& region, Account account) noexcept {
+  const int fd = region.fd.get();
+  const bool fits = open_ != nullptr && open_->fd == fd && open_->account == account && !open_->full();
+  if (fits) return true;
+  if (!send()) return false;
+  if (submitted_ - completed_ < kInFlight) open_ = sink_->acquire();
+  if (open_ == nullptr) {
+    wait_for_room();
+    return false;
+  }
+  waiting_ = false;
+  open_->begin(this, fd, account);
+  if (account == Account::kPrefaulted && region.backing.huge_pages) {
+    open_->mapping = region.host - region.file_offset;
+  }
+  return true;
+}
+
+/// @pre make_room(). Only whole host pages: a hole in part of one zeroes it and frees nothing.
+void Reclaimer::add(const gmem::Region& region, PageRun run) noexcept {
+  const std::uint64_t host_page = region.backing.host_page;
+  const std::uint64_t start = region.file_offset + (gpa_of(run.first).value - region.first.value);
+  const std::uint64_t first = (start + host_page - 1) / host_page * host_page;
+  const std::uint64_t end = (start + pages_to_bytes(run.pages)) / host_page * host_page;
+  if (first >= end) return;
+  open_->add(Piece{first, end - first});
+  if (open_->account == Account::kInflated) under_way_ += bytes_to_pages(end - first);
+  budget_ -= std::min(budget_, std::max(end - first, kLeastShare));
+}
+
+/// Hands the open batch over, if there is one. @return false when the way is full.
+bool Reclaimer::send() noexcept {
+  if (open_ == nullptr) return true;
+  // Before submit(), which may complete it at once.
+  ++submitted_;
+  if (sink_->submit(open_)) {
+    open_ = nullptr;
+    waiting_ = false;
+    return true;
+  }
+  --submitted_;
+  wait_for_room();
+  return false;
+}
+
+/// Counts waits, not the passes that they last.
+void Reclaimer::wait_for_room() noexcept {
+  if (!std::exchange(waiting_, true)) counters_.sink_full.add(1);
+}
+
+Done& Reclaimer::done_on(Account account) noexcept {
+  switch (account) {
+    case Account::kInflated: return counters_.inflated;
+    case Account::kReported: return counters_.reported;
+    case Account::kPrefaulted: break;
+  }
+  return counters_.prefaulted;
+}
+
+void Reclaimer::complete(const Batch& batch) noexcept {
+  Done& done = done_on(batch.account);
+  done.calls.add(batch.count);
+  done.bytes.add(batch.done_bytes);
+  const bool fetched = batch.account == Account::kPrefaulted;
+  (fetched ? counters_.failed_prefaults : counters_.failed_calls).add(batch.failed);
+  ++completed_;
+  if (batch.account == Account::kInflated) learn(batch);
+  show();
+}
+
+/// What became of the balloon's pages in a batch.
+void Reclaimer::learn(const Batch& batch) noexcept {
+  under_way_ -= bytes_to_pages(batch.bytes);
+  if (batch.refused == 0 && ledger_->kept() == 0) return;
+  for (const gmem::Region& region : blocks_->memory().regions()) {
+    if (region.fd.get() != batch.fd) continue;
+    for (std::uint32_t i = 0; i < batch.count; ++i) {
+      const Piece& piece = batch.pieces[i];
+      const bool refused = ((batch.refused >> i) & 1) != 0;
+      const PageRun run{page_of(region.first) + bytes_to_pages(piece.offset - region.file_offset),
+                        bytes_to_pages(piece.bytes)};
+      blocks_->for_each_part(run, [&](const Part& part) noexcept {
+        refused ? ledger_->keep(part) : ledger_->give(part);
+      });
+    }
   }
 }
 

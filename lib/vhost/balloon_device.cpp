@@ -7,64 +7,93 @@
 
 #include <utility>
 
+#include "home_node.hpp"
 #include "memory_table.hpp"
 
 namespace vballoon::vhost {
 
-BalloonDevice::BalloonDevice(DeviceSpec spec, poll::Poller& poller, reclaim::Discarder& discarder)
-    : spec_(std::move(spec)), poller_(poller), path_(config_, discarder) {}
+BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
+                             const reclaim::ReclaimLimits& limits)
+    : spec_(std::move(spec)), discarder_(discarder), seat_(seats), path_(config_, limits) {
+  path_.prefault(spec_.prefault);
+}
 
 bool BalloonDevice::connected(int vid) {
   const std::scoped_lock lock(mutex_);
-  if (closed_ || vid_.has_value()) return false;
-  vid_ = vid;
-  log::info("{}: a VMM connected", spec_.name);
+  if (closed_ || successor_) return false;
+  if (vid_) {
+    successor_ = vid;
+  } else {
+    welcome(vid);
+  }
   return true;
 }
 
-void BalloonDevice::disconnected() {
+void BalloonDevice::welcome(int vid) {
+  vid_ = vid;
+  log::info("{}: a VMM connected", spec_.name);
+}
+
+void BalloonDevice::disconnected(int vid) {
   const std::scoped_lock lock(mutex_);
-  if (closed_) return;
+  if (successor_ == vid) successor_.reset();
+  if (closed_ || vid_ != vid) return;
   let_go();
   log::info("{}: the VMM disconnected", spec_.name);
+  if (const auto next = std::exchange(successor_, std::nullopt)) welcome(*next);
 }
 
 void BalloonDevice::close() {
   const std::scoped_lock lock(mutex_);
+  take_back();
+  // The guest lives on, and what it was told is in the balloon is to be the host's: nobody comes
+  // after us to see to that.
+  reclaim::InlineSink here(discarder_);
+  path_.discard_gathered(here);
   let_go();
   closed_ = true;
 }
 
 /// Back to where no VMM is. The operator's target stays: it is the VM's, not this boot's.
 void BalloonDevice::let_go() {
-  take_back();
-  for (RingState& ring : rings_) {
-    if (ring.role) static_cast<void>(path_.stop(*ring.role));
-    ring = RingState{};
-  }
+  stop_rings();
+  rings_ = {};
+  watch_.clear();
   path_.release();
   channel_.close();
   config_.reset_driver_fields();
   acked_ = {};
   memory_valid_ = false;
+  memory_lost_ = false;
+  told_of_legacy_ = false;
+  show_target();
   notify_due_.store(false, std::memory_order_relaxed);
   vid_.reset();
 }
 
+void BalloonDevice::stop_rings() {
+  take_back();
+  for (RingState& ring : rings_) {
+    if (ring.role) static_cast<void>(path_.stop(*ring.role));
+    ring.role.reset();
+  }
+}
+
 void BalloonDevice::take_back() {
   if (!std::exchange(attached_, false)) return;
-  poller_.detach(path_);
+  seat_.poller().detach(path_);
 }
 
 void BalloonDevice::hand_over() {
   if (attached_ || !path_.any_running()) return;
-  poller_.attach(path_);
+  seat_.poller().attach(path_, seat_.worker());
   attached_ = true;
 }
 
-rte_vhost_msg_result BalloonDevice::before_message(Message message) {
+rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
-  if (closed_ || !vid_) return RTE_VHOST_MSG_RESULT_ERR;
+  if (closed_) return RTE_VHOST_MSG_RESULT_ERR;
+  if (vid_ != vid) return answer_successor(message);
   switch (message.request()) {
     case Request::kGetConfig: return get_config(message);
     case Request::kSetConfig: return set_config(message);
@@ -72,10 +101,17 @@ rte_vhost_msg_result BalloonDevice::before_message(Message message) {
     case Request::kSetBackendReqFd: adopt_channel(message); break;
     case Request::kSetMemTable:
     case Request::kAddMemReg:
+      if (!message.memory_is_there()) {
+        warn("the VMM announces memory beyond the end of the file behind it; that is refused");
+        return RTE_VHOST_MSG_RESULT_ERR;
+      }
+      [[fallthrough]];
     case Request::kRemMemReg:
     case Request::kResetOwner:
       memory_valid_ = false;
       suspend_all();
+      give_up_lost_memory();
+      watch_.clear();
       break;
     case Request::kSetFeatures:
     case Request::kSetLogBase: suspend_all(); break;
@@ -87,9 +123,23 @@ rte_vhost_msg_result BalloonDevice::before_message(Message message) {
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
-void BalloonDevice::after_message(Message message) {
+/// The first messages of a connection are about the protocol, and each takes the event thread one
+/// round in which it also sees the old connection's end.
+rte_vhost_msg_result BalloonDevice::answer_successor(Message message) {
+  if (!message.known()) return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+  if (message.request() == Request::kGetQueueNum) {
+    message.reply_u64(balloon::kQueues);
+    return RTE_VHOST_MSG_RESULT_REPLY;
+  }
+  warn("another VMM wants the device while one is connected; it is turned away");
+  // librte_vhost ends the connection where it has no reply to send.
+  message.want_no_reply();
+  return RTE_VHOST_MSG_RESULT_ERR;
+}
+
+void BalloonDevice::after_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
-  if (closed_ || !vid_) return;
+  if (closed_ || vid_ != vid) return;
   switch (message.request()) {
     case Request::kSetMemTable:
     case Request::kAddMemReg:
@@ -100,9 +150,9 @@ void BalloonDevice::after_message(Message message) {
   resume_suspended();
 }
 
-void BalloonDevice::ring_changed(unsigned index, bool ready) {
+void BalloonDevice::ring_changed(int vid, unsigned index, bool ready) {
   const std::scoped_lock lock(mutex_);
-  if (closed_ || !vid_ || index >= rings_.size()) return;
+  if (closed_ || vid_ != vid || index >= rings_.size()) return;
   rings_[index].ready = ready;
   if (ready) {
     start_ring(index);
@@ -115,8 +165,12 @@ void BalloonDevice::ring_changed(unsigned index, bool ready) {
 void BalloonDevice::load_memory() {
   auto memory = load_memory_table(*vid_);
   if (!memory) return warn(memory.error().message);
+  if (auto watched = watch_.watch(**memory); !watched) return warn(watched.error().message);
+  if (const auto node = home_node(**memory)) seat_.prefer_node(*node);
   path_.set_memory(std::move(*memory));
   memory_valid_ = true;
+  show_target();
+  provide_tables();
 }
 
 void BalloonDevice::load_features() {

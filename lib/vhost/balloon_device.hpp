@@ -25,28 +25,34 @@
 #include "base/log.hpp"
 #include "device/data_path.hpp"
 #include "device/report.hpp"
+#include "gmem/lost_memory.hpp"
 #include "message.hpp"
 #include "poll/poller.hpp"
+#include "seats.hpp"
 #include "vhost/server.hpp"
 
 namespace vballoon::vhost {
 
 class BalloonDevice {
  public:
-  BalloonDevice(DeviceSpec spec, poll::Poller& poller, reclaim::Discarder& discarder);
+  BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
+                const reclaim::ReclaimLimits& limits);
   BalloonDevice(const BalloonDevice&) = delete;
   BalloonDevice& operator=(const BalloonDevice&) = delete;
 
   // --- The vhost event thread ---------------------------------------------------------------
 
-  /// @return false to refuse: a VMM is connected already, or the device is being removed.
+  /// While a VMM is connected another may wait, and talk of what is nobody's: librte_vhost accepts
+  /// one that comes back at once before it sees that its old connection is gone. It takes over when
+  /// that is so, and is turned away when it asks for the device before.
+  /// @return false to refuse: one waits already, or the device is being removed.
   bool connected(int vid);
-  void disconnected();
+  void disconnected(int vid);
   /// Before librte_vhost acts on a message. @return what it shall do with it.
-  rte_vhost_msg_result before_message(Message message);
+  rte_vhost_msg_result before_message(int vid, Message message);
   /// After it did, and not after it failed.
-  void after_message(Message message);
-  void ring_changed(unsigned index, bool ready);
+  void after_message(int vid, Message message);
+  void ring_changed(int vid, unsigned index, bool ready);
 
   // --- The control thread -------------------------------------------------------------------
 
@@ -54,8 +60,13 @@ class BalloonDevice {
   void close();
   Result<std::uint64_t> set_target(std::uint64_t bytes);
   Result<void> request_stats();
-  /// Sends a config change that is due and could not be sent yet.
-  void retry_notify();
+  Result<void> move_to(unsigned lcore);
+  /// From the return on nothing is discarded, nor on its way to be.
+  void inhibit(bool on);
+  void prefault(bool on) noexcept { path_.prefault(on); }
+  /// What is due and nobody waits for: a config change that could not be sent yet, a guest whose
+  /// memory is gone.
+  void tick();
   [[nodiscard]] device::DeviceReport report() const;
 
   [[nodiscard]] const DeviceSpec& spec() const noexcept { return spec_; }
@@ -80,8 +91,15 @@ class BalloonDevice {
   void load_memory();
   void load_features();
   void let_go();
+  void welcome(int vid);
+  [[nodiscard]] rte_vhost_msg_result answer_successor(Message message);
+  void show_target();
   void notify_if_due();
+  void provide_tables() const noexcept;
+  void give_up_lost_memory();
+  void stop_rings();
   void warn(const std::string& what);
+  void warn_of_legacy();
 
   rte_vhost_msg_result get_config(Message message) const;
   rte_vhost_msg_result set_config(Message message);
@@ -90,18 +108,24 @@ class BalloonDevice {
   [[nodiscard]] device::State state() const;
 
   const DeviceSpec spec_;
-  poll::Poller& poller_;
+  gmem::MemoryWatch watch_;
+  reclaim::Discarder& discarder_;
   mutable std::mutex mutex_;
+  Seat seat_;
 
   balloon::ConfigSpace config_;
   device::DataPath path_;
   bool attached_ = false;  // the poll lcore owns path_
 
   std::optional<int> vid_;
+  std::optional<int> successor_;  // connected, and waits for vid_ to be gone
   bool closed_ = false;
   bool memory_valid_ = false;
+  bool memory_lost_ = false;     // on this connection: nothing is served any more
+  bool told_of_legacy_ = false;  // on this connection
   balloon::Features acked_;
   std::array<RingState, balloon::kQueues> rings_{};
+  std::uint32_t wanted_pages_ = 0;  // the operator's target, which may be more than the guest has
   BackendChannel channel_;
   std::atomic<bool> notify_due_{false};
   LogGate log_gate_;

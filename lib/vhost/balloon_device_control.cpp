@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "balloon_device.hpp"
 #include "base/size_text.hpp"
@@ -14,6 +15,11 @@ namespace vballoon::vhost {
 namespace {
 
 using balloon::Role;
+
+constexpr const char* kMemoryLost =
+    "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
+    "left "
+    "for it; the device is served again when its VM is started anew";
 
 std::uint64_t now_ms() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -38,21 +44,41 @@ device::QueueReport report_queue(Role role, bool running, const device::QueueSta
 Result<std::uint64_t> BalloonDevice::set_target(std::uint64_t bytes) {
   const std::scoped_lock lock(mutex_);
   const std::uint64_t guest = path_.counters().guest_bytes.get();
-  if (!vid_ || guest == 0) {
-    return fail(Code::kUnavailable,
-                fmt::format("no VMM is connected to '{}'; start its VM with the vhost-user socket {}",
-                            spec_.name, spec_.socket));
-  }
-  if (bytes > guest) {
+  if (guest != 0 && bytes > guest) {
     return fail(Code::kInvalidArgument,
                 fmt::format("a balloon of {} does not fit into '{}', which has {} of memory",
                             format_size(bytes), spec_.name, format_size(guest)));
   }
-  const std::uint64_t pages = std::min<std::uint64_t>(bytes_to_pages(bytes), UINT32_MAX);
-  config_.set_num_pages(static_cast<std::uint32_t>(pages));
+  wanted_pages_ =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes_to_pages(bytes), UINT32_MAX));
+  show_target();
+  provide_tables();
+  // Also where it is the same one: a guest that took pages back is asked again.
   notify_due_.store(true, std::memory_order_relaxed);
   notify_if_due();
-  return pages_to_bytes(pages);
+  return pages_to_bytes(config_.num_pages());
+}
+
+/// The driver sees what was asked for, as far as its memory goes. What was asked for stays: the
+/// next VM on the socket may be larger.
+void BalloonDevice::show_target() {
+  const std::uint64_t guest = path_.counters().guest_bytes.get();
+  const std::uint64_t room = guest == 0 ? UINT32_MAX : bytes_to_pages(guest);
+  const auto pages = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted_pages_, room));
+  if (pages == config_.num_pages()) return;
+  config_.set_num_pages(pages);
+  notify_due_.store(true, std::memory_order_relaxed);
+  if (pages < wanted_pages_) {
+    warn(fmt::format(
+        "the target of {} is more than the {} of memory that its VM has; it is lowered to "
+        "that as long as this VM is connected",
+        format_size(pages_to_bytes(wanted_pages_)), format_size(guest)));
+  }
+}
+
+/// A page fault in a pass takes up to 60 us; here it takes nobody's time.
+void BalloonDevice::provide_tables() const noexcept {
+  if (config_.num_pages() != 0) path_.provide_tables();
 }
 
 Result<void> BalloonDevice::request_stats() {
@@ -70,10 +96,39 @@ Result<void> BalloonDevice::request_stats() {
   return {};
 }
 
-void BalloonDevice::retry_notify() {
+Result<void> BalloonDevice::move_to(unsigned lcore) {
+  const std::scoped_lock lock(mutex_);
+  take_back();
+  const bool moved = seat_.move_to(lcore);
+  hand_over();
+  if (moved) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("lcore {} does not poll; see `vballoonctl lcores`", lcore));
+}
+
+void BalloonDevice::inhibit(bool on) {
+  const std::scoped_lock lock(mutex_);
+  path_.inhibit(on);
+  // Leaving the lcore waits for what is under way.
+  take_back();
+  hand_over();
+}
+
+void BalloonDevice::tick() {
+  if (watch_.lost()) {
+    const std::scoped_lock lock(mutex_);
+    give_up_lost_memory();
+  }
   if (!notify_due_.load(std::memory_order_relaxed)) return;
   const std::scoped_lock lock(mutex_);
   notify_if_due();
+}
+
+/// The poll lcore went on with zeroes in the place of what it had to read; it is to read no more.
+void BalloonDevice::give_up_lost_memory() {
+  if (!watch_.lost() || std::exchange(memory_lost_, true)) return;
+  stop_rings();
+  warn(kMemoryLost);
 }
 
 /// A VMM may only be told while the device runs: QEMU's generic device has no virtio device to ask
@@ -87,6 +142,7 @@ void BalloonDevice::notify_if_due() {
 
 device::State BalloonDevice::state() const {
   if (!vid_) return device::State::kWaiting;
+  if (memory_lost_) return device::State::kBroken;
   for (unsigned role = 0; role < balloon::kRoles; ++role) {
     if (path_.running(static_cast<Role>(role)) &&
         path_.status(static_cast<Role>(role)).fault.get() != 0) {
@@ -105,15 +161,21 @@ device::DeviceReport BalloonDevice::report() const {
   report.name = spec_.name;
   report.socket = spec_.socket;
   report.client = spec_.client;
-  report.lcore = poller_.lcore();
+  report.lcore = seat_.poller().lcore();
   report.state = state();
+  if (memory_lost_) report.reason = kMemoryLost;
   report.guest_bytes = counters.guest_bytes.get();
   report.target_bytes = pages_to_bytes(config_.num_pages());
+  report.wanted_bytes = pages_to_bytes(wanted_pages_);
   report.actual_bytes = pages_to_bytes(config_.actual());
   report.ballooned_bytes = pages_to_bytes(counters.ballooned_pages.get());
+  report.reclaimed_bytes =
+      std::min(report.ballooned_bytes, pages_to_bytes(reclaimed.reclaimed_pages.get()));
   report.discarded_bytes = reclaimed.inflated.bytes.get();
   report.reported_bytes = reclaimed.reported.bytes.get();
   report.stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
+  report.inhibited = path_.inhibited();
+  report.prefault = path_.prefaults();
   report.poison_value = config_.poison_value();
   report.offered = balloon::kOffered;
   report.acked = acked_;
@@ -126,6 +188,13 @@ device::DeviceReport BalloonDevice::report() const {
   report.counters.push_back({"report_calls", reclaimed.reported.calls.get()});
   report.counters.push_back({"discard_failures", reclaimed.failed_calls.get()});
   report.counters.push_back({"retained_bytes", reclaimed.retained_bytes.get()});
+  report.counters.push_back({"prefault_calls", reclaimed.prefaulted.calls.get()});
+  report.counters.push_back({"prefaulted_bytes", reclaimed.prefaulted.bytes.get()});
+  report.counters.push_back({"prefault_failures", reclaimed.failed_prefaults.get()});
+  report.counters.push_back({"kept_pages", reclaimed.kept_pages.get()});
+  report.counters.push_back({"gathered_pages", reclaimed.gathered_pages.get()});
+  report.counters.push_back({"batches_in_flight", reclaimed.in_flight.get()});
+  report.counters.push_back({"reclaim_waits", reclaimed.sink_full.get()});
   if (const device::StatsRecord stats = path_.newest_stats(); stats.sequence != 0) {
     report.stats = device::StatsReport{stats.sample, stats.sequence, now_ms() - stats.taken_ms};
   }

@@ -4,6 +4,8 @@
 // Source: vhost-user protocol, "Ring states"; VIRTIO 1.2, 2.7.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "balloon_device.hpp"
 
 namespace vballoon::vhost {
@@ -45,10 +47,9 @@ bool BalloonDevice::gap_below(unsigned index) const {
 /// @pre The data path is off its lcore, or will be before start() below.
 void BalloonDevice::start_ring(unsigned index) {
   RingState& ring = rings_[index];
-  if (!memory_valid_ || ring.role) return;
+  if (!memory_valid_ || memory_lost_ || ring.role) return;
   if (!acked_.has(balloon::Feature::kVersion1)) {
-    return warn("the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is "
-                "not served; start the VM with a modern device (disable-legacy=on) or a newer driver");
+    return warn_of_legacy();
   }
   const auto role = balloon::role_of_queue(index, acked_, gap_below(index));
   const auto setup = describe_ring(index);
@@ -56,6 +57,7 @@ void BalloonDevice::start_ring(unsigned index) {
   take_back();
   if (!setup->resumed && *role == balloon::Role::kInflate) {
     path_.empty_balloon();
+    provide_tables();
     config_.forget_actual();
   }
   if (!setup->resumed && *role == balloon::Role::kStats) path_.forget_stats();
@@ -64,6 +66,13 @@ void BalloonDevice::start_ring(unsigned index) {
                             started.error().message));
   }
   ring.role = role;
+}
+
+/// Once a connection: the driver will not change its mind, and has five rings.
+void BalloonDevice::warn_of_legacy() {
+  if (std::exchange(told_of_legacy_, true)) return;
+  warn("the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
+       "start the VM with a modern device (disable-legacy=on) or a newer driver");
 }
 
 void BalloonDevice::stop_ring(unsigned index) {

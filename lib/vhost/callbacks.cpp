@@ -47,11 +47,16 @@ void set_vid(int vid, BalloonDevice* device) {
 
 rte_vhost_msg_result on_before_message(int vid, void* context) {
   BalloonDevice* device = find(vid);
-  return device != nullptr ? device->before_message(Message(context)) : RTE_VHOST_MSG_RESULT_ERR;
+  Message message(context);
+  const auto result =
+      device != nullptr ? device->before_message(vid, message) : RTE_VHOST_MSG_RESULT_ERR;
+  // librte_vhost looks no more at a message that was dealt with here, its descriptors included.
+  if (result != RTE_VHOST_MSG_RESULT_NOT_HANDLED) message.close_fds();
+  return result;
 }
 
 rte_vhost_msg_result on_after_message(int vid, void* context) {
-  if (BalloonDevice* device = find(vid)) device->after_message(Message(context));
+  if (BalloonDevice* device = find(vid)) device->after_message(vid, Message(context));
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -69,11 +74,11 @@ int on_connection(int vid) {
 void on_disconnection(int vid) {
   BalloonDevice* device = find(vid);
   set_vid(vid, nullptr);
-  if (device != nullptr) device->disconnected();
+  if (device != nullptr) device->disconnected(vid);
 }
 
 int on_ring_changed(int vid, std::uint16_t index, int enable) {
-  if (BalloonDevice* device = find(vid)) device->ring_changed(index, enable != 0);
+  if (BalloonDevice* device = find(vid)) device->ring_changed(vid, index, enable != 0);
   return 0;
 }
 

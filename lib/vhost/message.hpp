@@ -49,6 +49,8 @@ class Message {
   explicit Message(void* context) noexcept : bytes_(static_cast<std::byte*>(context)) {}
 
   [[nodiscard]] Request request() const noexcept { return static_cast<Request>(word(0)); }
+  /// It is one of those above: about the device, not about the protocol.
+  [[nodiscard]] bool known() const noexcept;
   [[nodiscard]] std::uint32_t size() const noexcept { return word(8); }
 
   /// The ring that a vring message is about: in all of them the first word of the payload.
@@ -61,8 +63,17 @@ class Message {
   void reply_empty() noexcept { set_word(8, 0); }
   void reply_u64(std::uint64_t value) noexcept;
 
+  /// SET_MEM_TABLE and ADD_MEM_REG: no file is shorter than what is said to be in it. librte_vhost
+  /// may read there at once.
+  [[nodiscard]] bool memory_is_there() const noexcept;
+
+  /// Takes back the front end's wish for an acknowledgement (VHOST_USER_NEED_REPLY).
+  void want_no_reply() noexcept { set_word(4, word(4) & ~(std::uint32_t{1} << 3)); }
+
   /// The one file descriptor that came with the message, still librte_vhost's own.
   [[nodiscard]] std::optional<int> single_fd() const noexcept;
+  /// Closes all that came with the message; a reply then carries none either.
+  void close_fds() noexcept;
 
  private:
   static constexpr std::size_t kPayload = 12;

@@ -10,6 +10,7 @@
 #include "balloon_device.hpp"
 #include "base/check.hpp"
 #include "callbacks.hpp"
+#include "seats.hpp"
 #include "socket_path.hpp"
 
 namespace vballoon::vhost {
@@ -51,14 +52,16 @@ Result<void> register_socket(const DeviceSpec& spec) {
 
 class Server::Impl {
  public:
-  explicit Impl(std::vector<poll::Poller*> pollers) : pollers_(std::move(pollers)) {
-    VB_CHECK(!pollers_.empty());
+  Impl(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,
+       reclaim::Discarder& discarder)
+      : seats_(pollers, reclaim.worker_nodes), limits_(reclaim.limits), discarder_(discarder) {
+    VB_CHECK(!pollers.empty());
   }
 
   Result<void> add(const DeviceSpec& spec) {
     const std::scoped_lock lock(mutex_);
     if (auto ok = check(spec); !ok) return ok;
-    auto device = std::make_unique<BalloonDevice>(spec, least_loaded(), puncher_);
+    auto device = std::make_unique<BalloonDevice>(spec, seats_, discarder_, limits_);
     bind_path(spec.socket, *device);
     if (auto ok = register_socket(spec); !ok) {
       device->close();
@@ -86,7 +89,7 @@ class Server::Impl {
 
   void tick() {
     const std::scoped_lock lock(mutex_);
-    for (const auto& device : devices_) device->retry_notify();
+    for (const auto& device : devices_) device->tick();
   }
 
   [[nodiscard]] std::vector<device::DeviceReport> list() const {
@@ -129,22 +132,11 @@ class Server::Impl {
       return fail(Code::kAlreadyExists, fmt::format("a device named '{}' exists", spec.name));
     }
     for (const auto& device : devices_) {
-      if (device->spec().socket != spec.socket) continue;
+      if (!same_path(device->spec().socket, spec.socket)) continue;
       return fail(Code::kAlreadyExists, fmt::format("socket {} belongs to device '{}'", spec.socket,
                                                     device->spec().name));
     }
     return spec.client ? check_client_path(spec.socket) : clear_socket_path(spec.socket);
-  }
-
-  poll::Poller& least_loaded() {
-    const auto devices_on = [this](const poll::Poller* poller) {
-      return std::count_if(devices_.begin(), devices_.end(), [poller](const auto& device) {
-        return device->report().lcore == poller->lcore();
-      });
-    };
-    return **std::min_element(pollers_.begin(), pollers_.end(), [&](auto* a, auto* b) {
-      return devices_on(a) < devices_on(b);
-    });
   }
 
   /// close() stops the rings while librte_vhost still has the memory mapped: unregistering frees a
@@ -156,13 +148,15 @@ class Server::Impl {
   }
 
   mutable std::mutex mutex_;
-  const std::vector<poll::Poller*> pollers_;
-  reclaim::HolePuncher puncher_;
+  Seats seats_;
+  const reclaim::ReclaimLimits limits_;
+  reclaim::Discarder& discarder_;
   Devices devices_;
 };
 
-Server::Server(std::vector<poll::Poller*> pollers)
-    : impl_(std::make_unique<Impl>(std::move(pollers))) {}
+Server::Server(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,
+               reclaim::Discarder& discarder)
+    : impl_(std::make_unique<Impl>(pollers, reclaim, discarder)) {}
 Server::~Server() { stop(); }
 
 Result<void> Server::add(const DeviceSpec& spec) { return impl_->add(spec); }
@@ -183,6 +177,24 @@ Result<std::uint64_t> Server::set_target(std::string_view name, std::uint64_t by
 
 Result<void> Server::request_stats(std::string_view name) {
   return impl_->with(name, [](BalloonDevice& device) { return device.request_stats(); });
+}
+
+Result<void> Server::move(std::string_view name, unsigned lcore) {
+  return impl_->with(name, [lcore](BalloonDevice& device) { return device.move_to(lcore); });
+}
+
+Result<void> Server::inhibit(std::string_view name, bool on) {
+  return impl_->with(name, [on](BalloonDevice& device) -> Result<void> {
+    device.inhibit(on);
+    return {};
+  });
+}
+
+Result<void> Server::prefault(std::string_view name, bool on) {
+  return impl_->with(name, [on](BalloonDevice& device) -> Result<void> {
+    device.prefault(on);
+    return {};
+  });
 }
 
 }  // namespace vballoon::vhost

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "base/unique_fd.hpp"
 
@@ -54,6 +55,17 @@ Result<void> check_client_path(const std::string& path) {
                             path.size(), sizeof(sockaddr_un::sun_path) - 1));
   }
   return {};
+}
+
+bool same_path(const std::string& one, const std::string& other) {
+  struct stat first {};
+  struct stat second {};
+  if (::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0) {
+    return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  }
+  std::error_code failed;
+  const auto canonical = std::filesystem::weakly_canonical(one, failed);
+  return one == other || (!failed && canonical == std::filesystem::weakly_canonical(other, failed));
 }
 
 Result<void> clear_socket_path(const std::string& path) {

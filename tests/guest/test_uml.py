@@ -79,10 +79,15 @@ def test_daemon_stopped_in_order_leaves_the_guest_running(uml_lab):
     checksum = uml_lab.guest.random_file("/tmp/canary", 24 * MiB)
     uml_lab.resize(96 * MiB)
     uml_lab.daemon.stop()
+    # It does new work, in memory that it did not have in use before.
+    again = uml_lab.guest.random_file("/tmp/more", 48 * MiB)
+    assert uml_lab.guest.checksum("/tmp/more") == again
     assert uml_lab.guest.checksum("/tmp/canary") == checksum
-    # Not to be asked for: an orderly poweroff. Linux 6.1 then waits for ever in the removal of
-    # its balloon, for a deflate that no backend is there to answer.
+    assert uml_lab.guest.alive()
+    # Not to be asked for: an orderly end. Linux 6.1 then removes its balloon and waits, mostly for
+    # ever, for a deflate that no backend is there to answer. The guest is ended from outside.
     uml_lab.guest.kill()
+    assert not uml_lab.guest.alive()
 
 
 def test_guest_reboots_inside_user_mode_linux(uml_lab):

@@ -19,7 +19,7 @@ LAYERS = {
     "balloon": "base",
     "reclaim": "base gmem",
     "device": "base gmem virtq balloon reclaim",
-    "poll": "base device",
+    "poll": "base reclaim device",
     "placement": "base",
     "vhost": "base gmem virtq balloon reclaim device poll",
     "policy": "base balloon",
@@ -36,6 +36,7 @@ APPS = {
 # Headers from outside, by who may include them. The first pattern that matches decides.
 EXTERNAL = [
     (r"rte_vhost\w*\.h", "vhost"),
+    (r"rte_(ring|mempool|errno)\.h", "reclaim poll control vhost"),
     (r"rte_\w+\.h", "poll control vhost"),
     (r"hwloc.*", "placement"),
     (r"asio([./].*)?", "control"),

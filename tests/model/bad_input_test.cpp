@@ -4,7 +4,10 @@
 // nothing else lost. Proves nothing of timing attacks on the rings; the fuzzers do.
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <thread>
+
+#include <unistd.h>
 
 #include "harness/fixture.hpp"
 
@@ -290,6 +293,24 @@ TEST_F(BadInput, AUsedRingThatTheGuestOverwrites) {
   driver_ = connect(late());
   pages_ = fill(*driver_);
   expect_still_working();
+}
+
+/// Descriptors that nobody asked for are closed, also with messages that the daemon answers itself.
+TEST_F(BadInput, DescriptorsOfAMessageAreNotKept) {
+  const auto open_files = [this] {
+    const std::filesystem::path folder = "/proc/" + std::to_string(daemon_.pid()) + "/fd";
+    return std::distance(std::filesystem::directory_iterator(folder), {});
+  };
+  const auto before = open_files();
+  const std::vector<int> many(8, STDERR_FILENO);
+  std::vector<std::byte> payload(12 + 4);
+  payload[4] = std::byte{4};  // size
+  for (int i = 0; i < 100; ++i) {
+    const auto answer =
+        must(driver_->front_end().ask(driver::wire::Request::kGetConfig, payload, many));
+    EXPECT_TRUE(answer.fds.empty());
+  }
+  EXPECT_LE(open_files(), before + 16);
 }
 
 }  // namespace

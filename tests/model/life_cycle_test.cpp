@@ -112,6 +112,33 @@ TEST_F(LifeCycle, ReconnectsAfterTheVmmVanished) {
   EXPECT_EQ(ballooned(), 0U);
 }
 
+TEST_F(LifeCycle, AVmmThatComesBackAtOnceIsLetIn) {
+  for (int round = 0; round < 30; ++round) {
+    auto socket = must(driver::MessageSocket::connect(daemon_.socket(device_),
+                                                      driver::Deadline(std::chrono::seconds(5))));
+    const auto driver = must(BalloonDriver::start(std::move(socket), ram_, {}));
+    const auto pages = usable_pages(ram_, *driver);
+    must(driver->inflate(std::span(pages).first(10)));
+    expect_ballooned(10);
+  }
+  EXPECT_EQ(logged(device_ + ": another VMM"), 0U);
+}
+
+TEST_F(LifeCycle, ASecondVmmIsTurnedAway) {
+  const auto driver = connect();
+  const auto pages = fill(*driver);
+  for (int round = 0; round < 3; ++round) {
+    auto socket = must(driver::MessageSocket::connect(daemon_.socket(device_),
+                                                      driver::Deadline(std::chrono::seconds(5))));
+    const auto second = BalloonDriver::start(std::move(socket), ram_, {});
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, Code::kUnavailable) << second.error().message;
+  }
+  must(driver->inflate(std::span(pages).first(10)));
+  expect_ballooned(10);
+  expect_untouched(std::span(pages).subspan(10));
+}
+
 TEST_F(LifeCycle, TheTargetReachesTheNextDriver) {
   {
     const auto driver = connect();
@@ -132,6 +159,52 @@ TEST_F(LifeCycle, ATargetAboveGuestMemoryIsRefused) {
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find(device_), std::string::npos);
   EXPECT_EQ(must(driver->num_pages()), 0U);
+}
+
+TEST_F(LifeCycle, ATargetSetWithoutAVmmIsKeptForTheNext) {
+  { const auto driver = connect(); }
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "waiting"; }));
+  for (const std::uint64_t target : {8 * kMiB, std::uint64_t{0}, 4 * kMiB}) {
+    daemon_.call("device.set", {{"name", device_}, {"target_bytes", target}});
+    EXPECT_EQ(show().at("target_bytes"), target);
+  }
+  const auto share = daemon_.try_call("device.set", {{"name", device_}, {"size", "50%"}});
+  ASSERT_FALSE(share);
+  EXPECT_NE(share.error().message.find("no VMM is connected"), std::string::npos)
+      << share.error().message;
+  const auto driver = connect();
+  EXPECT_EQ(must(driver->num_pages()), bytes_to_pages(4 * kMiB));
+}
+
+TEST_F(LifeCycle, AConnectedVmmWhoseMemoryIsUnknownIsNotCalledAbsent) {
+  driver::FrontEnd vmm(must(driver::MessageSocket::connect(
+                           daemon_.socket(device_), driver::Deadline(std::chrono::seconds(5)))),
+                       std::chrono::seconds(2));
+  must(vmm.get_features());
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "connected"; }));
+  const auto share = daemon_.try_call("device.set", {{"name", device_}, {"size", "50%"}});
+  ASSERT_FALSE(share);
+  EXPECT_NE(share.error().message.find("has not shown"), std::string::npos)
+      << share.error().message;
+  EXPECT_EQ(share.error().message.find("no VMM is connected"), std::string::npos);
+  daemon_.call("device.set", {{"name", device_}, {"target_bytes", kMiB}});
+  EXPECT_EQ(show().at("target_bytes"), kMiB);
+}
+
+TEST_F(LifeCycle, ATargetAboveTheMemoryOfASmallerVmIsLoweredToIt) {
+  daemon_.call("device.set", {{"name", device_}, {"target_bytes", 24 * kMiB}});
+  {
+    const auto small_ram = must(GuestRam::create(driver::flat_ram(16 * kMiB)));
+    const auto small = model::connect(daemon_.socket(device_), small_ram);
+    EXPECT_EQ(must(small->num_pages()), bytes_to_pages(16 * kMiB));
+    EXPECT_EQ(show().at("target_bytes"), 16 * kMiB);
+    EXPECT_EQ(show().at("wanted_bytes"), 24 * kMiB);
+    EXPECT_EQ(logged(device_ + ": the target of 24 MiB is more than the 16 MiB"), 1U);
+  }
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "waiting"; }));
+  EXPECT_EQ(show().at("target_bytes"), 24 * kMiB);
+  const auto driver = connect();
+  EXPECT_EQ(must(driver->num_pages()), bytes_to_pages(24 * kMiB));
 }
 
 TEST_F(LifeCycle, GuestMemoryIsNotKeptAfterTheVmmIsGone) {

@@ -136,6 +136,7 @@ TEST_F(Negotiation, ALegacyDriverIsNotServedButDoesNoHarm) {
     const std::vector<Pfn> one{Pfn{1000}};
     EXPECT_FALSE(legacy->inflate(one));
   }
+  EXPECT_EQ(logged(device_ + ": the guest's driver is a legacy one"), 1U);
   const auto driver = connect();
   const auto pages = fill(*driver);
   must(driver->inflate(std::span(pages).first(10)));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Two VMs on one poll lcore: what one does costs the other nothing but time (design, section 5, 5).
+#include <unistd.h>
+
 #include <cstring>
 #include <exception>
 #include <random>
@@ -95,6 +97,44 @@ TEST_F(TwoDevices, AVmmThatVanishesLeavesTheOther) {
     const Guest one(daemon_.socket(device_), 1);
     two.live(2);
   }
+  EXPECT_EQ(two.changed(), 0U);
+}
+
+/// The poll lcore reads rings in memory that is no longer there.
+TEST_F(TwoDevices, AVmmThatShortensItsMemoryFileLeavesTheOther) {
+  Guest two(daemon_.socket(other_), 2);
+  {
+    const Guest one(daemon_.socket(device_), 1);
+    ASSERT_TRUE(eventually([&] { return show().at("state") == "running"; }));
+    ASSERT_EQ(::ftruncate(one.ram().table_fds().at(0), 0),
+              0);  // nobody here touches it from now on
+    two.live(5);
+    EXPECT_TRUE(eventually([&] { return show().at("state") == "broken"; }));
+    EXPECT_NE(show().at("reason").get<std::string>().find("was made shorter"), std::string::npos);
+    EXPECT_EQ(logged(device_ + ": memory of the guest is gone"), 1U);
+    two.live(5);
+  }
+  EXPECT_EQ(two.changed(), 0U);
+  EXPECT_TRUE(eventually([&] { return show().at("state") == "waiting"; }));
+  Guest next(daemon_.socket(device_), 3);
+  next.live(2);
+  EXPECT_EQ(next.changed(), 0U);
+  EXPECT_EQ(show().at("reason"), "");
+}
+
+TEST_F(TwoDevices, MemoryBeyondTheEndOfItsFileIsRefused) {
+  Guest two(daemon_.socket(other_), 2);
+  const auto short_ram = must(GuestRam::create(driver::flat_ram(16 * kMiB)));
+  ASSERT_EQ(::ftruncate(short_ram.table_fds().at(0), static_cast<off_t>(8 * kMiB)), 0);
+  driver::FrontEnd vmm(must(driver::MessageSocket::connect(
+                           daemon_.socket(device_), driver::Deadline(std::chrono::seconds(5)))),
+                       std::chrono::seconds(2));
+  must(vmm.get_features());
+  must(vmm.set_owner());
+  static_cast<void>(vmm.set_mem_table(short_ram));
+  EXPECT_TRUE(
+      eventually([&] { return logged(device_ + ": the VMM announces memory beyond") == 1; }));
+  two.live(2);
   EXPECT_EQ(two.changed(), 0U);
 }
 

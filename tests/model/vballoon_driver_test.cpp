@@ -64,6 +64,7 @@ TEST_F(VballoonDriver, FollowsATarget) {
   daemon_.call("device.set", {{"name", device_}, {"target_bytes", 10 * kMiB}});
   EXPECT_TRUE(eventually([this] { return show().at("actual_bytes") == 10 * kMiB; }));
   EXPECT_EQ(ballooned(), 2560U);
+  EXPECT_TRUE(eventually([this] { return show().at("reclaimed_bytes") == 10 * kMiB; }));
 }
 
 TEST_F(VballoonDriver, NamesWhatIsWrong) {

@@ -114,6 +114,9 @@ class Daemon:
     def show(self, name: str) -> dict:
         return self.rpc("device.show", name=name)
 
+    def lcores(self) -> list[dict]:
+        return self.rpc("lcore.list")["lcores"]
+
     def counters(self, name: str) -> dict[str, int]:
         return self.show(name)["counters"]
 

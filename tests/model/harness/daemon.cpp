@@ -23,12 +23,6 @@ constexpr milliseconds kStart{20'000};
 constexpr milliseconds kEnd{20'000};
 constexpr milliseconds kCall{10'000};
 
-std::filesystem::path make_directory() {
-  std::string name = (std::filesystem::temp_directory_path() / "vballoon-model-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-  return name;
-}
-
 const char* program() {
   const char* const path = std::getenv("VBALLOOND");
   if (path == nullptr) throw std::runtime_error("set VBALLOOND to the path of the daemon");
@@ -37,17 +31,33 @@ const char* program() {
 
 }  // namespace
 
-Daemon::Daemon(const std::vector<std::string>& devices) : directory_(make_directory()) {
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "vballoon-model-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+Daemon::Daemon(const std::vector<std::string>& devices) {
   launch(devices);
-  wait_until_ready();
+  try {
+    wait_until_ready();
+  } catch (...) {
+    kill();  // no destructor runs for what never came up
+    throw;
+  }
 }
 
 std::string Daemon::socket(const std::string& device) const {
-  return (directory_ / (device + ".sock")).string();
+  return (folder() / (device + ".sock")).string();
 }
 
 void Daemon::launch(const std::vector<std::string>& devices) {
-  std::vector<std::string> words{program(), "--dev", "--rpc", (directory_ / "rpc").string()};
+  std::vector<std::string> words{program(), "--dev", "--rpc", (folder() / "rpc").string()};
   for (const std::string& device : devices) {
     const std::string name = device.substr(0, device.find('='));
     const bool client = name != device;
@@ -56,7 +66,7 @@ void Daemon::launch(const std::vector<std::string>& devices) {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const std::string log = (directory_ / "log").string();
+  const std::string log = (folder() / "log").string();
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ > 0) return;
@@ -71,7 +81,7 @@ void Daemon::launch(const std::vector<std::string>& devices) {
 void Daemon::wait_until_ready() {
   const auto deadline = std::chrono::steady_clock::now() + kStart;
   while (std::chrono::steady_clock::now() < deadline && alive()) {
-    if (auto client = rpc::Client::connect((directory_ / "rpc").string())) {
+    if (auto client = rpc::Client::connect((folder() / "rpc").string())) {
       client_.emplace(*std::move(client));
       if (try_call("device.list", Json::object())) return;
       client_.reset();
@@ -110,7 +120,7 @@ std::optional<int> Daemon::wait_for_end(milliseconds patience) {
 
 std::string Daemon::log() const {
   std::ostringstream text;
-  text << std::ifstream(directory_ / "log").rdbuf();
+  text << std::ifstream(folder() / "log").rdbuf();
   return text.str();
 }
 
@@ -120,16 +130,19 @@ Daemon::~Daemon() {
     const auto status = wait_for_end(kEnd);
     EXPECT_TRUE(status) << "the daemon did not end on SIGTERM";
     EXPECT_EQ(status.value_or(0), 0) << "wait status of the daemon";
-    if (!status) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-    }
+    kill();
   } else {
     ADD_FAILURE() << "the daemon ended by itself";
   }
   if (::testing::Test::HasFailure()) std::fprintf(stderr, "daemon log:\n%s", log().c_str());
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
+}
+
+/// What still runs of it.
+void Daemon::kill() noexcept {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
 }
 
 }  // namespace vballoon::model

@@ -17,6 +17,19 @@ namespace vballoon::model {
 
 using Json = rpc::Json;
 
+/// Gone with all that is in it, however its owner ends.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 class Daemon {
  public:
   /// Starts it in a directory of its own and waits until it answers.
@@ -36,6 +49,9 @@ class Daemon {
   Json show(const std::string& device) { return call("device.show", {{"name", device}}); }
 
   [[nodiscard]] bool alive();
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  /// The folder of its sockets and its log.
+  [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_.path(); }
   /// All that it wrote so far.
   [[nodiscard]] std::string log() const;
 
@@ -44,7 +60,9 @@ class Daemon {
   void wait_until_ready();
   [[nodiscard]] std::optional<int> wait_for_end(std::chrono::milliseconds patience);
 
-  std::filesystem::path directory_;
+  void kill() noexcept;
+
+  TemporaryFolder folder_;
   std::optional<rpc::Client> client_;
   pid_t pid_ = -1;
 };

@@ -80,6 +80,15 @@ std::string DaemonTest::queue_state(Role role) {
   return "missing";
 }
 
+std::size_t DaemonTest::logged(const std::string& text) {
+  const std::string log = daemon_.log();
+  std::size_t times = 0;
+  for (std::size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) {
+    ++times;
+  }
+  return times;
+}
+
 std::vector<Pfn> DaemonTest::fill(const BalloonDriver& driver, std::uint64_t seed) {
   std::vector<Pfn> pages = usable_pages(ram_, driver);
   driver::fill_canaries(ram_, pages, seed);

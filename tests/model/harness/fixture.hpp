@@ -72,6 +72,8 @@ class DaemonTest : public ::testing::Test {
     return bytes_to_pages(show().at("ballooned_bytes").get<std::uint64_t>());
   }
   [[nodiscard]] std::string queue_state(Role role);
+  /// How often the daemon's log says so.
+  [[nodiscard]] std::size_t logged(const std::string& text);
   /// Everything usable filled with this seed's canaries.
   std::vector<Pfn> fill(const BalloonDriver& driver, std::uint64_t seed = 1);
   void expect_untouched(std::span<const Pfn> pages, std::uint64_t seed = 1);

@@ -53,7 +53,8 @@ Result<device::DeviceReport> FakeBackend::show(std::string_view name) const {
 Result<std::uint64_t> FakeBackend::set_target(std::string_view name, std::uint64_t bytes) {
   const std::size_t i = index_of(name);
   if (i == devices.size()) return unknown(name);
-  if (bytes > devices[i].guest_bytes) return fail(Code::kInvalidArgument, "too much");
+  const std::uint64_t guest = devices[i].guest_bytes;
+  if (guest != 0 && bytes > guest) return fail(Code::kInvalidArgument, "too much");
   devices[i].target_bytes = bytes;
   return bytes;
 }
@@ -81,6 +82,31 @@ Result<void> FakeBackend::remove(std::string_view name) {
   if (i == devices.size()) return unknown(name);
   devices.erase(devices.begin() + static_cast<std::ptrdiff_t>(i));
   return {};
+}
+
+Result<void> FakeBackend::inhibit(std::string_view name, bool on) {
+  const std::size_t i = index_of(name);
+  if (i == devices.size()) return unknown(name);
+  devices[i].inhibited = on;
+  return {};
+}
+
+Result<void> FakeBackend::prefault(std::string_view name, bool on) {
+  const std::size_t i = index_of(name);
+  if (i == devices.size()) return unknown(name);
+  devices[i].prefault = on;
+  return {};
+}
+
+Result<void> FakeBackend::move(std::string_view name, unsigned lcore) {
+  const std::size_t i = index_of(name);
+  if (i == devices.size()) return unknown(name);
+  for (const LcoreReport& report : lcore_reports) {
+    if (report.lcore != lcore || report.role != "poll") continue;
+    devices[i].lcore = lcore;
+    return {};
+  }
+  return fail(Code::kInvalidArgument, "does not poll");
 }
 
 }  // namespace vballoon::control

@@ -24,8 +24,13 @@ class FakeBackend final : public Backend {
   Result<void> request_stats(std::string_view name) override;
   Result<void> add(const DeviceConfig& device) override;
   Result<void> remove(std::string_view name) override;
+  Result<void> inhibit(std::string_view name, bool on) override;
+  Result<void> prefault(std::string_view name, bool on) override;
+  Result<void> move(std::string_view name, unsigned lcore) override;
+  [[nodiscard]] std::vector<LcoreReport> lcores() const override { return lcore_reports; }
 
   std::vector<device::DeviceReport> devices;
+  std::vector<LcoreReport> lcore_reports;
   bool answers_stats = true;  ///< at once; else only answer_stats() does
   unsigned stats_requests = 0;
 

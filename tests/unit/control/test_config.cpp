@@ -40,6 +40,12 @@ args = ["--legacy-mem", "--file-prefix=x"]
 [poll]
 lcores = [3, 5]
 idle = "backoff"
+[reclaim]
+lcores = [4]
+window_mib = 8
+window_age_ms = 5
+[placement]
+neighbours = "0x6"
 [stats]
 interval_ms = 2000
 [[device]]
@@ -49,6 +55,7 @@ socket = "/run/x/vm1.sock"
 name = "vm2"
 socket = "/run/x/vm2.sock"
 mode = "client"
+prefault = true
 )");
   EXPECT_EQ(config.rpc_socket, "/run/x/rpc.sock");
   EXPECT_EQ(config.rpc_group, "kvm");
@@ -59,10 +66,24 @@ mode = "client"
   EXPECT_EQ(config.eal_args, (std::vector<std::string>{"--legacy-mem", "--file-prefix=x"}));
   EXPECT_EQ(config.poll_lcores, (std::vector<unsigned>{3, 5}));
   EXPECT_EQ(config.idle, Idle::kBackoff);
+  EXPECT_EQ(config.reclaim_lcores, std::optional(std::vector<unsigned>{4}));
+  EXPECT_EQ(config.window_mib, 8U);
+  EXPECT_EQ(config.window_age_ms, 5U);
+  EXPECT_EQ(config.neighbours, (std::vector<unsigned>{1, 2}));
   EXPECT_EQ(config.stats_interval_ms, 2000U);
   const std::vector<DeviceConfig> devices{{"vm1", "/run/x/vm1.sock", false},
-                                          {"vm2", "/run/x/vm2.sock", true}};
+                                          {"vm2", "/run/x/vm2.sock", true, true}};
   EXPECT_EQ(config.devices, devices);
+}
+
+TEST(Config, LcoresMayBeAWordInsteadOfAList) {
+  EXPECT_FALSE(parsed("[reclaim]\nlcores = \"auto\"\n", Profile::kDevelopment).reclaim_lcores);
+  const auto none = std::optional(std::vector<unsigned>{});
+  EXPECT_EQ(parsed("[reclaim]\nlcores = \"none\"\n").reclaim_lcores, none);
+  EXPECT_EQ(parsed("[reclaim]\nlcores = []\n").reclaim_lcores, none);
+  EXPECT_EQ(parsed("", Profile::kDevelopment).reclaim_lcores, none);
+  EXPECT_FALSE(parsed("").reclaim_lcores) << "production: chosen";
+  EXPECT_TRUE(parsed("[poll]\nlcores = \"auto\"\n").poll_lcores.empty());
 }
 
 TEST(Config, FileIsStrongerThanTheProfile) {
@@ -88,6 +109,10 @@ TEST(Config, ThatIsShippedParsesAndIsTheDefault) {
   EXPECT_EQ(config->eal_args, defaults.eal_args);
   EXPECT_EQ(config->poll_lcores, defaults.poll_lcores);
   EXPECT_EQ(config->idle, defaults.idle);
+  EXPECT_EQ(config->reclaim_lcores, defaults.reclaim_lcores);
+  EXPECT_EQ(config->window_mib, defaults.window_mib);
+  EXPECT_EQ(config->window_age_ms, defaults.window_age_ms);
+  EXPECT_EQ(config->neighbours, defaults.neighbours);
   EXPECT_EQ(config->stats_interval_ms, defaults.stats_interval_ms);
 }
 

@@ -8,7 +8,17 @@
 namespace vballoon::control {
 namespace {
 
+using placement::CpuList;
+using placement::Cpus;
+using placement::Topology;
+
 const Cpus kFour{{0, 1, 2, 3}, {0, 1, 2, 3}, {}};
+
+/// One node, no hyperthreads; what is beyond is a core of its own, too.
+const Topology& flat() {
+  static const Topology topology = Topology::synthetic("node:1 core:8 pu:1").value();
+  return topology;
+}
 
 Config config_of(Profile profile) {
   Config config = default_config(profile);
@@ -17,7 +27,7 @@ Config config_of(Profile profile) {
 }
 
 LcorePlan plan_of(const Config& config, const Cpus& cpus) {
-  auto plan = plan_lcores(config, cpus);
+  auto plan = plan_lcores(config, cpus, flat());
   EXPECT_TRUE(plan) << (plan ? "" : plan.error().message);
   return plan.value_or(LcorePlan{});
 }
@@ -31,12 +41,14 @@ std::string value_of(const std::vector<std::string>& args, const std::string& op
   return at == args.end() ? "" : *(at + 1);
 }
 
-TEST(LcorePlan, ProductionTakesTheLastCpuAndLeavesItAlone) {
+TEST(LcorePlan, ProductionTakesTheLastCpusAndLeavesTheOthersAlone) {
   const LcorePlan plan = plan_of(config_of(Profile::kProduction), kFour);
   ASSERT_EQ(plan.poll.size(), 1U);
   EXPECT_EQ(plan.poll[0].id, 3U);
   EXPECT_EQ(plan.poll[0].cpus, (CpuList{3}));
-  EXPECT_EQ(plan.main.cpus, (CpuList{0, 1, 2}));
+  ASSERT_EQ(plan.reclaim.size(), 1U);
+  EXPECT_EQ(plan.reclaim[0].cpus, (CpuList{2}));
+  EXPECT_EQ(plan.main.cpus, (CpuList{0, 1}));
   EXPECT_TRUE(plan.pinned);
   EXPECT_EQ(plan.note, "");
 }
@@ -46,6 +58,41 @@ TEST(LcorePlan, ProductionPrefersAnIsolatedCpu) {
   const LcorePlan plan = plan_of(config_of(Profile::kProduction), cpus);
   EXPECT_EQ(plan.poll[0].cpus, (CpuList{2}));
   EXPECT_EQ(plan.main.cpus, (CpuList{0, 1}));
+}
+
+TEST(LcorePlan, ReclaimLcoresGetCpusAndIdsOfTheirOwn) {
+  Config config = config_of(Profile::kProduction);
+  config.poll_lcores = {3};
+  config.reclaim_lcores = {1, 2};
+  const LcorePlan plan = plan_of(config, kFour);
+  ASSERT_EQ(plan.reclaim.size(), 2U);
+  EXPECT_EQ(plan.reclaim[0].id, 1U);
+  EXPECT_EQ(plan.reclaim[1].cpus, (CpuList{2}));
+  EXPECT_EQ(plan.main.cpus, (CpuList{0}));
+  EXPECT_EQ(value_of(eal_arguments(config, plan), "--lcores"), "0@(0),3@(3),1@(1),2@(2)");
+}
+
+TEST(LcorePlan, ReclaimLcoresMayBeNamedWhileThePollLcoreFloats) {
+  Config config = config_of(Profile::kDevelopment);
+  config.reclaim_lcores = {0};
+  const LcorePlan plan = plan_of(config, kFour);
+  EXPECT_FALSE(plan.pinned);
+  EXPECT_EQ(plan.reclaim[0].cpus, (CpuList{0}));
+  EXPECT_EQ(plan.poll[0].cpus, (CpuList{1, 2, 3}));
+  EXPECT_EQ(plan.main.cpus, (CpuList{1, 2, 3}));
+  EXPECT_NE(plan.main.id, plan.poll[0].id);
+}
+
+TEST(LcorePlan, NothingOfOursRunsOnANeighboursCpu) {
+  Config config = config_of(Profile::kDevelopment);
+  config.neighbours = {2, 3};
+  const LcorePlan floating = plan_of(config, kFour);
+  EXPECT_EQ(floating.main.cpus, (CpuList{0, 1}));
+  EXPECT_EQ(floating.poll[0].cpus, (CpuList{0, 1}));
+  config.neighbours = {0, 1, 2, 3};
+  const auto refused = plan_lcores(config, kFour, flat());
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("placement.neighbours"), std::string::npos);
 }
 
 TEST(LcorePlan, DevelopmentFloats) {
@@ -95,7 +142,7 @@ TEST(LcorePlan, MainLcoreIsObeyed) {
 TEST(LcorePlan, RefusesACpuOfSomebodyElse) {
   Config config = config_of(Profile::kProduction);
   config.poll_lcores = {9};
-  const auto plan = plan_lcores(config, kFour);
+  const auto plan = plan_lcores(config, kFour, flat());
   ASSERT_FALSE(plan);
   EXPECT_EQ(plan.error().message,
             "poll.lcores: cpu 9 is not among those this process may use (0-3)");
@@ -105,7 +152,7 @@ TEST(LcorePlan, RefusesMainOnAPollCpu) {
   Config config = config_of(Profile::kProduction);
   config.poll_lcores = {2};
   config.main_lcore = 2;
-  EXPECT_FALSE(plan_lcores(config, kFour));
+  EXPECT_FALSE(plan_lcores(config, kFour, flat()));
 }
 
 TEST(LcorePlan, CpusBeyondTheIdsOfEalGetAnotherId) {
@@ -124,7 +171,7 @@ TEST(EalArguments, OfProductionUseHugePages) {
   EXPECT_TRUE(has(args, "--in-memory"));
   EXPECT_FALSE(has(args, "--no-huge"));
   EXPECT_FALSE(has(args, "--no-telemetry"));
-  EXPECT_EQ(value_of(args, "--lcores"), "0@(0-2),3@(3)");
+  EXPECT_EQ(value_of(args, "--lcores"), "0@(0-1),3@(3),2@(2)");
   EXPECT_EQ(value_of(args, "--main-lcore"), "0");
   EXPECT_EQ(value_of(args, "-m"), "64");
 }

@@ -59,6 +59,7 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
   auto& device = backend_.guest("vm1");
   device.client = true;
   device.ballooned_bytes = 8 * kMiB;
+  device.reclaimed_bytes = 5 * kMiB;
   device.stranded_bytes = 3 * kMiB;
   device.acked = balloon::Features{}.with(balloon::Feature::kStatsVq);
   device.queues.push_back({2, "stats", "broken", "why", 128, 7});
@@ -66,9 +67,10 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
   backend_.answer_stats("vm1", 77);
   const Json json = result("device.show", {{"name", "vm1"}});
   for (const char* field :
-       {"name", "socket", "mode", "lcore", "state", "guest_bytes", "target_bytes", "actual_bytes",
-        "ballooned_bytes", "reclaimed_bytes", "discarded_bytes", "reported_bytes", "stranded_bytes",
-        "poison_value", "features", "queues", "counters", "stats"}) {
+       {"name", "socket", "mode", "lcore", "state", "reason", "guest_bytes", "target_bytes",
+        "wanted_bytes", "actual_bytes", "ballooned_bytes", "reclaimed_bytes", "discarded_bytes",
+        "reported_bytes", "stranded_bytes", "inhibited", "prefault", "poison_value", "features",
+        "queues", "counters", "stats"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }
   EXPECT_EQ(json["mode"], "client");
@@ -119,8 +121,23 @@ TEST_F(MethodsTest, SetRefusesWhatIsNoSize) {
 }
 
 TEST_F(MethodsTest, SetOfAShareNeedsAGuest) {
-  backend_.guest("vm1").guest_bytes = 0;
-  EXPECT_EQ(error("device.set", {{"name", "vm1"}, {"size", "50%"}}).code, rpc::kUnavailable);
+  auto& device = backend_.guest("vm1");
+  device.guest_bytes = 0;
+  for (const auto state : {device::State::kWaiting, device::State::kConnected}) {
+    device.state = state;
+    const auto refused = error("device.set", {{"name", "vm1"}, {"size", "50%"}});
+    EXPECT_EQ(refused.code, rpc::kUnavailable);
+    const char* why = state == device::State::kWaiting ? "no VMM is connected" : "share=on";
+    EXPECT_NE(refused.message.find(why), std::string::npos) << refused.message;
+  }
+}
+
+TEST_F(MethodsTest, SetOfASizeDoesNotNeedAGuest) {
+  auto& device = backend_.guest("vm1");
+  device.guest_bytes = 0;
+  device.state = device::State::kWaiting;
+  EXPECT_EQ(result("device.set", {{"name", "vm1"}, {"size", "64M"}}).at("target_bytes"), 64 * kMiB);
+  EXPECT_EQ(result("device.set", {{"name", "vm1"}, {"size", "0"}}).at("target_bytes"), 0U);
 }
 
 TEST_F(MethodsTest, MessagesOfTheBackendPassThrough) {
@@ -165,6 +182,35 @@ TEST_F(MethodsTest, UnknownMethodIsNamedWithTheNearestOne) {
   const auto unknown = error("device.lst");
   EXPECT_EQ(unknown.code, rpc::kMethodNotFound);
   EXPECT_EQ(unknown.message, "unknown method 'device.lst'; did you mean 'device.list'?");
+}
+
+TEST_F(MethodsTest, SwitchesAreSetAndShown) {
+  backend_.guest("vm1");
+  for (const auto& [method, field] : {std::pair{"device.inhibit", "inhibited"},
+                                      std::pair{"device.prefault", "prefault"}}) {
+    for (const bool on : {true, false}) {
+      EXPECT_EQ(result(method, {{"name", "vm1"}, {"on", on}}).at(field), on);
+      EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at(field), on);
+    }
+    EXPECT_EQ(error(method, {{"name", "vm2"}, {"on", true}}).code, rpc::kNotFound);
+    EXPECT_EQ(error(method, {{"name", "vm1"}}).code, rpc::kInvalidParams);
+    EXPECT_EQ(error(method, {{"name", "vm1"}, {"on", 1}}).code, rpc::kInvalidParams);
+  }
+}
+
+TEST_F(MethodsTest, LcoresAreListedAndMovedTo) {
+  backend_.guest("vm1");
+  backend_.lcore_reports = {{0, "0-2", 0, "control", "", 0, 0, 0, 0},
+                            {3, "3", 1, "poll", "because", 2, 100, 7, 1}};
+  const Json lcores = result("lcore.list").at("lcores");
+  ASSERT_EQ(lcores.size(), 2U);
+  EXPECT_EQ(lcores[1].dump(), R"({"lcore":3,"cpus":"3","node":1,"role":"poll","why":"because",)"
+                              R"("devices":2,"passes":100,"busy_passes":7,"sleeps":1})");
+  EXPECT_EQ(result("device.move", {{"name", "vm1"}, {"lcore", 3U}}).at("lcore"), 3);
+  EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at("lcore"), 3);
+  EXPECT_EQ(error("device.move", {{"name", "vm1"}, {"lcore", 0U}}).code, rpc::kInvalidParams);
+  EXPECT_EQ(error("device.move", {{"name", "vm1"}}).code, rpc::kInvalidParams);
+  EXPECT_EQ(error("device.move", {{"name", "vm1"}, {"lcore", 5000U}}).code, rpc::kInvalidParams);
 }
 
 }  // namespace

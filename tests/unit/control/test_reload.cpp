@@ -34,6 +34,15 @@ TEST(Reload, MovesADeviceWhoseSocketChanged) {
   EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{{"a", "y"}}));
 }
 
+TEST(Reload, TakesPrefaultOverWithoutTheVmmNoticing) {
+  DeviceConfig now{"a", "x"};
+  now.prefault = true;
+  const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
+  EXPECT_TRUE(plan.remove.empty());
+  EXPECT_TRUE(plan.add.empty());
+  EXPECT_EQ(plan.prefault, (std::vector<DeviceConfig>{now}));
+}
+
 TEST(Reload, LeavesAloneWhatCameByRpc) {
   const ReloadPlan plan = plan_reload(with({}), with({}), {"guest-of-rpc"});
   EXPECT_TRUE(plan.remove.empty());
@@ -49,9 +58,12 @@ TEST(Reload, TellsWhichKeysNeedARestart) {
   Config after = before;
   after.memory_mib = 256;
   after.idle = Idle::kBackoff;
+  after.reclaim_lcores = {3};
+  after.window_age_ms = 7;
   after.stats_interval_ms = 500;
   const ReloadPlan plan = plan_reload(before, after, {});
-  EXPECT_EQ(plan.needs_restart, (std::vector<std::string>{"eal.memory_mib", "poll.idle"}));
+  EXPECT_EQ(plan.needs_restart, (std::vector<std::string>{"eal.memory_mib", "poll.idle", "reclaim.lcores",
+                                                          "reclaim.window_age_ms"}));
   EXPECT_TRUE(plan.stats_interval_changed);
 }
 

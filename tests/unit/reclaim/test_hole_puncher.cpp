@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "reclaim/discarder.hpp"
 #include "reclaim/reclaimer.hpp"
 #include "support/guest_ram.hpp"
 
@@ -21,26 +23,43 @@ namespace {
 
 constexpr std::byte kCanary{0x5a};
 
-Pfn pfn(std::uint64_t page) {
-  return Pfn{static_cast<std::uint32_t>(page)};
-}
+/// A device whose memory really goes back to the host.
+class Punched {
+ public:
+  explicit Punched(std::shared_ptr<const gmem::GuestMemory> memory) {
+    reclaimer.set_sink(sink_);
+    reclaimer.set_tells_host(true);
+    reclaimer.set_memory(std::move(memory));
+  }
+  void flush() {
+    do {
+      reclaimer.pump(0, true);
+    } while (!reclaimer.drained());
+  }
+
+ private:
+  HolePuncher puncher_;
+  InlineSink sink_{puncher_};
+
+ public:
+  Reclaimer reclaimer{ReclaimLimits{}};
+};
 
 TEST(HolePuncher, FreesTheBlocksAndZeroesExactlyThosePages) {
   // Regions apart in the guest, the other way round in the file, with a gap.
   const test::GuestRam ram({{Gpa{kMiB}, 4 * kMiB, 3 * kMiB}, {Gpa{64 * kMiB}, 2 * kMiB, 0}});
   ram.fill(kCanary);
   const std::uint64_t before = ram.allocated_bytes();
-  HolePuncher puncher;
-  Reclaimer reclaimer(puncher);
-  reclaimer.set_memory(ram.map());
+  Punched device(ram.map());
+  Reclaimer& reclaimer = device.reclaimer;
   std::set<std::uint64_t> gone;
   for (std::uint64_t page = 300; page < 900; ++page) gone.insert(page);         // a long run
   for (std::uint64_t page = 16384; page < 16800; page += 3) gone.insert(page);  // fragments
   for (const std::uint64_t page : gone) {
-    ASSERT_EQ(reclaimer.inflate(pfn(page)), Outcome::kDone);
+    ASSERT_EQ(reclaimer.inflate({page, 1}, 0).changed, 1U);
   }
   EXPECT_EQ(ram.allocated_bytes(), before) << "nothing is given back before the flush";
-  reclaimer.flush();
+  device.flush();
   EXPECT_EQ(reclaimer.counters().failed_calls.get(), 0U);
   EXPECT_EQ(reclaimer.counters().inflated.bytes.get(), pages_to_bytes(gone.size()));
   EXPECT_EQ(before - ram.allocated_bytes(), pages_to_bytes(gone.size()));
@@ -56,11 +75,10 @@ TEST(HolePuncher, AReportFreesTheBlocksToo) {
   const test::GuestRam ram({{Gpa{0}, 4 * kMiB, kMiB}});
   ram.fill(kCanary);
   const std::uint64_t before = ram.allocated_bytes();
-  HolePuncher puncher;
-  Reclaimer reclaimer(puncher);
-  reclaimer.set_memory(ram.map());
-  reclaimer.report({Gpa{kMiB}, 2 * kMiB});
-  reclaimer.flush();
+  Punched device(ram.map());
+  Reclaimer& reclaimer = device.reclaimer;
+  ASSERT_TRUE(reclaimer.report({Gpa{kMiB}, 2 * kMiB}));
+  device.flush();
   EXPECT_EQ(before - ram.allocated_bytes(), 2 * kMiB);
   EXPECT_TRUE(ram.page_holds(255, kCanary));
   EXPECT_TRUE(ram.page_holds(256, std::byte{0}));
@@ -97,11 +115,10 @@ TEST(HolePuncher, ASealedFileIsCountedAsRefused) {
   ASSERT_EQ(::ftruncate(fd.get(), static_cast<off_t>(kMiB)), 0);
   ASSERT_EQ(::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE), 0);
   const test::PhantomMap memory(fd.get(), std::vector<test::RamPiece>{{Gpa{0}, kMiB, 0}});
-  HolePuncher puncher;
-  Reclaimer reclaimer(puncher);
-  reclaimer.set_memory(memory.map());
-  EXPECT_EQ(reclaimer.inflate(Pfn{3}), Outcome::kDone);
-  reclaimer.flush();
+  Punched device(memory.map());
+  Reclaimer& reclaimer = device.reclaimer;
+  EXPECT_EQ(reclaimer.inflate({3, 1}, 0).changed, 1U);
+  device.flush();
   EXPECT_EQ(reclaimer.counters().failed_calls.get(), 1U);
   EXPECT_EQ(reclaimer.counters().inflated.bytes.get(), 0U);
   EXPECT_EQ(reclaimer.ballooned_pages(), 1U);
@@ -122,14 +139,13 @@ TEST(HolePuncher, AHugePageGoesBackAsAWhole) {
     return static_cast<std::uint64_t>(file.st_blocks) * 512;
   };
   const test::PhantomMap memory(fd.get(), std::vector<test::RamPiece>{{Gpa{0}, 2 * huge, 0}});
-  HolePuncher puncher;
-  Reclaimer reclaimer(puncher);
-  reclaimer.set_memory(memory.map());
+  Punched device(memory.map());
+  Reclaimer& reclaimer = device.reclaimer;
   ASSERT_EQ(allocated(), 2 * huge);
   for (std::uint64_t page = 0; page + 1 < 2 * bytes_to_pages(huge); ++page) {
-    EXPECT_EQ(reclaimer.inflate(pfn(page)), Outcome::kDone);
+    EXPECT_EQ(reclaimer.inflate({page, 1}, 0).changed, 1U);
   }
-  reclaimer.flush();
+  device.flush();
   EXPECT_EQ(allocated(), huge) << "the second one lacks its last page";
   EXPECT_EQ(reclaimer.counters().failed_calls.get(), 0U);
 }

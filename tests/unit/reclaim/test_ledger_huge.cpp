@@ -2,7 +2,7 @@
 //
 // tests/unit/reclaim/test_ledger_huge.cpp - the balloon over memory whose host pages are huge.
 // Layer:  tests of reclaim. The maps are backed by a hugetlbfs file, of which no page needs to
-// exist.
+//         exist.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -17,10 +17,6 @@
 namespace vballoon::reclaim {
 namespace {
 
-Pfn pfn(std::uint64_t page) {
-  return Pfn{static_cast<std::uint32_t>(page)};
-}
-
 class HugeLedger : public testing::Test {
  protected:
   void SetUp() override {
@@ -30,70 +26,87 @@ class HugeLedger : public testing::Test {
     ASSERT_GT(full_, 1U);
   }
 
-  std::shared_ptr<const gmem::GuestMemory> map(const std::vector<test::RamPiece>& pieces) {
-    phantoms_.push_back(std::make_unique<test::PhantomMap>(fd_.get(), pieces));
-    return phantoms_.back()->map();
+  void build(const std::vector<test::RamPiece>& pieces) {
+    phantom_ = std::make_unique<test::PhantomMap>(fd_.get(), pieces);
+    build(phantom_->map());
+  }
+  void build(std::shared_ptr<const gmem::GuestMemory> memory) {
+    ledger_.reset();
+    blocks_ = std::make_unique<BlockMap>(std::move(memory));
+    ledger_ = std::make_unique<Ledger>(*blocks_);
+  }
+
+  struct Inserted {
+    std::uint64_t fresh = 0;
+    bool complete = false;  // the block that the page is in
+  };
+  Inserted insert(std::uint64_t page) {
+    const Part part = blocks_->first_part({page, 1});
+    const std::uint64_t fresh = ledger_->insert(part);
+    return {fresh, ledger_->complete(part.block)};
+  }
+  std::uint64_t erase(std::uint64_t page) { return ledger_->erase(blocks_->first_part({page, 1})); }
+  void insert_all(std::uint64_t first, std::uint64_t pages) {
+    blocks_->for_each_part({first, pages}, [this](const Part& part) { ledger_->insert(part); });
   }
 
   UniqueFd fd_ = test::open_hugetlb();
   std::uint64_t huge_ = 0;  // bytes of a host page
   std::uint64_t full_ = 0;  // 4 KiB pages of one
-  std::vector<std::unique_ptr<test::PhantomMap>> phantoms_;
+  std::unique_ptr<test::PhantomMap> phantom_;
+  std::unique_ptr<BlockMap> blocks_;
+  std::unique_ptr<Ledger> ledger_;
 };
 
 TEST_F(HugeLedger, AHostPageIsFreeableWithItsLastPage) {
-  Ledger ledger(map({{Gpa{huge_}, 2 * huge_, 0}}));
+  build({{Gpa{huge_}, 2 * huge_, 0}});
   for (std::uint64_t i = 0; i < full_; ++i) {
     // Backwards, so that the last one is the first.
-    const auto inserted = ledger.insert(pfn(2 * full_ - 1 - i));
-    EXPECT_TRUE(inserted.fresh);
-    if (i + 1 == full_) {
-      EXPECT_EQ(inserted.whole, (PageRun{full_, full_}));
-      EXPECT_EQ(ledger.stranded(), 0U);
-    } else {
-      ASSERT_EQ(inserted.whole.pages, 0U) << i;
-      ASSERT_EQ(ledger.stranded(), i + 1);
-    }
-    ASSERT_EQ(ledger.population(), i + 1);
+    const Inserted inserted = insert(2 * full_ - 1 - i);
+    EXPECT_EQ(inserted.fresh, 1U);
+    ASSERT_EQ(inserted.complete, i + 1 == full_);
+    ASSERT_EQ(ledger_->stranded(), i + 1 == full_ ? 0 : i + 1);
+    ASSERT_EQ(ledger_->population(), i + 1);
   }
 }
 
 TEST_F(HugeLedger, OnePageTakenOutStrandsTheRest) {
-  Ledger ledger(map({{Gpa{0}, 2 * huge_, 0}}));
-  for (std::uint64_t page = 0; page < full_; ++page) static_cast<void>(ledger.insert(pfn(page)));
-  EXPECT_EQ(ledger.erase(pfn(3)), Ledger::Erased::kErased);
-  EXPECT_EQ(ledger.stranded(), full_ - 1);
-  EXPECT_EQ(ledger.erase(pfn(3)), Ledger::Erased::kNotIn);
-  EXPECT_EQ(ledger.stranded(), full_ - 1);
-  EXPECT_EQ(ledger.insert(pfn(4)).whole.pages, 0U) << "in already, and the host page is not whole";
-  EXPECT_EQ(ledger.insert(pfn(3)).whole, (PageRun{0, full_}));
-  EXPECT_EQ(ledger.stranded(), 0U);
+  build({{Gpa{0}, 2 * huge_, 0}});
+  insert_all(0, full_);
+  EXPECT_EQ(ledger_->stranded(), 0U);
+  EXPECT_EQ(erase(3), 1U);
+  EXPECT_EQ(ledger_->stranded(), full_ - 1);
+  EXPECT_EQ(erase(3), 0U);
+  EXPECT_EQ(ledger_->stranded(), full_ - 1);
+  EXPECT_FALSE(insert(4).complete) << "in already, and the host page is not whole";
+  EXPECT_TRUE(insert(3).complete);
+  EXPECT_EQ(ledger_->stranded(), 0U);
 }
 
-TEST_F(HugeLedger, APageOfAWholeHostPageThatComesAgainFreesItAgain) {
-  Ledger ledger(map({{Gpa{0}, huge_, 0}}));
-  for (std::uint64_t page = 0; page < full_; ++page) static_cast<void>(ledger.insert(pfn(page)));
-  const auto again = ledger.insert(pfn(5));
-  EXPECT_FALSE(again.fresh);
-  EXPECT_EQ(again.whole, (PageRun{0, full_}));
-  EXPECT_EQ(ledger.population(), full_);
+TEST_F(HugeLedger, APageOfAWholeHostPageThatComesAgainLeavesItWhole) {
+  build({{Gpa{0}, huge_, 0}});
+  insert_all(0, full_);
+  const Inserted again = insert(5);
+  EXPECT_EQ(again.fresh, 0U);
+  EXPECT_TRUE(again.complete);
+  EXPECT_EQ(ledger_->population(), full_);
+  EXPECT_EQ(ledger_->stranded(), 0U);
 }
 
 TEST_F(HugeLedger, HostPagesAreCountedInTheFileNotInTheGuest) {
   // The region begins half a host page into the file: its host pages lie across guest boundaries.
   const std::uint64_t half = full_ / 2;
-  Ledger ledger(map({{Gpa{4 * huge_}, 2 * huge_, huge_ / 2}}));
+  build({{Gpa{4 * huge_}, 2 * huge_, huge_ / 2}});
   const std::uint64_t first = 4 * full_;
   for (std::uint64_t page = first; page < first + half; ++page) {
-    EXPECT_EQ(ledger.insert(pfn(page)).whole.pages, 0U) << "its host page begins before the region";
+    EXPECT_FALSE(insert(page).complete) << "its host page begins before the region";
   }
-  EXPECT_EQ(ledger.stranded(), half);
-  PageRun whole;
+  EXPECT_EQ(ledger_->stranded(), half);
   for (std::uint64_t page = first + half; page < first + half + full_; ++page) {
-    whole = ledger.insert(pfn(page)).whole;
+    ASSERT_EQ(insert(page).complete, page + 1 == first + half + full_);
   }
-  EXPECT_EQ(whole, (PageRun{first + half, full_}));
-  EXPECT_EQ(ledger.stranded(), half);
+  EXPECT_EQ(blocks_->first_part({first + half, full_}).pages, full_);
+  EXPECT_EQ(ledger_->stranded(), half);
 }
 
 TEST_F(HugeLedger, RandomStepsFollowASet) {
@@ -101,8 +114,8 @@ TEST_F(HugeLedger, RandomStepsFollowASet) {
   const std::uint64_t lead = full_ / 4;
   const std::uint64_t low = 8 * full_;
   const std::uint64_t high = 32 * full_;
-  Ledger ledger(map({{Gpa{pages_to_bytes(low)}, 2 * huge_, 0},
-                     {Gpa{pages_to_bytes(high)}, 2 * huge_, 8 * huge_ + huge_ / 4}}));
+  build({{Gpa{pages_to_bytes(low)}, 2 * huge_, 0},
+         {Gpa{pages_to_bytes(high)}, 2 * huge_, 8 * huge_ + huge_ / 4}});
   const auto host_page_of = [=, this](std::uint64_t page) {
     return page < high ? (page - low) / full_ : 1000 + (lead + page - high) / full_;
   };
@@ -113,15 +126,11 @@ TEST_F(HugeLedger, RandomStepsFollowASet) {
     auto& inside = model[host_page_of(page)];
     // Long stretches of mostly inserting, then of mostly erasing, so that host pages get whole.
     if (random() % 16 < (step / 8192 % 2 == 0 ? 15U : 4U)) {
-      const auto inserted = ledger.insert(pfn(page));
-      ASSERT_TRUE(inserted.in_memory);
-      ASSERT_EQ(inserted.fresh, inside.insert(page).second);
-      ASSERT_EQ(inserted.whole.pages, inside.size() == full_ ? full_ : 0);
-      if (inside.size() == full_) {
-        ASSERT_EQ(inserted.whole.first, *inside.begin());
-      }
+      const Inserted inserted = insert(page);
+      ASSERT_EQ(inserted.fresh, inside.insert(page).second ? 1U : 0U);
+      ASSERT_EQ(inserted.complete, inside.size() == full_);
     } else {
-      ASSERT_EQ(ledger.erase(pfn(page)) == Ledger::Erased::kErased, inside.erase(page) == 1);
+      ASSERT_EQ(erase(page), inside.erase(page));
     }
     std::uint64_t population = 0;
     std::uint64_t stranded = 0;
@@ -129,23 +138,9 @@ TEST_F(HugeLedger, RandomStepsFollowASet) {
       population += pages.size();
       stranded += pages.size() == full_ ? 0 : pages.size();
     }
-    ASSERT_EQ(ledger.population(), population);
-    ASSERT_EQ(ledger.stranded(), stranded);
+    ASSERT_EQ(ledger_->population(), population);
+    ASSERT_EQ(ledger_->stranded(), stranded);
   }
-}
-
-TEST_F(HugeLedger, AdoptCountsHostPagesAnew) {
-  Ledger old(map({{Gpa{0}, 2 * huge_, 0}}));
-  for (std::uint64_t page = 0; page < full_; ++page) static_cast<void>(old.insert(pfn(page)));
-  ASSERT_EQ(old.stranded(), 0U);
-  // The same guest pages, now half a host page further into the file.
-  Ledger ledger(map({{Gpa{0}, 2 * huge_, huge_ / 2}}));
-  ledger.adopt(old);
-  EXPECT_EQ(ledger.population(), full_);
-  EXPECT_EQ(ledger.stranded(), full_);
-  Ledger back(map({{Gpa{0}, 2 * huge_, 0}}));
-  back.adopt(ledger);
-  EXPECT_EQ(back.stranded(), 0U);
 }
 
 TEST_F(HugeLedger, SmallPagesBesideHugeOnesAreNeverStranded) {
@@ -153,11 +148,11 @@ TEST_F(HugeLedger, SmallPagesBesideHugeOnesAreNeverStranded) {
   const auto mixed = gmem::GuestMemory::create(std::vector<gmem::RegionSpec>{
       {Gpa{0}, kMiB, &anchor, -1, 0}, {Gpa{huge_}, huge_, &anchor, fd_.get(), 0}});
   ASSERT_TRUE(mixed.has_value());
-  Ledger ledger(*mixed);
-  EXPECT_EQ(ledger.insert(pfn(7)).whole, (PageRun{7, 1}));
-  EXPECT_EQ(ledger.stranded(), 0U);
-  EXPECT_EQ(ledger.insert(pfn(full_)).whole.pages, 0U);
-  EXPECT_EQ(ledger.stranded(), 1U);
+  build(*mixed);
+  EXPECT_EQ(insert(7).fresh, 1U);
+  EXPECT_EQ(ledger_->stranded(), 0U);
+  EXPECT_FALSE(insert(full_).complete);
+  EXPECT_EQ(ledger_->stranded(), 1U);
 }
 
 }  // namespace

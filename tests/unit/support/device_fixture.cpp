@@ -8,15 +8,20 @@
 
 namespace vballoon::device {
 
-DeviceFixture::DeviceFixture(unsigned ring_size)
+DeviceFixture::DeviceFixture(unsigned ring_size, reclaim::ReclaimLimits limits)
     : ram_({{Gpa{0}, kLowBytes, 0}, {Gpa{kHighFirst}, kHighBytes, kHighInFile}}),
-      path_(config_, discarder_) {
+      path_(config_, limits) {
   for (const Role role : kAllRoles) {
     const Gpa base{index(role) * 2 * kMiB};
     rings_[index(role)] = std::make_unique<test::DriverRing>(ram_, base, ring_size);
     call_fds_[index(role)] = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   }
   path_.set_memory(ram_.map());
+  use_own_sink();
+}
+
+void DeviceFixture::driver_tells() {
+  path_.set_features(balloon::Features{}.with(balloon::Feature::kMustTellHost));
 }
 
 QueueSetup DeviceFixture::setup_of(Role role, std::uint16_t next_avail, bool resumed) {

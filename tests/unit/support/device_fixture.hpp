@@ -2,7 +2,8 @@
 //
 // tests/unit/support/device_fixture.hpp - a whole device in one process: guest memory, a driver's
 //                                         rings and interrupts, and a host that only takes notes.
-// Layer:  tests of device and poll.
+// Layer:  tests of device and poll. Nothing here waits for a clock: a test says with the ages of
+//         its window whether pages that wait for neighbours go at the next pass, or never.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,6 +27,12 @@ using balloon::Role;
 inline constexpr std::array<Role, balloon::kRoles> kAllRoles{
     Role::kInflate, Role::kDeflate, Role::kStats, Role::kHint, Role::kReport};
 
+/// Whatever is gathered goes with the next pass.
+inline constexpr reclaim::ReclaimLimits kAtOnce{.ages = {.longest_us = 0, .long_runs_us = 0}};
+/// Whatever is gathered waits until its block is complete, or somebody waits for it.
+inline constexpr reclaim::ReclaimLimits kNever{
+    .ages = {.longest_us = UINT32_MAX, .long_runs_us = UINT32_MAX}};
+
 class DeviceFixture {
  public:
   // Guest memory: 0 to 64 MiB, where rings and buffers live, and 128 to 384 MiB behind a hole. The
@@ -35,7 +42,9 @@ class DeviceFixture {
   static constexpr std::uint64_t kHighBytes = 256 * kMiB;
   static constexpr std::uint64_t kHighInFile = 96 * kMiB;
 
-  explicit DeviceFixture(unsigned ring_size = 64);
+  /// Discards inline, over discarder(). MUST_TELL_HOST is not negotiated: see driver_tells().
+  explicit DeviceFixture(unsigned ring_size = 64, reclaim::ReclaimLimits limits = kAtOnce);
+  explicit DeviceFixture(reclaim::ReclaimLimits limits) : DeviceFixture(64, limits) {}
 
   /// Where buffers may be put: 2 MiB of guest memory for each role.
   [[nodiscard]] static Gpa buffers(Role role) {
@@ -53,12 +62,20 @@ class DeviceFixture {
   void start_all();
   [[nodiscard]] QueueSetup setup_of(Role role, std::uint16_t next_avail, bool resumed);
 
+  /// MUST_TELL_HOST is negotiated: inflate buffers are used early.
+  void driver_tells();
+  /// Back to discarding inline, after a sink of the test's own. @pre nothing is in flight.
+  void use_own_sink() { path_.set_sink(sink_); }
+
   [[nodiscard]] test::GuestRam& ram() { return ram_; }
   [[nodiscard]] test::DriverRing& ring(Role role) { return *rings_[index(role)]; }
   [[nodiscard]] test::FakeDiscarder& discarder() { return discarder_; }
   [[nodiscard]] balloon::ConfigSpace& config() { return config_; }
   [[nodiscard]] DataPath& path() { return path_; }
   [[nodiscard]] const DeviceCounters& counters() const { return path_.counters(); }
+  [[nodiscard]] const reclaim::ReclaimCounters& reclaimed() const {
+    return path_.reclaim_counters();
+  }
 
   /// Writes page numbers into guest memory. @return the buffer.
   test::Piece put_pfns(Gpa at, const std::vector<std::uint32_t>& pfns);
@@ -68,7 +85,8 @@ class DeviceFixture {
   /// Calls of the driver since the last time.
   [[nodiscard]] std::uint64_t take_calls(Role role);
 
-  /// Polls until there is nothing more to do. @return passes that worked.
+  /// Polls until there is nothing more to do; what the window keeps stays there. @return passes
+  /// that worked.
   unsigned poll_until_idle();
 
   /// File pages of the memory behind the hole.
@@ -81,6 +99,7 @@ class DeviceFixture {
   std::array<std::unique_ptr<test::DriverRing>, balloon::kRoles> rings_;
   std::array<UniqueFd, balloon::kRoles> call_fds_;
   test::FakeDiscarder discarder_;
+  reclaim::InlineSink sink_{discarder_};
   balloon::ConfigSpace config_;
   DataPath path_;
 };

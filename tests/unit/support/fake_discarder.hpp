@@ -28,6 +28,13 @@ class FakeDiscarder : public reclaim::Discarder {
     return !refuse || !refuse(calls.back());
   }
 
+  [[nodiscard]] bool provide(int fd, std::uint64_t offset, std::uint64_t bytes,
+                             std::byte* mapping) noexcept override {
+    provided.push_back({fd, offset, bytes});
+    mappings.push_back(mapping);
+    return !refuse || !refuse(provided.back());
+  }
+
   /// File pages (offset / 4096) of all calls, each once.
   [[nodiscard]] std::set<std::uint64_t> file_pages() const {
     std::set<std::uint64_t> pages;
@@ -40,6 +47,8 @@ class FakeDiscarder : public reclaim::Discarder {
   }
 
   std::vector<DiscardCall> calls;
+  std::vector<DiscardCall> provided;  // memory that was put there again
+  std::vector<std::byte*> mappings;   // through which; parallel to provided
   std::function<void(const DiscardCall&)> on_call;
   std::function<bool(const DiscardCall&)> refuse;  // true: this call fails
 };

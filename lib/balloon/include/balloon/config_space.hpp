@@ -2,8 +2,9 @@
 //
 // balloon/config_space.hpp - the 16 bytes that driver and device share.
 // Layer:  balloon; may include base/.
-// Thread: the control thread writes num_pages; the vhost event thread serves reads and writes of the
-//         VMM. Each field is atomic on its own, as config space is (VIRTIO 1.2, 2.5.1).
+// Thread: the device's lock guards writes of num_pages; the vhost event thread serves reads and
+//         writes of the VMM. Each field is atomic on its own, as config space is
+//         (VIRTIO 1.2, 2.5.1).
 // Source: VIRTIO 1.2, 5.5.4. Little-endian.
 #pragma once
 
@@ -54,7 +55,7 @@ class ConfigSpace {
   static std::uint32_t get(const Field& f) noexcept { return f.load(std::memory_order_relaxed); }
   static void set(Field& f, std::uint32_t v) noexcept { f.store(v, std::memory_order_relaxed); }
 
-  Field num_pages_{0};     // written by the control thread
+  Field num_pages_{0};     // written under the device's lock
   Field actual_{0};        // written by the vhost event thread, for the driver
   Field poison_value_{0};  // likewise; read by the poll lcore
 };

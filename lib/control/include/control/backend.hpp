@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // control/backend.hpp - what the RPC server asks of the devices, without knowing vhost.
-// Layer:  control; may include base/ and device/. The daemon puts a vhost::Server behind it, the
+// Layer:  control; may include base/, device/ and rpc/. The daemon puts a vhost::Server behind it, the
 //         tests something that answers at once.
 #pragma once
 
@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "control/config.hpp"
+#include "control/lcore_report.hpp"
 #include "device/report.hpp"
 
 namespace vballoon::control {
@@ -29,8 +30,17 @@ class Backend {
   /// The answer arrives later, as a report whose statistics have another sequence.
   virtual Result<void> request_stats(std::string_view name) = 0;
 
+  /// While on, nothing of that guest's memory is discarded.
+  virtual Result<void> inhibit(std::string_view name, bool on) = 0;
+  /// While on, memory is put there before the guest gets a page back.
+  virtual Result<void> prefault(std::string_view name, bool on) = 0;
+  /// Has another poll lcore serve it.
+  virtual Result<void> move(std::string_view name, unsigned lcore) = 0;
+
   virtual Result<void> add(const DeviceConfig& device) = 0;
   virtual Result<void> remove(std::string_view name) = 0;
+
+  [[nodiscard]] virtual std::vector<LcoreReport> lcores() const = 0;
 };
 
 }  // namespace vballoon::control

@@ -26,7 +26,8 @@ enum class Idle { kSpin, kBackoff };
 struct DeviceConfig {
   std::string name;
   std::string socket;
-  bool client = false;  ///< connect to the VMM's socket instead of listening
+  bool client = false;    ///< connect to the VMM's socket instead of listening
+  bool prefault = false;  ///< put memory there before the guest gets a page back
   friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
 };
 
@@ -42,8 +43,15 @@ struct Config {
   std::optional<unsigned> main_lcore;  ///< cpu of the control thread; none: all but the poll cpus
   std::vector<std::string> eal_args;
 
-  std::vector<unsigned> poll_lcores;  ///< [poll]; cpu numbers; empty: one is chosen
-  Idle idle = Idle::kSpin;
+  std::vector<unsigned> poll_lcores;  ///< [poll]; cpu numbers; empty: chosen
+  Idle idle = Idle::kSpin;            ///< of reclaim lcores too
+
+  /// [reclaim]; cpu numbers; nothing: chosen; empty: poll lcores discard themselves
+  std::optional<std::vector<unsigned>> reclaim_lcores;
+  std::uint64_t window_mib = 4096;     ///< what may wait for neighbours, per VM
+  std::uint64_t window_age_ms = 20;    ///< and how long at most
+
+  std::vector<unsigned> neighbours;  ///< [placement]; cpu numbers that are never ours
 
   std::uint64_t stats_interval_ms = 0;  ///< [stats]; 0: asked for on request only
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // control/lcore_plan.hpp - which lcore runs on which cpus, and the EAL arguments that say so.
-// Layer:  control; may include base/. Pure: no EAL in here, so that it is tested without one.
+// Layer:  control; may include base/ and placement/. Pure: no EAL in here, so that it is tested
+//         without one.
 // Source: DPDK 22.11, Linux EAL parameters: --lcores 'id@(cpus)'.
 #pragma once
 
@@ -10,7 +11,7 @@
 
 #include "base/result.hpp"
 #include "control/config.hpp"
-#include "control/cpus.hpp"
+#include "placement/place.hpp"
 
 namespace vballoon::control {
 
@@ -19,7 +20,9 @@ inline constexpr unsigned kMaxLcores = 128;
 
 struct Lcore {
   unsigned id = 0;  ///< the number of its cpu where it has one of its own and EAL can count so far
-  CpuList cpus;     ///< it floats over these
+  placement::CpuList cpus;  ///< it floats over these
+  unsigned node = 0;        ///< NUMA node of the first
+  std::string why;          ///< why these, for people
 };
 
 /// The main lcore is the control thread. EAL lets its own threads, among them the one that serves
@@ -27,16 +30,17 @@ struct Lcore {
 /// starve them.
 struct LcorePlan {
   Lcore main;
-  std::vector<Lcore> poll;  ///< at least one
-  bool pinned = true;       ///< each poll lcore has its cpu to itself
-  std::string note;         ///< what the operator should know about the choice, or empty
+  std::vector<Lcore> poll;     ///< at least one
+  std::vector<Lcore> reclaim;  ///< none: poll lcores discard themselves
+  bool pinned = true;          ///< each poll lcore has its cpu to itself
+  std::string note;            ///< what the operator should know about the choice, or empty
 };
 
-/// Production without a list takes the first isolated cpu, else the highest allowed one.
-/// Development, and a process that has one cpu only, floats.
-/// @errors kInvalidArgument for a cpu that this process may not use, or that is main and poll
-///         lcore at once; it names the key and the usable cpus.
-[[nodiscard]] Result<LcorePlan> plan_lcores(const Config& config, const Cpus& cpus);
+/// Places them as placement/place.hpp says. The poll lcore of development, and of a process that
+/// has one cpu only, floats; so does everything else that is left, off the neighbours' cpus.
+/// @errors those of placement::place(); kInvalidArgument when the neighbours have every cpu.
+[[nodiscard]] Result<LcorePlan> plan_lcores(const Config& config, const placement::Cpus& cpus,
+                                            const placement::Topology& topology);
 
 /// @return the command line for EAL, its own name first.
 [[nodiscard]] std::vector<std::string> eal_arguments(const Config& config, const LcorePlan& plan);

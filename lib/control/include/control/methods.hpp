@@ -35,6 +35,10 @@ class Methods {
   Answer set(const rpc::Json& params);
   Answer add(const rpc::Json& params);
   Answer remove(const rpc::Json& params);
+  Answer inhibit(const rpc::Json& params);
+  Answer prefault(const rpc::Json& params);
+  Answer move(const rpc::Json& params);
+  Answer lcores(const rpc::Json& params);
   void stats(const rpc::Json& params, Responder done);
 
   Backend& backend_;

@@ -5,6 +5,8 @@
 // Thread: the control thread.
 #pragma once
 
+#include <functional>
+
 #include "control/backend.hpp"
 #include "vhost/server.hpp"
 
@@ -12,17 +14,26 @@ namespace vballoon::control {
 
 class VhostBackend final : public Backend {
  public:
-  explicit VhostBackend(vhost::Server& server) noexcept : server_(server) {}
+  using Lcores = std::function<std::vector<LcoreReport>()>;
+
+  /// @param lcores  asked what each lcore does; its devices are counted here.
+  VhostBackend(vhost::Server& server, Lcores lcores)
+      : server_(server), lcores_(std::move(lcores)) {}
 
   [[nodiscard]] std::vector<device::DeviceReport> list() const override;
   [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const override;
   Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) override;
   Result<void> request_stats(std::string_view name) override;
+  Result<void> inhibit(std::string_view name, bool on) override;
+  Result<void> prefault(std::string_view name, bool on) override;
+  Result<void> move(std::string_view name, unsigned lcore) override;
   Result<void> add(const DeviceConfig& device) override;
   Result<void> remove(std::string_view name) override;
+  [[nodiscard]] std::vector<LcoreReport> lcores() const override;
 
  private:
   vhost::Server& server_;
+  const Lcores lcores_;
 };
 
 }  // namespace vballoon::control

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "base/result.hpp"
 #include "balloon/queue_map.hpp"
@@ -22,15 +24,27 @@ namespace vballoon::device {
 
 class DataPath {
  public:
-  DataPath(const balloon::ConfigSpace& config, reclaim::Discarder& discarder);
+  DataPath(const balloon::ConfigSpace& config, reclaim::ReclaimLimits limits);
   DataPath(const DataPath&) = delete;
   DataPath& operator=(const DataPath&) = delete;
 
   // --- The owner, on a poll lcore -----------------------------------------------------------
 
-  /// One pass over the queues: serve, discard, publish. Makes no system call and returns false
-  /// when there is nothing to do.
+  /// One pass over the queues: serve, publish, hand over what is ready to be discarded, publish what
+  /// waited for that. @return false when nothing moved; then it made no system call either.
   bool poll() noexcept;
+
+  /// Each queue, and the requests of other threads.
+  static constexpr std::size_t kWatches = balloon::kRoles + 1;
+  /// What must change before poll() finds something, once it is at rest.
+  void watch(std::span<Watch, kWatches> out) const noexcept;
+  /// Whether poll() is to be called again although nothing changed: something is half done or waits
+  /// for the clock.
+  [[nodiscard]] bool restless() const noexcept;
+
+  /// One step towards being left alone: serves nothing new, finishes what it holds.
+  /// @return true when nothing is on its way and no buffer is held.
+  bool quiesce() noexcept;
 
   // --- The owner, off the lcore -------------------------------------------------------------
 
@@ -38,8 +52,8 @@ class DataPath {
   /// @errors kInvalidArgument when the ring cannot be as the front end described it.
   Result<void> start(balloon::Role role, const QueueSetup& setup);
 
-  /// Finishes what was begun, publishes it and stops serving. Buffers that were taken and not
-  /// returned will be taken again. @return where the ring goes on. @pre the role runs.
+  /// Stops serving. Buffers that were taken and not returned will be taken again.
+  /// @return where the ring goes on. @pre the role runs; quiesce() said yes, if it was attached.
   std::uint16_t stop(balloon::Role role) noexcept;
 
   [[nodiscard]] bool running(balloon::Role role) const noexcept;
@@ -47,6 +61,12 @@ class DataPath {
 
   /// Another memory map; pages that are still there stay ballooned. @pre no queue runs.
   void set_memory(std::shared_ptr<const gmem::GuestMemory> memory);
+
+  /// Where its discards are carried out from now on.
+  void set_sink(reclaim::BatchSink& sink) noexcept { reclaimer_.set_sink(sink); }
+
+  /// Carries out all that is gathered, here and now: nobody will later.
+  void discard_gathered(reclaim::BatchSink& sink) noexcept;
 
   /// What the driver acknowledged.
   void set_features(balloon::Features acked) noexcept;
@@ -60,9 +80,18 @@ class DataPath {
   /// The VMM is gone: forgets its memory. @pre no queue runs.
   void release() noexcept;
 
+  /// The balloon is going to be used: see Reclaimer. The lcore may be at work meanwhile.
+  void provide_tables() const noexcept { reclaimer_.provide_tables(); }
+
   // --- Any thread ---------------------------------------------------------------------------
 
   void request_stats() noexcept;
+  /// Discards nothing while on; what is gathered meanwhile goes when it is off again.
+  void inhibit(bool on) noexcept;
+  [[nodiscard]] bool inhibited() const noexcept { return reclaimer_.inhibited(); }
+  /// Memory is put where a deflated page was before its buffer is used; from the next buffer on.
+  void prefault(bool on) noexcept;
+  [[nodiscard]] bool prefaults() const noexcept { return reclaimer_.prefaults(); }
   [[nodiscard]] StatsRecord newest_stats() const noexcept { return stats_.newest.load(); }
   [[nodiscard]] const DeviceCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const reclaim::ReclaimCounters& reclaim_counters() const noexcept {
@@ -75,6 +104,12 @@ class DataPath {
  private:
   [[nodiscard]] std::unique_ptr<QueueHandler> make_handler(balloon::Role role, Ring ring,
                                                            bool resumed);
+  [[nodiscard]] bool has_work() const noexcept;
+  bool serve() noexcept;
+  bool move_on() noexcept;
+  [[nodiscard]] HeldBuffers* held_of(balloon::Role role) const noexcept;
+  [[nodiscard]] bool holds_any() const noexcept;
+  void seal(balloon::Role role, bool handed_over) noexcept;
   void publish_all() noexcept;
   void show_population() noexcept;
 
@@ -85,6 +120,7 @@ class DataPath {
   std::shared_ptr<const gmem::GuestMemory> memory_;
   std::array<QueueStatus, balloon::kRoles> status_;
   StatsExchange stats_;
+  std::atomic<std::uint16_t> attention_{0};  // raised by other threads that want to be heard
 };
 
 }  // namespace vballoon::device

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "device/pfn_reader.hpp"
 #include "device/queue_handler.hpp"
@@ -13,15 +14,23 @@ namespace vballoon::device {
 
 class PfnQueue : public QueueHandler {
  public:
-  using QueueHandler::QueueHandler;
+  PfnQueue(Ring ring, const DeviceContext& context)
+      : QueueHandler(std::move(ring), context), held_(ring_.size()) {}
 
   [[nodiscard]] bool has_work() const noexcept final {
     return current_.has_value() || ring_.has_work();
   }
   void serve() noexcept final;
+  [[nodiscard]] HeldBuffers* held() noexcept final { return &held_; }
 
  protected:
-  virtual void take(Pfn pfn) noexcept = 0;
+  virtual void take(reclaim::PageRun run) noexcept = 0;
+  /// Whether so many page numbers can be taken in this pass.
+  [[nodiscard]] virtual bool room_for(std::size_t pages) const noexcept = 0;
+  /// All of the buffer's pages were taken: finish it, or hold it.
+  virtual void end(virtq::Head head) noexcept = 0;
+
+  HeldBuffers held_;
 
  private:
   struct Current {
@@ -29,6 +38,7 @@ class PfnQueue : public QueueHandler {
     PfnReader reader;
   };
   bool begin() noexcept;
+  void take_all(std::span<const Pfn> pfns) noexcept;
 
   std::optional<Current> current_;  // a buffer that a pass began and did not finish
 };
@@ -39,7 +49,9 @@ class InflateQueue final : public PfnQueue {
   using PfnQueue::PfnQueue;
 
  private:
-  void take(Pfn pfn) noexcept override;
+  void take(reclaim::PageRun run) noexcept override;
+  [[nodiscard]] bool room_for(std::size_t /*pages*/) const noexcept override { return true; }
+  void end(virtq::Head head) noexcept override;
 };
 
 /// Queue 1 (5.5.2): pages that the driver wants to use again.
@@ -48,7 +60,11 @@ class DeflateQueue final : public PfnQueue {
   using PfnQueue::PfnQueue;
 
  private:
-  void take(Pfn pfn) noexcept override;
+  void take(reclaim::PageRun run) noexcept override;
+  [[nodiscard]] bool room_for(std::size_t pages) const noexcept override {
+    return context_.reclaimer.room_to_deflate() >= pages;
+  }
+  void end(virtq::Head head) noexcept override;
 };
 
 }  // namespace vballoon::device

@@ -8,6 +8,7 @@
 
 #include "balloon/config_space.hpp"
 #include "device/counters.hpp"
+#include "device/held_buffers.hpp"
 #include "device/ring.hpp"
 #include "reclaim/reclaimer.hpp"
 
@@ -18,7 +19,9 @@ struct DeviceContext {
   reclaim::Reclaimer& reclaimer;
   DeviceCounters& counters;
   const balloon::ConfigSpace& config;
-  bool page_poison = false;  ///< PAGE_POISON was acknowledged, so the config's poison value counts
+  bool page_poison = false;   ///< PAGE_POISON was acknowledged, so the config's poison value counts
+  bool tells_host = false;    ///< MUST_TELL_HOST was: no page is used again before its deflate buffer is
+  std::uint64_t now_us = 0;   ///< steady clock, as of this pass
 
   [[nodiscard]] bool pages_must_keep_poison() const noexcept {
     return page_poison && config.poison_value() != 0;
@@ -40,18 +43,26 @@ class QueueHandler {
   /// Whether serve() would do anything: a few loads, no call into the kernel.
   [[nodiscard]] virtual bool has_work() const noexcept = 0;
 
-  /// Takes what is available up to the bound of a pass, and finishes what is complete. Finished
-  /// buffers are published by the data path, after what they promise has been done.
+  /// Takes what is available up to the bound of a pass. Buffers whose effect is guaranteed are
+  /// finished, the others held; the data path publishes, and lets go of the held ones.
   virtual void serve() noexcept = 0;
+
+  /// Buffers held until their pages are gone; null for a queue that never holds any.
+  [[nodiscard]] virtual HeldBuffers* held() noexcept { return nullptr; }
+
+  /// Finishes the held buffers whose fence is passed.
+  void let_go() noexcept {
+    HeldBuffers* buffers = held();
+    if (buffers == nullptr) return;
+    while (const auto head = buffers->release(context_.reclaimer)) ring_.finish(*head);
+  }
 
   [[nodiscard]] Ring& ring() noexcept { return ring_; }
   [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
 
  protected:
-  /// Returns a buffer whose chain was walked to its end or to a fault.
-  void finish(virtq::Head head, const virtq::ChainWalk& walk) noexcept {
+  void count_fault(const virtq::ChainWalk& walk) noexcept {
     if (walk.fault() != virtq::ChainFault::kNone) context_.counters.bad_chains.add(1);
-    ring_.finish(head);
   }
 
   Ring ring_;

@@ -18,7 +18,7 @@ enum class State {
   kWaiting,    ///< no VMM is connected to the socket
   kConnected,  ///< a VMM is, but its guest has not started the balloon driver
   kRunning,    ///< the inflate and deflate rings are served
-  kBroken,     ///< the guest broke the rules on a ring; a reset of the device heals it
+  kBroken,     ///< the guest broke the rules on a ring, or its memory is gone
 };
 [[nodiscard]] std::string_view state_name(State state) noexcept;
 
@@ -50,13 +50,18 @@ struct DeviceReport {
   bool client = false;
   unsigned lcore = 0;
   State state = State::kWaiting;
+  std::string reason;  ///< why it is broken, where that is not a queue's doing; else empty
   std::uint64_t guest_bytes = 0;  ///< RAM in the memory table; 0 while no VMM is connected
-  std::uint64_t target_bytes = 0;
+  std::uint64_t target_bytes = 0;  ///< what the driver sees
+  std::uint64_t wanted_bytes = 0;  ///< what was asked for; more where the guest has less memory
   std::uint64_t actual_bytes = 0;
   std::uint64_t ballooned_bytes = 0;
+  std::uint64_t reclaimed_bytes = 0;  ///< of these, what the host has, at least
   std::uint64_t discarded_bytes = 0;  ///< given back to the host by inflation, cumulative
   std::uint64_t reported_bytes = 0;   ///< given back by free page reporting, cumulative
   std::uint64_t stranded_bytes = 0;   ///< ballooned, but in a huge page that is not whole yet
+  bool inhibited = false;             ///< nothing is discarded, by the operator's wish
+  bool prefault = false;              ///< memory is put there before the guest gets a page back
   std::uint32_t poison_value = 0;
   balloon::Features offered;
   balloon::Features acked;

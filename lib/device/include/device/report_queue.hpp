@@ -14,12 +14,14 @@ namespace vballoon::device {
 
 class ReportQueue final : public QueueHandler {
  public:
-  using QueueHandler::QueueHandler;
+  ReportQueue(Ring ring, const DeviceContext& context)
+      : QueueHandler(std::move(ring), context), held_(ring_.size()) {}
 
   [[nodiscard]] bool has_work() const noexcept override {
     return current_.has_value() || ring_.has_work();
   }
   void serve() noexcept override;
+  [[nodiscard]] HeldBuffers* held() noexcept override { return &held_; }
 
  private:
   struct Current {
@@ -28,8 +30,11 @@ class ReportQueue final : public QueueHandler {
     GpaRange rest;  // of the present descriptor, not yet handed on
   };
   bool begin() noexcept;
-  [[nodiscard]] std::uint64_t take(std::uint64_t limit) noexcept;
+  enum class Taken { kPiece, kEnd, kNoRoom };
+  Taken take(std::uint64_t* left) noexcept;
+  [[nodiscard]] bool next_segment() noexcept;
 
+  HeldBuffers held_;
   std::optional<Current> current_;  // a chain that a pass began and did not finish
 };
 

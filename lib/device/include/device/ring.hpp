@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "base/counter.hpp"
+#include "device/watch.hpp"
 #include "gmem/guest_memory.hpp"
 #include "virtq/call.hpp"
 #include "virtq/chain_walk.hpp"
@@ -45,6 +46,9 @@ class Ring {
     return next_ != end_ || (queue_.has_work() && queue_.fault() == virtq::QueueFault::kNone);
   }
 
+  /// Changes when the driver makes a buffer available; never once the queue is broken.
+  [[nodiscard]] Watch watch() const noexcept;
+
   /// The next available buffer. Takes heads from the ring in bursts.
   [[nodiscard]] std::optional<virtq::Head> pop() noexcept;
 
@@ -58,6 +62,7 @@ class Ring {
   /// Shows all finished buffers at once. @return true when the driver was called.
   bool publish() noexcept;
 
+  [[nodiscard]] unsigned size() const noexcept { return queue_.size(); }
   [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
 
   /// Where the ring goes on after it was stopped here: what was popped and not finished comes again.

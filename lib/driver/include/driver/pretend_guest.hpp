@@ -38,7 +38,8 @@ struct StepOutcome {
   std::uint64_t buffers = 0;
   std::uint64_t ballooned_bytes = 0;
   std::uint64_t allocated_before = 0;  ///< by the host, for the guest's RAM
-  std::uint64_t allocated_after = 0;
+  std::uint64_t allocated_after = 0;   ///< once no more of it went
+  double settle_seconds = 0;           ///< from the last used buffer until then
   Histogram latency;  ///< of the step's buffers
   CanaryVerdict canaries;
 };
@@ -58,6 +59,7 @@ class PretendGuest {
  private:
   PretendGuest(GuestRam ram, GuestOptions options);
   void arrange_pages();
+  void settle(StepOutcome* outcome) const;
   Result<void> perform(const Step& step);
   Result<void> inflate(std::uint64_t pages);
   Result<void> deflate(std::uint64_t pages);

@@ -7,12 +7,15 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/counter.hpp"
 #include "device/data_path.hpp"
 #include "poll/idle.hpp"
 #include "poll/mailbox.hpp"
+#include "reclaim/batch.hpp"
+#include "reclaim/engine.hpp"
 
 namespace vballoon::poll {
 
@@ -26,12 +29,18 @@ struct PollerCounters {
 class Poller {
  public:
   /// @param lcore  the EAL lcore id it will run on; only shown to people.
-  Poller(unsigned lcore, IdleStrategy idle);
+  /// @param discarder  with which it discards itself, where there are no reclaim lcores.
+  Poller(unsigned lcore, IdleStrategy idle, reclaim::Discarder& discarder);
+
+  /// From now on reclaim lcores discard. @pre run() does not run yet; the engine outlives it.
+  void use_engine(reclaim::Engine& engine, unsigned lane) noexcept;
 
   /// From the return on, the lcore owns the data path. Both block until the lcore answers, so run()
   /// must be running: start the lcore before the first device, stop it after the last.
-  void attach(device::DataPath& path);
-  /// From the return on, the caller owns it again: the lcore has left it and holds nothing of it.
+  /// @param worker  the reclaim lcore that discards for it; no meaning without an engine.
+  void attach(device::DataPath& path, unsigned worker);
+  /// From the return on, the caller owns it again: the lcore has left it, no discard is on its way
+  /// and no buffer is held.
   void detach(device::DataPath& path);
 
   /// The lcore's loop, until stop().
@@ -46,15 +55,33 @@ class Poller {
   [[nodiscard]] const PollerCounters& counters() const noexcept { return counters_; }
 
  private:
-  bool pass() noexcept;
-  void read_mail();
+  /// A device that is served here; its watches lie at the same place in watches_.
+  struct Slot {
+    device::DataPath* path = nullptr;
+    bool restless = false;
+  };
+  static constexpr std::size_t kWatches = device::DataPath::kWatches;
 
-  std::vector<device::DataPath*> paths_;  // lcore only, while run() runs
+  bool pass() noexcept;
+  bool serve(std::size_t slot) noexcept;
+  [[nodiscard]] bool anything_new(std::size_t slot) const noexcept;
+  [[nodiscard]] std::span<device::Watch, kWatches> watches_of(std::size_t slot) noexcept;
+  void add(device::DataPath& path);
+  bool remove(device::DataPath& path);
+  void read_mail();
+  [[nodiscard]] bool answered(const Mailbox::Letter& letter);
+
+  std::vector<device::Watch> watches_;   // kWatches a slot; lcore only, while run() runs
+  std::vector<Slot> slots_;              // likewise
+  device::DataPath* leaving_ = nullptr;  // on its way out, no longer served
+  reclaim::Engine* engine_ = nullptr;
+  unsigned lane_ = 0;
   Mailbox mailbox_;
   Idle idle_;
   std::atomic<bool> stopping_{false};  // set by stop(), read by the lcore
   std::atomic<std::size_t> device_count_{0};
   PollerCounters counters_;
+  reclaim::InlineSink inline_sink_;
   const unsigned lcore_;
 };
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// reclaim/discarder.hpp - give a piece of a file's memory back to the host.
+// reclaim/discarder.hpp - give a piece of a file's memory back to the host, or fetch it again.
 // Layer:  reclaim; may include base/ and gmem/.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace vballoon::reclaim {
@@ -16,6 +17,14 @@ class Discarder {
   /// @param offset, bytes  multiples of the file's page size.
   /// @return true when the range now holds no memory, and reads as zero.
   [[nodiscard]] virtual bool discard(int fd, std::uint64_t offset, std::uint64_t bytes) noexcept = 0;
+
+  /// Puts memory where holes are; what is there already stays as it is.
+  /// @param mapping  where the range is mapped in this process, for a file whose huge pages shall
+  ///         stay whole; else null. No page-table entry of this process is left behind: it would
+  ///         make every later hole dearer.
+  /// @return false when the host has no memory for it.
+  [[nodiscard]] virtual bool provide(int fd, std::uint64_t offset, std::uint64_t bytes,
+                                     std::byte* mapping) noexcept;
 };
 
 /// fallocate(2) with FALLOC_FL_PUNCH_HOLE: frees shared memory in every process that maps it, which

@@ -1,72 +1,70 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// reclaim/ledger.hpp - which pages are in the balloon: one bit a page.
+// reclaim/ledger.hpp - which pages are in the balloon: one bit a page, two counts a block.
 // Layer:  reclaim; may include base/ and gmem/. Thread: the owner of the device's data path.
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <optional>
-#include <vector>
 
-#include "base/units.hpp"
-#include "gmem/guest_memory.hpp"
-#include "reclaim/page_run.hpp"
+#include "base/zeroed_array.hpp"
+#include "reclaim/bitmap.hpp"
+#include "reclaim/block_map.hpp"
 
 namespace vballoon::reclaim {
 
-/// Pages inflated and not yet deflated. Where the host's own pages are larger than 4 KiB it also
-/// counts, per host page, how many of its 4 KiB pages are in.
+/// Pages inflated and not yet deflated.
 class Ledger {
  public:
-  /// An empty ledger over this memory; keeps it alive.
-  explicit Ledger(std::shared_ptr<const gmem::GuestMemory> memory);
+  explicit Ledger(const BlockMap& blocks);
 
-  /// Takes over from `old` every page that this memory still has.
-  void adopt(const Ledger& old);
+  /// @return how many were not in before.
+  std::uint64_t insert(const Part& part) noexcept;
+  /// @return how many were in.
+  std::uint64_t erase(const Part& part) noexcept;
 
-  /// What insert() found.
-  struct Inserted {
-    bool in_memory = false;  ///< the page exists; false: nothing was changed
-    bool fresh = false;      ///< it was not in before
-    PageRun whole;           ///< what can now be freed: the page, or the host page it completed
-  };
-  [[nodiscard]] Inserted insert(Pfn pfn) noexcept;
+  /// Pages that are in, but that the host does not have: their file takes no holes, or the kernel
+  /// refused. Those of a huge page count only while it is complete; else they are stranded.
+  void keep(const Part& part) noexcept;
+  /// Pages that the host did get; they were perhaps kept before.
+  void give(const Part& part) noexcept;
 
-  /// What erase() found.
-  enum class Erased { kOutsideMemory, kNotIn, kErased };
-  Erased erase(Pfn pfn) noexcept;
-
-  [[nodiscard]] bool contains(Pfn pfn) const noexcept;
-
-  /// The first run of pages inside `within` that are all in. Empty run: there is none.
-  [[nodiscard]] PageRun first_run(PageRun within) const noexcept;
+  /// Whether all that must be is in, for the block to be freed as one.
+  [[nodiscard]] bool complete(std::uint32_t block) const noexcept {
+    return inside_[block] == blocks_.complete_at(block);
+  }
 
   /// 4 KiB pages in the balloon.
   [[nodiscard]] std::uint64_t population() const noexcept { return population_; }
-  /// Of these, pages in a host page that is not whole: in the balloon, but not yet freeable.
+  /// Of these, pages in a huge page that is not complete: in the balloon, but not freeable.
   [[nodiscard]] std::uint64_t stranded() const noexcept { return stranded_; }
 
-  [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
-  [[nodiscard]] std::shared_ptr<const gmem::GuestMemory> share_memory() const noexcept {
-    return memory_;
+  /// Of these, pages that the host does not have though nothing more will be tried. There is a
+  /// count a block and no bit a page: of a block that was kept in part, the others are taken to
+  /// leave first. So the figure may be too large for a while, never too small.
+  [[nodiscard]] std::uint64_t kept() const noexcept { return kept_; }
+  [[nodiscard]] std::uint64_t kept_in(std::uint32_t block) const noexcept {
+    return kept_in_[block];
+  }
+
+  [[nodiscard]] const Bitmap& pages() const noexcept { return pages_; }
+
+  /// Any thread, see ZeroedArray.
+  void provide() const noexcept {
+    pages_.provide();
+    inside_.provide();
+    kept_in_.provide();
   }
 
  private:
-  /// Where a page is counted: nothing where host pages are 4 KiB.
-  struct HostPage {
-    std::uint32_t* inside = nullptr;  // its pages that are in
-    std::uint32_t full = 0;           // 4 KiB pages in a whole one
-    PageRun run;
-  };
-  [[nodiscard]] HostPage host_page(const gmem::Region& region, std::uint64_t page) noexcept;
-  [[nodiscard]] std::optional<std::uint64_t> index_of(std::uint64_t page) const noexcept;
+  void set_kept(std::uint32_t block, std::uint64_t pages) noexcept;
 
-  std::vector<std::uint64_t> bits_;
+  const BlockMap& blocks_;
+  Bitmap pages_;                       // by page index
+  ZeroedArray<std::uint32_t> inside_;   // by block
+  ZeroedArray<std::uint32_t> kept_in_;  // by block, no more than inside_
   std::uint64_t population_ = 0;
   std::uint64_t stranded_ = 0;
-  std::shared_ptr<const gmem::GuestMemory> memory_;
-  std::vector<std::vector<std::uint32_t>> counts_;  // per region; empty where host pages are 4 KiB
+  std::uint64_t kept_ = 0;
 };
 
 }  // namespace vballoon::reclaim

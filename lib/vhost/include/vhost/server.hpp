@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "device/report.hpp"
 #include "poll/poller.hpp"
+#include "reclaim/reclaimer.hpp"
 
 namespace vballoon::vhost {
 
@@ -23,12 +24,29 @@ struct DeviceSpec {
   std::string name;    ///< 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
   std::string socket;  ///< path of the UNIX socket, at most 107 bytes
   bool client = false; ///< connect to the VMM's socket, again and again, instead of listening
+  bool prefault = false;  ///< see Server::prefault()
+};
+
+/// A poll lcore and the NUMA node it is on.
+struct PollSeat {
+  poll::Poller* poller = nullptr;
+  unsigned node = 0;
+};
+
+/// How every device's pages are given back.
+struct ReclaimSettings {
+  /// Node of each reclaim lcore that the pollers' engine has; empty: poll lcores discard.
+  std::vector<unsigned> worker_nodes;
+  reclaim::ReclaimLimits limits;
 };
 
 class Server {
  public:
-  /// @param pollers  one per poll lcore, at least one; they outlive the server.
-  explicit Server(std::vector<poll::Poller*> pollers);
+  /// @param pollers    one per poll lcore, at least one.
+  /// @param discarder  with which a device that is removed gives back what it had gathered.
+  /// All outlive the server.
+  Server(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,
+         reclaim::Discarder& discarder);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -46,17 +64,33 @@ class Server {
   [[nodiscard]] std::vector<device::DeviceReport> list() const;
   [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const;
 
-  /// Asks the guest for a balloon of so many bytes, rounded down to 4 KiB pages.
+  /// Asks the guest for a balloon of so many bytes, rounded down to 4 KiB pages. While no guest's
+  /// memory is known it is kept for the next one, and lowered to what that has.
   /// @return the target as it now stands.
-  /// @errors kNotFound; kInvalidArgument above guest memory; kUnavailable while no VMM is connected.
+  /// @errors kNotFound; kInvalidArgument above guest memory.
   Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes);
 
   /// Asks the driver for fresh statistics; they arrive as a StatsReport with a new sequence.
   /// @errors kNotFound; kUnavailable where the driver has no statistics queue or is not running.
   Result<void> request_stats(std::string_view name);
 
-  /// Retries config-change notifications that a VMM's full socket refused. The control thread
-  /// calls it every few tens of milliseconds; costs nothing when none is due.
+  /// Has another poll lcore serve a device; its guest notices nothing.
+  /// @errors kNotFound for the device; kInvalidArgument for the lcore.
+  Result<void> move(std::string_view name, unsigned lcore);
+
+  /// While on, no memory of the guest is discarded: it is pinned for a device (VFIO), or on its way
+  /// to another host. Its buffers are served; what it gives is discarded once this is off again.
+  /// @errors kNotFound.
+  Result<void> inhibit(std::string_view name, bool on);
+
+  /// While on, memory is put where the guest's pages were before it gets them back, so that its
+  /// first touch does not stall.
+  /// @errors kNotFound.
+  Result<void> prefault(std::string_view name, bool on);
+
+  /// Retries config-change notifications that a VMM's full socket refused, and closes devices whose
+  /// guest's memory is gone. The control thread calls it every few tens of milliseconds; costs
+  /// nothing when none is due.
   void tick();
 
   /// Removes every device.

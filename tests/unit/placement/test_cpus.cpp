@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
-#include "control/cpus.hpp"
+#include "placement/cpus.hpp"
 
-namespace vballoon::control {
+namespace vballoon::placement {
 namespace {
 
 TEST(CpuList, ReadsNumbersAndRanges) {
@@ -39,4 +39,4 @@ TEST(Cpus, AreReadWithoutMovingTheCaller) {
 }
 
 }  // namespace
-}  // namespace vballoon::control
+}  // namespace vballoon::placement

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// control/cpus.hpp - which cpus this process may use, as the kernel says.
-// Layer:  control; may include base/.
+// placement/cpus.hpp - which cpus this process may use, as the kernel says.
+// Layer:  placement; may include base/.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace vballoon::control {
+namespace vballoon::placement {
 
 /// Cpu numbers, ascending, each once.
 using CpuList = std::vector<unsigned>;
@@ -27,4 +27,4 @@ struct Cpus {
 [[nodiscard]] CpuList parse_cpu_list(std::string_view text);
 [[nodiscard]] std::string format_cpu_list(const CpuList& cpus);
 
-}  // namespace vballoon::control
+}  // namespace vballoon::placement

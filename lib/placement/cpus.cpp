@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// control/cpus.cpp - see cpus.hpp.
-#include "control/cpus.hpp"
+// placement/cpus.cpp - see cpus.hpp.
+#include "placement/cpus.hpp"
 
 #include <fmt/format.h>
 #include <sched.h>
@@ -9,7 +9,7 @@
 #include <charconv>
 #include <fstream>
 
-namespace vballoon::control {
+namespace vballoon::placement {
 namespace {
 
 CpuList to_list(const cpu_set_t& set) {
@@ -89,4 +89,4 @@ std::string format_cpu_list(const CpuList& cpus) {
   return text;
 }
 
-}  // namespace vballoon::control
+}  // namespace vballoon::placement

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/ending.cpp - see ending.hpp.
+#include "ending.hpp"
+
+#include <fmt/format.h>
+
+#include "format.hpp"
+
+namespace vballoon::ctl {
+namespace {
+
+using rpc::Json;
+
+std::string stall_reason(const Json& device) {
+  const std::string state = text(device, "state");
+  if (state == "waiting") return "no VMM is connected";
+  if (state == "connected") return "the guest's balloon driver is not running";
+  if (state == "broken") return "the device is broken; see vballoonctl show";
+  return "no progress for 10 s; the guest has nothing more to give, or is busy";
+}
+
+std::string reason(const Ending& ending, unsigned timeout_s) {
+  switch (ending.verdict) {
+    case Verdict::kStalled:
+      return stall_reason(ending.device);
+    case Verdict::kTimedOut:
+      return fmt::format("not reached within {} s", timeout_s);
+    case Verdict::kRetargeted:
+      return fmt::format("the target is another one meanwhile, {}",
+                         size_field(ending.device, "target_bytes"));
+    case Verdict::kGoing:
+      return "interrupted";
+    case Verdict::kReached:
+      break;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string why_not(const Ending& ending, std::uint64_t target, unsigned timeout_s) {
+  std::string why = reason(ending, timeout_s);
+  const bool stands = number(ending.device, "target_bytes") == target;
+  if (!why.empty() && stands) why += "; the target stands";
+  return why;
+}
+
+}  // namespace vballoon::ctl

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "poll/reclaim_lcore.hpp"
+
+namespace vballoon::poll {
+
+void ReclaimLcore::run() noexcept {
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    const std::size_t batches = engine_.work(worker_);
+    counters_.passes.add(1);
+    if (batches != 0) counters_.busy_passes.add(1);
+    counters_.batches.add(batches);
+    if (idle_.after_pass(batches != 0)) counters_.sleeps.add(1);
+  }
+}
+
+}  // namespace vballoon::poll

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "reclaim/batch.hpp"
+
+#include "base/check.hpp"
+#include "reclaim/discarder.hpp"
+#include "reclaim/reclaimer.hpp"
+
+namespace vballoon::reclaim {
+
+namespace {
+
+bool carry_out(const Batch& batch, const Piece& piece, Discarder& discarder) noexcept {
+  if (batch.account != Account::kPrefaulted) {
+    return discarder.discard(batch.fd, piece.offset, piece.bytes);
+  }
+  std::byte* mapping = batch.mapping != nullptr ? batch.mapping + piece.offset : nullptr;
+  return discarder.provide(batch.fd, piece.offset, piece.bytes, mapping);
+}
+
+}  // namespace
+
+void carry_out(Batch& batch, Discarder& discarder) noexcept {
+  for (std::uint32_t i = 0; i < batch.count; ++i) {
+    if (carry_out(batch, batch.pieces[i], discarder)) {
+      batch.done_bytes += batch.pieces[i].bytes;
+    } else {
+      ++batch.failed;
+      batch.refused |= std::uint64_t{1} << i;
+    }
+  }
+}
+
+Batch* InlineSink::acquire() noexcept {
+  if (in_use_) return nullptr;
+  in_use_ = true;
+  return &batch_;
+}
+
+bool InlineSink::submit(Batch* batch) noexcept {
+  VB_CHECK(batch == &batch_ && in_use_);
+  carry_out(*batch, discarder_);
+  in_use_ = false;
+  batch->owner->complete(*batch);
+  return true;
+}
+
+}  // namespace vballoon::reclaim

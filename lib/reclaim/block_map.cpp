@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "reclaim/block_map.hpp"
+
+#include <bit>
+#include <utility>
+
+namespace vballoon::reclaim {
+
+BlockMap::Extent BlockMap::measure(const gmem::Region& region, std::uint32_t first_block) noexcept {
+  const std::uint64_t block_bytes = std::max(kBlockBytes, region.backing.host_page);
+  Extent extent;
+  extent.first = page_of(region.first);
+  extent.pages = bytes_to_pages(region.bytes);
+  extent.index = region.first_index;
+  extent.lead = bytes_to_pages(region.file_offset % block_bytes);
+  extent.first_block = first_block;
+  extent.shift = static_cast<unsigned>(std::countr_zero(bytes_to_pages(block_bytes)));
+  extent.huge = region.backing.host_page > kPageSize;
+  extent.can_discard = region.backing.can_discard;
+  return extent;
+}
+
+BlockMap::BlockMap(std::shared_ptr<const gmem::GuestMemory> memory) : memory_(std::move(memory)) {
+  for (const gmem::Region& region : memory_->regions()) {
+    const Extent extent = measure(region, count());
+    for (std::uint64_t done = 0; done < extent.pages;) {
+      const Part part = cut(extent, extent.first + done, extent.pages - done);
+      const bool whole = part.pages == std::uint64_t{1} << extent.shift;
+      complete_at_.push_back(extent.huge && !whole ? UINT32_MAX
+                                                   : static_cast<std::uint32_t>(part.pages));
+      done += part.pages;
+    }
+    extents_.push_back(extent);
+  }
+}
+
+Block BlockMap::operator[](std::uint32_t id) const noexcept {
+  std::size_t ordinal = extents_.size() - 1;
+  while (extents_[ordinal].first_block > id) --ordinal;
+  const Extent& extent = extents_[ordinal];
+  const std::uint64_t start = std::uint64_t{id - extent.first_block} << extent.shift;
+  const std::uint64_t inside = start > extent.lead ? start - extent.lead : 0;
+  Block block;
+  block.region = &memory_->regions()[ordinal];
+  block.part = cut(extent, extent.first + inside, extent.pages - inside);
+  block.run = PageRun{extent.first + inside, block.part.pages};
+  return block;
+}
+
+}  // namespace vballoon::reclaim

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// reclaim/batch.hpp - pieces of one file that are given back (or fetched) together, and who does it.
+// Layer:  reclaim; may include base/ and gmem/.
+// Thread: one owner at a time: the poll lcore fills it, whoever discards works on it, the poll lcore
+//         takes it back. The rings between them carry pointers and order everything behind them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.hpp"
+
+namespace vballoon::reclaim {
+
+class Reclaimer;
+
+/// On which account pages are given back; or, prefaulted, put there again for a guest that wants
+/// them back.
+enum class Account : std::uint8_t { kInflated, kReported, kPrefaulted };
+
+/// A hole to be punched, or filled: bytes of a file, whole host pages, at most a block long.
+struct Piece {
+  std::uint64_t offset;
+  std::uint64_t bytes;
+};
+
+/// Enough to make handing it over cheap, little enough to be done within about 2 ms: others wait
+/// behind it.
+struct Batch {
+  static constexpr std::size_t kPieces = 60;  // at most 64: `refused` has a bit for each
+  static constexpr std::uint64_t kBytes = 16 * kMiB;
+
+  Reclaimer* owner = nullptr;
+  int fd = -1;
+  std::byte* mapping = nullptr;  // of the file's start, where prefaulting needs one; else null
+  std::uint32_t count = 0;       // pieces
+  std::uint64_t bytes = 0;    // their sum
+  Account account = Account::kInflated;
+  // Filled in by whoever discards:
+  std::uint32_t failed = 0;       // pieces that the kernel refused
+  std::uint64_t refused = 0;      // which: bit i for piece i
+  std::uint64_t done_bytes = 0;   // of the others
+  std::array<Piece, kPieces> pieces;  // [0, count) are set
+
+  /// An empty batch for this file; the pieces of its last use are left behind.
+  void begin(Reclaimer* for_owner, int file, Account on_account) noexcept {
+    owner = for_owner;
+    fd = file;
+    mapping = nullptr;
+    account = on_account;
+    count = failed = 0;
+    bytes = done_bytes = refused = 0;
+  }
+  [[nodiscard]] bool full() const noexcept { return count == kPieces || bytes >= kBytes; }
+  void add(Piece piece) noexcept {
+    pieces[count++] = piece;
+    bytes += piece.bytes;
+  }
+};
+
+class Discarder;
+/// Punches (or fills) every piece, and notes what came of it.
+void carry_out(Batch& batch, Discarder& discarder) noexcept;
+
+/// Where a device's batches go. Used by the owner of its data path only.
+class BatchSink {
+ public:
+  virtual ~BatchSink() = default;
+
+  /// An empty batch, or null when none is free: try again in a later pass.
+  [[nodiscard]] virtual Batch* acquire() noexcept = 0;
+
+  /// Hands a filled batch over; its owner's complete() is called once, now or later, on the thread
+  /// that called submit(). @return false when the way is full: the batch is still the caller's.
+  [[nodiscard]] virtual bool submit(Batch* batch) noexcept = 0;
+
+  /// What a device may hand over in one pass, in bytes.
+  [[nodiscard]] virtual std::uint64_t bytes_per_pass() const noexcept = 0;
+};
+
+/// Discards at once, on the caller's own thread: no reclaim lcores.
+class InlineSink final : public BatchSink {
+ public:
+  explicit InlineSink(Discarder& discarder) noexcept : discarder_(discarder) {}
+
+  [[nodiscard]] Batch* acquire() noexcept override;
+  [[nodiscard]] bool submit(Batch* batch) noexcept override;
+  [[nodiscard]] std::uint64_t bytes_per_pass() const noexcept override { return kBytesPerPass; }
+
+ private:
+  /// 1 to 2 ms on 4 KiB memory: other guests of the lcore wait that long.
+  static constexpr std::uint64_t kBytesPerPass = 8 * kMiB;
+
+  Discarder& discarder_;
+  Batch batch_;
+  bool in_use_ = false;
+};
+
+}  // namespace vballoon::reclaim

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What `meson install` puts where: all that the README's production steps rely on."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+_BUILD = sys.argv.pop()
+_PAGES = ("man1/vballoonctl.1", "man1/vballoon-driver.1", "man5/vballoond.toml.5", "man8/vballoond.8")
+
+
+class Install(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="vballoon-install-")
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.install()
+
+    @classmethod
+    def install(cls):
+        subprocess.run(
+            ["meson", "install", "-C", _BUILD, "--no-rebuild", "--quiet"],
+            env={**os.environ, "DESTDIR": cls.folder.name},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def installed(self, path: str) -> Path:
+        """Where what will be `path` lies now."""
+        return Path(self.folder.name + path)
+
+    def test_programs_run(self):
+        programs = {"SBINDIR": ("vballoond",), "BINDIR": ("vballoonctl", "vballoon-driver")}
+        for folder, names in programs.items():
+            for name in names:
+                program = self.installed(f"{os.environ[folder]}/{name}")
+                answer = subprocess.run([program, "--help"], capture_output=True, check=True)
+                self.assertIn(name, answer.stdout.decode())
+
+    def test_the_unit_starts_what_is_installed(self):
+        unit = self.installed(os.environ["UNIT_DIR"] + "/vballoond.service").read_text()
+        start = re.search(r"^ExecStart=(\S+) --config (\S+)", unit, re.MULTILINE)
+        self.assertIsNotNone(start, unit)
+        self.assertTrue(os.access(self.installed(start[1]), os.X_OK), start[1])
+        self.assertTrue(self.installed(start[2]).is_file(), start[2])
+        self.assertNotIn("@sbindir@", unit)
+
+    def test_the_daemon_looks_where_the_configuration_is(self):
+        daemon = self.installed(os.environ["SBINDIR"] + "/vballoond")
+        answer = subprocess.run([daemon, "--help"], capture_output=True, check=True)
+        self.assertIn(os.environ["CONFIG_DIR"] + "/vballoond.toml", answer.stdout.decode())
+
+    @unittest.skipUnless(os.environ["MANDIR"], "scdoc is not installed")
+    def test_manual_pages_are_in_their_sections(self):
+        for page in _PAGES:
+            self.assertTrue(self.installed(f"{os.environ['MANDIR']}/{page}").is_file(), page)
+
+    def test_an_edited_configuration_stays(self):
+        config = self.installed(os.environ["CONFIG_DIR"] + "/vballoond.toml")
+        config.write_text("# mine\n")
+        self.install()
+        self.assertEqual(config.read_text(), "# mine\n")
+        self.assertTrue(config.with_name("vballoond.toml.new").is_file())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <gtest/gtest.h>
+
+#include "base/units.hpp"
+#include "ending.hpp"
+
+namespace vballoon::ctl {
+namespace {
+
+using rpc::Json;
+
+constexpr std::uint64_t kTarget = 64 * kMiB;
+
+Ending ending(Verdict verdict, const char* state, std::uint64_t target = kTarget) {
+  return Ending{verdict, Json{{"state", state}, {"target_bytes", target}}};
+}
+
+TEST(WhyNot, IsNothingWhereTheTargetWasReached) {
+  EXPECT_EQ(why_not(ending(Verdict::kReached, "running"), kTarget, 5), "");
+}
+
+TEST(WhyNot, SaysThatTheTargetStandsWhereItDoes) {
+  EXPECT_EQ(why_not(ending(Verdict::kTimedOut, "running"), kTarget, 5),
+            "not reached within 5 s; the target stands");
+  EXPECT_EQ(why_not(ending(Verdict::kStalled, "waiting"), kTarget, 0),
+            "no VMM is connected; the target stands");
+  EXPECT_EQ(why_not(ending(Verdict::kGoing, "running"), kTarget, 0),
+            "interrupted; the target stands");
+}
+
+TEST(WhyNot, SaysNothingOfATargetThatIsNoLongerOurs) {
+  EXPECT_EQ(why_not(ending(Verdict::kRetargeted, "running", 32 * kMiB), kTarget, 0),
+            "the target is another one meanwhile, 32 MiB");
+  EXPECT_EQ(why_not(ending(Verdict::kGoing, "running", 32 * kMiB), kTarget, 0), "interrupted");
+}
+
+}  // namespace
+}  // namespace vballoon::ctl

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/unit/reclaim/test_reclaim_huge.cpp - memory of huge host pages is given back in whole ones.
+// Layer:  tests of reclaim. The map is backed by a hugetlbfs file, of which no page exists.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+#include "support/guest_ram.hpp"
+#include "support/reclaim_harness.hpp"
+
+namespace vballoon::reclaim {
+namespace {
+
+/// Two host pages of guest memory, at the start of the file.
+class HugeReclaim : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fd_.valid()) GTEST_SKIP() << "this kernel has no hugetlbfs";
+    huge_ = gmem::inspect_backing(fd_.get()).host_page;
+    full_ = bytes_to_pages(huge_);
+    memory_ = std::make_unique<test::PhantomMap>(
+        fd_.get(), std::vector<test::RamPiece>{{Gpa{0}, 2 * huge_, 0}});
+    h_ = std::make_unique<test::ReclaimHarness>(memory_->map());
+  }
+  void expect_one_call(std::uint64_t host_page) {
+    ASSERT_EQ(h_->calls().size(), 1U);
+    EXPECT_EQ(h_->calls()[0].offset, host_page * huge_);
+    EXPECT_EQ(h_->calls()[0].bytes, huge_);
+  }
+
+  UniqueFd fd_ = test::open_hugetlb();
+  std::uint64_t huge_ = 0;
+  std::uint64_t full_ = 0;
+  std::unique_ptr<test::PhantomMap> memory_;
+  std::unique_ptr<test::ReclaimHarness> h_;
+};
+
+TEST_F(HugeReclaim, AHostPageIsDiscardedWithItsLastPage) {
+  h_->inflate({1, full_ - 1});
+  h_->flush();
+  EXPECT_TRUE(h_->calls().empty());
+  EXPECT_EQ(h_->reclaimer().stranded_pages(), full_ - 1);
+  EXPECT_EQ(h_->counters().gathered_pages.get(), 0U) << "nothing waits for a clock";
+  h_->inflate(0);
+  h_->pass();
+  expect_one_call(0);
+  EXPECT_EQ(h_->reclaimer().stranded_pages(), 0U);
+  EXPECT_EQ(h_->counters().inflated.bytes.get(), huge_);
+}
+
+TEST_F(HugeReclaim, ADeflateBeforeThePassKeepsTheHostPage) {
+  h_->inflate({0, 2 * full_});
+  EXPECT_EQ(h_->deflate(full_ + 7).changed, 1U);
+  h_->flush();
+  expect_one_call(0);  // half of the other must not be zeroed
+}
+
+TEST_F(HugeReclaim, AHostPageThatIsMadeWholeAgainIsDiscardedAgain) {
+  h_->inflate({0, full_});
+  h_->flush();
+  h_->calls().clear();
+  h_->deflate(9);
+  h_->flush();
+  EXPECT_TRUE(h_->calls().empty());
+  h_->inflate(9);
+  h_->flush();
+  expect_one_call(0);
+}
+
+// A guest that gives a page which is in already has used it since.
+TEST_F(HugeReclaim, APageOfAWholeHostPageThatComesAgainFreesItAgain) {
+  h_->inflate({0, full_});
+  h_->flush();
+  h_->calls().clear();
+  EXPECT_EQ(h_->inflate(5).unchanged, 1U);
+  h_->flush();
+  expect_one_call(0);
+}
+
+// Without MUST_TELL_HOST the first pages may be in use again when the last one comes.
+TEST_F(HugeReclaim, ADriverThatDoesNotTellKeepsThem) {
+  h_->reclaimer().set_tells_host(false);
+  h_->inflate({0, full_});
+  h_->flush();
+  EXPECT_TRUE(h_->calls().empty());
+  EXPECT_EQ(h_->counters().retained_bytes.get(), huge_);
+  EXPECT_EQ(h_->reclaimer().ballooned_pages(), full_);
+}
+
+TEST_F(HugeReclaim, ReportsAreRoundedToHostPages) {
+  h_->report(kPageSize, 2 * huge_ - kPageSize);
+  h_->flush();
+  expect_one_call(1);
+  h_->calls().clear();
+  h_->report(0, huge_ - kPageSize);
+  h_->flush();
+  EXPECT_TRUE(h_->calls().empty());
+}
+
+TEST_F(HugeReclaim, ReportsThatMakeAHostPageTogetherFreeIt) {
+  h_->report(0, huge_ / 2);
+  h_->report(huge_ / 2, huge_ / 2);
+  h_->flush();
+  expect_one_call(0);
+}
+
+}  // namespace
+}  // namespace vballoon::reclaim
