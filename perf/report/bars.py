@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The bars that perf/run holds the figures against, and the figures that stand beside each."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bar:
+    key: str
+    bound: float
+    at_least: bool  # else at most
+    what: str
+    baseline: str = ""  # key of the same quantity done page by page, buffer by buffer, or by QEMU
+    limit: str = ""  # key of the same quantity with one hole, or the least that is possible
+
+    def met(self, value: float) -> bool:
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def text(self) -> str:
+        return f"{'>=' if self.at_least else '<='} {self.bound:,g}"
+
+
+def _least(key, bound, what, baseline="", limit=""):
+    return Bar(key, bound, True, what, baseline, limit)
+
+
+def _most(key, bound, what, baseline="", limit=""):
+    return Bar(key, bound, False, what, baseline, limit)
+
+
+BARS = (
+    _least(
+        "discard.ascending.of_limit",
+        0.93,
+        "share of one hole's speed",
+        "unmapped.ascending_by_page_of_limit",
+    ),
+    _least(
+        "discard.descending.of_limit",
+        0.93,
+        "the same, descending",
+        "unmapped.descending_by_page_of_limit",
+    ),
+    _least(
+        "discard.runs16.of_limit",
+        0.70,
+        "shuffled runs of 16, default window",
+        "large.runs16_by_page_of_limit",
+    ),
+    _least(
+        "discard.random_full_window.of_limit",
+        0.75,
+        "random, window as large as the stream",
+        "unmapped.random_by_page_of_limit",
+    ),
+    _least("discard.ascending.vs_naive_mapped", 2.2, "times page by page, neighbour idle"),
+    _least("discard.ascending.vs_naive_busy", 10, "times page by page, neighbour busy"),
+    _least(
+        "discard.fragmented_live.vs_per_buffer", 1.5, "times a pass a buffer, runs of 2-32, busy"
+    ),
+    _most("pipeline.ns_per_page.ascending", 8, "ns, all but the system call"),
+    _most("pipeline.ns_per_page.random", 25, "ns, the same, random"),
+    _most(
+        "ack.early.p50_us",
+        3,
+        "us, published to used seen",
+        "ack.by_page.p50_us",
+        "ack.limit.p50_us",
+    ),
+    _most("ack.early.p99_us", 10, "us, the same", "ack.by_page.p99_us", "ack.limit.p99_us"),
+    _most("poll.idle_ring_ns.8", 5, "ns a ring, empty pass", "", "poll.idle_ring_ns.8.limit"),
+    _most(
+        "poll.idle_ring_ns.5000", 10, "ns a ring, empty pass", "", "poll.idle_ring_ns.5000.limit"
+    ),
+    _most(
+        "neighbour.tlb_ipi_per_gib.window",
+        530,
+        "interrupts a GiB, default window",
+        "neighbour.tlb_ipi_per_gib.by_page",
+    ),
+    _most(
+        "neighbour.tlb_ipi_per_gib.buffer",
+        1100,
+        "the same, late (a pass a buffer)",
+        "neighbour.tlb_ipi_per_gib.by_page",
+    ),
+    _least(
+        "scale.two_files.speedup",
+        1.7,
+        "two reclaim lcores, two VMs, against one",
+        "",
+        "scale.two_files.limit_speedup",
+    ),
+    _least("thp.ascending.vs_per_buffer", 6, "times a hole a buffer, transparent huge pages"),
+    _most(
+        "hugetlb.2m.ns_per_page",
+        12,
+        "ns a 4 KiB page of 2 MiB pages",
+        "hugetlb.2m.by_page_ns_per_page",
+        "hugetlb.2m.limit_ns_per_page",
+    ),
+    _most("memory.per_vm_bytes", 96 * 1024, "resident growth a VM of 1 GiB, mapped guest pages not counted"),
+    _most(
+        "control.get_config_p50_us",
+        40,
+        "us, config read, daemon busy, 8 VMs",
+        "",
+        "control.get_config_limit_p50_us",
+    ),
+    _most("guest.inflate.vs_qemu", 0.80, "time of QEMU's own balloon, 4 GiB"),
+    _most("guest.deflate.vs_qemu", 0.90, "the same, deflate"),
+)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The table of bars: value, bar, met or not, and what stands beside it."""
+
+from .bars import BARS, Bar
+
+_HEAD = ("key", "value", "bar", "", "baseline", "limit", "what")
+
+
+def rows(figures: dict[str, float], missing: dict[str, str]) -> list[tuple[str, ...]]:
+    return [_HEAD, *(_row(bar, figures, missing) for bar in BARS)]
+
+
+def _row(bar: Bar, figures: dict[str, float], missing: dict[str, str]) -> tuple[str, ...]:
+    beside = (_number(figures.get(bar.baseline)), _number(figures.get(bar.limit)))
+    value = figures.get(bar.key)
+    if value is None:
+        why = missing.get(bar.key, "nothing has measured it")
+        return (bar.key, "-", bar.text(), "MISSING", *beside, why)
+    verdict = "met" if bar.met(value) else "NOT MET"
+    return (bar.key, _number(value), bar.text(), verdict, *beside, bar.what)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def plain(table: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[column]) for row in table) for column in range(len(_HEAD))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in table)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown(table: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in table]
+    lines.insert(1, "|" + "---|" * len(_HEAD))
+    return "\n".join(lines) + "\n"
+
+
+def not_met(figures: dict[str, float]) -> list[str]:
+    """Keys whose bar is not met, the missing ones included."""
+    return [b.key for b in BARS if b.key not in figures or not b.met(figures[b.key])]

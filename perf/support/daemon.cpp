@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "support/daemon.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+
+#include "base/units.hpp"
+#include "support/figures.hpp"
+
+namespace vballoon::perf {
+namespace {
+
+constexpr std::chrono::seconds kPatience{60};
+/// librte_vhost watches 1,024 files: a listening socket and a connection a VM are too many for
+/// more.
+constexpr unsigned kMostServers = 400;
+
+std::filesystem::path make_folder() {
+  std::string name = (std::filesystem::temp_directory_path() / "vbperf-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) give_up("mkdtemp failed");
+  return name;
+}
+
+/// The name that driver::GuestRam gives its files.
+constexpr std::string_view kGuestRam = "/memfd:guest-ram";
+
+/// Of the same build as this program.
+std::string program() {
+  const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  const auto path = here.parent_path() / "app" / "vballoond" / "vballoond";
+  if (!std::filesystem::exists(path)) give_up(fmt::format("no {}: build it first", path.string()));
+  return path.string();
+}
+
+}  // namespace
+
+Daemon::Daemon(unsigned devices) : folder_(make_folder()), client_(devices > kMostServers) {
+  write_config(devices);
+  // All before it starts: what it finds nobody at it tries again only every second.
+  for (unsigned device = 0; client_ && device < devices; ++device) {
+    listeners_.push_back(or_give_up(driver::Listener::bind(socket(device))));
+  }
+  launch();
+}
+
+Daemon::~Daemon() {
+  ::kill(pid_, SIGTERM);
+  ::waitpid(pid_, nullptr, 0);
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+std::string Daemon::socket(unsigned device) const {
+  return (folder_ / fmt::format("{}.sock", device)).string();
+}
+
+void Daemon::write_config(unsigned devices) const {
+  std::ofstream config(folder_ / "config.toml");
+  config << fmt::format("[daemon]\nrpc_socket = \"{}\"\nlog_level = \"warning\"\n",
+                        (folder_ / "rpc.sock").string());
+  config << "[eal]\nmemory_mib = 256\n";
+  for (unsigned device = 0; device < devices; ++device) {
+    config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\nmode = \"{}\"\n", device,
+                          socket(device), client_ ? "client" : "server");
+  }
+}
+
+void Daemon::launch() {
+  std::array<std::string, 4> words{program(), "--dev", "--config",
+                                   (folder_ / "config.toml").string()};
+  const std::string log = (folder_ / "log").string();
+  pid_ = ::fork();
+  if (pid_ < 0) give_up("fork failed");
+  if (pid_ > 0) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  ::dup2(out, STDOUT_FILENO);
+  ::dup2(out, STDERR_FILENO);
+  std::array<char*, words.size() + 1> argv{};
+  for (std::size_t i = 0; i < words.size(); ++i) argv[i] = words[i].data();
+  ::execv(argv[0], argv.data());
+  ::_exit(127);
+}
+
+driver::MessageSocket Daemon::connect(unsigned device) {
+  const driver::Deadline deadline(kPatience);
+  auto made = client_ ? listeners_[device].accept(deadline)
+                      : driver::MessageSocket::connect(socket(device), deadline);
+  if (made) return *std::move(made);
+  std::ifstream log(folder_ / "log");
+  for (std::string line; std::getline(log, line);) progress("vballoond: " + line);
+  give_up(made.error().message);
+}
+
+Resident Daemon::resident() const {
+  std::ifstream smaps(fmt::format("/proc/{}/smaps", pid_));
+  Resident resident;
+  bool guest = false;
+  for (std::string line; std::getline(smaps, line);) {
+    // A mapping's first line has its addresses, and its file at the end.
+    const bool head = line.find('-') < line.find(' ');
+    if (head) guest = line.find(kGuestRam) != std::string::npos;
+    if (!line.starts_with("Rss:")) continue;
+    (guest ? resident.guest : resident.own) += std::stoull(line.substr(4)) * kKiB;
+  }
+  return resident;
+}
+
+void raise_file_limit() {
+  constexpr rlim_t kPlenty = 1 << 17;
+  const rlimit plenty{kPlenty, kPlenty};
+  if (::setrlimit(RLIMIT_NOFILE, &plenty) == 0) return;  // root may
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace vballoon::perf

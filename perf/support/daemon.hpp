@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// support/daemon.hpp - the real vballoond of this build, in its development profile.
+// Layer:  perf. Create it before any thread: it forks.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "driver/message_socket.hpp"
+
+namespace vballoon::perf {
+
+/// Bytes, from /proc/PID/smaps.
+struct Resident {
+  std::uint64_t own = 0;    ///< the daemon's: heap, DPDK's memory, code
+  std::uint64_t guest = 0;  ///< pages of guest RAM (rings, buffers) that it has mapped in
+};
+
+class Daemon {
+ public:
+  /// With so many devices, none of which has a VMM yet. @pre no other thread runs.
+  explicit Daemon(unsigned devices);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  /// A VMM's connection to one of its devices. Device 0 tells that the daemon is up.
+  [[nodiscard]] driver::MessageSocket connect(unsigned device);
+
+  [[nodiscard]] Resident resident() const;
+
+ private:
+  [[nodiscard]] std::string socket(unsigned device) const;
+  void write_config(unsigned devices) const;
+  void launch();
+
+  std::filesystem::path folder_;
+  bool client_;  // the daemon connects to us
+  std::vector<driver::Listener> listeners_;
+  pid_t pid_ = -1;
+};
+
+/// Thousands of VMs have tens of thousands of files.
+void raise_file_limit();
+
+}  // namespace vballoon::perf
