@@ -22,7 +22,7 @@ namespace vballoon::perf {
 namespace {
 
 constexpr std::uint64_t kBytes = kGiB;
-/// So much that the default window does not hold it.
+/// Fragments that belong together lie far apart in the stream; the default window holds it all.
 constexpr std::uint64_t kLargeBytes = 2 * kGiB;
 
 /// A window that holds all, whatever the clock says.
