@@ -13,18 +13,9 @@ namespace {
 using placement::CpuList;
 using placement::Cpus;
 using placement::Seat;
+using placement::contains;
 using placement::format_cpu_list;
-
-bool contains(const CpuList& cpus, unsigned cpu) {
-  return std::find(cpus.begin(), cpus.end(), cpu) != cpus.end();
-}
-
-CpuList without(const CpuList& cpus, const CpuList& taken) {
-  CpuList rest;
-  std::copy_if(cpus.begin(), cpus.end(), std::back_inserter(rest),
-               [&taken](unsigned cpu) { return !contains(taken, cpu); });
-  return rest;
-}
+using placement::without;
 
 /// The cpu's own number where it can be, else the lowest one nobody has.
 unsigned choose_id(unsigned cpu, const CpuList& taken) {

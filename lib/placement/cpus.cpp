@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <iterator>
 
 namespace vballoon::placement {
 namespace {
@@ -61,6 +63,17 @@ Cpus read_cpus() {
   std::string line;
   if (std::getline(file, line)) cpus.isolated = parse_cpu_list(line);
   return cpus;
+}
+
+bool contains(const CpuList& cpus, unsigned cpu) noexcept {
+  return std::find(cpus.begin(), cpus.end(), cpu) != cpus.end();
+}
+
+CpuList without(const CpuList& cpus, const CpuList& taken) {
+  CpuList rest;
+  std::copy_if(cpus.begin(), cpus.end(), std::back_inserter(rest),
+               [&taken](unsigned cpu) { return !contains(taken, cpu); });
+  return rest;
 }
 
 CpuList parse_cpu_list(std::string_view text) {

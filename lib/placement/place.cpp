@@ -10,17 +10,6 @@ namespace {
 
 constexpr unsigned kCpuBound = 1024;
 
-bool contains(const CpuList& cpus, unsigned cpu) {
-  return std::find(cpus.begin(), cpus.end(), cpu) != cpus.end();
-}
-
-CpuList without(const CpuList& cpus, const CpuList& taken) {
-  CpuList rest;
-  std::copy_if(cpus.begin(), cpus.end(), std::back_inserter(rest),
-               [&taken](unsigned cpu) { return !contains(taken, cpu); });
-  return rest;
-}
-
 template <typename... Args>
 tl::unexpected<Status> refuse(fmt::format_string<Args...> text, Args&&... args) {
   return fail(Code::kInvalidArgument, fmt::format(text, std::forward<Args>(args)...));

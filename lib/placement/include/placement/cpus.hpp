@@ -13,6 +13,9 @@ namespace vballoon::placement {
 /// Cpu numbers, ascending, each once.
 using CpuList = std::vector<unsigned>;
 
+[[nodiscard]] bool contains(const CpuList& cpus, unsigned cpu) noexcept;
+[[nodiscard]] CpuList without(const CpuList& cpus, const CpuList& taken);
+
 struct Cpus {
   CpuList allowed;   ///< the affinity this process was started with: where it floats
   CpuList usable;    ///< what its cpuset permits it to pin to; isolated cpus are only in here
