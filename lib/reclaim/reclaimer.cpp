@@ -149,7 +149,7 @@ Tally Reclaimer::deflate(PageRun run) noexcept {
           tally.changed += gone;
           tally.unchanged += part.pages - gone;
           window_->remove(part);
-          if (gone != 0 && part.can_discard && prefaults()) {
+          if (gone != 0 && part.can_discard && prefaulting_) {
             VB_CHECK(prefaults_.push(PageRun{at, part.pages}));
           }
           at += part.pages;
@@ -178,6 +178,8 @@ void Reclaimer::pump(std::uint64_t now_us, bool everything) noexcept {
   if (blocks_ == nullptr || sink_ == nullptr) return;
   budget_ = sink_->bytes_per_pass();
   held_back_ = inhibited();
+  // Once a pass: who asked for room and who takes it must have the same answer.
+  prefaulting_ = prefaults();
   // In this order: what is put there again must not be discarded afterwards.
   pump_reports();
   pump_prefaults();

@@ -55,7 +55,10 @@ void BalloonDevice::start_ring(unsigned index) {
   const auto setup = describe_ring(index);
   if (!role || !setup || path_.running(*role)) return;
   take_back();
-  if (!setup->resumed && *role == balloon::Role::kInflate) {
+  // A reset shows at the inflate ring; and at whichever ring comes first, for once that is served
+  // the window is, too, and its pages are the new driver's.
+  const bool first = !path_.any_running();
+  if (!setup->resumed && (first || *role == balloon::Role::kInflate)) {
     path_.empty_balloon();
     provide_tables();
     config_.forget_actual();

@@ -116,7 +116,7 @@ class Reclaimer {
   }
   /// How many runs deflate() may be called with before the next pump().
   [[nodiscard]] std::size_t room_to_deflate() const noexcept {
-    return prefaults() ? prefaults_.room() : SIZE_MAX;
+    return prefaulting_ ? prefaults_.room() : SIZE_MAX;
   }
   /// Pages that wait to be put there again are all handed over.
   [[nodiscard]] bool prefaults_handed_over() const noexcept { return prefaults_.empty(); }
@@ -200,6 +200,7 @@ class Reclaimer {
   std::uint64_t completed_ = 0;
   bool tells_host_ = false;
   bool waiting_ = false;                // a batch has to wait for room
+  bool prefaulting_ = false;            // prefault, as the last pump() found it
   bool held_back_ = false;              // inhibited, as the last pump() found it
   std::atomic<bool> inhibited_{false};  // set by the control thread, read by the owner
   std::atomic<bool> prefault_{false};   // likewise
