@@ -1,24 +1,43 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "device/pfn_queue.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace vballoon::device {
 namespace {
 
-/// How many of them, from the first on, are neighbours in that order. Compared with where they would
-/// be, not each with the one before: so the processor need not wait for one to look at the next.
-std::size_t ascending(std::span<const Pfn> pfns) noexcept {
-  const std::uint64_t first = pfns.front().value;
-  std::size_t count = 1;
-  while (count < pfns.size() && pfns[count].value == first + count) ++count;
-  return count;
+/// Numbers that are looked at together: few instructions, for want of a branch between them.
+constexpr std::uint32_t kStride = 16;
+
+template <int kStep>
+bool all_in_step(const Pfn* pfns, std::uint32_t first) noexcept {
+  std::uint32_t differences = 0;
+  for (std::uint32_t i = 0; i < kStride; ++i) {
+    differences |= pfns[i].value ^ (first + static_cast<std::uint32_t>(kStep) * i);
+  }
+  return differences == 0;
 }
 
-std::size_t descending(std::span<const Pfn> pfns) noexcept {
-  const std::uint64_t first = pfns.front().value;
-  std::size_t count = 1;
-  while (count < pfns.size() && pfns[count].value + std::uint64_t{count} == first) ++count;
+/// How many of them, from the first on, go up (kStep 1) or down (kStep -1) by one each. Compared
+/// with where they would be, not each with the one before: so the processor need not wait for one to
+/// look at the next.
+template <int kStep>
+std::size_t in_step(std::span<const Pfn> pfns) noexcept {
+  const std::uint32_t first = pfns.front().value;
+  const auto expected = [first](std::size_t i) noexcept {
+    return first + static_cast<std::uint32_t>(kStep) * static_cast<std::uint32_t>(i);
+  };
+  // Where 32 bits end, the run does too.
+  const std::uint64_t left = kStep > 0 ? (std::uint64_t{1} << 32) - first : std::uint64_t{first} + 1;
+  const std::size_t end = std::min<std::uint64_t>(pfns.size(), left);
+  if (end < 2 || pfns[1].value != expected(1)) return 1;
+  std::size_t count = 2;
+  while (count + kStride <= end && all_in_step<kStep>(&pfns[count], expected(count))) {
+    count += kStride;
+  }
+  while (count < end && pfns[count].value == expected(count)) ++count;
   return count;
 }
 
@@ -43,10 +62,10 @@ void PfnQueue::serve() noexcept {
 /// Drivers' pages mostly come in order, up or down: each is held against the run before it.
 void PfnQueue::take_all(std::span<const Pfn> pfns) noexcept {
   while (!pfns.empty()) {
-    std::size_t count = ascending(pfns);
+    std::size_t count = in_step<1>(pfns);
     std::uint64_t first = pfns.front().value;
     if (count == 1) {
-      count = descending(pfns);
+      count = in_step<-1>(pfns);
       first -= count - 1;
     }
     take(reclaim::PageRun{first, count});

@@ -113,22 +113,20 @@ bool Reclaimer::may_gather(const Part& part) const noexcept {
 
 Tally Reclaimer::inflate(PageRun run, std::uint64_t now_us) noexcept {
   Tally tally;
-  while (run.pages != 0) {
-    const std::uint64_t done =
-        blocks_->for_each_part(run, [&](const Part& part) noexcept {
-          const std::uint64_t fresh = ledger_->insert(part);
-          tally.changed += fresh;
-          tally.unchanged += part.pages - fresh;
-          if (may_gather(part)) {
-            window_->add(part, ledger_->complete(part.block), now_us);
-          } else {
-            retain(part);
-          }
-        });
-    run = PageRun{run.first + done, run.pages - done};
-    if (run.pages != 0) {
+  for (std::uint64_t done = 0; run.pages != 0; run = PageRun{run.first + done, run.pages - done}) {
+    const Part part = blocks_->first_part(run);
+    done = std::max<std::uint64_t>(1, part.pages);
+    if (part.pages == 0) {
       ++tally.outside;
-      run = PageRun{run.first + 1, run.pages - 1};
+      continue;
+    }
+    const std::uint64_t fresh = ledger_->insert(part);
+    tally.changed += fresh;
+    tally.unchanged += part.pages - fresh;
+    if (may_gather(part)) {
+      window_->add(part, ledger_->complete(part.block), now_us);
+    } else {
+      retain(part);
     }
   }
   return tally;
@@ -141,23 +139,19 @@ void Reclaimer::retain(const Part& part) noexcept {
 
 Tally Reclaimer::deflate(PageRun run) noexcept {
   Tally tally;
-  while (run.pages != 0) {
-    std::uint64_t at = run.first;
-    const std::uint64_t done =
-        blocks_->for_each_part(run, [&](const Part& part) noexcept {
-          const std::uint64_t gone = ledger_->erase(part);
-          tally.changed += gone;
-          tally.unchanged += part.pages - gone;
-          window_->remove(part);
-          if (gone != 0 && part.can_discard && prefaulting_) {
-            VB_CHECK(prefaults_.push(PageRun{at, part.pages}));
-          }
-          at += part.pages;
-        });
-    run = PageRun{run.first + done, run.pages - done};
-    if (run.pages != 0) {
+  for (std::uint64_t done = 0; run.pages != 0; run = PageRun{run.first + done, run.pages - done}) {
+    const Part part = blocks_->first_part(run);
+    done = std::max<std::uint64_t>(1, part.pages);
+    if (part.pages == 0) {
       ++tally.outside;
-      run = PageRun{run.first + 1, run.pages - 1};
+      continue;
+    }
+    const std::uint64_t gone = ledger_->erase(part);
+    tally.changed += gone;
+    tally.unchanged += part.pages - gone;
+    window_->remove(part);
+    if (gone != 0 && part.can_discard && prefaulting_) {
+      VB_CHECK(prefaults_.push(PageRun{run.first, part.pages}));
     }
   }
   return tally;

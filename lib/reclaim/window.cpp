@@ -39,7 +39,8 @@ void Window::move(std::uint32_t id, Place place) noexcept {
 void Window::add(const Part& part, bool complete, std::uint64_t now_us) noexcept {
   // A huge page is freed whole or not at all: before it is complete there is nothing to wait with.
   if (part.huge && !complete) return;
-  gather(part.huge ? blocks_[part.block].part : part);
+  // Not `huge ? ... : part`: a copy of all of it costs more than the rest.
+  part.huge ? gather(blocks_[part.block].part) : gather(part);
   Entry& entry = entries_[part.block];
   if (complete) {
     if (entry.place != Place::kReady) move(part.block, Place::kReady);

@@ -128,6 +128,37 @@ TEST(Inflate, AnOddTailIsCountedAndTheBufferReturned) {
       << "the tail of one buffer is not the head of the next";
 }
 
+TEST(Inflate, ARunEndsWhereTheOrderDoesWhereverThatIs) {
+  for (std::uint64_t length = 1; length <= 40; ++length) {
+    DeviceFixture f;
+    f.start(Role::kInflate);
+    std::vector<std::uint32_t> pages = pages_from(1000, length);
+    const auto down = pages_from(3000, length);
+    pages.insert(pages.end(), down.rbegin(), down.rend());
+    const auto up = pages_from(5000, 40 - length);
+    pages.insert(pages.end(), up.begin(), up.end());
+    f.send_pfns(Role::kInflate, 0, pages);
+    f.poll_until_idle();
+    EXPECT_EQ(f.counters().inflate_pages.get(), pages.size());
+    EXPECT_EQ(f.discarder().file_pages(), DeviceFixture::file_pages(pages)) << length;
+  }
+}
+
+// Numbers have 32 bits: the one behind the last is not the first.
+TEST(Inflate, ARunEndsWhereNumbersEnd) {
+  DeviceFixture f;
+  f.start(Role::kInflate);
+  std::vector<std::uint32_t> up;
+  for (std::uint32_t i = 0; i < 40; ++i) up.push_back(i - 20);
+  const std::vector<std::uint32_t> down(up.rbegin(), up.rend());
+  f.send_pfns(Role::kInflate, 0, up);
+  f.send_pfns(Role::kInflate, 1, down);
+  f.poll_until_idle();
+  EXPECT_EQ(f.counters().outside_memory.get(), 40U);
+  EXPECT_EQ(f.counters().inflate_pages.get(), 20U);
+  EXPECT_EQ(f.counters().already_ballooned.get(), 20U);
+}
+
 TEST(Inflate, NumbersThatAreNoMemoryAreCountedAndPassedOver) {
   DeviceFixture f;
   f.start(Role::kInflate);
