@@ -5,9 +5,16 @@
 #include <utility>
 
 namespace vballoon::reclaim {
+namespace {
+
+std::uint64_t block_bytes_of(const gmem::Backing& backing) noexcept {
+  return std::max(backing.huge_pages ? kThpBlockBytes : kBlockBytes, backing.host_page);
+}
+
+}  // namespace
 
 BlockMap::Extent BlockMap::measure(const gmem::Region& region, std::uint32_t first_block) noexcept {
-  const std::uint64_t block_bytes = std::max(kBlockBytes, region.backing.host_page);
+  const std::uint64_t block_bytes = block_bytes_of(region.backing);
   Extent extent;
   extent.first = page_of(region.first);
   extent.pages = bytes_to_pages(region.bytes);

@@ -84,6 +84,17 @@ TEST_F(WindowTest, OnTransparentHugePagesLongRunsWaitToo) {
   EXPECT_EQ(at(1000), (Runs{{0, kBlockPages - 1}}));
 }
 
+// Freeing one takes so little that the call itself counts.
+TEST_F(WindowTest, SeveralTransparentHugePagesAreOneRun) {
+  build(kAges, true);
+  constexpr std::uint64_t kThpBlockPages = kThpBlockBytes / kPageSize;
+  add({0, kThpBlockPages - 1});
+  EXPECT_TRUE(at(0).empty());
+  add({kThpBlockPages - 1, 2});
+  EXPECT_EQ(at(0), (Runs{{0, kThpBlockPages}}));
+  EXPECT_EQ(window_->pages(), 1U) << "of the next block";
+}
+
 // The bound is that of the first page: one that trickles in does not keep the others back.
 TEST_F(WindowTest, LatecomersDoNotProlongTheWait) {
   for (std::uint64_t i = 0; i < 10; ++i) {
