@@ -103,11 +103,12 @@ Result<void> BalloonDriver::lay_out() {
                             corner.first.value));
   }
   arena_.emplace(corner);
-  auto rings = RingSet::create(ram_, *arena_, number_queues(acked_, options_.numbering), shapes());
   auto inflate = PfnSender::create(ram_, *arena_, options_.batch_pages, options_.depth);
   auto deflate = PfnSender::create(ram_, *arena_, options_.batch_pages, options_.depth);
   auto stats = StatsResponder::create(ram_, *arena_);
   const auto scratch = arena_->take(kScratchBytes, kScratchBytes);
+  // Last: with the buffers before them, all that is in use lies together.
+  auto rings = RingSet::create(ram_, *arena_, number_queues(acked_, options_.numbering), shapes());
   if (!rings) return tl::unexpected(rings.error());
   if (!inflate) return tl::unexpected(inflate.error());
   if (!deflate) return tl::unexpected(deflate.error());

@@ -74,7 +74,8 @@ Result<void> DriverQueue::take_memory(const GuestRam& ram, Arena& arena) {
   const auto descriptors = take_zeroed(ram, arena, virtq::descriptor_table_bytes(n), 16);
   const auto avail = take_zeroed(ram, arena, virtq::avail_ring_bytes(n), 2);
   const auto used = take_zeroed(ram, arena, virtq::used_ring_bytes(n), 4);
-  const auto tables = take_zeroed(ram, arena, table_bytes, 16);
+  // Not zeroed, and so not there before it is used: 64 KiB for a queue of reports.
+  const auto tables = arena.take(table_bytes, 16);
   for (const auto* taken : {&descriptors, &avail, &used, &tables}) {
     if (!*taken) return tl::unexpected(taken->error());
   }

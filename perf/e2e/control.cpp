@@ -136,13 +136,13 @@ void measure_memory(Daemon& daemon, std::vector<std::unique_ptr<Guest>>& guests,
   const Resident before = daemon.resident();
   attach_until(kVms, daemon, guests);
   const Resident after = daemon.resident();
-  figures.set("memory.per_vm_bytes", per_vm(before.own, after.own, kVms - kFirst));
+  figures.set("memory.per_vm_bytes", per_vm(before.all(), after.all(), kVms - kFirst));
   figures.set("memory.per_vm_guest_bytes", per_vm(before.guest, after.guest, kVms - kFirst));
   // Every page in the balloon: what the ledger takes when it is full.
   constexpr unsigned kFull = 4;
   for (unsigned i = 0; i < kFull; ++i) guests[kVms - 1 - i]->inflate(guests[kVms - 1 - i]->pages);
   figures.set("memory.per_full_vm_bytes",
-              figures.at("memory.per_vm_bytes") + per_vm(after.own, daemon.resident().own, kFull));
+              figures.at("memory.per_vm_bytes") + per_vm(after.all(), daemon.resident().all(), kFull));
 }
 
 void few(unsigned rounds, Figures& figures) {

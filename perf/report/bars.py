@@ -99,7 +99,7 @@ BARS = (
         "hugetlb.2m.by_page_ns_per_page",
         "hugetlb.2m.limit_ns_per_page",
     ),
-    _most("memory.per_vm_bytes", 96 * 1024, "resident growth a VM of 1 GiB, mapped guest pages not counted"),
+    _most("memory.per_vm_bytes", 96 * 1024, "resident growth a VM of 1 GiB"),
     _most(
         "control.get_config_p50_us",
         40,

@@ -19,6 +19,8 @@ namespace vballoon::perf {
 struct Resident {
   std::uint64_t own = 0;    ///< the daemon's: heap, DPDK's memory, code
   std::uint64_t guest = 0;  ///< pages of guest RAM (rings, buffers) that it has mapped in
+
+  [[nodiscard]] std::uint64_t all() const noexcept { return own + guest; }
 };
 
 class Daemon {

@@ -21,10 +21,10 @@ class HeldBuffers {
   explicit HeldBuffers(std::size_t capacity);
 
   /// Until all that was handed over by now is done.
-  void hold(virtq::Head head, reclaim::Fence fence) noexcept { push({head, fence, true}); }
+  void hold(virtq::Head head, reclaim::Fence fence) noexcept { push({fence, head, true}); }
   /// Until all that is gathered now is done; the fence is not known before it was handed over.
   void hold_for_gathered(virtq::Head head) noexcept {
-    push({head, {}, false});
+    push({{}, head, false});
     ++unsealed_;
   }
 
@@ -39,8 +39,8 @@ class HeldBuffers {
 
  private:
   struct Held {
-    virtq::Head head;
     reclaim::Fence fence;
+    virtq::Head head;
     bool sealed = false;
   };
   void push(Held held) noexcept;

@@ -4,9 +4,9 @@
 // Layer:  reclaim; may include base/. Thread: one owner. Never allocates.
 #pragma once
 
-#include <array>
 #include <cstddef>
 
+#include "base/zeroed_array.hpp"
 #include "reclaim/page_run.hpp"
 
 namespace vballoon::reclaim {
@@ -43,7 +43,7 @@ class RunQueue {
   [[nodiscard]] std::size_t room() const noexcept { return empty() ? kSlots : kSlots - end_; }
 
  private:
-  std::array<PageRun, kSlots> runs_;  // [next_, end_) wait
+  ZeroedArray<PageRun> runs_{kSlots};  // [next_, end_) wait; memory once there is one
   std::size_t next_ = 0;
   std::size_t end_ = 0;
 };
