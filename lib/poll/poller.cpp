@@ -23,6 +23,7 @@ void Poller::attach(device::DataPath& path, unsigned worker) {
 void Poller::detach(device::DataPath& path) { mailbox_.send({Mailbox::Kind::kDetach, &path}); }
 
 void Poller::run() {
+  idle_.begin();
   while (!stopping_.load(std::memory_order_relaxed)) {
     read_mail();
     const bool worked = pass();

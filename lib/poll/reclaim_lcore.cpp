@@ -4,6 +4,7 @@
 namespace vballoon::poll {
 
 void ReclaimLcore::run() noexcept {
+  idle_.begin();
   while (!stopping_.load(std::memory_order_relaxed)) {
     const std::size_t batches = engine_.work(worker_);
     counters_.passes.add(1);

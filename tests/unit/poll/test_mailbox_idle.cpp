@@ -3,6 +3,7 @@
 // tests/unit/poll/test_mailbox_idle.cpp - letters are answered one by one; idle passes rest as
 // told. Layer:  tests of poll. Does not prove how long a rest is: that is the kernel's word.
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 
 #include <atomic>
 #include <thread>
@@ -71,6 +72,20 @@ TEST(Mailbox, EveryLetterOfEverySenderIsReadOnce) {
   EXPECT_EQ(attaches, kSenders / 2 * kLetters);
   EXPECT_EQ(detaches, kSenders / 2 * kLetters);
   EXPECT_EQ(mailbox.peek(), nullptr);
+}
+
+TEST(Idle, OnlyWhoSleepsAsksForSleepsThatEndInTime) {
+  const auto slack_ns_with = [](IdleStrategy strategy) {
+    int slack_ns = 0;
+    std::thread([&] {
+      Idle(strategy).begin();
+      slack_ns = ::prctl(PR_GET_TIMERSLACK);
+    }).join();
+    return slack_ns;
+  };
+  const int usual = ::prctl(PR_GET_TIMERSLACK);
+  EXPECT_EQ(slack_ns_with(IdleStrategy::kSpin), usual);
+  EXPECT_LT(slack_ns_with(IdleStrategy::kBackoff), usual);
 }
 
 TEST(Idle, SpinningNeverSleeps) {

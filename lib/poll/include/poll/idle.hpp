@@ -17,6 +17,9 @@ class Idle {
  public:
   explicit Idle(IdleStrategy strategy) noexcept : strategy_(strategy) {}
 
+  /// On the lcore, before its first pass.
+  void begin() const noexcept;
+
   /// After each pass. @return true when it slept.
   bool after_pass(bool worked) noexcept;
 
