@@ -21,8 +21,8 @@ bool all_in_step(const Pfn* pfns, std::uint32_t first) noexcept {
 }
 
 /// How many of them, from the first on, go up (kStep 1) or down (kStep -1) by one each. Compared
-/// with where they would be, not each with the one before: so the processor need not wait for one to
-/// look at the next.
+/// with where they would be, not each with the one before: so the processor need not wait for one
+/// to look at the next.
 template <int kStep>
 std::size_t in_step(std::span<const Pfn> pfns) noexcept {
   const std::uint32_t first = pfns.front().value;
@@ -30,7 +30,8 @@ std::size_t in_step(std::span<const Pfn> pfns) noexcept {
     return first + static_cast<std::uint32_t>(kStep) * static_cast<std::uint32_t>(i);
   };
   // Where 32 bits end, the run does too.
-  const std::uint64_t left = kStep > 0 ? (std::uint64_t{1} << 32) - first : std::uint64_t{first} + 1;
+  const std::uint64_t left =
+      kStep > 0 ? (std::uint64_t{1} << 32) - first : std::uint64_t{first} + 1;
   const std::size_t end = std::min<std::uint64_t>(pfns.size(), left);
   if (end < 2 || pfns[1].value != expected(1)) return 1;
   std::size_t count = 2;
@@ -77,8 +78,7 @@ bool PfnQueue::begin() noexcept {
   if (current_) return true;
   const auto head = ring_.pop();
   if (!head) return false;
-  current_.emplace(
-      Current{*head, PfnReader(ring_.walk(*head), ring_.memory(), context_.counters)});
+  current_.emplace(Current{*head, PfnReader(ring_.walk(*head), ring_.memory(), context_.counters)});
   return true;
 }
 

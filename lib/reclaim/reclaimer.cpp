@@ -243,7 +243,8 @@ void Reclaimer::pump_prefaults() noexcept {
 /// An open batch for this file that has room. @return false: not in this pass.
 bool Reclaimer::make_room(const gmem::Region& region, Account account) noexcept {
   const int fd = region.fd.get();
-  const bool fits = open_ != nullptr && open_->fd == fd && open_->account == account && !open_->full();
+  const bool fits =
+      open_ != nullptr && open_->fd == fd && open_->account == account && !open_->full();
   if (fits) return true;
   if (!send()) return false;
   if (submitted_ - completed_ < kInFlight) open_ = sink_->acquire();
@@ -293,9 +294,12 @@ void Reclaimer::wait_for_room() noexcept {
 
 Done& Reclaimer::done_on(Account account) noexcept {
   switch (account) {
-    case Account::kInflated: return counters_.inflated;
-    case Account::kReported: return counters_.reported;
-    case Account::kPrefaulted: break;
+    case Account::kInflated:
+      return counters_.inflated;
+    case Account::kReported:
+      return counters_.reported;
+    case Account::kPrefaulted:
+      break;
   }
   return counters_.prefaulted;
 }
