@@ -14,6 +14,7 @@
 #include "reclaim/discarder.hpp"
 #include "reclaim/run_queue.hpp"
 #include "support/guest_ram.hpp"
+#include "support/reclaim_harness.hpp"
 
 namespace vballoon::reclaim {
 namespace {
@@ -64,6 +65,28 @@ TEST(Provide, SaysSoWhereThereIsNoMemory) {
   HolePuncher host;
   EXPECT_FALSE(host.provide(-1, 0, kPageSize, nullptr));
   EXPECT_FALSE(host.provide(-1, 0, kPageSize, reinterpret_cast<std::byte*>(kPageSize)));
+}
+
+/// Any thread may turn it on or off, at any time: who asked for room must have it all the same.
+TEST(Provide, TurnedOnOrOffInTheMiddleOfAPassItCountsFromTheNext) {
+  const test::GuestRam ram({{Gpa{0}, 32 * kMiB, 0}});
+  test::ReclaimHarness h(ram.map());
+  Reclaimer& reclaimer = h.reclaimer();
+  h.inflate({0, 8192});
+  h.pass();
+  EXPECT_EQ(reclaimer.room_to_deflate(), SIZE_MAX);
+  reclaimer.prefault(true);
+  EXPECT_EQ(reclaimer.room_to_deflate(), SIZE_MAX) << "nobody made sure that there is room";
+  for (std::uint64_t page = 0; page < 4096; page += 2) h.deflate(page);  // more than fit
+  h.pass();
+  EXPECT_TRUE(h.discarder().provided.empty());
+  const std::size_t room = reclaimer.room_to_deflate();
+  ASSERT_LT(room, 2048U);
+  reclaimer.prefault(false);
+  EXPECT_EQ(reclaimer.room_to_deflate(), room);
+  h.deflate(4096);
+  while (reclaimer.in_flight()) h.pass();
+  EXPECT_EQ(h.discarder().provided.size(), 1U) << "it was on when its buffer came";
 }
 
 TEST(RunQueue, KeepsTheOrderAndJoinsNeighbours) {
