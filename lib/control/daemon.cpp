@@ -13,6 +13,7 @@
 
 #include "base/log.hpp"
 #include "control/eal.hpp"
+#include "control/heartbeat.hpp"
 #include "control/methods.hpp"
 #include "control/notify.hpp"
 #include "control/reload.hpp"
@@ -86,7 +87,7 @@ class Daemon {
   Repeater tick_;
   Repeater sample_;
   Repeater watchdog_;
-  std::vector<std::uint64_t> passes_seen_;  // per poller, when the watchdog was last told
+  Heartbeat heartbeat_;
 };
 
 Result<void> Daemon::start() {
@@ -210,6 +211,12 @@ void Daemon::start_rpc(RpcSocket socket) {
 }
 
 void Daemon::start_timers() {
+  for (const auto& poller : pollers_) {
+    heartbeat_.listen_to([&counters = poller->counters()] { return counters.passes.get(); });
+  }
+  for (const auto& reclaimer : reclaimers_) {
+    heartbeat_.listen_to([&counters = reclaimer->counters()] { return counters.progress(); });
+  }
   tick_.start(kTick);
   sample_.start(std::chrono::milliseconds(config_.stats_interval_ms));
   watchdog_.start(notifier_.watchdog_interval().value_or(std::chrono::microseconds(0)));
@@ -300,16 +307,9 @@ void Daemon::sample_all() {
   }
 }
 
-/// A poll lcore that makes no passes serves nobody: then the service manager is to know.
+/// An lcore that stands still serves nobody: then the service manager is to know.
 void Daemon::pet_watchdog() {
-  bool alive = true;
-  passes_seen_.resize(pollers_.size());
-  for (std::size_t i = 0; i < pollers_.size(); ++i) {
-    const std::uint64_t passes = pollers_[i]->counters().passes.get();
-    if (passes == passes_seen_[i]) alive = false;
-    passes_seen_[i] = passes;
-  }
-  if (alive) notifier_.send("WATCHDOG=1");
+  if (heartbeat_.all_alive()) notifier_.send("WATCHDOG=1");
 }
 
 }  // namespace

@@ -6,10 +6,9 @@ namespace vballoon::poll {
 void ReclaimLcore::run() noexcept {
   idle_.begin();
   while (!stopping_.load(std::memory_order_relaxed)) {
-    const std::size_t batches = engine_.work(worker_);
+    const std::size_t batches = engine_.work(worker_, &counters_.batches);
     counters_.passes.add(1);
     if (batches != 0) counters_.busy_passes.add(1);
-    counters_.batches.add(batches);
     if (idle_.after_pass(batches != 0)) counters_.sleeps.add(1);
   }
 }

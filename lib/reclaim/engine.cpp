@@ -91,7 +91,7 @@ class Engine::Impl {
     return count;
   }
 
-  std::size_t work(unsigned worker) noexcept {
+  std::size_t work(unsigned worker, Counter* counter) noexcept {
     std::array<void*, kBurst> burst{};
     const unsigned count =
         rte_ring_sc_dequeue_burst(inboxes_[worker].get(), burst.data(), burst.size(), nullptr);
@@ -99,6 +99,7 @@ class Engine::Impl {
       auto* parcel = static_cast<Parcel*>(burst[i]);
       taken_over(parcel);
       carry_out(parcel->batch, discarder_);
+      if (counter != nullptr) counter->add(1);
       handing_over(parcel);
       VB_CHECK(rte_ring_mp_enqueue(returns_[parcel->lane].get(), parcel) == 0);
     }
@@ -163,6 +164,8 @@ Result<std::unique_ptr<Engine>> Engine::create(unsigned lanes, unsigned workers,
 
 BatchSink& Engine::sink(unsigned lane, unsigned worker) noexcept { return impl_->sink(lane, worker); }
 std::size_t Engine::collect(unsigned lane) noexcept { return impl_->collect(lane); }
-std::size_t Engine::work(unsigned worker) noexcept { return impl_->work(worker); }
+std::size_t Engine::work(unsigned worker, Counter* count) noexcept {
+  return impl_->work(worker, count);
+}
 
 }  // namespace vballoon::reclaim

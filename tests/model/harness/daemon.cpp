@@ -42,8 +42,8 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-Daemon::Daemon(const std::vector<std::string>& devices) {
-  launch(devices);
+Daemon::Daemon(const std::vector<std::string>& devices, const std::string& config) {
+  launch(devices, config);
   try {
     wait_until_ready();
   } catch (...) {
@@ -56,8 +56,12 @@ std::string Daemon::socket(const std::string& device) const {
   return (folder() / (device + ".sock")).string();
 }
 
-void Daemon::launch(const std::vector<std::string>& devices) {
+void Daemon::launch(const std::vector<std::string>& devices, const std::string& config) {
   std::vector<std::string> words{program(), "--dev", "--rpc", (folder() / "rpc").string()};
+  if (!config.empty()) {
+    std::ofstream(folder() / "toml") << config;
+    words.insert(words.end(), {"--config", (folder() / "toml").string()});
+  }
   for (const std::string& device : devices) {
     const std::string name = device.substr(0, device.find('='));
     const bool client = name != device;

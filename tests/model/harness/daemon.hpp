@@ -34,8 +34,9 @@ class Daemon {
  public:
   /// Starts it in a directory of its own and waits until it answers.
   /// @param devices  names, or "NAME=client" for one that connects to us.
+  /// @param config  the text of a configuration file, where not empty.
   /// @errors throws, with what the daemon said.
-  explicit Daemon(const std::vector<std::string>& devices);
+  explicit Daemon(const std::vector<std::string>& devices, const std::string& config = {});
   /// Ends it by SIGTERM; a daemon that does not end, or not cleanly, fails the test.
   ~Daemon();
   Daemon(const Daemon&) = delete;
@@ -56,7 +57,7 @@ class Daemon {
   [[nodiscard]] std::string log() const;
 
  private:
-  void launch(const std::vector<std::string>& devices);
+  void launch(const std::vector<std::string>& devices, const std::string& config);
   void wait_until_ready();
   [[nodiscard]] std::optional<int> wait_for_end(std::chrono::milliseconds patience);
 

@@ -77,6 +77,20 @@ TEST_F(EngineTest, ABatchGoesThereAndBack) {
   EXPECT_EQ(device.reclaimer.counters().inflated.bytes.get(), 20 * kPageSize);
 }
 
+/// A burst may be long; who watches an lcore sees that it goes on.
+TEST_F(EngineTest, EachBatchIsCountedAsSoonAsItIsCarriedOut) {
+  create(1, 1);
+  Device device(0, engine_->sink(0, 0));
+  for (std::uint64_t i = 0; i < 3; ++i) inflate_and_pump(device, {10 * i, 1});
+  Counter count;
+  std::vector<std::uint64_t> seen;
+  discarder_.on_call = [&](const test::DiscardCall&) { seen.push_back(count.get()); };
+  EXPECT_EQ(engine_->work(0, &count), 3U);
+  EXPECT_EQ(seen, (std::vector<std::uint64_t>{0, 1, 2}));
+  EXPECT_EQ(count.get(), 3U);
+  EXPECT_EQ(engine_->collect(0), 3U);
+}
+
 TEST_F(EngineTest, EachWorkerAndEachLaneSeesItsOwn) {
   constexpr unsigned kLanes = 3;
   constexpr unsigned kWorkers = 2;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/counter.hpp"
 #include "base/result.hpp"
 #include "reclaim/batch.hpp"
 
@@ -36,7 +37,8 @@ class Engine {
   std::size_t collect(unsigned lane) noexcept;
 
   /// A reclaim lcore carries out what waits for it, at most one burst. @return how many batches.
-  std::size_t work(unsigned worker) noexcept;
+  /// @param count  where given, grows by one as soon as each is carried out: a burst may take long.
+  std::size_t work(unsigned worker, Counter* count = nullptr) noexcept;
 
  private:
   class Impl;
