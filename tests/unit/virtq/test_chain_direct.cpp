@@ -184,7 +184,9 @@ TEST(DirectChain, WhatIsReturnedWasCheckedWhileTheDriverWritesOn) {
   });
   while (!started) std::this_thread::yield();
   unsigned returned = 0;
-  for (int i = 0; i < 500'000; ++i) {
+  for (int i = 0; i < 500'000 || returned == 0; ++i) {
+    // On a busy machine the driver may not get a turn until this thread gives up its own.
+    if (i % 100'000 == 0) std::this_thread::yield();
     ChainWalk walk(f.queue(), f.memory(), Head{0});
     for (Segment segment; walk.next(&segment); ++returned) {
       ASSERT_TRUE(f.memory().contains(segment.range));
@@ -192,7 +194,6 @@ TEST(DirectChain, WhatIsReturnedWasCheckedWhileTheDriverWritesOn) {
   }
   stop = true;
   driver.join();
-  EXPECT_GT(returned, 0U);
 }
 
 }  // namespace
