@@ -70,6 +70,7 @@ Result<void> read_reclaim(TableReader& table, Config* config) {
   }
   table.read("window_mib", &config->window_mib, kWindowMib);
   table.read("window_age_ms", &config->window_age_ms, kWindowAgeMs);
+  table.read("hugetlb_reserve", &config->hugetlb_reserve);
   return table.finish();
 }
 

@@ -25,6 +25,7 @@
 #include "poll/reclaim_lcore.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/engine.hpp"
+#include "reclaim/huge_reserve.hpp"
 #include "repeater.hpp"
 #include "vhost/server.hpp"
 
@@ -75,6 +76,7 @@ class Daemon {
 
   // In the order of start; the destructor undoes them from the last to the first.
   reclaim::HolePuncher puncher_;
+  std::unique_ptr<reclaim::HugeReserve> reserve_;  // null: nobody asked for that
   std::unique_ptr<Eal> eal_;
   LcorePlan plan_;
   std::unique_ptr<reclaim::Engine> engine_;  // null: poll lcores discard themselves
@@ -162,6 +164,7 @@ vhost::ReclaimSettings Daemon::reclaim_settings() const {
   vhost::ReclaimSettings settings;
   for (const Lcore& lcore : plan_.reclaim) settings.worker_nodes.push_back(lcore.node);
   settings.limits = reclaim::ReclaimLimits::of(config_.window_mib * kMiB, config_.window_age_ms);
+  settings.limits.reserve = reserve_.get();
   return settings;
 }
 
@@ -190,6 +193,11 @@ std::vector<LcoreReport> Daemon::report_lcores() const {
 }
 
 Result<void> Daemon::start_devices() {
+  if (config_.hugetlb_reserve) {
+    reserve_ = std::make_unique<reclaim::HugeReserve>([](std::uint64_t page_bytes) {
+      return std::make_unique<reclaim::SysfsPool>(reclaim::kPoolsFolder, page_bytes);
+    });
+  }
   std::vector<vhost::PollSeat> seats;
   for (std::size_t i = 0; i < pollers_.size(); ++i) {
     seats.push_back({pollers_[i].get(), plan_.poll[i].node});

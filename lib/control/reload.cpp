@@ -38,6 +38,7 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   note(before.reclaim_lcores, after.reclaim_lcores, "reclaim.lcores");
   note(before.window_mib, after.window_mib, "reclaim.window_mib");
   note(before.window_age_ms, after.window_age_ms, "reclaim.window_age_ms");
+  note(before.hugetlb_reserve, after.hugetlb_reserve, "reclaim.hugetlb_reserve");
   note(before.neighbours, after.neighbours, "placement.neighbours");
   return keys;
 }

@@ -3,6 +3,7 @@
 
 #include "base/check.hpp"
 #include "reclaim/discarder.hpp"
+#include "reclaim/huge_reserve.hpp"
 #include "reclaim/reclaimer.hpp"
 
 namespace vballoon::reclaim {
@@ -17,9 +18,7 @@ bool carry_out(const Batch& batch, const Piece& piece, Discarder& discarder) noe
   return discarder.provide(batch.fd, piece.offset, piece.bytes, mapping);
 }
 
-}  // namespace
-
-void carry_out(Batch& batch, Discarder& discarder) noexcept {
+void carry_out_pieces(Batch& batch, Discarder& discarder) noexcept {
   for (std::uint32_t i = 0; i < batch.count; ++i) {
     if (carry_out(batch, batch.pieces[i], discarder)) {
       batch.done_bytes += batch.pieces[i].bytes;
@@ -27,6 +26,22 @@ void carry_out(Batch& batch, Discarder& discarder) noexcept {
       ++batch.failed;
       batch.refused |= std::uint64_t{1} << i;
     }
+  }
+}
+
+}  // namespace
+
+void carry_out(Batch& batch, Discarder& discarder) noexcept {
+  if (batch.huge_file == nullptr || batch.account == Account::kPrefaulted) {
+    return carry_out_pieces(batch, discarder);
+  }
+  HugeFile::Turn turn(*batch.huge_file);
+  if (turn.covers(batch.bytes)) {
+    carry_out_pieces(batch, discarder);
+    turn.gave(batch.done_bytes);
+  } else {
+    batch.uncovered = true;
+    batch.refused = (std::uint64_t{1} << batch.count) - 1;
   }
 }
 

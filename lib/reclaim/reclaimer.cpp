@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "reclaim/huge_reserve.hpp"
 
 namespace vballoon::reclaim {
 namespace {
@@ -19,6 +20,18 @@ void for_each_known_part(const BlockMap& map, PageRun run, Visit visit) {
     const std::uint64_t done = std::max<std::uint64_t>(1, map.for_each_part(run, visit));
     run = PageRun{run.first + done, run.pages - done};
   }
+}
+
+/// One a region, if there is a reserve to keep; null for those without huge pages.
+std::vector<std::shared_ptr<HugeFile>> watch_huge_files(const gmem::GuestMemory& memory,
+                                                        HugeReserve* reserve) {
+  std::vector<std::shared_ptr<HugeFile>> files;
+  if (reserve == nullptr) return files;
+  for (const gmem::Region& region : memory.regions()) {
+    const bool huge = region.backing.host_page > kPageSize;
+    files.push_back(huge ? reserve->watch(region.fd.get(), region.backing.host_page) : nullptr);
+  }
+  return files;
 }
 
 }  // namespace
@@ -39,6 +52,8 @@ void Reclaimer::set_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
     });
     carry_over_kept(*blocks, ledger.get());
   }
+  // Before the old ones go: files that stay keep their account.
+  huge_files_ = watch_huge_files(blocks->memory(), limits_.reserve);
   window_ = std::move(window);
   ledger_ = std::move(ledger);
   blocks_ = std::move(blocks);
@@ -85,6 +100,7 @@ void Reclaimer::empty() {
 void Reclaimer::release() noexcept {
   VB_CHECK(!in_flight());
   reports_.clear();
+  huge_files_.clear();
   window_.reset();
   ledger_.reset();
   blocks_.reset();
@@ -254,10 +270,16 @@ bool Reclaimer::make_room(const gmem::Region& region, Account account) noexcept 
   }
   waiting_ = false;
   open_->begin(this, fd, account);
+  open_->huge_file = huge_file_of(region);
   if (account == Account::kPrefaulted && region.backing.huge_pages) {
     open_->mapping = region.host - region.file_offset;
   }
   return true;
+}
+
+HugeFile* Reclaimer::huge_file_of(const gmem::Region& region) const noexcept {
+  if (huge_files_.empty()) return nullptr;
+  return huge_files_[static_cast<std::size_t>(&region - blocks_->memory().regions().data())].get();
 }
 
 /// @pre make_room(). Only whole host pages: a hole in part of one zeroes it and frees nothing.
@@ -305,11 +327,16 @@ Done& Reclaimer::done_on(Account account) noexcept {
 }
 
 void Reclaimer::complete(const Batch& batch) noexcept {
-  Done& done = done_on(batch.account);
-  done.calls.add(batch.count);
-  done.bytes.add(batch.done_bytes);
-  const bool fetched = batch.account == Account::kPrefaulted;
-  (fetched ? counters_.failed_prefaults : counters_.failed_calls).add(batch.failed);
+  if (batch.uncovered) {
+    counters_.retained_bytes.add(batch.bytes);
+    counters_.uncovered_bytes.add(batch.bytes);
+  } else {
+    Done& done = done_on(batch.account);
+    done.calls.add(batch.count);
+    done.bytes.add(batch.done_bytes);
+    const bool fetched = batch.account == Account::kPrefaulted;
+    (fetched ? counters_.failed_prefaults : counters_.failed_calls).add(batch.failed);
+  }
   ++completed_;
   if (batch.account == Account::kInflated) learn(batch);
   show();

@@ -188,6 +188,7 @@ device::DeviceReport BalloonDevice::report() const {
   report.counters.push_back({"report_calls", reclaimed.reported.calls.get()});
   report.counters.push_back({"discard_failures", reclaimed.failed_calls.get()});
   report.counters.push_back({"retained_bytes", reclaimed.retained_bytes.get()});
+  report.counters.push_back({"uncovered_bytes", reclaimed.uncovered_bytes.get()});
   report.counters.push_back({"prefault_calls", reclaimed.prefaulted.calls.get()});
   report.counters.push_back({"prefaulted_bytes", reclaimed.prefaulted.bytes.get()});
   report.counters.push_back({"prefault_failures", reclaimed.failed_prefaults.get()});

@@ -44,6 +44,7 @@ idle = "backoff"
 lcores = [4]
 window_mib = 8
 window_age_ms = 5
+hugetlb_reserve = true
 [placement]
 neighbours = "0x6"
 [stats]
@@ -69,6 +70,7 @@ prefault = true
   EXPECT_EQ(config.reclaim_lcores, std::optional(std::vector<unsigned>{4}));
   EXPECT_EQ(config.window_mib, 8U);
   EXPECT_EQ(config.window_age_ms, 5U);
+  EXPECT_TRUE(config.hugetlb_reserve);
   EXPECT_EQ(config.neighbours, (std::vector<unsigned>{1, 2}));
   EXPECT_EQ(config.stats_interval_ms, 2000U);
   const std::vector<DeviceConfig> devices{{"vm1", "/run/x/vm1.sock", false},
@@ -112,6 +114,7 @@ TEST(Config, ThatIsShippedParsesAndIsTheDefault) {
   EXPECT_EQ(config->reclaim_lcores, defaults.reclaim_lcores);
   EXPECT_EQ(config->window_mib, defaults.window_mib);
   EXPECT_EQ(config->window_age_ms, defaults.window_age_ms);
+  EXPECT_EQ(config->hugetlb_reserve, defaults.hugetlb_reserve);
   EXPECT_EQ(config->neighbours, defaults.neighbours);
   EXPECT_EQ(config->stats_interval_ms, defaults.stats_interval_ms);
 }

@@ -17,6 +17,7 @@
 #include "reclaim/discarder.hpp"
 #include "reclaim/reclaimer.hpp"
 #include "support/guest_ram.hpp"
+#include "support/huge_pages.hpp"
 
 namespace vballoon::reclaim {
 namespace {
@@ -124,15 +125,13 @@ TEST(HolePuncher, ASealedFileIsCountedAsRefused) {
   EXPECT_EQ(reclaimer.ballooned_pages(), 1U);
 }
 
-// The one test that needs huge pages to be there: 2 of them, free.
 TEST(HolePuncher, AHugePageGoesBackAsAWhole) {
+  const auto pages = test::HugePages::get(2);
   const UniqueFd fd = test::open_hugetlb();
-  if (!fd.valid()) GTEST_SKIP() << "this kernel has no hugetlbfs";
+  if (!pages || !fd.valid()) GTEST_SKIP() << test::kNoHugePages;
   const std::uint64_t huge = gmem::inspect_backing(fd.get()).host_page;
   ASSERT_EQ(::ftruncate(fd.get(), static_cast<off_t>(2 * huge)), 0);
-  if (::fallocate(fd.get(), 0, 0, static_cast<off_t>(2 * huge)) != 0) {
-    GTEST_SKIP() << "this host has no two free huge pages (vm.nr_hugepages)";
-  }
+  ASSERT_EQ(::fallocate(fd.get(), 0, 0, static_cast<off_t>(2 * huge)), 0);
   const auto allocated = [&fd] {
     struct stat file {};
     EXPECT_EQ(::fstat(fd.get(), &file), 0);

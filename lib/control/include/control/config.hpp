@@ -50,6 +50,7 @@ struct Config {
   std::optional<std::vector<unsigned>> reclaim_lcores;
   std::uint64_t window_mib = 4096;     ///< what may wait for neighbours, per VM
   std::uint64_t window_age_ms = 20;    ///< and how long at most
+  bool hugetlb_reserve = false;        ///< discard no huge page that its pool could not give back
 
   std::vector<unsigned> neighbours;  ///< [placement]; cpu numbers that are never ours
 

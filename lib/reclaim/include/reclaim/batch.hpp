@@ -14,6 +14,7 @@
 
 namespace vballoon::reclaim {
 
+class HugeFile;
 class Reclaimer;
 
 /// On which account pages are given back; or, prefaulted, put there again for a guest that wants
@@ -34,6 +35,7 @@ struct Batch {
 
   Reclaimer* owner = nullptr;
   int fd = -1;
+  HugeFile* huge_file = nullptr;  // where its pool must be able to give back what is discarded
   std::byte* mapping = nullptr;  // of the file's start, where prefaulting needs one; else null
   std::uint32_t count = 0;       // pieces
   std::uint64_t bytes = 0;    // their sum
@@ -41,6 +43,7 @@ struct Batch {
   // Filled in by whoever discards:
   std::uint32_t failed = 0;       // pieces that the kernel refused
   std::uint64_t refused = 0;      // which: bit i for piece i
+  bool uncovered = false;         // none was tried: the pool could not give them back; all refused
   std::uint64_t done_bytes = 0;   // of the others
   std::array<Piece, kPieces> pieces;  // [0, count) are set
 
@@ -48,10 +51,12 @@ struct Batch {
   void begin(Reclaimer* for_owner, int file, Account on_account) noexcept {
     owner = for_owner;
     fd = file;
+    huge_file = nullptr;
     mapping = nullptr;
     account = on_account;
     count = failed = 0;
     bytes = done_bytes = refused = 0;
+    uncovered = false;
   }
   [[nodiscard]] bool full() const noexcept { return count == kPieces || bytes >= kBytes; }
   void add(Piece piece) noexcept {
@@ -61,7 +66,8 @@ struct Batch {
 };
 
 class Discarder;
-/// Punches (or fills) every piece, and notes what came of it.
+/// Punches (or fills) every piece, and notes what came of it; or none, where a pool is to be able to
+/// give them back and is not.
 void carry_out(Batch& batch, Discarder& discarder) noexcept;
 
 /// Where a device's batches go. Used by the owner of its data path only.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/counter.hpp"
 #include "reclaim/batch.hpp"
@@ -15,6 +16,9 @@
 #include "reclaim/window.hpp"
 
 namespace vballoon::reclaim {
+
+class HugeFile;
+class HugeReserve;
 
 /// What was given back on one account, or fetched.
 struct Done {
@@ -29,7 +33,8 @@ struct ReclaimCounters {
   Done prefaulted;
   Counter failed_calls;    ///< the kernel said no; the pages stay in the balloon
   Counter failed_prefaults;  ///< no memory; the guest's first touch will have to find some
-  Counter retained_bytes;  ///< served and kept by the host: inhibited, or a region without holes
+  Counter retained_bytes;  ///< served and kept: inhibited, a region without holes, or uncovered
+  Counter uncovered_bytes;  ///< of these: their pool of huge pages could not have given them back
   Counter gathered_pages;  ///< in the window, now
   Counter kept_pages;  ///< in the balloon now, and the host does not have them: retained or refused
   Counter reclaimed_pages;  ///< in the balloon now, and the host has them: see reclaimed_pages()
@@ -38,9 +43,11 @@ struct ReclaimCounters {
 };
 
 struct ReclaimLimits {
-  WindowAges ages;
+  WindowAges ages{};
   /// Pages that may wait in the window; the oldest go when there are more.
   std::uint64_t window_pages = std::uint64_t{1} << 20;
+  /// Where set, no huge page is discarded that its pool could not give back. Outlives it.
+  HugeReserve* reserve = nullptr;
 
   /// As an operator says it. Of the longest wait, long runs wait a tenth.
   [[nodiscard]] static ReclaimLimits of(std::uint64_t window_bytes, std::uint64_t age_ms) noexcept {
@@ -188,6 +195,7 @@ class Reclaimer {
   void wait_for_room() noexcept;
   [[nodiscard]] Done& done_on(Account account) noexcept;
   void retain(const Part& part) noexcept;
+  [[nodiscard]] HugeFile* huge_file_of(const gmem::Region& region) const noexcept;
   void learn(const Batch& batch) noexcept;
   void show() noexcept;
   template <typename Visit>
@@ -207,6 +215,7 @@ class Reclaimer {
   std::unique_ptr<BlockMap> blocks_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<Window> window_;
+  std::vector<std::shared_ptr<HugeFile>> huge_files_;  // by region; null: no guarantee asked for
   RunQueue<kReports> reports_;
   RunQueue<kPrefaults> prefaults_;
   std::uint64_t under_way_ = 0;  // pages of the balloon between window and completion

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// A guest on real huge pages, and a daemon that is to keep a reserve in their pool.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/unique_fd.hpp"
+#include "harness/fixture.hpp"
+#include "support/huge_pages.hpp"
+
+namespace vballoon::model {
+namespace {
+
+constexpr std::uint64_t kHuge = 2 * kMiB;
+constexpr std::uint64_t kHugePages = 8;
+
+/// Somebody else on the host who takes all that the pool has and may make.
+class Others {
+ public:
+  void take_all() {
+    ASSERT_EQ(::ftruncate(fd_.get(), off_t{1} << 40), 0);
+    off_t at = 0;
+    while (::fallocate(fd_.get(), 0, at, static_cast<off_t>(kHuge)) == 0) {
+      at += static_cast<off_t>(kHuge);
+    }
+  }
+
+ private:
+  UniqueFd fd_{::memfd_create("others", MFD_CLOEXEC | MFD_HUGETLB)};
+};
+
+std::vector<Pfn> pages_of(std::uint64_t huge_page) {
+  const std::uint64_t each = bytes_to_pages(kHuge);
+  std::vector<Pfn> pages;
+  for (std::uint64_t i = 0; i < each; ++i) {
+    pages.push_back(Pfn{static_cast<std::uint32_t>(huge_page * each + i)});
+  }
+  return pages;
+}
+
+TEST(HugeGuest, NoPageGoesThatThePoolCouldNotGiveBack) {
+  const auto pool = test::HugePages::get(kHugePages);
+  if (!pool) GTEST_SKIP() << test::kNoHugePages;
+  driver::RamPlan plan = driver::flat_ram(kHugePages * kHuge);
+  plan.huge_page = kHuge;
+  const GuestRam ram = must(GuestRam::create(plan));
+  Daemon daemon({"vm"}, "[reclaim]\nhugetlb_reserve = true\n");
+  const auto driver = connect(daemon.socket("vm"), ram);
+  driver::fill_canaries(ram, usable_pages(ram, *driver), 1);  // has the kernel provide all of it
+  const auto counter = [&daemon](const char* name) {
+    return daemon.show("vm").at("counters").at(name).get<std::uint64_t>();
+  };
+  const auto reclaimed = [&daemon] {
+    return daemon.show("vm").at("reclaimed_bytes").get<std::uint64_t>();
+  };
+  must(driver->inflate(pages_of(1)));
+  must(driver->inflate(pages_of(2)));
+  EXPECT_TRUE(eventually([&] { return reclaimed() == 2 * kHuge; }));
+  Others others;
+  others.take_all();
+  must(driver->inflate(pages_of(3)));
+  EXPECT_TRUE(eventually([&] { return counter("uncovered_bytes") == kHuge; }));
+  EXPECT_EQ(reclaimed(), 2 * kHuge);
+  EXPECT_EQ(counter("discard_failures"), 0U);
+  EXPECT_EQ(driver::check_canaries(ram, pages_of(3), 1).changed, 0U);
+}
+
+}  // namespace
+}  // namespace vballoon::model
