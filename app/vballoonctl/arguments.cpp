@@ -106,7 +106,8 @@ void add_commands(CLI::App& app, Arguments* out) {
   add_switch(app, "inhibit",
              "Discard nothing of a VM's memory while on: VFIO has it pinned, or it migrates", out);
   add_switch(app, "prefault",
-             "Fetch pages before a guest gets them back, so that its first touch does not stall", out);
+             "Fetch pages before a guest gets them back, so that its first touch does not stall",
+             out);
   add_vm_command(app, "move", "Have another poll lcore serve a VM", out)
       ->add_option("LCORE", out->lcore, "Its number, as `vballoonctl lcores` shows it")
       ->required()

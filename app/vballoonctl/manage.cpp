@@ -48,8 +48,8 @@ int run_inhibit(Command& command) {
   const std::string& name = command.arguments.name;
   const bool on = command.arguments.on;
   return finish(command, command.call("device.inhibit", {{"name", name}, {"on", on}}),
-                on ? fmt::format("{}: nothing is discarded until `vballoonctl inhibit {} off`", name,
-                                 name)
+                on ? fmt::format("{}: nothing is discarded until `vballoonctl inhibit {} off`",
+                                 name, name)
                    : fmt::format("{}: memory is discarded again", name));
 }
 

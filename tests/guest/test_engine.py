@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The reclaim engine under a real guest: early acknowledgement, reclaim lcores, and the switches."""
+"""The reclaim engine under a real guest: early acknowledgement, reclaim lcores, the switches."""
 
 import os
 import random

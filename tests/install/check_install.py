@@ -10,7 +10,12 @@ import unittest
 from pathlib import Path
 
 _BUILD = sys.argv.pop()
-_PAGES = ("man1/vballoonctl.1", "man1/vballoon-driver.1", "man5/vballoond.toml.5", "man8/vballoond.8")
+_PAGES = (
+    "man1/vballoonctl.1",
+    "man1/vballoon-driver.1",
+    "man5/vballoond.toml.5",
+    "man8/vballoond.8",
+)
 
 
 class Install(unittest.TestCase):

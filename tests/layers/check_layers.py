@@ -49,7 +49,7 @@ EXTERNAL = [
     (r"(sys|linux|net|netinet|arpa|asm)/\w+\.h", "*"),
     (r"(fcntl|grp|poll|pthread|pwd|sched|signal|spawn|termios|time|unistd)\.h", "*"),
 ]
-# Of these nothing may show in a public header: who includes a layer is not to need what it is built of.
+# Of these nothing may show in a public header: who includes a layer need not have what it uses.
 HIDDEN = r"rte_\w+\.h|hwloc.*|toml\+\+/.*"
 
 LONGEST_FILE = 400

@@ -45,24 +45,32 @@ class CheckLayers(unittest.TestCase):
         self.expect("gmem may not include virtq", "lib/gmem/a.cpp", '#include "virtq/all.hpp"\n')
 
     def test_an_include_of_a_layer_beside(self):
-        self.expect("virtq may not include reclaim", "lib/virtq/a.cpp", '#include "reclaim/all.hpp"\n')
+        self.expect(
+            "virtq may not include reclaim", "lib/virtq/a.cpp", '#include "reclaim/all.hpp"\n'
+        )
 
     def test_the_driver_in_the_daemon(self):
         self.expect("vballoond may not include driver", "app/vballoond/main.cpp",
                     '  #  include "driver/all.hpp"\n')
 
     def test_the_driver_in_a_layer_of_the_daemon(self):
-        self.expect("control may not include driver", "lib/control/a.cpp", '#include "driver/all.hpp"\n')
+        self.expect(
+            "control may not include driver", "lib/control/a.cpp", '#include "driver/all.hpp"\n'
+        )
 
     def test_rte_vhost_outside_vhost(self):
-        self.expect("poll may not include <rte_vhost.h>", "lib/poll/a.cpp", "#include <rte_vhost.h>\n")
+        self.expect(
+            "poll may not include <rte_vhost.h>", "lib/poll/a.cpp", "#include <rte_vhost.h>\n"
+        )
 
     def test_dpdk_where_it_may_be(self):
         for layer in ("poll", "control", "vhost"):
             self.expect(None, f"lib/{layer}/a.cpp", "#include <rte_pause.h>\n")
 
     def test_dpdk_where_it_may_not_be(self):
-        self.expect("device may not include <rte_ring.h>", "lib/device/a.cpp", "#include <rte_ring.h>\n")
+        self.expect(
+            "device may not include <rte_ring.h>", "lib/device/a.cpp", "#include <rte_ring.h>\n"
+        )
 
     def test_dpdk_in_a_public_header(self):
         self.expect("public header", "lib/poll/include/poll/a.hpp", "#include <rte_pause.h>\n")

@@ -97,9 +97,9 @@ TEST_F(LifeCycle, APauseKeepsTheBalloon) {
   expect_no_violations(*driver);
 }
 
-/// 2^16 buffers later the ring index is where a new driver's begins. A pause at that very buffer cannot
-/// be told from a reset, and is taken for one: the ledger forgets pages, which costs figures; the
-/// other mistake would cost a rebooted guest its data.
+/// 2^16 buffers later the ring index is where a new driver's begins. A pause at that very buffer
+/// cannot be told from a reset, and is taken for one: the ledger forgets pages, which costs
+/// figures; the other mistake would cost a rebooted guest its data.
 TEST_F(LifeCycle, APauseAtTheIndexWrapIsTakenForAReset) {
   DriverOptions options = late();
   options.batch_pages = 1;

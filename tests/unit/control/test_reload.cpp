@@ -63,9 +63,9 @@ TEST(Reload, TellsWhichKeysNeedARestart) {
   after.hugetlb_reserve = true;
   after.stats_interval_ms = 500;
   const ReloadPlan plan = plan_reload(before, after, {});
-  EXPECT_EQ(plan.needs_restart, (std::vector<std::string>{"eal.memory_mib", "poll.idle", "reclaim.lcores",
-                                                          "reclaim.window_age_ms",
-                                                          "reclaim.hugetlb_reserve"}));
+  EXPECT_EQ(plan.needs_restart,
+            (std::vector<std::string>{"eal.memory_mib", "poll.idle", "reclaim.lcores",
+                                      "reclaim.window_age_ms", "reclaim.hugetlb_reserve"}));
   EXPECT_TRUE(plan.stats_interval_changed);
 }
 

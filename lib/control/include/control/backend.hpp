@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // control/backend.hpp - what the RPC server asks of the devices, without knowing vhost.
-// Layer:  control; may include base/, device/ and rpc/. The daemon puts a vhost::Server behind it, the
-//         tests something that answers at once.
+// Layer:  control; may include base/, device/ and rpc/. The daemon puts a vhost::Server behind it,
+//         the tests something that answers at once.
 #pragma once
 
 #include <cstdint>
