@@ -119,13 +119,6 @@ void measure_config(std::vector<std::unique_ptr<Guest>>& guests, unsigned rounds
   figures.set(prefix + "_limit_p50_us", median(limit));
 }
 
-void attach_until(unsigned count, Daemon& daemon, std::vector<std::unique_ptr<Guest>>& guests) {
-  while (guests.size() < count) {
-    const auto next = static_cast<unsigned>(guests.size());
-    guests.push_back(std::make_unique<Guest>(daemon.connect(next)));
-  }
-}
-
 double per_vm(std::uint64_t before, std::uint64_t after, unsigned vms) {
   return (static_cast<double>(after) - static_cast<double>(before)) / vms;
 }
@@ -165,7 +158,7 @@ void many(unsigned rounds, Figures& figures) {
 
 int main(int argc, char** argv) {
   using namespace vballoon::perf;
-  const unsigned rounds = rounds_wanted(argc, argv);
+  const unsigned rounds = effort_wanted(argc, argv).rounds;
   raise_file_limit();
   Figures figures;
   few(rounds, figures);

@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include <memory>
-#include <thread>
 
 #include "poll/poller.hpp"
 #include "reclaim/discarder.hpp"
 #include "support/cpu.hpp"
 #include "support/daemon.hpp"
 #include "support/figures.hpp"
+#include "support/other_lcore.hpp"
 #include "support/rounds.hpp"
 #include "support/vm.hpp"
 
@@ -29,16 +29,16 @@ struct Fleet {
   [[nodiscard]] unsigned rings() const { return vms * rings_a_vm; }
 };
 
-double cpu_ns(std::thread& thread) {
+double cpu_ns(OtherLcore<poll::Poller>& lcore) {
   clockid_t clock{};
   timespec time{};
-  if (::pthread_getcpuclockid(thread.native_handle(), &clock) != 0) give_up("no thread clock");
+  if (::pthread_getcpuclockid(lcore.handle(), &clock) != 0) give_up("no thread clock");
   ::clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
 
 /// Nanoseconds a pass, from the lcore's own counters.
-double sample(const poll::Poller& poller, std::thread& lcore) {
+double sample(const poll::Poller& poller, OtherLcore<poll::Poller>& lcore) {
   const std::uint64_t passes = poller.counters().passes.get();
   const double begin = cpu_ns(lcore);
   ::usleep(kSampleUs);
@@ -73,10 +73,7 @@ void measure(const MemoryFile& ram, Fleet fleet, unsigned rounds, Figures& figur
   }
   reclaim::HolePuncher puncher;
   poll::Poller poller(kOtherCpu, poll::IdleStrategy::kSpin, puncher);
-  std::thread lcore([&poller] {
-    pin(kOtherCpu);
-    poller.run();
-  });
+  OtherLcore lcore(poller);
   for (const auto& vm : vms) poller.attach(vm->path(), 0);
   std::vector<double> pass_ns, bare_ns;
   for (unsigned round = 0; round < rounds; ++round) {
@@ -85,8 +82,6 @@ void measure(const MemoryFile& ram, Fleet fleet, unsigned rounds, Figures& figur
     bare_ns.push_back(bare_pass_ns(vms, fleet.rings_a_vm));
   }
   for (const auto& vm : vms) poller.detach(vm->path());
-  poller.stop();
-  lcore.join();
   const std::string key = fmt::format("poll.idle_ring_ns.{}", fleet.rings());
   figures.set(key, median(pass_ns) / fleet.rings());
   figures.set(key + ".limit", median(bare_ns) / fleet.rings());
@@ -98,7 +93,7 @@ void measure(const MemoryFile& ram, Fleet fleet, unsigned rounds, Figures& figur
 int main(int argc, char** argv) {
   using namespace vballoon;
   using namespace vballoon::perf;
-  const unsigned rounds = rounds_wanted(argc, argv);
+  const unsigned rounds = effort_wanted(argc, argv).rounds;
   raise_file_limit();
   pin(kOurCpu);
   const auto ram = or_give_up(MemoryFile::create(Kind::kSmall, 2 * kMiB));

@@ -4,43 +4,22 @@
 //
 // Two cores in all: the first also polls the rings and drives them, between two bursts of batches.
 // With one reclaim lcore that is the second core, and the first one only drives and polls.
-#include <thread>
-
 #include "poll/reclaim_lcore.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/engine.hpp"
 #include "support/cpu.hpp"
 #include "support/figures.hpp"
 #include "support/order.hpp"
+#include "support/other_lcore.hpp"
 #include "support/rounds.hpp"
 #include "support/vm.hpp"
 
 namespace vballoon::perf {
 namespace {
 
-constexpr std::uint64_t kBytes = kGiB;
+constexpr std::uint64_t kBytes = 256 * kMiB;
 constexpr unsigned kOurWorker = 0;
 constexpr unsigned kOtherWorker = 1;
-
-/// The second core: a reclaim lcore as the daemon runs it.
-class OtherLcore {
- public:
-  explicit OtherLcore(reclaim::Engine& engine)
-      : lcore_(kOtherCpu, engine, kOtherWorker, poll::IdleStrategy::kSpin), thread_([this] {
-          pin(kOtherCpu);
-          lcore_.run();
-        }) {}
-  ~OtherLcore() {
-    lcore_.stop();
-    thread_.join();
-  }
-  OtherLcore(const OtherLcore&) = delete;
-  OtherLcore& operator=(const OtherLcore&) = delete;
-
- private:
-  poll::ReclaimLcore lcore_;
-  std::thread thread_;
-};
 
 /// One VM's stream, a buffer at a time.
 class Stream {
@@ -80,7 +59,7 @@ void race(reclaim::Engine& engine, Stream& first, Stream& second, bool help) {
   }
 }
 
-void all(unsigned rounds) {
+void all(Effort effort) {
   start_eal();
   pin(kOurCpu);
   const auto first_ram = or_give_up(MemoryFile::create(Kind::kSmall, kBytes));
@@ -89,35 +68,30 @@ void all(unsigned rounds) {
   const auto engine = or_give_up(reclaim::Engine::create(1, 2, puncher));
   Stream first(first_ram);
   Stream second(second_ram);
-  const OtherLcore other(*engine);
+  poll::ReclaimLcore lcore(kOtherCpu, *engine, kOtherWorker, poll::IdleStrategy::kSpin);
+  const OtherLcore other(lcore);
   const auto begin = [&](unsigned first_worker) {
     first.begin(engine->sink(0, first_worker));
     second.begin(engine->sink(0, kOtherWorker));
   };
+  const std::uint64_t pages = first_ram.pages() + second_ram.pages();
+  const auto fill = [&] {
+    first_ram.populate();
+    second_ram.populate();
+  };
   Rounds turns(now_ns);
   turns.add(
-      "one", [&] { begin(kOtherWorker); }, [&] { race(*engine, first, second, false); });
+      "one", pages, [&] { begin(kOtherWorker); }, [&] { race(*engine, first, second, false); });
   turns.add(
-      "two", [&] { begin(kOurWorker); }, [&] { race(*engine, first, second, true); });
-  turns.add(
-      "limit",
-      [&] {
-        first_ram.populate();
-        second_ram.populate();
-      },
-      [&] {
-        std::thread half([&] {
-          pin(kOtherCpu);
-          punch_all(second_ram);
-        });
-        punch_all(first_ram);
-        half.join();
-      });
-  turns.run(rounds, "two files");
+      "two", pages, [&] { begin(kOurWorker); }, [&] { race(*engine, first, second, true); });
+  turns.add("limit", pages, fill, [&] {
+    const OtherThread half([&] { punch_all(second_ram); });
+    punch_all(first_ram);
+  });
+  turns.run(effort.many, "two files");
   Figures figures;
-  const auto pages = static_cast<double>(first_ram.pages() + second_ram.pages());
   for (const char* name : {"one", "two", "limit"}) {
-    figures.set(std::string("scale.two_files.") + name + "_ns_per_page", turns.ns(name) / pages);
+    figures.set(std::string("scale.two_files.") + name + "_ns_per_page", turns.ns(name));
   }
   figures.set("scale.two_files.speedup", turns.ratio("one", "two"));
   figures.set("scale.two_files.limit_speedup", turns.ratio("one", "limit"));
@@ -129,5 +103,5 @@ void all(unsigned rounds) {
 
 int main(int argc, char** argv) {
   using namespace vballoon::perf;
-  all(rounds_wanted(argc, argv));
+  all(effort_wanted(argc, argv));
 }

@@ -4,11 +4,11 @@
 // pages in every order, 4 KiB and 2 MiB memory; early and late acknowledgement.
 //
 // Beside it the same memory punched directly, page by page and one hole a VM. By the wall clock:
-// other processes than this one do the work.
+// other processes than this one do the work. Early and late have a daemon each, for a driver
+// negotiates once; the daemon whose turn it is not sleeps.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string_view>
 
 #include "support/daemon.hpp"
 #include "support/figures.hpp"
@@ -19,92 +19,88 @@
 namespace vballoon::perf {
 namespace {
 
-constexpr std::uint64_t kLeastTotal = 512 * kMiB;
+constexpr std::uint64_t kOneVm = 128 * kMiB;
+constexpr std::uint64_t kLeastTotal = 256 * kMiB;
 constexpr std::uint64_t kLeastVm = 2 * kMiB;
-/// A driver reset takes milliseconds where the poll lcore sleeps: no late figures above.
-constexpr unsigned kMostResets = 64;
+/// Page by page, a part of each guest's memory: one page costs what another does.
+constexpr std::size_t kPart = 8;
 
-Fleet connect(Daemon& daemon, unsigned vms, const GuestShape& shape) {
-  Fleet fleet;
-  for (unsigned vm = 0; vm < vms; ++vm) {
-    fleet.push_back(std::make_unique<StockGuest>(daemon.connect(vm), shape));
+/// A daemon, and a driver at each of its devices.
+struct Side {
+  Side(unsigned vms, const GuestShape& shape, Ack ack) : daemon(vms) {
+    attach_until(vms, daemon, fleet, shape, ack);
   }
-  return fleet;
-}
+  [[nodiscard]] std::uint64_t pages() const { return fleet.size() * fleet.front()->pages(); }
+  void each(void (StockGuest::*what)() const) const {
+    for (const auto& guest : fleet) (guest.get()->*what)();
+  }
+  /// Empty balloons, and a host that provides all of the memory.
+  /// @param fill  how: StockGuest::populate or touch.
+  void renew(void (StockGuest::*fill)() const) {
+    send_all(fleet, driver::Role::kDeflate);
+    each(fill);
+  }
 
-void each(Fleet& fleet, void (StockGuest::*what)() const) {
-  for (const auto& guest : fleet) (guest.get()->*what)();
-}
+  Daemon daemon;
+  Fleet fleet;
+};
 
-/// @param fill  how the host's memory is provided before each turn.
-void measure(Fleet& fleet, void (StockGuest::*fill)() const, unsigned rounds,
-             const std::string& prefix, Figures& figures) {
-  const bool resets = fleet.size() <= kMostResets;
-  const auto renew = [&](Ack ack) {
-    if (resets) {
-      for (const auto& guest : fleet) guest->reset(ack);
-    } else {
-      send_all(fleet, driver::Role::kDeflate);
-    }
-    each(fleet, fill);
-  };
-  const auto refill = [&] { each(fleet, fill); };
-  std::vector<std::string> names{"early", "by_page", "limit"};
+/// From full memory to none, in turns: early, late, page by page, one hole.
+void measure(unsigned vms, const GuestShape& shape, void (StockGuest::*fill)() const,
+             unsigned rounds, const std::string& prefix, Figures& figures) {
+  Side early(vms, shape, Ack::kEarly);
+  Side late(vms, shape, Ack::kLate);
+  const std::uint64_t pages = early.pages();
   Rounds turns(now_ns);
   turns.add(
-      "early", [&] { renew(Ack::kEarly); }, [&] { inflate_all(fleet); });
-  if (resets) {
-    turns.add(
-        "late", [&] { renew(Ack::kLate); }, [&] { inflate_all(fleet); });
-    names.emplace_back("late");
-  }
-  turns.add("by_page", refill, [&] { each(fleet, &StockGuest::punch_by_page); });
-  turns.add("limit", refill, [&] { each(fleet, &StockGuest::punch_all); });
+      "early", pages, [&] { early.renew(fill); }, [&] { inflate_all(early.fleet); });
+  turns.add(
+      "late", pages, [&] { late.renew(fill); }, [&] { inflate_all(late.fleet); });
+  turns.add(
+      "limit", pages, [&] { early.each(fill); }, [&] { early.each(&StockGuest::punch_all); });
+  turns.add(
+      "by_page", pages / kPart, [&] { early.each(fill); },
+      [&] {
+        for (const auto& guest : early.fleet) guest->punch_by_page(guest->pages() / kPart);
+      });
   turns.run(rounds, prefix);
-  const auto pages = static_cast<double>(fleet.size() * fleet.front()->pages());
-  for (const std::string& name : names) {
-    figures.set(fmt::format("{}.{}_ns_per_page", prefix, name), turns.ns(name) / pages);
+  for (const char* name : {"early", "late", "by_page", "limit"}) {
+    figures.set(fmt::format("{}.{}_ns_per_page", prefix, name), turns.ns(name));
   }
 }
 
-void fleets(unsigned rounds, Figures& figures) {
+void fleets(Effort effort, Figures& figures) {
   for (const unsigned vms : {1U, 2U, 8U, 64U, 1000U}) {
-    Daemon daemon(vms);
-    Fleet fleet =
-        connect(daemon, vms, {.bytes = std::max(kLeastTotal / vms, kLeastVm), .order = kAscending});
-    measure(fleet, &StockGuest::populate, rounds, fmt::format("vms.{}", vms), figures);
+    const GuestShape shape{.bytes = std::max(kLeastTotal / vms, kLeastVm), .order = kAscending};
+    measure(vms, shape, &StockGuest::populate, effort.rounds, fmt::format("vms.{}", vms), figures);
   }
 }
 
 /// One guest whose memory this process has touched, as a VMM would have.
-void orders(unsigned rounds, Figures& figures) {
+void orders(Effort effort, Figures& figures) {
   struct Named {
     const char* name;
     driver::PageOrder order;
   };
   for (const Named& named : {Named{"ascending", kAscending}, Named{"descending", kDescending},
                              Named{"runs16", kRuns16}, Named{"random", kRandom}}) {
-    Daemon daemon(1);
-    Fleet fleet = connect(daemon, 1, {.order = named.order});
-    measure(fleet, &StockGuest::touch, rounds, fmt::format("daemon.{}", named.name), figures);
+    measure(1, {.bytes = kOneVm, .order = named.order}, &StockGuest::touch, effort.rounds,
+            fmt::format("daemon.{}", named.name), figures);
   }
 }
 
 /// Early alone: huge pages are freed only where the driver tells before it uses a page again.
-void huge(unsigned rounds, Figures& figures) {
+void huge(Effort effort, Figures& figures) {
   constexpr const char* kKey = "daemon.hugetlb.early_ns_per_page";
-  const auto pool = HugePool::reserve(GuestShape().bytes);
+  const auto pool = HugePool::reserve(kOneVm);
   if (!pool) return figures.missing(kKey, pool.error().message);
-  Daemon daemon(1);
-  Fleet fleet = connect(daemon, 1, {.order = kAscending, .huge_page = 2 * kMiB});
-  const auto renew = [&] {
-    fleet.front()->reset(Ack::kEarly);
-    fleet.front()->populate();
-  };
+  Side side(1, {.bytes = kOneVm, .order = kAscending, .huge_page = 2 * kMiB}, Ack::kEarly);
   Rounds turns(now_ns);
-  turns.add("early", renew, [&] { inflate_all(fleet); });
-  turns.run(rounds, "daemon.hugetlb");
-  figures.set(kKey, turns.ns("early") / static_cast<double>(fleet.front()->pages()));
+  turns.add(
+      "early", side.pages(), [&] { side.renew(&StockGuest::populate); },
+      [&] { inflate_all(side.fleet); });
+  turns.run(effort.rounds, "daemon.hugetlb");
+  figures.set(kKey, turns.ns("early"));
 }
 
 }  // namespace
@@ -112,11 +108,11 @@ void huge(unsigned rounds, Figures& figures) {
 
 int main(int argc, char** argv) {
   using namespace vballoon::perf;
-  const unsigned rounds = rounds_wanted(argc, argv);
+  const Effort effort = effort_wanted(argc, argv);
   raise_file_limit();
   Figures figures;
-  orders(rounds, figures);
-  huge(rounds, figures);
-  fleets(rounds, figures);
+  orders(effort, figures);
+  huge(effort, figures);
+  fleets(effort, figures);
   figures.print();
 }

@@ -103,7 +103,7 @@ BENCHMARK(ring_pass)->Name("micro.ring_pass_ns_per_buffer");
 /// Holes of one size over memory that nobody maps.
 void hole(benchmark::State& state) {
   pin(kOurCpu);
-  const auto ram = or_give_up(MemoryFile::create(Kind::kSmall, 256 * kMiB));
+  const auto ram = or_give_up(MemoryFile::create(Kind::kSmall, 64 * kMiB));
   const auto piece = static_cast<std::uint64_t>(state.range(0));
   for (auto _ : state) {
     state.PauseTiming();
@@ -119,7 +119,7 @@ BENCHMARK(hole)
     ->Arg(64 * kKiB)
     ->Arg(kMiB)
     ->Arg(2 * kMiB)
-    ->Arg(256 * kMiB);
+    ->Arg(64 * kMiB);
 
 }  // namespace
 }  // namespace vballoon::perf

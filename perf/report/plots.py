@@ -55,12 +55,8 @@ def _discard(f: dict[str, float]):
     groups = {
         "ascending": ("unmapped.ascending", "unmapped.ascending_by_page", "unmapped"),
         "descending": ("unmapped.descending", "unmapped.descending_by_page", "unmapped"),
-        "runs of 16": ("large.runs16", "large.runs16_by_page", "large"),
-        "random,\nfull window": (
-            "unmapped.random_full_window",
-            "unmapped.random_by_page",
-            "unmapped",
-        ),
+        "runs of 16": ("large.runs16", "windows.by_page", "large"),
+        "random,\nfull window": ("random.full_window", "random.by_page", "random"),
         "ascending,\nneighbour idle": ("mapped.ascending", "mapped.ascending_by_page", "mapped"),
         "ascending,\nneighbour busy": ("busy.ascending", "busy.ascending_by_page", "busy"),
     }
@@ -77,10 +73,10 @@ def _discard(f: dict[str, float]):
 
 def _windows(f: dict[str, float]):
     figure, axes = _axes("Shuffled runs of 16: what a window is worth", "share of one hole's speed")
-    groups = {"page by page": "runs16_by_page", "a pass\na buffer": "runs16_by_buffer"}
-    groups |= {f"window {size}": f"runs16_window_{size}" for size in (256, 4096, 32768)}
-    groups["default\n(262,144)"] = "runs16"
-    values = [f[f"large.{name}_of_limit"] for name in groups.values()]
+    groups = {"page by page": "by_page", "a pass\na buffer": "by_buffer"}
+    groups |= {f"window {size:,}": f"{size}" for size in (256, 4096, 32768)}
+    groups["default\n(1,048,576)"] = "default"
+    values = [f[f"windows.{name}_of_limit"] for name in groups.values()]
     _bars(axes, list(groups), [("", _OURS, values)])
     axes.axhline(1, color=_LIMIT, linewidth=1)
     return figure

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,17 @@ class Daemon {
   std::vector<driver::Listener> listeners_;
   pid_t pid_ = -1;
 };
+
+/// Guests at the daemon's next devices, until there are so many.
+/// @param how  more for the guest's constructor.
+template <typename Guest, typename... How>
+void attach_until(unsigned count, Daemon& daemon, std::vector<std::unique_ptr<Guest>>& guests,
+                  const How&... how) {
+  while (guests.size() < count) {
+    const auto next = static_cast<unsigned>(guests.size());
+    guests.push_back(std::make_unique<Guest>(daemon.connect(next), how...));
+  }
+}
 
 /// Thousands of VMs have tens of thousands of files.
 void raise_file_limit();

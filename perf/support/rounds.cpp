@@ -13,7 +13,8 @@
 namespace vballoon::perf {
 namespace {
 
-constexpr unsigned kFullRounds = 11;
+constexpr Effort kQuick{.rounds = kLeastRounds, .many = 11};
+constexpr Effort kFull{.rounds = 11, .many = 33};
 
 }  // namespace
 
@@ -46,7 +47,7 @@ void Rounds::once(Variant& variant) const {
   if (variant.prepare) variant.prepare();
   const double begin = clock_();
   variant.work();
-  variant.ns.push_back(clock_() - begin);
+  variant.ns.push_back((clock_() - begin) / static_cast<double>(variant.pages));
 }
 
 void Rounds::run(unsigned rounds, std::string_view title) {
@@ -79,9 +80,9 @@ double Rounds::ratio(const std::string& above, const std::string& below) const {
   return median(std::move(ratios));
 }
 
-unsigned rounds_wanted(int argc, char** argv) {
-  if (argc == 1) return kFullRounds;
-  if (argc == 2 && std::string_view(argv[1]) == "--quick") return kLeastRounds;
+Effort effort_wanted(int argc, char** argv) {
+  if (argc == 1) return kFull;
+  if (argc == 2 && std::string_view(argv[1]) == "--quick") return kQuick;
   give_up(fmt::format("usage: {} [--quick]", argv[0]));
 }
 

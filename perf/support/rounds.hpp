@@ -4,6 +4,7 @@
 // Layer:  perf.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -35,26 +36,30 @@ class Rounds {
   ///               the machine is then left out.
   explicit Rounds(Clock clock = thread_ns) : clock_(clock) {}
 
+  /// @param pages  that the work is about: variants with different amounts can be compared.
   /// @param prepare  not timed. @param work  timed.
-  void add(std::string name, std::function<void()> prepare, std::function<void()> work) {
-    variants_.push_back({std::move(name), std::move(prepare), std::move(work), {}});
+  void add(std::string name, std::uint64_t pages, std::function<void()> prepare,
+           std::function<void()> work) {
+    variants_.push_back({std::move(name), pages, std::move(prepare), std::move(work), {}});
   }
 
   /// Every variant once a round, in the order they were added; every second round backwards, so
   /// that none always follows the same neighbour.
   void run(unsigned rounds, std::string_view title);
 
-  /// Median time of a variant. @pre run()
+  /// Median time a page of a variant. @pre run()
   [[nodiscard]] double ns(const std::string& name) const;
-  /// Median of one variant's time over another's in the same round: drift of the machine cancels.
+  /// Median of one variant's time a page over another's in the same round: drift of the machine
+  /// cancels.
   [[nodiscard]] double ratio(const std::string& above, const std::string& below) const;
 
  private:
   struct Variant {
     std::string name;
+    std::uint64_t pages;
     std::function<void()> prepare;
     std::function<void()> work;
-    std::vector<double> ns;
+    std::vector<double> ns;  // a page, one for each round
   };
   [[nodiscard]] const Variant& find(const std::string& name) const;
   void once(Variant& variant) const;
@@ -63,7 +68,13 @@ class Rounds {
   std::vector<Variant> variants_;
 };
 
-/// The command line of every bench: [--quick]. @return how many rounds.
-[[nodiscard]] unsigned rounds_wanted(int argc, char** argv);
+/// How many rounds: the fewer, the longer one takes.
+struct Effort {
+  unsigned rounds;  ///< where gigabytes come and go in each
+  unsigned many;    ///< where a round is short: what disturbs one of them leaves the median alone
+};
+
+/// The command line of every bench: [--quick].
+[[nodiscard]] Effort effort_wanted(int argc, char** argv);
 
 }  // namespace vballoon::perf

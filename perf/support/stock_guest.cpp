@@ -40,10 +40,9 @@ driver::DriverOptions options_of(Ack ack) {
 
 }  // namespace
 
-StockGuest::StockGuest(driver::MessageSocket socket, const GuestShape& shape)
+StockGuest::StockGuest(driver::MessageSocket socket, const GuestShape& shape, Ack ack)
     : ram_(or_give_up(driver::GuestRam::create(plan_of(shape)))),
-      driver_(or_give_up(
-          driver::BalloonDriver::start(std::move(socket), ram_, options_of(Ack::kEarly)))),
+      driver_(or_give_up(driver::BalloonDriver::start(std::move(socket), ram_, options_of(ack)))),
       first_(std::max(kBufferAt + kPageSize, shape.huge_page)) {
   std::vector<Pfn> all = ram_.pages();
   std::erase_if(all, [this](Pfn pfn) { return to_gpa(pfn).value < first_; });
@@ -70,12 +69,8 @@ void StockGuest::punch_all() const {
   punch(first_, ram_.bytes() - first_);
 }
 
-void StockGuest::punch_by_page() const {
-  for (const Pfn pfn : pages_) punch(to_gpa(pfn).value, kPageSize);
-}
-
-void StockGuest::reset(Ack ack) {
-  if (!driver_->reset(options_of(ack))) give_up("a driver reset failed");
+void StockGuest::punch_by_page(std::uint64_t pages) const {
+  for (const Pfn pfn : std::span(pages_).first(pages)) punch(to_gpa(pfn).value, kPageSize);
 }
 
 void StockGuest::begin(driver::Role queue) noexcept {

@@ -24,7 +24,7 @@ struct GuestShape {
 
 class StockGuest {
  public:
-  StockGuest(driver::MessageSocket socket, const GuestShape& shape);
+  StockGuest(driver::MessageSocket socket, const GuestShape& shape, Ack ack);
 
   /// Pages that go in and out of the balloon.
   [[nodiscard]] std::uint64_t pages() const noexcept { return pages_.size(); }
@@ -38,12 +38,11 @@ class StockGuest {
   [[nodiscard]] bool freed() const { return ram_.allocated_bytes() <= first_; }
   /// The limit and the baseline, by this process itself.
   void punch_all() const;
-  void punch_by_page() const;
+  /// @param pages  so many of them, in the order in which the driver sends them.
+  void punch_by_page(std::uint64_t pages) const;
 
   // --- The driver ---
 
-  /// A new driver, which has agreed to this; its balloon is empty.
-  void reset(Ack ack);
   /// All pages from now on, by step().
   void begin(driver::Role queue) noexcept;
   /// Takes back a used buffer, sends the next. @return false when all have come back.
