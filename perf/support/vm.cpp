@@ -58,6 +58,25 @@ bool Vm::used() const noexcept {
   return __atomic_load_n(index_of(areas(0).used), __ATOMIC_ACQUIRE) == sent_;
 }
 
+void Vm::prepare_flood(std::span<const Pfn> pfns) {
+  constexpr std::uint32_t kBytes = kPagesPerBuffer * sizeof(Pfn);
+  const virtq::SplitAreas ring = areas(0);
+  for (std::uint16_t i = 0; i < kQueueSize; ++i) {
+    const std::uint64_t at = kBufferAt + i * std::uint64_t{kBytes};
+    const virtq::Descriptor descriptor{at, kBytes, 0, 0};
+    std::memcpy(ring.descriptors + i * sizeof(descriptor), &descriptor, sizeof(descriptor));
+    std::memcpy(arena_.data() + at, pfns.subspan(i * kPagesPerBuffer, kPagesPerBuffer).data(),
+                kBytes);
+    std::memcpy(ring.avail + 4 + i * sizeof(i), &i, sizeof(i));
+  }
+}
+
+void Vm::flood() noexcept {
+  const std::uint16_t back = __atomic_load_n(index_of(areas(0).used), __ATOMIC_ACQUIRE);
+  __atomic_store_n(index_of(areas(0).avail), static_cast<std::uint16_t>(back + kQueueSize),
+                   __ATOMIC_RELEASE);
+}
+
 const std::uint16_t* Vm::avail_index(unsigned queue) const noexcept {
   return index_of(areas(queue).avail);
 }

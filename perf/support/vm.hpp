@@ -48,6 +48,13 @@ class Vm {
   /// Whether all that was sent has come back.
   [[nodiscard]] bool used() const noexcept;
 
+  // --- A driver that never waits: the queue full of buffers, each of other pages. ---
+
+  /// Fills all buffers, 32,768 pages in the end. @pre this many pages; send() is not used.
+  void prepare_flood(std::span<const Pfn> pfns);
+  /// What came back is made available once more.
+  void flood() noexcept;
+
   /// Where a driver shows that it has sent something, for a limit that only looks.
   [[nodiscard]] const std::uint16_t* avail_index(unsigned queue) const noexcept;
 
