@@ -16,16 +16,17 @@ CALL = "ring, interrupt"
 CONTROL = "control channel"
 DISCARD = "kernel, discards"
 FAULT = "kernel, page faults"
+KERNEL = "kernel, discards and sleeps"
 OTHER = "other"
 
 _HERTZ = 1000
 _CONTROL_CALLS = ("sendmsg", "recvmsg", "sock_", "unix_stream", "sys_read", "sys_write", "futex")
-# Roles of threads: who it is, what it does in user mode, what it does in the kernel. The last is
-# right for the greater part only; perf tells them apart.
+# Roles of threads: who it is, what it does in user mode, what it does in the kernel. The last counts
+# only where perf has not looked, and is right for the greater part.
 _ROLES = {
     "vcpu": ("QEMU, vCPU", GUEST, CONTROL),
     "main": ("QEMU, main loop", CALL, CALL),
-    "poll": ("vballoond, poll lcore", RING, DISCARD),
+    "poll": ("vballoond, poll lcore", RING, KERNEL),
     "events": ("vballoond, vhost events", CONTROL, CONTROL),
     "rest": ("everything else", OTHER, OTHER),
 }
