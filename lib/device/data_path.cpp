@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "device/data_path.hpp"
 
-#include <chrono>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/clock.hpp"
 #include "device/hint_queue.hpp"
 #include "device/pfn_queue.hpp"
 #include "device/report_queue.hpp"
@@ -12,12 +12,8 @@
 namespace vballoon::device {
 namespace {
 
-std::size_t slot(balloon::Role role) noexcept { return static_cast<std::size_t>(role); }
-
-std::uint64_t now_us() noexcept {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+std::size_t slot(balloon::Role role) noexcept {
+  return static_cast<std::size_t>(role);
 }
 
 }  // namespace
@@ -47,8 +43,9 @@ void DataPath::watch(std::span<Watch, kWatches> out) const noexcept {
                      attention_.load(std::memory_order_acquire)};
 }
 
-bool DataPath::restless() const noexcept {
-  return reclaimer_.busy() || holds_any() || has_work();
+std::uint64_t DataPath::look_again_us() const noexcept {
+  if (holds_any() || has_work()) return 0;
+  return reclaimer_.busy_from_us(context_.now_us);
 }
 
 bool DataPath::has_work() const noexcept {
@@ -132,10 +129,14 @@ void DataPath::show_population() noexcept {
 
 std::unique_ptr<QueueHandler> DataPath::make_handler(balloon::Role role, Ring ring, bool resumed) {
   switch (role) {
-    case balloon::Role::kInflate: return std::make_unique<InflateQueue>(std::move(ring), context_);
-    case balloon::Role::kDeflate: return std::make_unique<DeflateQueue>(std::move(ring), context_);
-    case balloon::Role::kHint: return std::make_unique<HintQueue>(std::move(ring), context_);
-    case balloon::Role::kReport: return std::make_unique<ReportQueue>(std::move(ring), context_);
+    case balloon::Role::kInflate:
+      return std::make_unique<InflateQueue>(std::move(ring), context_);
+    case balloon::Role::kDeflate:
+      return std::make_unique<DeflateQueue>(std::move(ring), context_);
+    case balloon::Role::kHint:
+      return std::make_unique<HintQueue>(std::move(ring), context_);
+    case balloon::Role::kReport:
+      return std::make_unique<ReportQueue>(std::move(ring), context_);
     case balloon::Role::kStats:
       return std::make_unique<StatsQueue>(std::move(ring), context_, stats_, resumed);
   }
@@ -206,7 +207,9 @@ void DataPath::request_stats() noexcept {
   attention_.fetch_add(1, std::memory_order_release);
 }
 
-void DataPath::prefault(bool on) noexcept { reclaimer_.prefault(on); }
+void DataPath::prefault(bool on) noexcept {
+  reclaimer_.prefault(on);
+}
 
 void DataPath::inhibit(bool on) noexcept {
   reclaimer_.inhibit(on);

@@ -2,8 +2,10 @@
 #include "poll/poller.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
+#include "base/clock.hpp"
 
 namespace vballoon::poll {
 
@@ -20,7 +22,9 @@ void Poller::attach(device::DataPath& path, unsigned worker) {
   mailbox_.send({Mailbox::Kind::kAttach, &path});
 }
 
-void Poller::detach(device::DataPath& path) { mailbox_.send({Mailbox::Kind::kDetach, &path}); }
+void Poller::detach(device::DataPath& path) {
+  mailbox_.send({Mailbox::Kind::kDetach, &path});
+}
 
 void Poller::run() {
   idle_.begin();
@@ -35,8 +39,11 @@ void Poller::run() {
 
 bool Poller::pass() noexcept {
   bool worked = engine_ != nullptr && engine_->collect(lane_) != 0;
+  // Most passes need no clock: whatever is half done is due at 0.
+  const std::uint64_t now = std::exchange(clocked_, false) ? now_us() : 0;
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-    if (slots_[slot].restless || anything_new(slot)) worked |= serve(slot);
+    if (slots_[slot].look_again_us <= now || anything_new(slot)) worked |= serve(slot);
+    clocked_ |= slots_[slot].look_again_us != device::DataPath::kNever;
   }
   return worked;
 }
@@ -50,11 +57,11 @@ bool Poller::anything_new(std::size_t slot) const noexcept {
 }
 
 bool Poller::serve(std::size_t slot) noexcept {
-  // In this order: a request that the watch takes for seen is one that restless() still finds.
+  // In this order: a request that the watch takes for seen is one that look_again_us() still finds.
   device::DataPath& path = *slots_[slot].path;
   const bool worked = path.poll();
   path.watch(watches_of(slot));
-  slots_[slot].restless = path.restless();
+  slots_[slot].look_again_us = path.look_again_us();
   return worked;
 }
 
@@ -63,7 +70,7 @@ std::span<device::Watch, Poller::kWatches> Poller::watches_of(std::size_t slot) 
 }
 
 void Poller::add(device::DataPath& path) {
-  slots_.push_back(Slot{&path, true});
+  slots_.push_back(Slot{&path, 0});
   watches_.resize(slots_.size() * kWatches);
   path.watch(watches_of(slots_.size() - 1));
 }

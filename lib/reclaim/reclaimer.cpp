@@ -208,6 +208,12 @@ void Reclaimer::pump(std::uint64_t now_us, bool everything) noexcept {
   show();
 }
 
+std::uint64_t Reclaimer::busy_from_us(std::uint64_t now_us) const noexcept {
+  if (!busy()) return kNever;
+  if (in_flight() || !reports_.empty()) return now_us;
+  return now_us + window_->due_in_us(now_us);
+}
+
 void Reclaimer::pump_window() noexcept {
   while (budget_ != 0 && window_->any_ready()) {
     const gmem::Region& region = window_->next_region();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "reclaim/window.hpp"
 
+#include <algorithm>
+
 namespace vballoon::reclaim {
 
 Window::Window(const BlockMap& blocks, WindowAges ages)
@@ -89,6 +91,15 @@ void Window::age(std::uint64_t now_us) noexcept {
   while (old_.head != kNone && waited_us(old_.head, now_us) >= ages_.longest_us) {
     move(old_.head, Place::kReady);
   }
+}
+
+std::uint32_t Window::due_in_us(std::uint64_t now_us) const noexcept {
+  if (any_ready()) return 0;
+  const auto left = [&](const List& list, std::uint32_t wait_us) noexcept {
+    if (list.head == kNone) return UINT32_MAX;
+    return wait_us - std::min(wait_us, waited_us(list.head, now_us));
+  };
+  return std::min(left(young_, ages_.long_runs_us), left(old_, ages_.longest_us));
 }
 
 std::optional<std::uint32_t> Window::oldest() const noexcept {

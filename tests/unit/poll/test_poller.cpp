@@ -163,6 +163,23 @@ TEST(Poller, AnswersManySendersAtOnce) {
   EXPECT_EQ(running.poller().devices(), 0U);
 }
 
+// Nothing changes but the clock.
+TEST(Poller, LooksAgainWhenPagesHaveWaitedLongEnough) {
+  DeviceFixture f(reclaim::ReclaimLimits{.ages = {.longest_us = 20'000, .long_runs_us = 2'000}});
+  f.driver_tells();
+  f.start(Role::kInflate);
+  Nowhere nowhere;
+  RunningPoller running(nowhere);
+  running.attach(f);
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    f.send_pfns(Role::kInflate, i, device::pages_from(2 * i, 1));
+    wait_for_used(f, Role::kInflate, static_cast<std::uint16_t>(i + 1));
+    while (nowhere.calls != i + 1U) std::this_thread::yield();
+  }
+  EXPECT_EQ(f.reclaimed().inflated.bytes.get(), 3 * kPageSize);
+  running.detach(f);
+}
+
 TEST(Poller, StopEndsTheLoopAndLeavesDevicesWhole) {
   DeviceFixture f;
   f.start(Role::kInflate);

@@ -95,6 +95,20 @@ TEST_F(WindowTest, SeveralTransparentHugePagesAreOneRun) {
   EXPECT_EQ(window_->pages(), 1U) << "of the next block";
 }
 
+TEST_F(WindowTest, SaysWhenItIsWorthLookingAgain) {
+  add({0, 300}, 50);
+  EXPECT_EQ(window_->due_in_us(50), 100U) << "long runs, perhaps";
+  add({600, 1}, 60);
+  EXPECT_EQ(window_->due_in_us(140), 10U) << "the first of them";
+  EXPECT_EQ(at(150), (Runs{{0, 300}}));
+  EXPECT_EQ(window_->due_in_us(150), 10U);
+  EXPECT_TRUE(at(160).empty()) << "a short one";
+  EXPECT_EQ(window_->due_in_us(160), 900U);
+  EXPECT_EQ(window_->due_in_us(2000), 0U) << "overdue";
+  add({kBlockPages, kBlockPages}, 160);
+  EXPECT_EQ(window_->due_in_us(160), 0U) << "a whole block does not wait";
+}
+
 // The bound is that of the first page: one that trickles in does not keep the others back.
 TEST_F(WindowTest, LatecomersDoNotProlongTheWait) {
   for (std::uint64_t i = 0; i < 10; ++i) {

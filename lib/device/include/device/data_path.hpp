@@ -38,9 +38,11 @@ class DataPath {
   static constexpr std::size_t kWatches = balloon::kRoles + 1;
   /// What must change before poll() finds something, once it is at rest.
   void watch(std::span<Watch, kWatches> out) const noexcept;
-  /// Whether poll() is to be called again although nothing changed: something is half done or waits
-  /// for the clock.
-  [[nodiscard]] bool restless() const noexcept;
+  /// From when on poll() is to be called although nothing changed, on the clock of now_us(): at once
+  /// where something is half done, later where something only waits for its time. kNever: not so.
+  [[nodiscard]] std::uint64_t look_again_us() const noexcept;
+  static constexpr std::uint64_t kNever = reclaim::Reclaimer::kNever;
+  [[nodiscard]] bool restless() const noexcept { return look_again_us() != kNever; }
 
   /// One step towards being left alone: serves nothing new, finishes what it holds.
   /// @return true when nothing is on its way and no buffer is held.

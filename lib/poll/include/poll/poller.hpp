@@ -58,7 +58,7 @@ class Poller {
   /// A device that is served here; its watches lie at the same place in watches_.
   struct Slot {
     device::DataPath* path = nullptr;
-    bool restless = false;
+    std::uint64_t look_again_us = 0;  // from when on, although nothing changed
   };
   static constexpr std::size_t kWatches = device::DataPath::kWatches;
 
@@ -73,6 +73,7 @@ class Poller {
 
   std::vector<device::Watch> watches_;   // kWatches a slot; lcore only, while run() runs
   std::vector<Slot> slots_;              // likewise
+  bool clocked_ = false;                 // the last pass found slots that wait for their time
   device::DataPath* leaving_ = nullptr;  // on its way out, no longer served
   reclaim::Engine* engine_ = nullptr;
   unsigned lane_ = 0;

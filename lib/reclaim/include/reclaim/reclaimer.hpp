@@ -150,6 +150,10 @@ class Reclaimer {
   [[nodiscard]] bool settled() const noexcept { return !in_flight() && reports_handed_over(); }
   /// pump() would have something to look at.
   [[nodiscard]] bool busy() const noexcept { return in_flight() || !at_rest(inhibited()); }
+  /// From when on it would: pages in the window only wait for the clock. kNever: not before something
+  /// else happens.
+  [[nodiscard]] std::uint64_t busy_from_us(std::uint64_t now_us) const noexcept;
+  static constexpr std::uint64_t kNever = UINT64_MAX;
 
   /// The sink: a batch was carried out.
   void complete(const Batch& batch) noexcept;

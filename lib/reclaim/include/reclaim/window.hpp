@@ -40,6 +40,8 @@ class Window {
 
   /// Lets the blocks that have waited long enough come out.
   void age(std::uint64_t now_us) noexcept;
+  /// How long until age() lets something out, or take() has something at once. @pre not empty()
+  [[nodiscard]] std::uint32_t due_in_us(std::uint64_t now_us) const noexcept;
   /// Lets all of them out: somebody waits for their pages.
   void release_all() noexcept;
   /// Lets the oldest out, ready or not, until no more than `pages` are gathered.
