@@ -100,8 +100,9 @@ class Engine::Impl {
       taken_over(parcel);
       carry_out(parcel->batch, discarder_);
       if (counter != nullptr) counter->add(1);
+      rte_ring* const way_back = returns_[parcel->lane].get();
       handing_over(parcel);
-      VB_CHECK(rte_ring_mp_enqueue(returns_[parcel->lane].get(), parcel) == 0);
+      VB_CHECK(rte_ring_mp_enqueue(way_back, parcel) == 0);
     }
     return count;
   }
