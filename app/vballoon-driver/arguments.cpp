@@ -31,7 +31,7 @@ struct FeatureName {
   std::string_view name;
   balloon::Feature feature;
 };
-constexpr std::array<FeatureName, 9> kFeatureNames{{
+constexpr std::array<FeatureName, 11> kFeatureNames{{
     {"must-tell-host", balloon::Feature::kMustTellHost},
     {"stats", balloon::Feature::kStatsVq},
     {"deflate-on-oom", balloon::Feature::kDeflateOnOom},
@@ -41,6 +41,8 @@ constexpr std::array<FeatureName, 9> kFeatureNames{{
     {"indirect", balloon::Feature::kIndirectDesc},
     {"protocol", balloon::Feature::kVhostProtocolFeatures},
     {"version-1", balloon::Feature::kVersion1},
+    {"packed", balloon::Feature::kRingPacked},
+    {"in-order", balloon::Feature::kInOrder},
 }};
 
 Result<std::uint64_t> feature_mask(std::string_view without) {
@@ -52,7 +54,7 @@ Result<std::uint64_t> feature_mask(std::string_view without) {
     if (found == kFeatureNames.end()) {
       return fail(Code::kInvalidArgument,
                   fmt::format("--without: \"{}\" is none of must-tell-host, stats, deflate-on-oom, "
-                              "hint, poison, report, indirect, protocol, version-1",
+                              "hint, poison, report, indirect, protocol, version-1, packed, in-order",
                               word));
     }
     mask &= ~balloon::Features{}.with(found->feature).bits();

@@ -86,15 +86,16 @@ nlohmann::json to_json(const driver::StepOutcome& outcome) {
 std::string to_text(const driver::Violations& violations) {
   return fmt::format(
       "the device broke the rules: {} unknown ids, {} ids not outstanding, {} index jumps, {} "
-      "used buffers without a call\n",
+      "buffers out of order, {} used buffers without a call\n",
       violations.unknown_id, violations.not_outstanding, violations.index_jump,
-      violations.missing_call);
+      violations.out_of_order, violations.missing_call);
 }
 
 nlohmann::json to_json(const driver::Violations& violations) {
   return {{"unknown_id", violations.unknown_id},
           {"not_outstanding", violations.not_outstanding},
           {"index_jump", violations.index_jump},
+          {"out_of_order", violations.out_of_order},
           {"missing_call", violations.missing_call}};
 }
 

@@ -20,9 +20,12 @@ constexpr std::array kNames{
     NamedFeature{Feature::kFreePageHint, "FREE_PAGE_HINT"},
     NamedFeature{Feature::kPagePoison, "PAGE_POISON"},
     NamedFeature{Feature::kReporting, "REPORTING"},
+    NamedFeature{Feature::kAnyLayout, "ANY_LAYOUT"},
     NamedFeature{Feature::kIndirectDesc, "INDIRECT_DESC"},
     NamedFeature{Feature::kVhostProtocolFeatures, "VHOST_PROTOCOL_FEATURES"},
     NamedFeature{Feature::kVersion1, "VERSION_1"},
+    NamedFeature{Feature::kRingPacked, "RING_PACKED"},
+    NamedFeature{Feature::kInOrder, "IN_ORDER"},
 };
 
 std::string name_of_bit(unsigned bit) {

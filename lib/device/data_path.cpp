@@ -145,7 +145,7 @@ std::unique_ptr<QueueHandler> DataPath::make_handler(balloon::Role role, Ring ri
 
 Result<void> DataPath::start(balloon::Role role, const QueueSetup& setup) {
   VB_CHECK(memory_ != nullptr && !running(role));
-  auto queue = virtq::SplitQueue::open(setup.areas, setup.next_avail, *memory_);
+  auto queue = virtq::Queue::open(setup.areas, setup.position, *memory_);
   if (!queue) return tl::unexpected(queue.error());
   Ring ring(*queue, setup, memory_, status_[slot(role)]);
   handlers_[slot(role)] = make_handler(role, std::move(ring), setup.resumed);

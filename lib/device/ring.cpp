@@ -5,7 +5,7 @@
 
 namespace vballoon::device {
 
-Ring::Ring(virtq::SplitQueue queue, const QueueSetup& setup,
+Ring::Ring(virtq::Queue queue, const QueueSetup& setup,
            std::shared_ptr<const gmem::GuestMemory> memory, QueueStatus& status) noexcept
     : queue_(queue), call_(setup.call_fd), memory_(std::move(memory)), status_(status) {
   queue_.disable_kicks();
@@ -18,7 +18,7 @@ Ring::Ring(virtq::SplitQueue queue, const QueueSetup& setup,
 
 Watch Ring::watch() const noexcept {
   if (queue_.fault() != virtq::QueueFault::kNone) return nothing_to_watch();
-  return Watch{queue_.avail_index(), queue_.next_avail()};
+  return Watch{queue_.watched(), queue_.at_rest()};
 }
 
 std::optional<virtq::Head> Ring::pop() noexcept {

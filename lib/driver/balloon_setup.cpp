@@ -32,6 +32,8 @@ constexpr std::uint64_t kOurFeatures = balloon::Features{}
                                            .with(Feature::kIndirectDesc)
                                            .with(Feature::kVhostProtocolFeatures)
                                            .with(Feature::kVersion1)
+                                           .with(Feature::kRingPacked)
+                                           .with(Feature::kInOrder)
                                            .bits();
 
 std::vector<StatEntry> default_stats(const GuestRam& ram) {
@@ -88,8 +90,11 @@ QueueShapes BalloonDriver::shapes() const noexcept {
   const bool always = indirect && options_.indirect == Indirect::kAlways;
   QueueShapes shapes;
   for (QueueShape& shape : shapes) {
-    shape = {
-        .size = options_.queue_size, .indirect_entries = always ? 1U : 0U, .wait = options_.wait};
+    shape = {.size = options_.queue_size,
+             .indirect_entries = always ? 1U : 0U,
+             .wait = options_.wait,
+             .packed = acked_.has(Feature::kRingPacked),
+             .in_order = acked_.has(Feature::kInOrder)};
   }
   if (indirect) shapes[static_cast<std::size_t>(Role::kReport)].indirect_entries = kReportEntries;
   return shapes;

@@ -6,11 +6,17 @@
 namespace vballoon::driver {
 namespace {
 
-wire::VringAddresses addresses_of(unsigned number, const virtq::SplitAreas& areas) noexcept {
+wire::VringAddresses addresses_of(unsigned number, const RingPlace& place) noexcept {
   return {.index = number,
-          .descriptors = reinterpret_cast<std::uintptr_t>(areas.descriptors),
-          .used = reinterpret_cast<std::uintptr_t>(areas.used),
-          .available = reinterpret_cast<std::uintptr_t>(areas.avail)};
+          .descriptors = reinterpret_cast<std::uintptr_t>(place.descriptors),
+          .used = reinterpret_cast<std::uintptr_t>(place.device),
+          .available = reinterpret_cast<std::uintptr_t>(place.driver)};
+}
+
+/// Of a packed ring the used position comes with the available one; nothing is held by a device that
+/// has stopped, so they are the same.
+std::uint32_t base_of(const DriverQueue& queue, std::uint16_t position) noexcept {
+  return queue.packed() ? position | std::uint32_t{position} << 16U : position;
 }
 
 }  // namespace
@@ -22,7 +28,9 @@ Result<RingSet> RingSet::create(const GuestRam& ram, Arena& arena, const QueueNu
     if (!numbers[role]) continue;
     auto queue = DriverQueue::create(ram, arena, shapes[role]);
     if (!queue) return tl::unexpected(queue.error());
-    set.rings_[role].emplace(Ring{.queue = *std::move(queue), .number = *numbers[role]});
+    const std::uint16_t begin = queue->place().begin;
+    set.rings_[role].emplace(
+        Ring{.queue = *std::move(queue), .number = *numbers[role], .base = begin});
   }
   return set;
 }
@@ -30,8 +38,8 @@ Result<RingSet> RingSet::create(const GuestRam& ram, Arena& arena, const QueueNu
 Result<void> RingSet::start_ring(FrontEnd& front_end, const Ring& ring, bool enable) {
   const unsigned number = ring.number;
   return front_end.set_vring_num(number, ring.queue.size())
-      .and_then([&] { return front_end.set_vring_base(number, ring.base); })
-      .and_then([&] { return front_end.set_vring_addr(addresses_of(number, ring.queue.areas())); })
+      .and_then([&] { return front_end.set_vring_base(number, base_of(ring.queue, ring.base)); })
+      .and_then([&] { return front_end.set_vring_addr(addresses_of(number, ring.queue.place())); })
       .and_then([&] { return front_end.set_vring_call(number, ring.queue.call_fd()); })
       .and_then([&] { return front_end.set_vring_kick(number, ring.queue.kick_fd()); })
       .and_then([&] { return enable ? front_end.set_vring_enable(number, true) : Result<void>{}; });
@@ -50,12 +58,10 @@ Result<void> RingSet::stop(FrontEnd& front_end) {
     if (!ring) continue;
     const auto base = front_end.get_vring_base(ring->number);
     if (!base) return tl::unexpected(base.error());
-    // What the device took is used, or will be taken again: it may lag, by what is outstanding.
-    const auto behind = static_cast<std::uint16_t>(ring->queue.avail_index() - *base);
-    if (behind > ring->queue.size()) {
+    if (!ring->queue.may_stand_at(*base)) {
       return fail(Code::kInvalidArgument,
-                  fmt::format("queue {} was stopped at {}, but its avail index is {}", ring->number,
-                              *base, ring->queue.avail_index()));
+                  fmt::format("queue {} was stopped at {:#x}, where it cannot have been",
+                              ring->number, *base));
     }
     ring->base = *base;
   }

@@ -125,8 +125,8 @@ Result<void> FrontEnd::set_vring_num(unsigned index, unsigned size) {
   return tell(wire::Request::kSetVringNum, bytes_of(wire::VringState{index, size}));
 }
 
-Result<void> FrontEnd::set_vring_base(unsigned index, std::uint16_t next_avail) {
-  return tell(wire::Request::kSetVringBase, bytes_of(wire::VringState{index, next_avail}));
+Result<void> FrontEnd::set_vring_base(unsigned index, std::uint32_t base) {
+  return tell(wire::Request::kSetVringBase, bytes_of(wire::VringState{index, base}));
 }
 
 Result<void> FrontEnd::set_vring_addr(const wire::VringAddresses& addresses) {

@@ -176,7 +176,11 @@ void BalloonDevice::load_memory() {
 void BalloonDevice::load_features() {
   std::uint64_t bits = 0;
   if (rte_vhost_get_negotiated_features(*vid_, &bits) != 0) return;
-  acked_ = balloon::Features(bits);
+  const balloon::Features before = std::exchange(acked_, balloon::Features(bits));
+  // A place in a ring of the other layout is no place in this one.
+  if (before.has(balloon::Feature::kRingPacked) != acked_.has(balloon::Feature::kRingPacked)) {
+    for (RingState& ring : rings_) ring.stopped.reset();
+  }
   path_.set_features(acked_);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/balloon_device_rings.cpp - starting and stopping the rings of a device, one by one.
-// Source: vhost-user protocol, "Ring states"; VIRTIO 1.2, 2.7.
+// Source: vhost-user protocol, "Ring states" and "A vring descriptor index"; VIRTIO 1.2, 2.7 and 2.8.
 #include <fmt/format.h>
 
 #include <utility>
@@ -9,30 +9,42 @@
 #include "balloon_device.hpp"
 
 namespace vballoon::vhost {
+namespace {
+
+std::byte* bytes_at(void* area) noexcept { return static_cast<std::byte*>(area); }
+
+/// librte_vhost has the areas of both layouts in the same three places.
+virtq::QueueAreas areas_of(const rte_vhost_vring& vring, bool packed) noexcept {
+  std::byte* const descriptors = bytes_at(vring.desc);
+  std::byte* const driver = bytes_at(vring.avail);
+  std::byte* const device = bytes_at(vring.used);
+  if (packed) return virtq::PackedAreas{descriptors, driver, device, vring.size};
+  return virtq::SplitAreas{descriptors, driver, device, vring.size};
+}
+
+}  // namespace
 
 /// The ring as librte_vhost knows it. Nothing where it has not translated the addresses (yet).
 std::optional<device::QueueSetup> BalloonDevice::describe_ring(unsigned index) const {
   const auto id = static_cast<std::uint16_t>(index);
   rte_vhost_vring vring{};
-  std::uint16_t next_avail = 0;
-  std::uint16_t next_used = 0;
+  std::uint16_t position = 0;  // of a packed ring with the wrap counter, in bit 15
+  std::uint16_t used = 0;
   if (rte_vhost_get_vhost_vring(*vid_, id, &vring) != 0 ||
-      rte_vhost_get_vring_base(*vid_, id, &next_avail, &next_used) != 0 || vring.desc == nullptr ||
+      rte_vhost_get_vring_base(*vid_, id, &position, &used) != 0 || vring.desc == nullptr ||
       vring.avail == nullptr || vring.used == nullptr) {
     return std::nullopt;
   }
   device::QueueSetup setup;
   setup.index = index;
-  setup.areas.descriptors = reinterpret_cast<std::byte*>(vring.desc);
-  setup.areas.avail = reinterpret_cast<std::byte*>(vring.avail);
-  setup.areas.used = reinterpret_cast<std::byte*>(vring.used);
-  setup.areas.size = vring.size;
-  setup.next_avail = next_avail;
+  setup.areas = areas_of(vring, acked_.has(balloon::Feature::kRingPacked));
+  const virtq::Standing now = virtq::look_at(setup.areas, position, *path_.memory());
+  setup.position = now.position;
   setup.call_fd = vring.callfd;
-  // A driver that was reset begins at 0; one that was only paused goes on where it was stopped. Both
-  // may be true of 0, but for a ring that stood still only for the length of one message.
-  setup.resumed = rings_[index].stopped == next_avail &&
-                  (next_avail != 0 || rings_[index].suspended);
+  // A driver that was reset begins with a ring that looks unused; one that was only paused goes on
+  // where it was stopped. Both may be true of the place where rings begin, but for a ring that stood
+  // still only for the length of one message.
+  setup.resumed = rings_[index].stopped == now.position && (!now.unused || rings_[index].suspended);
   return setup;
 }
 

@@ -7,7 +7,7 @@
 #include <bit>
 
 #include "base/check.hpp"
-#include "base/copy_once.hpp"
+#include "shared_memory.hpp"
 
 namespace vballoon::virtq {
 namespace {
@@ -15,18 +15,6 @@ namespace {
 constexpr std::size_t kFlagsOffset = 0;
 constexpr std::size_t kIdxOffset = 2;
 constexpr std::size_t kRingOffset = 4;
-
-bool aligned(const std::byte* area, std::size_t alignment) noexcept {
-  return reinterpret_cast<std::uintptr_t>(area) % alignment == 0;
-}
-
-// Shared with the driver: single-copy atomic accesses, ordered as the caller says.
-std::uint16_t load16(const std::byte* at, int order) noexcept {
-  return __atomic_load_n(reinterpret_cast<const std::uint16_t*>(at), order);
-}
-void store16(std::byte* at, std::uint16_t value, int order) noexcept {
-  __atomic_store_n(reinterpret_cast<std::uint16_t*>(at), value, order);
-}
 
 }  // namespace
 
@@ -59,7 +47,7 @@ Result<SplitQueue> SplitQueue::open(const SplitAreas& areas, std::uint16_t next_
 std::uint16_t SplitQueue::load_avail_idx() const noexcept {
   // Pairs with the driver's write barrier between filling a ring slot and raising the index
   // (2.7.13.3): slots and descriptors below the index are complete.
-  return __atomic_load_n(avail_index(), __ATOMIC_ACQUIRE);
+  return __atomic_load_n(watched(), __ATOMIC_ACQUIRE);
 }
 
 std::size_t SplitQueue::pop(std::span<Head> out) noexcept {
@@ -79,7 +67,7 @@ std::size_t SplitQueue::pop(std::span<Head> out) noexcept {
       fault_ = QueueFault::kHeadTooBig;
       return i;
     }
-    out[i] = Head{id};
+    out[i] = Head{.id = id};
     ++next_avail_;
     ++outstanding_;
   }
@@ -108,11 +96,6 @@ bool SplitQueue::publish() noexcept {
 
 void SplitQueue::disable_kicks() noexcept {
   store16(used_ + kFlagsOffset, kUsedNoNotify, __ATOMIC_RELEASE);
-}
-
-Descriptor SplitQueue::descriptor(std::uint16_t i) const noexcept {
-  VB_CHECK(i <= mask_);
-  return load_once<Descriptor>(descriptors_ + sizeof(Descriptor) * i);
 }
 
 }  // namespace vballoon::virtq

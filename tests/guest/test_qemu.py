@@ -29,3 +29,16 @@ def test_guest_reboots_in_the_middle_of_an_inflate(qemu_lab):
     qemu_lab.resize(0)
     qemu_lab.wait_for_ledger(0)
     assert qemu_lab.guest.random_file("/tmp/all", 192 * MiB)
+
+
+def test_balloon_survives_a_pause_wherever_its_rings_stand(qemu_lab):
+    """QEMU hands the base of a packed ring back as it got it, the wrap counter included."""
+    checksum = qemu_lab.guest.random_file("/tmp/canary", 32 * MiB)
+    # With rings of 128 descriptors and a buffer a MiB: through more than two laps.
+    for size in (48, 112, 0, 96, 16, 112, 64):
+        qemu_lab.resize(size * MiB)
+        qemu_lab.guest.qmp("stop")
+        qemu_lab.guest.qmp("cont")
+        qemu_lab.wait_for_ledger(size * MiB)
+    assert qemu_lab.show()["counters"]["not_ballooned"] == 0
+    assert qemu_lab.guest.checksum("/tmp/canary") == checksum

@@ -23,15 +23,16 @@ class Walk : public DaemonTest {
   DriverOptions random_options() {
     DriverOptions o;
     for (const Feature f : {Feature::kMustTellHost, Feature::kStatsVq, Feature::kReporting,
-                            Feature::kFreePageHint, Feature::kIndirectDesc}) {
+                            Feature::kFreePageHint, Feature::kIndirectDesc, Feature::kInOrder}) {
       if (chance(25)) o.features &= all_but({f});
     }
     o.depth = chance(50) ? 1 : static_cast<unsigned>(1 + below(40));
     o.batch_pages = chance(50) ? 256 : static_cast<unsigned>(1 + below(600));
     o.queue_size = 1U << (2 + below(7));
+    if (packed_run()) o.queue_size += static_cast<unsigned>(below(o.queue_size));
     o.wait = chance(50) ? driver::WaitMode::kSpin : driver::WaitMode::kInterrupt;
     o.indirect = static_cast<driver::Indirect>(below(3));
-    return o;
+    return of_this_run(o);
   }
 
   void begin() {

@@ -61,6 +61,27 @@ TEST_F(RingTest, Sizes) {
   }
 }
 
+/// 2.8.10.1: a packed ring may have any size up to the largest.
+TEST_F(RingTest, SizesThatAreNoPowersOfTwo) {
+  if (!packed_run()) GTEST_SKIP() << "2.7: split rings have none";
+  for (const unsigned size : {1U, 3U, 5U, 100U, 255U, 1000U}) {
+    SCOPED_TRACE(size);
+    DriverOptions options = late();
+    options.queue_size = size;
+    options.depth = 300;
+    options.batch_pages = 5;
+    round_trip(options, 3000);
+  }
+}
+
+TEST_F(RingTest, WithoutInOrder) {
+  DriverOptions options = late();
+  options.features &= all_but({balloon::Feature::kInOrder});
+  options.depth = 100;
+  options.batch_pages = 7;
+  round_trip(options, 5000);
+}
+
 TEST_F(RingTest, TheLargestSize) {
   ram_ = must(GuestRam::create(driver::flat_ram(64 * kMiB)));
   DriverOptions options = late();

@@ -83,7 +83,7 @@ TEST_F(TwoDevices, ABrokenQueueOfOneLeavesTheOther) {
   Guest one(daemon_.socket(device_), 1);
   Guest two(daemon_.socket(other_), 2);
   auto& queue = one.driver().queue(Role::kInflate);
-  queue.add_raw(60'000);
+  queue.add_broken();
   queue.publish();
   two.live(5);
   EXPECT_EQ(two.changed(), 0U);

@@ -42,9 +42,16 @@ T must(Result<T> result) {
 /// Whether it becomes true within two seconds.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition);
 
+/// The layout of this run's rings: packed unless VBALLOON_MODEL_RING is "split".
+[[nodiscard]] bool packed_run();
+
+/// These options, with the rings of this run.
+[[nodiscard]] DriverOptions of_this_run(DriverOptions options);
+
 /// All features but these.
 [[nodiscard]] std::uint64_t all_but(const std::vector<balloon::Feature>& features);
 
+/// With the rings of this run.
 [[nodiscard]] std::unique_ptr<BalloonDriver> connect(const std::string& socket, const GuestRam& ram,
                                                      const DriverOptions& options = {});
 

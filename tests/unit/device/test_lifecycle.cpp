@@ -68,9 +68,10 @@ TEST(Start, ARingThatCannotBeIsRefused) {
   DeviceFixture f;
   for (int fault = 0; fault < 3; ++fault) {
     QueueSetup setup = f.setup_of(Role::kInflate, 0, false);
-    if (fault == 0) setup.areas.size = 63;
-    if (fault == 1) setup.areas.descriptors += 8;
-    if (fault == 2) setup.areas.used = reinterpret_cast<std::byte*>(&f);
+    auto& areas = std::get<virtq::SplitAreas>(setup.areas);
+    if (fault == 0) areas.size = 63;
+    if (fault == 1) areas.descriptors += 8;
+    if (fault == 2) areas.used = reinterpret_cast<std::byte*>(&f);
     const auto started = f.path().start(Role::kInflate, setup);
     ASSERT_FALSE(started.has_value()) << fault;
     EXPECT_EQ(started.error().code, Code::kInvalidArgument);

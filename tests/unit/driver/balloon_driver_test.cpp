@@ -30,6 +30,7 @@ struct Recorder {
   std::set<std::uint32_t> rings;
   std::set<std::uint32_t> enabled;
   std::map<std::uint32_t, std::uint32_t> config_writes;
+  std::map<std::uint32_t, std::uint32_t> bases;
 
   Answer operator()(const Message& m) {
     wire::VringState state;
@@ -52,8 +53,13 @@ struct Recorder {
       case Request::kSetConfig:
         write_config(m);
         break;
+      case Request::kSetVringBase:
+        std::memcpy(&state, m.payload.data(), sizeof(state));
+        bases[state.index] = state.num;
+        break;
       case Request::kGetVringBase:
-        return to_bytes(wire::VringState{});
+        std::memcpy(&state, m.payload.data(), sizeof(state));
+        return to_bytes(wire::VringState{state.index, bases[state.index]});
       default:
         break;
     }
@@ -116,6 +122,20 @@ TEST_F(BalloonDriverTest, WritesThePoisonValueBeforeTheRingsStart) {
   options.poison_value = 0xAA;
   const auto driver = start(options).value();
   EXPECT_EQ(recorder_.config_writes[12], 0xAAU);
+}
+
+/// vhost-user, "A vring descriptor index": split rings begin at 0; packed ones with both wrap
+/// counters at 1.
+TEST_F(BalloonDriverTest, RingsBeginWhereTheirLayoutHasThemBegin) {
+  {
+    const auto driver = start({}).value();
+    for (const auto& [ring, base] : recorder_.bases) EXPECT_EQ(base, 0x8000'8000U) << ring;
+  }
+  DriverOptions options;
+  options.features &= ~balloon::Features{}.with(Feature::kRingPacked).bits();
+  const auto driver = start(options).value();
+  for (const auto& [ring, base] : recorder_.bases) EXPECT_EQ(base, 0U) << ring;
+  EXPECT_EQ(recorder_.bases.size(), 5U);
 }
 
 TEST_F(BalloonDriverTest, AResetNegotiatesAgain) {

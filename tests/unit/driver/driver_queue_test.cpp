@@ -207,6 +207,36 @@ TEST_F(DriverQueueTest, RawHeadsAreTrackedToo) {
   EXPECT_EQ(queue.free_descriptors(), 7U) << "a reserved descriptor stays reserved";
 }
 
+/// 2.7.9: in ring order, from descriptor 0 on; and back in that order.
+TEST_F(DriverQueueTest, InOrderDescriptorsAreGivenInRingOrder) {
+  DriverQueue queue = make({.size = 4, .in_order = true});
+  FakeDevice device(queue.areas());
+  const std::array<Segment, 1> buffer{readable(0x300000)};
+  for (std::uint16_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(queue.add(buffer), i % 4);
+    queue.publish();
+    device.use(device.take().value());
+    device.give();
+    EXPECT_TRUE(queue.poll());
+  }
+  EXPECT_EQ(queue.violations().total(), 0U);
+}
+
+TEST_F(DriverQueueTest, CountsABufferThatComesBackOutOfOrder) {
+  for (const bool in_order : {true, false}) {
+    DriverQueue queue = make({.size = 4, .in_order = in_order});
+    FakeDevice device(queue.areas());
+    const std::array<Segment, 1> buffer{readable(0x300000)};
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue.add(buffer));
+    queue.publish();
+    const std::array<std::uint16_t, 3> heads{*device.take(), *device.take(), *device.take()};
+    for (const std::size_t i : {1U, 0U, 2U}) device.use(heads[i]);
+    device.give();
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(queue.poll());
+    EXPECT_EQ(queue.violations().out_of_order, in_order ? 1U : 0U);
+  }
+}
+
 /// Many buffers, another thread as the device, index wrap at 2^16 several times.
 void ping_pong(DriverQueue& queue, unsigned buffers) {
   std::jthread thread([&queue, buffers] {

@@ -24,18 +24,18 @@ void DeviceFixture::driver_tells() {
   path_.set_features(balloon::Features{}.with(balloon::Feature::kMustTellHost));
 }
 
-QueueSetup DeviceFixture::setup_of(Role role, std::uint16_t next_avail, bool resumed) {
+QueueSetup DeviceFixture::setup_of(Role role, std::uint16_t position, bool resumed) {
   QueueSetup setup;
   setup.index = static_cast<unsigned>(role);
   setup.areas = ring(role).areas();
-  setup.next_avail = next_avail;
+  setup.position = position;
   setup.call_fd = call_fds_[index(role)].get();
   setup.resumed = resumed;
   return setup;
 }
 
-void DeviceFixture::start(Role role, std::uint16_t next_avail, bool resumed) {
-  const auto started = path_.start(role, setup_of(role, next_avail, resumed));
+void DeviceFixture::start(Role role, std::uint16_t position, bool resumed) {
+  const auto started = path_.start(role, setup_of(role, position, resumed));
   ASSERT_TRUE(started.has_value()) << started.error().message;
   static_cast<void>(take_calls(role));
 }

@@ -58,9 +58,9 @@ class DeviceFixture {
     return page - kHighFirst / kPageSize + kHighInFile / kPageSize;
   }
 
-  void start(Role role, std::uint16_t next_avail = 0, bool resumed = false);
+  void start(Role role, std::uint16_t position = 0, bool resumed = false);
   void start_all();
-  [[nodiscard]] QueueSetup setup_of(Role role, std::uint16_t next_avail, bool resumed);
+  [[nodiscard]] QueueSetup setup_of(Role role, std::uint16_t position, bool resumed);
 
   /// MUST_TELL_HOST is negotiated: inflate buffers are used early.
   void driver_tells();

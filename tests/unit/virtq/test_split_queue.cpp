@@ -301,7 +301,8 @@ TEST(QueueFaults, EachHasWordsOfItsOwn) {
   EXPECT_EQ(describe(QueueFault::kNone), "");
   EXPECT_EQ(describe(ChainFault::kNone), "");
   std::set<std::string_view> words;
-  for (const auto fault : {QueueFault::kAvailTooFar, QueueFault::kHeadTooBig}) {
+  for (const auto fault : {QueueFault::kAvailTooFar, QueueFault::kHeadTooBig,
+                           QueueFault::kAvailNotUsed, QueueFault::kChainNotAvailable}) {
     words.insert(describe(fault));
   }
   for (const auto fault :
@@ -309,7 +310,7 @@ TEST(QueueFaults, EachHasWordsOfItsOwn) {
         ChainFault::kIndirectAndNext, ChainFault::kBadIndirectTable, ChainFault::kOutsideMemory}) {
     words.insert(describe(fault));
   }
-  EXPECT_EQ(words.size(), 8U);
+  EXPECT_EQ(words.size(), 10U);
   EXPECT_FALSE(words.contains(""));
   EXPECT_FALSE(words.contains("unknown"));
 }

@@ -20,9 +20,12 @@ enum class Feature : unsigned {
   kFreePageHint = 3,
   kPagePoison = 4,
   kReporting = 5,
+  kAnyLayout = 27,  ///< legacy only; here for its name
   kIndirectDesc = 28,
   kVhostProtocolFeatures = 30,
   kVersion1 = 32,
+  kRingPacked = 34,
+  kInOrder = 35,
 };
 
 /// A set of feature bits as the wire carries them.
@@ -49,7 +52,8 @@ class Features {
 /// queue numbers and Linux's compacted ones agree (see queue_map.hpp). Not PAGE_POISON: a driver that
 /// clears the bit makes User Mode Linux drop the vhost-user protocol features too, after which it no
 /// longer says when it takes its rings away. A guest that poisons its free pages is safe without it:
-/// its driver then gives up REPORTING (5.5.6.7.1).
+/// its driver then gives up REPORTING (5.5.6.7.1). Not ANY_LAYOUT: it speaks of legacy drivers (6.3),
+/// which are not served; any framing is right for all others anyhow (2.6.4).
 inline constexpr Features kOffered = Features{}
                                          .with(Feature::kMustTellHost)
                                          .with(Feature::kStatsVq)
@@ -58,7 +62,9 @@ inline constexpr Features kOffered = Features{}
                                          .with(Feature::kReporting)
                                          .with(Feature::kIndirectDesc)
                                          .with(Feature::kVhostProtocolFeatures)
-                                         .with(Feature::kVersion1);
+                                         .with(Feature::kVersion1)
+                                         .with(Feature::kRingPacked)
+                                         .with(Feature::kInOrder);
 
 /// Names as Linux and the spec write them, lowest bit first; unknown bits as "BIT_n".
 [[nodiscard]] std::vector<std::string> feature_names(Features features);

@@ -61,6 +61,9 @@ class DataPath {
   [[nodiscard]] bool running(balloon::Role role) const noexcept;
   [[nodiscard]] bool any_running() const noexcept;
 
+  /// Null while none is known.
+  [[nodiscard]] const gmem::GuestMemory* memory() const noexcept { return memory_.get(); }
+
   /// Another memory map; pages that are still there stay ballooned. @pre no queue runs.
   void set_memory(std::shared_ptr<const gmem::GuestMemory> memory);
 

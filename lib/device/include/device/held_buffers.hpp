@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "reclaim/reclaimer.hpp"
-#include "virtq/split_queue.hpp"
+#include "virtq/head.hpp"
 
 namespace vballoon::device {
 
@@ -45,7 +45,7 @@ class HeldBuffers {
   };
   void push(Held held) noexcept;
 
-  std::vector<Held> slots_;  // a ring buffer; a power of two long, as every ring is
+  std::vector<Held> slots_;  // a ring buffer
   std::size_t first_ = 0;
   std::size_t count_ = 0;
   std::size_t unsealed_ = 0;  // the newest ones

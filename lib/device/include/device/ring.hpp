@@ -14,8 +14,7 @@
 #include "device/watch.hpp"
 #include "gmem/guest_memory.hpp"
 #include "virtq/call.hpp"
-#include "virtq/chain_walk.hpp"
-#include "virtq/split_queue.hpp"
+#include "virtq/queue.hpp"
 
 namespace vballoon::device {
 
@@ -30,15 +29,15 @@ struct QueueStatus {
 /// Everything that starting a queue takes.
 struct QueueSetup {
   unsigned index = 0;
-  virtq::SplitAreas areas;
-  std::uint16_t next_avail = 0;
+  virtq::QueueAreas areas;
+  std::uint16_t position = 0;  ///< where it goes on
   int call_fd = -1;
   bool resumed = false;  ///< the same driver goes on after a pause; nothing it sent is new
 };
 
 class Ring {
  public:
-  Ring(virtq::SplitQueue queue, const QueueSetup& setup,
+  Ring(virtq::Queue queue, const QueueSetup& setup,
        std::shared_ptr<const gmem::GuestMemory> memory, QueueStatus& status) noexcept;
 
   /// Something to pop: one acquire load. Never true for a broken queue, nor for one that is closing.
@@ -53,10 +52,10 @@ class Ring {
   [[nodiscard]] std::optional<virtq::Head> pop() noexcept;
 
   [[nodiscard]] virtq::ChainWalk walk(virtq::Head head) const noexcept {
-    return {queue_, *memory_, head};
+    return queue_.walk(head, *memory_);
   }
 
-  /// Copied into the used ring, unseen until publish().
+  /// Used, unseen until publish(). @pre the oldest that pop() gave and that is not finished.
   void finish(virtq::Head head) noexcept;
 
   /// Shows all finished buffers at once. @return true when the driver was called.
@@ -71,7 +70,7 @@ class Ring {
  private:
   static constexpr std::size_t kBurst = 32;
 
-  virtq::SplitQueue queue_;
+  virtq::Queue queue_;
   std::size_t next_ = 0;  // heads_[next_, end_) are popped and not yet handed out
   std::size_t end_ = 0;
   std::array<virtq::Head, kBurst> heads_{};

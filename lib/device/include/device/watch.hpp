@@ -12,7 +12,7 @@
 namespace vballoon::device {
 
 struct Watch {
-  const std::uint16_t* word = nullptr;  ///< an available index in guest memory, or a request count
+  const std::uint16_t* word = nullptr;  ///< a word of a ring in guest memory, or a request count
   std::uint16_t seen = 0;
 
   /// Relaxed: it only says that it is worth looking; whoever looks loads with acquire.

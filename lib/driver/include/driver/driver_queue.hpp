@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// driver/driver_queue.hpp - the driver's side of one split virtqueue, which trusts no device.
-// Layer:  driver; may include base/ and virtq/ (the layout alone). Thread: one owner.
-// Source: VIRTIO 1.2: 2.7.13 adding buffers, 2.7.13.3 order of publication, 2.7.14 used buffers.
+// driver/driver_queue.hpp - the driver's side of one virtqueue, split or packed; it trusts no device.
+// Layer:  driver; may include base/ and virtq/ (the layouts alone). Thread: one owner.
+// Source: VIRTIO 1.2: 2.7 and 2.8; the layouts' own files name the clauses.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "driver/arena.hpp"
 #include "driver/deadline.hpp"
 #include "driver/guest_ram.hpp"
+#include "driver/violations.hpp"
 #include "virtq/split_layout.hpp"
 
 namespace vballoon::driver {
@@ -28,9 +31,19 @@ enum class WaitMode {
 };
 
 struct QueueShape {
-  unsigned size = 128;            ///< descriptors, a power of two in [2, 32768]
+  unsigned size = 128;            ///< descriptors: a power of two in [2, 32768]; packed, any in [1, 32768]
   unsigned indirect_entries = 0;  ///< room of one indirect table; 0: every chain is direct
   WaitMode wait = WaitMode::kInterrupt;
+  bool packed = false;
+  bool in_order = false;  ///< descriptors are given, and must come back, in ring order
+};
+
+/// Where a ring lies in this process, for SET_VRING_ADDR, and where it begins, for SET_VRING_BASE.
+struct RingPlace {
+  std::byte* descriptors = nullptr;
+  std::byte* driver = nullptr;
+  std::byte* device = nullptr;
+  std::uint16_t begin = 0;
 };
 
 struct Segment {
@@ -47,26 +60,15 @@ struct Used {
   std::chrono::nanoseconds latency{0};  ///< published to seen here
 };
 
-/// What the device did wrong. Each is counted and survived: the buffer in question stays lost.
-struct Violations {
-  std::uint64_t unknown_id = 0;       ///< a used id that is no descriptor of this queue
-  std::uint64_t not_outstanding = 0;  ///< a used id that was never given, or came back twice
-  std::uint64_t index_jump = 0;       ///< the used index went further than buffers were out
-  std::uint64_t missing_call = 0;     ///< a used buffer of which no call told
-
-  [[nodiscard]] std::uint64_t total() const noexcept {
-    return unknown_id + not_outstanding + index_jump + missing_call;
-  }
-  friend Violations operator+(const Violations& a, const Violations& b) noexcept {
-    return {.unknown_id = a.unknown_id + b.unknown_id,
-            .not_outstanding = a.not_outstanding + b.not_outstanding,
-            .index_jump = a.index_jump + b.index_jump,
-            .missing_call = a.missing_call + b.missing_call};
-  }
-};
+class RingFormat;
+class SplitRing;
 
 class DriverQueue {
  public:
+  ~DriverQueue();
+  DriverQueue(DriverQueue&&) noexcept;
+  DriverQueue& operator=(DriverQueue&&) noexcept;
+
   /// Lays out rings and indirect tables in the arena, all zero.
   /// @pre     ram outlives the queue.
   /// @errors  kInvalidArgument for a size that cannot be or an arena that is too small; kHost.
@@ -75,7 +77,7 @@ class DriverQueue {
 
   /// Describes one buffer; the device does not see it before publish().
   /// @param segments  device-readable ones first (2.7.4.2); at least one.
-  /// @return  its head, or nothing while there are too few free descriptors.
+  /// @return  its id, or nothing while there are too few free descriptors.
   std::optional<std::uint16_t> add(std::span<const Segment> segments, std::uint64_t cookie = 0);
 
   /// Makes all added buffers available with one release store; kicks unless the device asked not
@@ -88,18 +90,29 @@ class DriverQueue {
   /// As poll(), but waits. Nothing when the deadline passed.
   [[nodiscard]] std::optional<Used> wait(Deadline deadline);
 
-  /// Takes a descriptor away from add(), for good: the caller writes it himself through areas().
-  [[nodiscard]] std::optional<std::uint16_t> reserve();
-  /// Puts any number into the avail ring, a reserved head or nonsense; publish() makes it available
-  /// like the others. One below size counts as outstanding.
-  void add_raw(std::uint16_t head);
+  // --- By hand, for tests of what a device makes of it. ---
 
-  [[nodiscard]] const virtq::SplitAreas& areas() const noexcept { return areas_; }
-  [[nodiscard]] unsigned size() const noexcept { return areas_.size; }
-  [[nodiscard]] unsigned outstanding() const noexcept { return outstanding_; }
-  [[nodiscard]] std::size_t free_descriptors() const noexcept { return free_.size(); }
+  /// A buffer whose descriptors are taken as they are; only NEXT and next are set as add() does.
+  std::optional<std::uint16_t> add_described(std::span<const virtq::Descriptor> elements);
+  /// What no device can go on with; publish() makes it available like the others.
+  void add_broken();
+  /// A descriptor that add() does not take any more: the caller writes it himself through areas().
+  /// @pre for this and the next three: a split ring.
+  [[nodiscard]] std::optional<std::uint16_t> reserve();
+  /// Puts any number into the avail ring, a reserved head or nonsense. One below size counts as
+  /// outstanding.
+  void add_raw(std::uint16_t head);
+  [[nodiscard]] const virtq::SplitAreas& areas() const noexcept;
   /// Buffers made available so far, modulo 2^16.
-  [[nodiscard]] std::uint16_t avail_index() const noexcept { return avail_index_; }
+  [[nodiscard]] std::uint16_t avail_index() const noexcept;
+
+  [[nodiscard]] RingPlace place() const noexcept;
+  /// Whether a device may truthfully say that it stopped there.
+  [[nodiscard]] bool may_stand_at(std::uint16_t position) const noexcept;
+  [[nodiscard]] bool packed() const noexcept { return shape_.packed; }
+  [[nodiscard]] unsigned size() const noexcept { return shape_.size; }
+  [[nodiscard]] unsigned outstanding() const noexcept { return outstanding_; }
+  [[nodiscard]] std::size_t free_descriptors() const noexcept;
   [[nodiscard]] const Violations& violations() const noexcept { return violations_; }
   [[nodiscard]] int kick_fd() const noexcept { return kick_.get(); }
   [[nodiscard]] int call_fd() const noexcept { return call_.get(); }
@@ -110,31 +123,28 @@ class DriverQueue {
   struct Chain {
     Clock::time_point published{};
     std::uint64_t cookie = 0;
-    std::uint16_t descriptors = 0;  // 0: not outstanding
-    bool raw = false;
+    bool out = false;
   };
 
   explicit DriverQueue(const QueueShape& shape);
-  Result<void> take_memory(const GuestRam& ram, Arena& arena);
-  std::uint16_t add_direct(std::span<const Segment> segments);
-  std::uint16_t add_indirect(std::span<const Segment> segments);
-  void enqueue(std::uint16_t head, const Chain& chain);
-  [[nodiscard]] virtq::Descriptor* table_of(std::uint16_t head) const noexcept;
+  Result<void> take_ring(const GuestRam& ram, Arena& arena);
+  Result<void> take_tables(const GuestRam& ram, Arena& arena);
+  [[nodiscard]] virtq::Descriptor write_table(std::span<const virtq::Descriptor> elements) const;
+  void note(std::uint16_t id, std::uint64_t cookie);
   std::optional<Used> take_back(const virtq::UsedElement& element);
-  void release(std::uint16_t head);
+  void check_order(std::uint16_t id);
   std::optional<Used> spin(Deadline deadline);
   std::optional<Used> sleep(Deadline deadline);
   std::optional<Used> late_call(std::optional<Used> used);
   [[nodiscard]] bool called(Deadline deadline) const noexcept;
 
-  virtq::SplitAreas areas_;
-  std::uint16_t avail_index_ = 0;
-  std::uint16_t last_used_ = 0;
+  std::unique_ptr<RingFormat> ring_;
+  SplitRing* split_ = nullptr;  // the same, where it is one
   unsigned outstanding_ = 0;
-  std::vector<Chain> chains_;         // by head
-  std::vector<std::uint16_t> next_;   // by descriptor: ours, as the device may not tell us
-  std::vector<std::uint16_t> free_;   // descriptors
-  std::vector<std::uint16_t> added_;  // heads since the last publish()
+  std::vector<Chain> chains_;               // by id
+  std::vector<std::uint16_t> added_;        // ids since the last publish()
+  std::deque<std::uint16_t> order_;         // ids that are out, where their order counts
+  std::vector<virtq::Descriptor> elements_;  // of the buffer at hand
   Violations violations_;
   QueueShape shape_;
   std::byte* tables_ = nullptr;

@@ -25,7 +25,7 @@ class RingSet {
                                               const QueueNumbers& numbers,
                                               const QueueShapes& shapes);
 
-  /// Starts every ring where it was stopped, at first at 0.
+  /// Starts every ring where it was stopped, at first where rings begin.
   /// @param enable  send SET_VRING_ENABLE: needed if and only if PROTOCOL_FEATURES was
   /// acknowledged.
   Result<void> start(FrontEnd& front_end, bool enable);

@@ -40,12 +40,13 @@ class FrontEnd {
   Result<void> set_mem_table(std::span<const wire::MemoryRegion> regions, std::span<const int> fds);
 
   Result<void> set_vring_num(unsigned index, unsigned size);
-  Result<void> set_vring_base(unsigned index, std::uint16_t next_avail);
+  /// @param base  split: the next avail index; packed: index and wrap counter, available and used.
+  Result<void> set_vring_base(unsigned index, std::uint32_t base);
   Result<void> set_vring_addr(const wire::VringAddresses& addresses);
   Result<void> set_vring_kick(unsigned index, std::optional<int> fd);
   Result<void> set_vring_call(unsigned index, std::optional<int> fd);
   Result<void> set_vring_enable(unsigned index, bool enabled);
-  /// Stops the ring. @return the index of the next avail entry the device would take.
+  /// Stops the ring. @return where the device would go on; packed: with the wrap counter in bit 15.
   [[nodiscard]] Result<std::uint16_t> get_vring_base(unsigned index);
 
   /// @return `size` bytes of device configuration; kInvalidArgument when the backend has fewer.

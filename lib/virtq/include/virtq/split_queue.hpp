@@ -12,14 +12,10 @@
 #include "base/result.hpp"
 #include "gmem/guest_memory.hpp"
 #include "virtq/fault.hpp"
+#include "virtq/head.hpp"
 #include "virtq/split_layout.hpp"
 
 namespace vballoon::virtq {
-
-/// The head of one available chain; the name by which it is returned.
-struct Head {
-  std::uint16_t id = 0;
-};
 
 class SplitQueue {
  public:
@@ -34,7 +30,7 @@ class SplitQueue {
   [[nodiscard]] bool has_work() const noexcept { return load_avail_idx() != next_avail_; }
 
   /// The word that has_work() looks at, and what it says while there is none.
-  [[nodiscard]] const std::uint16_t* avail_index() const noexcept {
+  [[nodiscard]] const std::uint16_t* watched() const noexcept {
     return reinterpret_cast<const std::uint16_t*>(avail_ + kAvailIndexOffset);
   }
   [[nodiscard]] std::uint16_t next_avail() const noexcept { return next_avail_; }
@@ -67,8 +63,8 @@ class SplitQueue {
     return static_cast<std::uint16_t>(next_avail_ - outstanding_);
   }
 
-  /// The i-th descriptor of the ring's own table, copied once. @pre i < size()
-  [[nodiscard]] Descriptor descriptor(std::uint16_t i) const noexcept;
+  /// The ring's descriptor table; each is read once by whoever walks a chain.
+  [[nodiscard]] const std::byte* descriptors() const noexcept { return descriptors_; }
 
  private:
   static constexpr std::size_t kAvailIndexOffset = 2;

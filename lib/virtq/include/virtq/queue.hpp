@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// virtq/queue.hpp - device side of one virtqueue, split or packed: who uses it need not know which.
+// Layer:  virtq; may include base/ and gmem/. Knows nothing of balloons or DPDK.
+// Thread: one owner, the lcore that polls the queue. Nothing in here locks.
+//
+// A branch on the layout at each call, and no virtual function: pop() and publish() are a few loads
+// and stores, and a poll lcore asks has_work() of every ring that something happened on.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <variant>
+
+#include "virtq/chain_walk.hpp"
+#include "virtq/packed_queue.hpp"
+#include "virtq/split_queue.hpp"
+
+namespace vballoon::virtq {
+
+/// Where the ring lies. Which of them it is was negotiated (VIRTIO_F_RING_PACKED).
+using QueueAreas = std::variant<SplitAreas, PackedAreas>;
+
+/// Where a ring goes on.
+struct Standing {
+  std::uint16_t position = 0;
+  bool unused = false;  ///< a driver that was reset would begin like this
+};
+
+/// What is known of a ring that the front end starts at `position`: that, and what lies in the ring.
+/// A front end that knows no packed rings (User Mode Linux 6.1) says 0 where 2.8.1 has a driver
+/// begin, at index 0 with wrap counter 1; the ring itself tells the two apart.
+/// @return `position` as it is where the areas are not wholly inside `memory`; open() says why.
+[[nodiscard]] Standing look_at(const QueueAreas& areas, std::uint16_t position,
+                               const gmem::GuestMemory& memory) noexcept;
+
+class Queue {
+  // Ahead of its users, for its type is deduced. Not std::visit: this is one compare, and the split ring's side is laid out first.
+  template <typename Do>
+  decltype(auto) ask(Do action) noexcept {
+    if (auto* const split = std::get_if<SplitQueue>(&ring_)) [[likely]] return action(*split);
+    return action(*std::get_if<PackedQueue>(&ring_));
+  }
+  template <typename Do>
+  decltype(auto) ask(Do action) const noexcept {
+    if (const auto* const split = std::get_if<SplitQueue>(&ring_)) [[likely]] return action(*split);
+    return action(*std::get_if<PackedQueue>(&ring_));
+  }
+
+ public:
+  /// @errors as SplitQueue::open() and PackedQueue::open().
+  [[nodiscard]] static Result<Queue> open(const QueueAreas& areas, std::uint16_t position,
+                                          const gmem::GuestMemory& memory);
+
+  /// See SplitQueue for what each of these does.
+  [[nodiscard]] bool has_work() const noexcept {
+    return ask([](const auto& ring) { return ring.has_work(); });
+  }
+  [[nodiscard]] std::size_t pop(std::span<Head> out) noexcept {
+    return ask([out](auto& ring) { return ring.pop(out); });
+  }
+  /// @pre  The oldest that was popped and not yet returned: buffers are used in order (2.7.9, 2.8.8).
+  void stage(Head head, std::uint32_t written) noexcept {
+    ask([head, written](auto& ring) { ring.stage(head, written); });
+  }
+  [[nodiscard]] bool publish() noexcept {
+    return ask([](auto& ring) { return ring.publish(); });
+  }
+  void disable_kicks() noexcept {
+    ask([](auto& ring) { ring.disable_kicks(); });
+  }
+  [[nodiscard]] ChainWalk walk(Head head, const gmem::GuestMemory& memory) const noexcept {
+    return ask([head, &memory](const auto& ring) { return ChainWalk(ring, memory, head); });
+  }
+  [[nodiscard]] QueueFault fault() const noexcept {
+    return ask([](const auto& ring) { return ring.fault(); });
+  }
+  [[nodiscard]] unsigned size() const noexcept {
+    return ask([](const auto& ring) { return ring.size(); });
+  }
+  [[nodiscard]] std::uint16_t position() const noexcept {
+    return ask([](const auto& ring) { return ring.position(); });
+  }
+
+  /// A word that changes when there may be something to pop.
+  [[nodiscard]] const std::uint16_t* watched() const noexcept {
+    return ask([](const auto& ring) { return ring.watched(); });
+  }
+  /// What that word says while there is nothing. Of a packed ring it is as the word reads now: ask
+  /// has_work() afterwards, as for a split ring whose index moved meanwhile.
+  [[nodiscard]] std::uint16_t at_rest() const noexcept;
+
+ private:
+  explicit Queue(const SplitQueue& ring) noexcept : ring_(ring) {}
+  explicit Queue(const PackedQueue& ring) noexcept : ring_(ring) {}
+
+  std::variant<SplitQueue, PackedQueue> ring_;
+};
+
+}  // namespace vballoon::virtq

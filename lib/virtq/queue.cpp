@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "virtq/queue.hpp"
+
+#include "base/copy_once.hpp"
+
+namespace vballoon::virtq {
+namespace {
+
+bool readable(const PackedAreas& areas, const gmem::GuestMemory& memory) noexcept {
+  return areas.size != 0 && areas.size <= kMaxQueueSize &&
+         memory.maps(areas.descriptors, sizeof(PackedDescriptor) * areas.size);
+}
+
+/// Whether index 0 is where the first lap begins, not the second: that one would have left AVAIL
+/// set in the last descriptor, or the driver USED, which it makes available then. The first
+/// descriptor would not tell, for in the middle of a chain it keeps what an earlier lap wrote.
+bool first_lap(const PackedDescriptor& last) noexcept { return last.flags == 0; }
+
+/// A ring is all zero before its first use (2.8.13). One that was used for an even number of laps
+/// is at the same place, but its last descriptor was written to, without AVAIL. Where the driver
+/// has made all of the ring available nothing can be told.
+bool never_used(const PackedDescriptor& last) noexcept {
+  const bool zero = last.addr == 0 && last.len == 0 && last.id == 0 && last.flags == 0;
+  return zero || (last.flags & kPackedAvail) != 0;
+}
+
+Standing look_at_packed(const PackedAreas& areas, std::uint16_t position) noexcept {
+  const auto last = load_once<PackedDescriptor>(areas.descriptors +
+                                                sizeof(PackedDescriptor) * (areas.size - 1));
+  if (position == 0 && first_lap(last)) position = kPackedBegin;
+  return {position, position == kPackedBegin && never_used(last)};
+}
+
+}  // namespace
+
+Standing look_at(const QueueAreas& areas, std::uint16_t position,
+                 const gmem::GuestMemory& memory) noexcept {
+  const auto* const packed = std::get_if<PackedAreas>(&areas);
+  if (packed == nullptr) return {position, position == 0};
+  if (!readable(*packed, memory)) return {position, true};
+  return look_at_packed(*packed, position);
+}
+
+Result<Queue> Queue::open(const QueueAreas& areas, std::uint16_t position,
+                          const gmem::GuestMemory& memory) {
+  if (const auto* const packed = std::get_if<PackedAreas>(&areas)) {
+    return PackedQueue::open(*packed, position, memory).map([](const PackedQueue& ring) {
+      return Queue(ring);
+    });
+  }
+  return SplitQueue::open(*std::get_if<SplitAreas>(&areas), position, memory)
+      .map([](const SplitQueue& ring) { return Queue(ring); });
+}
+
+std::uint16_t Queue::at_rest() const noexcept {
+  if (const auto* const split = std::get_if<SplitQueue>(&ring_)) [[likely]] {
+    return split->next_avail();
+  }
+  return __atomic_load_n(watched(), __ATOMIC_RELAXED);
+}
+
+}  // namespace vballoon::virtq
