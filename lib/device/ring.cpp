@@ -34,9 +34,10 @@ std::optional<virtq::Head> Ring::pop() noexcept {
 void Ring::finish(virtq::Head head) noexcept {
   // Nothing is ever written into a balloon buffer, so the used length is 0 (2.7.8.2).
   queue_.stage(head, 0);
+  finished_any_ = true;
   status_.buffers.add(1);
 }
 
-bool Ring::publish() noexcept { return queue_.publish() && call_.signal(); }
+bool Ring::show() noexcept { return queue_.publish() && call_.signal(); }
 
 }  // namespace vballoon::device

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/counter.hpp"
 #include "device/watch.hpp"
@@ -59,7 +60,7 @@ class Ring {
   void finish(virtq::Head head) noexcept;
 
   /// Shows all finished buffers at once. @return true when the driver was called.
-  bool publish() noexcept;
+  bool publish() noexcept { return std::exchange(finished_any_, false) && show(); }
 
   [[nodiscard]] unsigned size() const noexcept { return queue_.size(); }
   [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
@@ -69,8 +70,10 @@ class Ring {
 
  private:
   static constexpr std::size_t kBurst = 32;
+  bool show() noexcept;
 
   virtq::Queue queue_;
+  bool finished_any_ = false;  // since the last publish(): a pass asks every ring, twice
   std::size_t next_ = 0;  // heads_[next_, end_) are popped and not yet handed out
   std::size_t end_ = 0;
   std::array<virtq::Head, kBurst> heads_{};
