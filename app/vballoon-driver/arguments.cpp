@@ -54,7 +54,8 @@ Result<std::uint64_t> feature_mask(std::string_view without) {
     if (found == kFeatureNames.end()) {
       return fail(Code::kInvalidArgument,
                   fmt::format("--without: \"{}\" is none of must-tell-host, stats, deflate-on-oom, "
-                              "hint, poison, report, indirect, protocol, version-1, packed, in-order",
+                              "hint, poison, report, indirect, protocol, version-1, packed, "
+                              "in-order",
                               word));
     }
     mask &= ~balloon::Features{}.with(found->feature).bits();

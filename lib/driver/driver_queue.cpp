@@ -108,7 +108,9 @@ std::optional<std::uint16_t> DriverQueue::add_described(
   return id;
 }
 
-void DriverQueue::add_broken() { ring_->add_broken(); }
+void DriverQueue::add_broken() {
+  ring_->add_broken();
+}
 
 std::optional<std::uint16_t> DriverQueue::reserve() {
   VB_CHECK(split_ != nullptr);
@@ -132,13 +134,17 @@ std::uint16_t DriverQueue::avail_index() const noexcept {
   return split_->avail_index();
 }
 
-RingPlace DriverQueue::place() const noexcept { return ring_->place(); }
+RingPlace DriverQueue::place() const noexcept {
+  return ring_->place();
+}
 
 bool DriverQueue::may_stand_at(std::uint16_t position) const noexcept {
   return ring_->may_stand_at(position);
 }
 
-std::size_t DriverQueue::free_descriptors() const noexcept { return ring_->free_descriptors(); }
+std::size_t DriverQueue::free_descriptors() const noexcept {
+  return ring_->free_descriptors();
+}
 
 void DriverQueue::publish() {
   const Clock::time_point now = Clock::now();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // driver/packed_ring.cpp - the driver's side of a packed virtqueue's memory.
-// Source: VIRTIO 1.2: 2.8.1 wrap counters, 2.8.6 chains, 2.8.17 adding buffers, 2.8.22 used buffers.
+// Source: VIRTIO 1.2: 2.8.1 wrap counters, 2.8.6 chains, 2.8.17 adding buffers, 2.8.22 used
+// buffers.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -118,7 +119,9 @@ void PackedRing::fill_table(std::byte* table, std::span<const virtq::Descriptor>
 }
 
 /// A chain that goes on where nothing is available.
-void PackedRing::add_broken() { put({}, 0, false); }
+void PackedRing::add_broken() {
+  put({}, 0, false);
+}
 
 void PackedRing::publish() noexcept {
   if (!first_added_) return;
@@ -180,8 +183,8 @@ bool PackedRing::may_stand_at(std::uint16_t position) const noexcept {
 Result<std::unique_ptr<RingFormat>> make_packed_ring(const GuestRam& ram, Arena& arena,
                                                      const QueueShape& shape) {
   if (shape.size == 0 || shape.size > virtq::kMaxQueueSize) {
-    return fail(Code::kInvalidArgument, fmt::format("queue size {} is not in [1, {}]", shape.size,
-                                                    virtq::kMaxQueueSize));
+    return fail(Code::kInvalidArgument,
+                fmt::format("queue size {} is not in [1, {}]", shape.size, virtq::kMaxQueueSize));
   }
   auto ring = std::make_unique<PackedRing>(shape);
   if (auto taken = ring->take_memory(ram, arena); !taken) return tl::unexpected(taken.error());

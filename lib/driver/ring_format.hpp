@@ -32,8 +32,8 @@ class RingFormat {
   [[nodiscard]] virtual std::size_t free_descriptors() const noexcept = 0;
   /// The id that the next add() takes. @pre a descriptor is free.
   [[nodiscard]] virtual std::uint16_t next_id() const noexcept = 0;
-  /// Describes one buffer, unseen by the device until publish(). Of `elements` NEXT and next are set
-  /// here, all else is taken as it is. @pre so many descriptors are free.
+  /// Describes one buffer, unseen by the device until publish(). Of `elements` NEXT and next are
+  /// set here, all else is taken as it is. @pre so many descriptors are free.
   virtual void add(std::span<const virtq::Descriptor> elements) = 0;
   /// Writes an indirect table, likewise.
   virtual void fill_table(std::byte* table, std::span<const virtq::Descriptor> elements) const = 0;

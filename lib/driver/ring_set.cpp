@@ -13,8 +13,8 @@ wire::VringAddresses addresses_of(unsigned number, const RingPlace& place) noexc
           .available = reinterpret_cast<std::uintptr_t>(place.driver)};
 }
 
-/// Of a packed ring the used position comes with the available one; nothing is held by a device that
-/// has stopped, so they are the same.
+/// Of a packed ring the used position comes with the available one; nothing is held by a device
+/// that has stopped, so they are the same.
 std::uint32_t base_of(const DriverQueue& queue, std::uint16_t position) noexcept {
   return queue.packed() ? position | std::uint32_t{position} << 16U : position;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/balloon_device_rings.cpp - starting and stopping the rings of a device, one by one.
-// Source: vhost-user protocol, "Ring states" and "A vring descriptor index"; VIRTIO 1.2, 2.7 and 2.8.
+// Source: vhost-user protocol, "Ring states" and "A vring descriptor index"; VIRTIO 1.2, 2.7, 2.8.
 #include <fmt/format.h>
 
 #include <utility>
@@ -42,8 +42,8 @@ std::optional<device::QueueSetup> BalloonDevice::describe_ring(unsigned index) c
   setup.position = now.position;
   setup.call_fd = vring.callfd;
   // A driver that was reset begins with a ring that looks unused; one that was only paused goes on
-  // where it was stopped. Both may be true of the place where rings begin, but for a ring that stood
-  // still only for the length of one message.
+  // where it was stopped. Both may be true of the place where rings begin, but for a ring that
+  // stood still only for the length of one message.
   setup.resumed = rings_[index].stopped == now.position && (!now.unused || rings_[index].suspended);
   return setup;
 }

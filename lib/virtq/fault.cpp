@@ -8,8 +8,10 @@ std::string_view describe(QueueFault fault) noexcept {
     case QueueFault::kNone: return "";
     case QueueFault::kAvailTooFar: return "the available index is further ahead than the ring is long";
     case QueueFault::kHeadTooBig: return "an available entry names a descriptor beyond the table";
-    case QueueFault::kAvailNotUsed: return "a descriptor was made available again before it was used";
-    case QueueFault::kChainNotAvailable: return "a chain runs on into descriptors that are not available";
+    case QueueFault::kAvailNotUsed:
+      return "a descriptor was made available again before it was used";
+    case QueueFault::kChainNotAvailable:
+      return "a chain runs on into descriptors that are not available";
   }
   return "unknown";
 }

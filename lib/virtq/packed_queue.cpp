@@ -21,8 +21,8 @@ Result<void> check(const PackedAreas& areas, unsigned index, const gmem::GuestMe
                 fmt::format("queue size {} is not in [1, {}]", areas.size, kMaxQueueSize));
   }
   if (index >= areas.size) {
-    return fail(Code::kInvalidArgument, fmt::format("a base of {} in a ring of {} descriptors",
-                                                    index, areas.size));
+    return fail(Code::kInvalidArgument,
+                fmt::format("a base of {} in a ring of {} descriptors", index, areas.size));
   }
   if (!aligned(areas.descriptors, 16) || !aligned(areas.driver_event, 4) ||
       !aligned(areas.device_event, 4)) {

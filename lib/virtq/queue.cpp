@@ -14,7 +14,9 @@ bool readable(const PackedAreas& areas, const gmem::GuestMemory& memory) noexcep
 /// Whether index 0 is where the first lap begins, not the second: that one would have left AVAIL
 /// set in the last descriptor, or the driver USED, which it makes available then. The first
 /// descriptor would not tell, for in the middle of a chain it keeps what an earlier lap wrote.
-bool first_lap(const PackedDescriptor& last) noexcept { return last.flags == 0; }
+bool first_lap(const PackedDescriptor& last) noexcept {
+  return last.flags == 0;
+}
 
 /// A ring is all zero before its first use (2.8.13). One that was used for an even number of laps
 /// is at the same place, but its last descriptor was written to, without AVAIL. Where the driver
@@ -25,8 +27,8 @@ bool never_used(const PackedDescriptor& last) noexcept {
 }
 
 Standing look_at_packed(const PackedAreas& areas, std::uint16_t position) noexcept {
-  const auto last = load_once<PackedDescriptor>(areas.descriptors +
-                                                sizeof(PackedDescriptor) * (areas.size - 1));
+  const auto last =
+      load_once<PackedDescriptor>(areas.descriptors + sizeof(PackedDescriptor) * (areas.size - 1));
   if (position == 0 && first_lap(last)) position = kPackedBegin;
   return {position, position == kPackedBegin && never_used(last)};
 }

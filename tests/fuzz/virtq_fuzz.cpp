@@ -21,7 +21,8 @@ namespace {
 
 using virtq::Head;
 
-/// Two regions with a hole between them; the ring lies in the first, and so does all that is written.
+/// Two regions with a hole between them; the ring lies in the first, and so does all that is
+/// written.
 constexpr std::uint64_t kRegion = 64 * kKiB;
 constexpr Gpa kSecond{2 * kRegion};
 constexpr std::size_t kDriverArea = 4 * kKiB;
@@ -30,10 +31,10 @@ constexpr unsigned kLargest = 64;
 
 class Guest {
  public:
-  Guest()
-      : fd_(::memfd_create("fuzz", MFD_CLOEXEC)), bytes_(mapping(fd_.get())) {
-    const std::vector<gmem::RegionSpec> specs{{Gpa{0}, kRegion, bytes_, fd_.get(), 0},
-                                              {kSecond, kRegion, bytes_ + kRegion, fd_.get(), kRegion}};
+  Guest() : fd_(::memfd_create("fuzz", MFD_CLOEXEC)), bytes_(mapping(fd_.get())) {
+    const std::vector<gmem::RegionSpec> specs{
+        {Gpa{0}, kRegion, bytes_, fd_.get(), 0},
+        {kSecond, kRegion, bytes_ + kRegion, fd_.get(), kRegion}};
     memory_ = gmem::GuestMemory::create(specs).value();
   }
   void clear() const { std::memset(bytes_, 0, 3 * kDeviceArea); }
@@ -67,10 +68,14 @@ class Device {
 
   void act(Input& input) {
     switch (input.byte() % 4) {
-      case 0: return write(input);
-      case 1: return pop(input.byte() % 16U);
-      case 2: return give_back(input.byte() % 16U);
-      default: return go_on();
+      case 0:
+        return write(input);
+      case 1:
+        return pop(input.byte() % 16U);
+      case 2:
+        return give_back(input.byte() % 16U);
+      default:
+        return go_on();
     }
   }
 

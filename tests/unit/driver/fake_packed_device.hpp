@@ -44,7 +44,8 @@ class FakePackedDevice {
     d.id = id;
     d.len = written;
     std::memcpy(at(used_), &d, 14);
-    const auto flags = static_cast<std::uint16_t>((used_wrap_ ? 0x8080 : 0) | (written != 0 ? 2 : 0));
+    const auto flags =
+        static_cast<std::uint16_t>((used_wrap_ ? 0x8080 : 0) | (written != 0 ? 2 : 0));
     flags_at(used_).store(flags, std::memory_order_release);
     step(&used_, &used_wrap_, static_cast<unsigned>(length));
   }

@@ -24,7 +24,9 @@ Gpa PackedRing::driver_event() const {
   const std::uint64_t bytes = size_ * sizeof(PackedDescriptor);
   return Gpa{base_.value + (bytes + kPageSize - 1) / kPageSize * kPageSize};
 }
-Gpa PackedRing::device_event() const { return Gpa{driver_event().value + kPageSize}; }
+Gpa PackedRing::device_event() const {
+  return Gpa{driver_event().value + kPageSize};
+}
 
 virtq::PackedAreas PackedRing::areas() const {
   return {ram_.at(base_), ram_.at(driver_event()), ram_.at(device_event()), size_};
@@ -56,7 +58,9 @@ void PackedRing::set_flags(unsigned i, std::uint16_t flags) {
 void PackedRing::set_indirect(Gpa table, unsigned i, const PackedDescriptor& descriptor) {
   ram_.put(Gpa{table.value + i * sizeof(PackedDescriptor)}, descriptor);
 }
-PackedDescriptor PackedRing::get(unsigned i) const { return ram_.get<PackedDescriptor>(at(i)); }
+PackedDescriptor PackedRing::get(unsigned i) const {
+  return ram_.get<PackedDescriptor>(at(i));
+}
 
 void PackedRing::set_driver_events(std::uint16_t flags) {
   ram_.put(driver_event(), virtq::EventSuppression{0, flags});

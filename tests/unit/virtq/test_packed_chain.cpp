@@ -30,7 +30,8 @@ void fill_table(PackedFixture& f, Gpa table, unsigned count, std::uint16_t flags
 // 2.8.6: addr, len and WRITE of each descriptor, in ring order, across the ring's end.
 TEST(PackedChain, YieldsEveryDescriptorInRingOrder) {
   PackedFixture f(5, 3);
-  f.ring().send(1, {{kBuffers, 100, false}, {Gpa{kBuffers.value + 4096}, 7, true}, {kBorder, 1, false}});
+  f.ring().send(
+      1, {{kBuffers, 100, false}, {Gpa{kBuffers.value + 4096}, 7, true}, {kBorder, 1, false}});
   const auto heads = f.pop(1);
   ASSERT_EQ(heads.size(), 1U);
   const auto walked = f.walk(heads[0]);
@@ -85,7 +86,8 @@ TEST(PackedIndirect, EntriesFollowEachOtherWhateverTheirOtherFlags) {
                                     static_cast<std::uint16_t>(0xffff & ~kDescWrite)}) {
     PackedFixture f(8);
     fill_table(f, kTable, 3, flags);
-    f.ring().set_indirect(kTable, 1, {kBuffers.value + 1, 1, 0, static_cast<std::uint16_t>(flags | kDescWrite)});
+    f.ring().set_indirect(
+        kTable, 1, {kBuffers.value + 1, 1, 0, static_cast<std::uint16_t>(flags | kDescWrite)});
     const auto walked = f.walk_chain({table_at(kTable, 3 * kEntry)});
     EXPECT_EQ(walked.fault, ChainFault::kNone) << flags;
     ASSERT_EQ(walked.segments.size(), 3U) << flags;

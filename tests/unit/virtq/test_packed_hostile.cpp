@@ -35,7 +35,8 @@ TEST(PackedHostile, AChainIntoWhatIsNotAvailableBreaksTheQueue) {
 TEST(PackedHostile, AChainAroundTheRingBreaksTheQueue) {
   for (const unsigned size : {1U, 2U, 5U, 1024U, 3000U}) {
     PackedFixture f(size);
-    for (unsigned i = 0; i < size; ++i) f.ring().set(i, {kBuffers.value, 4, 0, kPackedAvail | kDescNext});
+    for (unsigned i = 0; i < size; ++i)
+      f.ring().set(i, {kBuffers.value, 4, 0, kPackedAvail | kDescNext});
     for (unsigned calls = 0; calls < 10; ++calls) EXPECT_TRUE(f.pop(8).empty());
     EXPECT_EQ(f.queue().fault(), QueueFault::kChainNotAvailable) << size;
     EXPECT_EQ(f.queue().outstanding(), 0U);
@@ -93,8 +94,9 @@ TEST(PackedHostile, ARingOfNoiseNeverTakesMoreThanThereIs) {
     PackedFixture f(size, static_cast<std::uint16_t>(random() % size | (random() & 0x8000)));
     for (unsigned step = 0; step < 400; ++step) {
       const auto flags = static_cast<std::uint16_t>(random() & 0x8087);
-      f.ring().set(random() % size, {random() % (32 * kMiB), static_cast<std::uint32_t>(random() % 8192),
-                                     static_cast<std::uint16_t>(random()), flags});
+      f.ring().set(random() % size,
+                   {random() % (32 * kMiB), static_cast<std::uint32_t>(random() % 8192),
+                    static_cast<std::uint16_t>(random()), flags});
       const auto heads = f.pop(1 + random() % 5);
       ASSERT_LE(f.queue().outstanding(), size);
       for (const Head head : heads) {

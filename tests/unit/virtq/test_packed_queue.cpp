@@ -78,7 +78,7 @@ TEST(PackedQueueOpen, RefusesAreasThatAreNotAllGuestMemory) {
   EXPECT_EQ(error_of(areas, kPackedBegin, f.memory()), "") << "up to the last byte";
   areas.descriptors += 16;
   EXPECT_NE(error_of(areas, kPackedBegin, f.memory()), "");
-  for (std::byte* PackedAreas::* const area :
+  for (std::byte* PackedAreas::*const area :
        {&PackedAreas::driver_event, &PackedAreas::device_event}) {
     areas = good;
     areas.*area = end - 4;
@@ -93,7 +93,8 @@ TEST(PackedQueuePop, GivesBuffersInTheOrderTheyWereOffered) {
   PackedFixture f(8);
   EXPECT_FALSE(f.queue().has_work());
   EXPECT_TRUE(f.pop(8).empty());
-  for (const std::uint16_t id : std::initializer_list<std::uint16_t>{3, 7, 0, 5}) f.ring().send(id, {kOne});
+  for (const std::uint16_t id : std::initializer_list<std::uint16_t>{3, 7, 0, 5})
+    f.ring().send(id, {kOne});
   EXPECT_TRUE(f.queue().has_work());
   EXPECT_EQ(f.pop_ids(3), (std::vector<unsigned>{3, 7, 0}));
   EXPECT_EQ(f.queue().outstanding(), 3U);
@@ -136,7 +137,8 @@ TEST(PackedQueuePop, AChainIsOneBufferWithTheIdOfItsLastDescriptor) {
 // 2.8.13: any 16 bits are an id; the driver may use one twice, to its own confusion.
 TEST(PackedQueuePop, AnyIdComesBackAsItWas) {
   PackedFixture f(8);
-  for (const std::uint16_t id : std::initializer_list<std::uint16_t>{8, 65535, 32768, 65535}) f.ring().send(id, {kOne});
+  for (const std::uint16_t id : std::initializer_list<std::uint16_t>{8, 65535, 32768, 65535})
+    f.ring().send(id, {kOne});
   const auto heads = f.pop(8);
   ASSERT_EQ(heads.size(), 4U);
   f.give_back(heads);
@@ -197,7 +199,8 @@ TEST(PackedQueueUsed, OneUsedDescriptorForAChain) {
 // 2.8.22: a driver looks at used descriptors one after the other: it sees all of a burst or none.
 TEST(PackedQueueUsed, ABurstAppearsWithItsFirst) {
   PackedFixture f(8);
-  for (const std::uint16_t id : std::initializer_list<std::uint16_t>{4, 2, 6}) f.ring().send(id, {kOne});
+  for (const std::uint16_t id : std::initializer_list<std::uint16_t>{4, 2, 6})
+    f.ring().send(id, {kOne});
   const auto heads = f.pop(8);
   ASSERT_EQ(heads.size(), 3U);
   f.queue().stage(heads[0], 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// driver/driver_queue.hpp - the driver's side of one virtqueue, split or packed; it trusts no device.
-// Layer:  driver; may include base/ and virtq/ (the layouts alone). Thread: one owner.
+// driver/driver_queue.hpp - the driver's side of one virtqueue, split or packed; it trusts no
+// device. Layer:  driver; may include base/ and virtq/ (the layouts alone). Thread: one owner.
 // Source: VIRTIO 1.2: 2.7 and 2.8; the layouts' own files name the clauses.
 #pragma once
 
@@ -31,7 +31,7 @@ enum class WaitMode {
 };
 
 struct QueueShape {
-  unsigned size = 128;            ///< descriptors: a power of two in [2, 32768]; packed, any in [1, 32768]
+  unsigned size = 128;  ///< descriptors: a power of two in [2, 32768]; packed, any in [1, 32768]
   unsigned indirect_entries = 0;  ///< room of one indirect table; 0: every chain is direct
   WaitMode wait = WaitMode::kInterrupt;
   bool packed = false;
@@ -141,9 +141,9 @@ class DriverQueue {
   std::unique_ptr<RingFormat> ring_;
   SplitRing* split_ = nullptr;  // the same, where it is one
   unsigned outstanding_ = 0;
-  std::vector<Chain> chains_;               // by id
-  std::vector<std::uint16_t> added_;        // ids since the last publish()
-  std::deque<std::uint16_t> order_;         // ids that are out, where their order counts
+  std::vector<Chain> chains_;                // by id
+  std::vector<std::uint16_t> added_;         // ids since the last publish()
+  std::deque<std::uint16_t> order_;          // ids that are out, where their order counts
   std::vector<virtq::Descriptor> elements_;  // of the buffer at hand
   Violations violations_;
   QueueShape shape_;

@@ -3,7 +3,8 @@
 // virtq/chain_walk.hpp - the buffers of one descriptor chain, one after the other.
 // Layer:  virtq; may include base/ and gmem/.
 // Thread: the owner of the queue. A walk may rest between two steps for as long as it likes.
-// Source: VIRTIO 1.2: 2.7.5 chains, 2.7.5.3 indirect tables; 2.8.6, 2.8.7 the same in a packed ring.
+// Source: VIRTIO 1.2: 2.7.5 chains, 2.7.5.3 indirect tables; 2.8.6, 2.8.7 the same in a packed
+// ring.
 #pragma once
 
 #include <cstdint>
@@ -45,12 +46,12 @@ class ChainWalk {
 
   const std::byte* descriptors_;  // of the ring
   const gmem::GuestMemory* memory_;
-  std::uint32_t size_;            // of the ring
-  std::uint32_t index_;           // of the next descriptor in the present table
-  std::uint32_t steps_left_;      // hops that the queue size still allows
+  std::uint32_t size_;        // of the ring
+  std::uint32_t index_;       // of the next descriptor in the present table
+  std::uint32_t steps_left_;  // hops that the queue size still allows
   std::uint32_t hops_ = 0;
-  std::uint32_t table_size_ = 0;  // descriptors of the indirect table; 0: the ring's own table
-  std::uint32_t packed_left_ = 0; // packed: descriptors to come, up to the end of chain or table
+  std::uint32_t table_size_ = 0;   // descriptors of the indirect table; 0: the ring's own table
+  std::uint32_t packed_left_ = 0;  // packed: descriptors to come, up to the end of chain or table
   Gpa table_;
   const bool packed_;
   bool more_ = true;

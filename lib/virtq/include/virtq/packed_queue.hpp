@@ -92,9 +92,9 @@ class PackedQueue {
   bool used_wrap_ = true;
   QueueFault fault_ = QueueFault::kNone;
   std::uint32_t size_ = 0;
-  std::uint32_t outstanding_ = 0;    // descriptors popped and not staged
-  std::uint32_t staged_ = 0;         // descriptors staged and not published
-  std::uint16_t first_staged_ = 0;   // whose flags publish() writes, to let all be seen
+  std::uint32_t outstanding_ = 0;   // descriptors popped and not staged
+  std::uint32_t staged_ = 0;        // descriptors staged and not published
+  std::uint16_t first_staged_ = 0;  // whose flags publish() writes, to let all be seen
   std::uint16_t staged_flags_ = 0;
   const std::byte* driver_event_ = nullptr;
   std::byte* device_event_ = nullptr;

@@ -27,23 +27,26 @@ struct Standing {
   bool unused = false;  ///< a driver that was reset would begin like this
 };
 
-/// What is known of a ring that the front end starts at `position`: that, and what lies in the ring.
-/// A front end that knows no packed rings (User Mode Linux 6.1) says 0 where 2.8.1 has a driver
-/// begin, at index 0 with wrap counter 1; the ring itself tells the two apart.
+/// What is known of a ring that the front end starts at `position`: that, and what lies in the
+/// ring. A front end that knows no packed rings (User Mode Linux 6.1) says 0 where 2.8.1 has a
+/// driver begin, at index 0 with wrap counter 1; the ring itself tells the two apart.
 /// @return `position` as it is where the areas are not wholly inside `memory`; open() says why.
 [[nodiscard]] Standing look_at(const QueueAreas& areas, std::uint16_t position,
                                const gmem::GuestMemory& memory) noexcept;
 
 class Queue {
-  // Ahead of its users, for its type is deduced. Not std::visit: this is one compare, and the split ring's side is laid out first.
+  // Ahead of its users, for its type is deduced. Not std::visit: this is one compare, and the split
+  // ring's side is laid out first.
   template <typename Do>
   decltype(auto) ask(Do action) noexcept {
-    if (auto* const split = std::get_if<SplitQueue>(&ring_)) [[likely]] return action(*split);
+    if (auto* const split = std::get_if<SplitQueue>(&ring_)) [[likely]]
+      return action(*split);
     return action(*std::get_if<PackedQueue>(&ring_));
   }
   template <typename Do>
   decltype(auto) ask(Do action) const noexcept {
-    if (const auto* const split = std::get_if<SplitQueue>(&ring_)) [[likely]] return action(*split);
+    if (const auto* const split = std::get_if<SplitQueue>(&ring_)) [[likely]]
+      return action(*split);
     return action(*std::get_if<PackedQueue>(&ring_));
   }
 
@@ -59,7 +62,8 @@ class Queue {
   [[nodiscard]] std::size_t pop(std::span<Head> out) noexcept {
     return ask([out](auto& ring) { return ring.pop(out); });
   }
-  /// @pre  The oldest that was popped and not yet returned: buffers are used in order (2.7.9, 2.8.8).
+  /// @pre  The oldest that was popped and not yet returned: buffers are used in order
+  /// (2.7.9, 2.8.8).
   void stage(Head head, std::uint32_t written) noexcept {
     ask([head, written](auto& ring) { ring.stage(head, written); });
   }
