@@ -10,8 +10,8 @@
 namespace vballoon::poll {
 namespace {
 
-/// A stock driver sends its next buffer within tens of microseconds of the last: worth waiting for.
-constexpr std::uint32_t kSpinPasses = 2000;
+/// Some 10 us. More takes the core from the guest that is waited for, where there are few cores.
+constexpr std::uint32_t kSpinPasses = 200;
 /// A pause takes as long as a pass over a few rings (27 ns on EPYC): now and then is enough to
 /// leave the core to its sibling thread.
 constexpr std::uint32_t kPassesPerPause = 4;

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The Linux guest of compare-qemu and profile-guest, and the balloon behind which it runs."""
 
+import contextlib
+import os
+import signal
 import sys
 import time
+from pathlib import Path
 
 from guestlab import Daemon, QemuGuest
 from guestlab.guest import MiB, wait_until
@@ -16,13 +20,30 @@ POLL_SECONDS = 0.005
 TIMEOUT = 300
 
 
+def polling_daemon(folder: Path) -> Daemon:
+    """As in production its lcore never sleeps; it discards by itself, for two cores are few."""
+    config = folder / "vballoond.toml"
+    config.write_text('[poll]\nidle = "spin"\n')
+    return Daemon(folder, arguments=("--config", str(config)))
+
+
 class Builtin:
     """QEMU's own device; QMP speaks of what the guest keeps."""
 
     name = "qemu"
 
-    def __init__(self, _daemon):
+    def __init__(self, daemon: Daemon):
+        self.daemon = daemon
         self.guest = QemuGuest(builtin_balloon=True, reporting=True, **GUEST)
+
+    @contextlib.contextmanager
+    def turn(self):
+        """The other side's lcore polls all the time: it is not to take this one's processor."""
+        os.kill(self.daemon.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.daemon.process.pid, signal.SIGCONT)
 
     def set(self, amount: int) -> None:
         self.guest.qmp("balloon", value=GUEST_BYTES - amount)
@@ -39,6 +60,9 @@ class Vballoon:
         self.daemon = daemon
         self.guest = QemuGuest(socket=daemon.socket("vm1"), extra=extra, **GUEST)
         daemon.wait_for_state("vm1", "running")
+
+    def turn(self):
+        return contextlib.nullcontext()
 
     def set(self, amount: int) -> None:
         self.daemon.set_target("vm1", amount)
