@@ -105,6 +105,7 @@ Result<void> read_device(TableReader& table, Config* config) {
   table.read_word("mode", &mode, kModes);
   device.client = mode == "client";
   table.read("prefault", &device.prefault);
+  table.read("packed", &device.packed);
   if (auto done = table.finish(); !done) return done;
   if (table.require("name") && table.require("socket")) {
     config->devices.push_back(std::move(device));

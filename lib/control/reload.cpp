@@ -16,7 +16,7 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 const DeviceConfig* same(const std::vector<DeviceConfig>& devices, const DeviceConfig& device) {
   const auto at = std::find_if(devices.begin(), devices.end(), [&](const DeviceConfig& other) {
     return other.name == device.name && other.socket == device.socket &&
-           other.client == device.client;
+           other.client == device.client && other.packed == device.packed;
   });
   return at == devices.end() ? nullptr : &*at;
 }

@@ -44,7 +44,7 @@ std::vector<LcoreReport> VhostBackend::lcores() const {
 }
 
 Result<void> VhostBackend::add(const DeviceConfig& device) {
-  return server_.add({device.name, device.socket, device.client, device.prefault});
+  return server_.add({device.name, device.socket, device.client, device.prefault, device.packed});
 }
 
 Result<void> VhostBackend::remove(std::string_view name) {

@@ -177,7 +177,7 @@ device::DeviceReport BalloonDevice::report() const {
   report.inhibited = path_.inhibited();
   report.prefault = path_.prefaults();
   report.poison_value = config_.poison_value();
-  report.offered = balloon::kOffered;
+  report.offered = spec_.offered();
   report.acked = acked_;
   for (unsigned role = 0; role < balloon::kRoles; ++role) {
     const auto r = static_cast<Role>(role);

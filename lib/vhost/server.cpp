@@ -36,7 +36,7 @@ Result<void> register_socket(const DeviceSpec& spec) {
   if (rte_vhost_driver_register(path, spec.client ? RTE_VHOST_USER_CLIENT : 0) != 0) {
     return no("register");
   }
-  const bool ready = rte_vhost_driver_set_features(path, balloon::kOffered.bits()) == 0 &&
+  const bool ready = rte_vhost_driver_set_features(path, spec.offered().bits()) == 0 &&
                      rte_vhost_driver_set_protocol_features(path, kProtocolFeatures) == 0 &&
                      rte_vhost_driver_callback_register(path, &device_ops()) == 0 &&
                      rte_vhost_driver_start(path) == 0;

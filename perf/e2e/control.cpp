@@ -139,7 +139,7 @@ void measure_memory(Daemon& daemon, std::vector<std::unique_ptr<Guest>>& guests,
 }
 
 void few(unsigned rounds, Figures& figures) {
-  Daemon daemon(kFirst);
+  Daemon daemon(kFirst, Lcore::kPolls);
   std::vector<std::unique_ptr<Guest>> guests;
   attach_until(kFirst, daemon, guests);
   measure_config(guests, rounds, "control.get_config", figures);
@@ -147,7 +147,7 @@ void few(unsigned rounds, Figures& figures) {
 
 /// librte_vhost's event thread looks at every VM's socket for each message.
 void many(unsigned rounds, Figures& figures) {
-  Daemon daemon(kVms);
+  Daemon daemon(kVms, Lcore::kPolls);
   std::vector<std::unique_ptr<Guest>> guests;
   measure_memory(daemon, guests, figures);
   measure_config(guests, rounds, fmt::format("control.get_config_{}_vms", kVms), figures);

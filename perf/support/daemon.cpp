@@ -42,8 +42,9 @@ std::string program() {
 
 }  // namespace
 
-Daemon::Daemon(unsigned devices) : folder_(make_folder()), client_(devices > kMostServers) {
-  write_config(devices);
+Daemon::Daemon(unsigned devices, Lcore lcore)
+    : folder_(make_folder()), client_(devices > kMostServers) {
+  write_config(devices, lcore);
   // All before it starts: what it finds nobody at it tries again only every second.
   for (unsigned device = 0; client_ && device < devices; ++device) {
     listeners_.push_back(or_give_up(driver::Listener::bind(socket(device))));
@@ -62,11 +63,12 @@ std::string Daemon::socket(unsigned device) const {
   return (folder_ / fmt::format("{}.sock", device)).string();
 }
 
-void Daemon::write_config(unsigned devices) const {
+void Daemon::write_config(unsigned devices, Lcore lcore) const {
   std::ofstream config(folder_ / "config.toml");
   config << fmt::format("[daemon]\nrpc_socket = \"{}\"\nlog_level = \"warning\"\n",
                         (folder_ / "rpc.sock").string());
   config << "[eal]\nmemory_mib = 256\n";
+  if (lcore == Lcore::kPolls) config << "[poll]\nidle = \"spin\"\n";
   for (unsigned device = 0; device < devices; ++device) {
     config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\nmode = \"{}\"\n", device,
                           socket(device), client_ ? "client" : "server");

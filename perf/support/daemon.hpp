@@ -24,10 +24,15 @@ struct Resident {
   [[nodiscard]] std::uint64_t all() const noexcept { return own + guest; }
 };
 
+enum class Lcore {
+  kSleeps,  ///< while there is nothing to do
+  kPolls,   ///< as in production
+};
+
 class Daemon {
  public:
   /// With so many devices, none of which has a VMM yet. @pre no other thread runs.
-  explicit Daemon(unsigned devices);
+  explicit Daemon(unsigned devices, Lcore lcore = Lcore::kSleeps);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -39,7 +44,7 @@ class Daemon {
 
  private:
   [[nodiscard]] std::string socket(unsigned device) const;
-  void write_config(unsigned devices) const;
+  void write_config(unsigned devices, Lcore lcore) const;
   void launch();
 
   std::filesystem::path folder_;

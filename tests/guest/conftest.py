@@ -28,8 +28,9 @@ def folder():
 
 @pytest.fixture(scope="module", params=["uml", "qemu"])
 def shared_lab(request, folder):
-    """A daemon with one device and one booted guest, for all tests of a module."""
-    yield from _running(request.param, folder)
+    """A daemon with one device and one booted guest, for all tests of a module. Under User Mode Linux
+    its rings are packed, which every guest takes where they are offered; under QEMU split."""
+    yield from _running(request.param, folder, packed=request.param == "uml")
 
 
 @pytest.fixture
@@ -65,8 +66,17 @@ def _own_lab(kind, **options):
     shutil.rmtree(path, ignore_errors=True)
 
 
-def _running(kind, folder, **options):
-    with Daemon(folder) as daemon, Lab(kind, daemon, **options) as lab:
+def _daemon(folder, packed):
+    if packed:
+        return Daemon(folder)
+    daemon = Daemon(folder, devices=(), arguments=("--config", str(folder / "split.toml")))
+    device = f'name = "vm1"\nsocket = "{daemon.socket("vm1")}"\npacked = false\n'
+    (folder / "split.toml").write_text(f"[[device]]\n{device}")
+    return daemon
+
+
+def _running(kind, folder, packed=True, **options):
+    with _daemon(folder, packed) as daemon, Lab(kind, daemon, **options) as lab:
         _labs.append(lab)
         yield lab
         _labs.remove(lab)

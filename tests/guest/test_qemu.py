@@ -33,6 +33,7 @@ def test_guest_reboots_in_the_middle_of_an_inflate(qemu_lab):
 
 def test_balloon_survives_a_pause_wherever_its_rings_stand(qemu_lab):
     """QEMU hands the base of a packed ring back as it got it, the wrap counter included."""
+    assert "RING_PACKED" in qemu_lab.show()["features"]["acked"]
     checksum = qemu_lab.guest.random_file("/tmp/canary", 32 * MiB)
     # With rings of 128 descriptors and a buffer a MiB: through more than two laps.
     for size in (48, 112, 0, 96, 16, 112, 64):

@@ -57,6 +57,7 @@ name = "vm2"
 socket = "/run/x/vm2.sock"
 mode = "client"
 prefault = true
+packed = false
 )");
   EXPECT_EQ(config.rpc_socket, "/run/x/rpc.sock");
   EXPECT_EQ(config.rpc_group, "kvm");
@@ -74,7 +75,7 @@ prefault = true
   EXPECT_EQ(config.neighbours, (std::vector<unsigned>{1, 2}));
   EXPECT_EQ(config.stats_interval_ms, 2000U);
   const std::vector<DeviceConfig> devices{{"vm1", "/run/x/vm1.sock", false},
-                                          {"vm2", "/run/x/vm2.sock", true, true}};
+                                          {"vm2", "/run/x/vm2.sock", true, true, false}};
   EXPECT_EQ(config.devices, devices);
 }
 

@@ -34,6 +34,14 @@ TEST(Reload, MovesADeviceWhoseSocketChanged) {
   EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{{"a", "y"}}));
 }
 
+TEST(Reload, MovesADeviceWhoseFeaturesChanged) {
+  DeviceConfig now{"a", "x"};
+  now.packed = false;
+  const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
+  EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
+  EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{now}));
+}
+
 TEST(Reload, TakesPrefaultOverWithoutTheVmmNoticing) {
   DeviceConfig now{"a", "x"};
   now.prefault = true;

@@ -39,6 +39,9 @@ class Features {
   [[nodiscard]] constexpr Features with(Feature f) const noexcept {
     return Features(bits_ | mask(f));
   }
+  [[nodiscard]] constexpr Features without(Feature f) const noexcept {
+    return Features(bits_ & ~mask(f));
+  }
   friend constexpr bool operator==(Features, Features) = default;
 
  private:

@@ -28,6 +28,7 @@ struct DeviceConfig {
   std::string socket;
   bool client = false;    ///< connect to the VMM's socket instead of listening
   bool prefault = false;  ///< put memory there before the guest gets a page back
+  bool packed = true;     ///< offer packed rings
   friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
 };
 

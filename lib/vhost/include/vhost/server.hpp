@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "balloon/features.hpp"
 #include "base/result.hpp"
 #include "device/report.hpp"
 #include "poll/poller.hpp"
@@ -25,6 +26,11 @@ struct DeviceSpec {
   std::string socket;  ///< path of the UNIX socket, at most 107 bytes
   bool client = false; ///< connect to the VMM's socket, again and again, instead of listening
   bool prefault = false;  ///< see Server::prefault()
+  bool packed = true;     ///< RING_PACKED is offered
+
+  [[nodiscard]] balloon::Features offered() const noexcept {
+    return packed ? balloon::kOffered : balloon::kOffered.without(balloon::Feature::kRingPacked);
+  }
 };
 
 /// A poll lcore and the NUMA node it is on.
