@@ -43,7 +43,8 @@ def _bars(axes, groups: list[str], series: list[tuple[str, str, list[float]]]) -
         axes.bar_label(drawn, [_label(value) for value in values], fontsize=7, padding=2)
     axes.set_xticks(range(len(groups)), groups, fontsize=8)
     if len(series) > 1:
-        axes.legend(frameon=False, fontsize=8)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncol": len(series)}
+        axes.legend(frameon=False, fontsize=8, **below)
 
 
 def _label(value: float) -> str:
@@ -90,7 +91,7 @@ def _vms(f: dict[str, float]):
         ("page by page", _BASE, [f[f"vms.{n}.by_page_ns_per_page"] for n in counts]),
         ("one hole a VM (limit)", _LIMIT, [f[f"vms.{n}.limit_ns_per_page"] for n in counts]),
     ]
-    _bars(axes, [f"{n} VMs" for n in counts], series)
+    _bars(axes, ["1 VM", *(f"{n:,} VMs" for n in counts[1:])], series)
     return figure
 
 
