@@ -88,7 +88,7 @@ TEST(PackedRings, EveryQueueUsesBuffersInOrder) {
   auto& stats = d.start(Role::kStats);
   const test::Piece page{Gpa{DeviceFixture::kHighFirst}, kPageSize, true};
   for (std::uint16_t id = 0; id < 40; ++id) {
-    d.send(Role::kInflate, id, pages_from(id * 16, id % 3 == 0 ? 0 : 1 + id % 16));
+    d.send(Role::kInflate, id, pages_from(id * 16U, id % 3 == 0 ? 0U : 1U + id % 16U));
     report.send(id, {id % 2 == 0 ? page : test::Piece{page.gpa, 0, true}});
     hint.send(id, {page, page});
     if (id % 2 == 0) d.f.poll_until_idle();
