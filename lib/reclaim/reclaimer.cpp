@@ -13,13 +13,21 @@ namespace {
 /// A call costs as much as some 16 pages, so that much is the least it takes of a pass's share.
 constexpr std::uint64_t kLeastShare = 64 * kKiB;
 
-/// Calls visit(part) for whatever of the run is memory.
+/// Calls visit(part, its first page) for whatever of the run is memory. @return the pages that are
+/// not.
 template <typename Visit>
-void for_each_known_part(const BlockMap& map, PageRun run, Visit visit) {
-  while (run.pages != 0) {
-    const std::uint64_t done = std::max<std::uint64_t>(1, map.for_each_part(run, visit));
-    run = PageRun{run.first + done, run.pages - done};
+std::uint64_t for_each_known_part(const BlockMap& map, PageRun run, Visit visit) noexcept {
+  std::uint64_t outside = 0;
+  for (std::uint64_t done = 0; run.pages != 0; run = PageRun{run.first + done, run.pages - done}) {
+    const Part part = map.first_part(run);
+    done = std::max<std::uint64_t>(1, part.pages);
+    if (part.pages != 0) {
+      visit(part, run.first);
+    } else {
+      ++outside;
+    }
   }
+  return outside;
 }
 
 /// One a region, if there is a reserve to keep; null for those without huge pages.
@@ -42,8 +50,8 @@ void Reclaimer::set_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
   auto ledger = std::make_unique<Ledger>(*blocks);
   auto window = std::make_unique<Window>(*blocks, limits_.ages);
   if (blocks_) {
-    carry_over(*blocks, ledger_->pages(), [&](const Part& part) { ledger->insert(part); });
-    carry_over(*blocks, window_->gathered(), [&](const Part& part) {
+    carry_over(*blocks, ledger_->pages(), [&](const Part& part, auto) { ledger->insert(part); });
+    carry_over(*blocks, window_->gathered(), [&](const Part& part, auto) {
       if (may_gather(part)) {
         window->add(part, ledger->complete(part.block), 0);
       } else {
@@ -78,7 +86,8 @@ void Reclaimer::carry_over(const BlockMap& into, const Bitmap& pages, Visit visi
 void Reclaimer::carry_over_kept(const BlockMap& into, Ledger* ledger) const {
   for (std::uint32_t id = 0; ledger_->kept() != 0 && id < blocks_->count(); ++id) {
     if (ledger_->kept_in(id) == 0) continue;
-    for_each_known_part(into, (*blocks_)[id].run, [&](const Part& part) { ledger->keep(part); });
+    for_each_known_part(into, (*blocks_)[id].run,
+                        [&](const Part& part, auto) { ledger->keep(part); });
   }
 }
 
@@ -129,13 +138,7 @@ bool Reclaimer::may_gather(const Part& part) const noexcept {
 
 Tally Reclaimer::inflate(PageRun run, std::uint64_t now_us) noexcept {
   Tally tally;
-  for (std::uint64_t done = 0; run.pages != 0; run = PageRun{run.first + done, run.pages - done}) {
-    const Part part = blocks_->first_part(run);
-    done = std::max<std::uint64_t>(1, part.pages);
-    if (part.pages == 0) {
-      ++tally.outside;
-      continue;
-    }
+  tally.outside = for_each_known_part(*blocks_, run, [&](const Part& part, auto) noexcept {
     const std::uint64_t fresh = ledger_->insert(part);
     tally.changed += fresh;
     tally.unchanged += part.pages - fresh;
@@ -144,7 +147,7 @@ Tally Reclaimer::inflate(PageRun run, std::uint64_t now_us) noexcept {
     } else {
       retain(part);
     }
-  }
+  });
   return tally;
 }
 
@@ -155,21 +158,16 @@ void Reclaimer::retain(const Part& part) noexcept {
 
 Tally Reclaimer::deflate(PageRun run) noexcept {
   Tally tally;
-  for (std::uint64_t done = 0; run.pages != 0; run = PageRun{run.first + done, run.pages - done}) {
-    const Part part = blocks_->first_part(run);
-    done = std::max<std::uint64_t>(1, part.pages);
-    if (part.pages == 0) {
-      ++tally.outside;
-      continue;
-    }
+  const auto leaves = [&](const Part& part, std::uint64_t first) noexcept {
     const std::uint64_t gone = ledger_->erase(part);
     tally.changed += gone;
     tally.unchanged += part.pages - gone;
     window_->remove(part);
     if (gone != 0 && part.can_discard && prefaulting_) {
-      VB_CHECK(prefaults_.push(PageRun{run.first, part.pages}));
+      VB_CHECK(prefaults_.push(PageRun{first, part.pages}));
     }
-  }
+  };
+  tally.outside = for_each_known_part(*blocks_, run, leaves);
   return tally;
 }
 
