@@ -2,6 +2,7 @@
 //
 // e2e/huge.cpp - memory of 2 MiB pages: transparent ones, which a hole of less destroys, and
 // hugetlb ones, of which nothing is freed before all of the page is in the balloon.
+#include "driver/huge_pages.hpp"
 #include "support/contest.hpp"
 #include "support/cpu.hpp"
 #include "support/figures.hpp"
@@ -32,7 +33,7 @@ void transparent(Effort effort, Figures& figures) {
 }
 
 void hugetlb(Effort effort, Figures& figures) {
-  const auto pool = HugePool::reserve(kBytes);
+  const auto pool = driver::HugePages::get(kBytes / (2 * kMiB));
   if (!pool) return figures.missing("hugetlb.2m.ns_per_page", pool.error().message);
   const auto ram = or_give_up(MemoryFile::create(Kind::kHugetlb, kBytes));
   const std::vector<Pfn> up = pages_in(kAscending, ram);

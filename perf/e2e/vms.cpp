@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "driver/huge_pages.hpp"
 #include "support/daemon.hpp"
 #include "support/figures.hpp"
 #include "support/order.hpp"
@@ -92,7 +93,7 @@ void orders(Effort effort, Figures& figures) {
 /// Early alone: huge pages are freed only where the driver tells before it uses a page again.
 void huge(Effort effort, Figures& figures) {
   constexpr const char* kKey = "daemon.hugetlb.early_ns_per_page";
-  const auto pool = HugePool::reserve(kOneVm);
+  const auto pool = driver::HugePages::get(kOneVm / (2 * kMiB));
   if (!pool) return figures.missing(kKey, pool.error().message);
   Side side(1, {.bytes = kOneVm, .order = kAscending, .huge_page = 2 * kMiB}, Ack::kEarly);
   Rounds turns(now_ns);

@@ -13,14 +13,12 @@
 #include <cstring>
 #include <fstream>
 #include <string>
-#include <utility>
 
 #include "support/figures.hpp"
 
 namespace vballoon::perf {
 namespace {
 
-constexpr const char* kPoolFile = "/proc/sys/vm/nr_hugepages";
 /// MFD_HUGE_2MB, which glibc does not have: log2 of the size above bit 26.
 constexpr unsigned kHuge2MiB = 21U << 26U;
 constexpr const char* kMountPoint = "/mnt";
@@ -60,16 +58,6 @@ std::uint64_t shmem_huge_bytes() {
     if (name == "ShmemHugePages:" && file >> kib) return kib * kKiB;
   }
   return 0;
-}
-
-std::uint64_t pool_size() {
-  std::uint64_t pages = 0;
-  std::ifstream(kPoolFile) >> pages;
-  return pages;
-}
-
-void set_pool_size(std::uint64_t pages) {
-  std::ofstream(kPoolFile) << pages;
 }
 
 /// Aligned to 2 MiB, as VMMs map guest RAM: a hole of 2 MiB then takes one page table, and one
@@ -136,25 +124,6 @@ bool MemoryFile::is_huge() const {
   const std::uint64_t gained = shmem_huge_bytes() - before;
   punch(0, bytes());
   return gained >= bytes() / 10 * 9;
-}
-
-Result<HugePool> HugePool::reserve(std::uint64_t bytes) {
-  HugePool pool(pool_size());
-  const std::uint64_t wanted = pool.before_ + bytes / (2 * kMiB);
-  set_pool_size(wanted);
-  if (pool_size() < wanted) {
-    return fail(Code::kHost, fmt::format("the kernel does not provide {} huge pages of 2 MiB "
-                                         "(sysctl vm.nr_hugepages, as root)",
-                                         wanted));
-  }
-  return pool;
-}
-
-HugePool::HugePool(HugePool&& other) noexcept
-    : before_(other.before_), owner_(std::exchange(other.owner_, false)) {}
-
-HugePool::~HugePool() {
-  if (owner_) set_pool_size(before_);
 }
 
 }  // namespace vballoon::perf

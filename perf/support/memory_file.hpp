@@ -52,19 +52,4 @@ class MemoryFile {
   Kind kind_;
 };
 
-/// Huge pages of 2 MiB for as long as it lives: raises vm.nr_hugepages and sets it back.
-class HugePool {
- public:
-  /// @errors kHost when the kernel did not provide them.
-  [[nodiscard]] static Result<HugePool> reserve(std::uint64_t bytes);
-  HugePool(HugePool&& other) noexcept;
-  HugePool& operator=(HugePool&&) = delete;
-  ~HugePool();
-
- private:
-  explicit HugePool(std::uint64_t before) noexcept : before_(before) {}
-  std::uint64_t before_;
-  bool owner_ = true;
-};
-
 }  // namespace vballoon::perf

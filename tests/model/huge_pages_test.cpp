@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/unique_fd.hpp"
+#include "driver/huge_pages.hpp"
 #include "harness/fixture.hpp"
-#include "support/huge_pages.hpp"
 
 namespace vballoon::model {
 namespace {
@@ -40,8 +40,8 @@ std::vector<Pfn> pages_of(std::uint64_t huge_page) {
 }
 
 TEST(HugeGuest, NoPageGoesThatThePoolCouldNotGiveBack) {
-  const auto pool = test::HugePages::get(kHugePages);
-  if (!pool) GTEST_SKIP() << test::kNoHugePages;
+  const auto pool = driver::HugePages::get(kHugePages);
+  if (!pool) GTEST_SKIP() << pool.error().message;
   driver::RamPlan plan = driver::flat_ram(kHugePages * kHuge);
   plan.huge_page = kHuge;
   const GuestRam ram = must(GuestRam::create(plan));

@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
+#include "driver/huge_pages.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/reclaimer.hpp"
 #include "support/guest_ram.hpp"
-#include "support/huge_pages.hpp"
 
 namespace vballoon::reclaim {
 namespace {
@@ -126,9 +126,10 @@ TEST(HolePuncher, ASealedFileIsCountedAsRefused) {
 }
 
 TEST(HolePuncher, AHugePageGoesBackAsAWhole) {
-  const auto pages = test::HugePages::get(2);
+  const auto pages = driver::HugePages::get(2);
+  if (!pages) GTEST_SKIP() << pages.error().message;
   const UniqueFd fd = test::open_hugetlb();
-  if (!pages || !fd.valid()) GTEST_SKIP() << test::kNoHugePages;
+  ASSERT_TRUE(fd.valid());
   const std::uint64_t huge = gmem::inspect_backing(fd.get()).host_page;
   ASSERT_EQ(::ftruncate(fd.get(), static_cast<off_t>(2 * huge)), 0);
   ASSERT_EQ(::fallocate(fd.get(), 0, 0, static_cast<off_t>(2 * huge)), 0);

@@ -17,11 +17,11 @@
 #include <string>
 #include <vector>
 
+#include "driver/huge_pages.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/huge_reserve.hpp"
 #include "reclaim/reclaimer.hpp"
 #include "support/guest_ram.hpp"
-#include "support/huge_pages.hpp"
 
 namespace vballoon::reclaim {
 namespace {
@@ -70,7 +70,8 @@ class RealPool : public testing::Test {
   static constexpr std::uint64_t kPages = 4;
 
   void SetUp() override {
-    if (!pages_ || !fd_.valid()) GTEST_SKIP() << test::kNoHugePages;
+    if (!pages_) GTEST_SKIP() << pages_.error().message;
+    ASSERT_TRUE(fd_.valid());
     huge_ = gmem::inspect_backing(fd_.get()).host_page;
     ASSERT_EQ(::ftruncate(fd_.get(), static_cast<off_t>(kPages * huge_)), 0);
     ASSERT_EQ(::fallocate(fd_.get(), 0, 0, static_cast<off_t>(kPages * huge_)), 0);
@@ -107,7 +108,7 @@ class RealPool : public testing::Test {
   }
 
   // First to come, last to go.
-  const std::optional<test::HugePages> pages_ = test::HugePages::get(kPages);
+  const Result<driver::HugePages> pages_ = driver::HugePages::get(kPages);
   const UniqueFd fd_ = test::open_hugetlb();
   const UniqueFd others_ = test::open_hugetlb();
   off_t taken_ = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "support/huge_pages.hpp"
+#include "driver/huge_pages.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@
 #include <string>
 #include <utility>
 
-namespace vballoon::test {
+namespace vballoon::driver {
 namespace {
 
 /// Of the size that memfd_create(MFD_HUGETLB) takes.
@@ -31,14 +32,19 @@ void set_pool_size(const UniqueFd& file, std::uint64_t pages) {
 
 }  // namespace
 
-std::optional<HugePages> HugePages::get(std::uint64_t pages) {
+Result<HugePages> HugePages::get(std::uint64_t pages) {
+  const auto no = [pages] {
+    return fail(Code::kHost, fmt::format("the kernel does not provide {} huge pages more "
+                                         "(vm.nr_hugepages; root may ask for them)",
+                                         pages));
+  };
   UniqueFd file(::open(kPool, O_RDWR | O_CLOEXEC));
-  if (!file.valid() || ::flock(file.get(), LOCK_EX) != 0) return std::nullopt;
+  if (!file.valid() || ::flock(file.get(), LOCK_EX) != 0) return no();
   const std::uint64_t before = pool_size(file);
   set_pool_size(file, before + pages);
   const std::uint64_t now = pool_size(file);
   HugePages got(std::move(file), now > before ? now - before : 0);
-  if (now < before + pages) return std::nullopt;
+  if (now < before + pages) return no();
   return got;
 }
 
@@ -54,4 +60,4 @@ HugePages::~HugePages() {
   set_pool_size(file_, now > added_ ? now - added_ : 0);
 }
 
-}  // namespace vballoon::test
+}  // namespace vballoon::driver
