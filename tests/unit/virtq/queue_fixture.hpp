@@ -16,43 +16,49 @@
 
 namespace vballoon::virtq {
 
+struct Walked {
+  std::vector<Segment> segments;
+  ChainFault fault = ChainFault::kNone;
+};
+
 /// Guest memory: the ring from 0 on, and behind a hole 1 MiB for buffers and tables, in two regions
 /// that are neighbours in the guest and apart in the file.
-class QueueFixture {
+template <typename DriverSide, typename DeviceSide>
+class RingFixture {
  public:
   static constexpr Gpa kBuffers{16 * kMiB};
   static constexpr Gpa kBorder{16 * kMiB + 512 * kKiB};
   static constexpr Gpa kEnd{17 * kMiB};
 
-  explicit QueueFixture(unsigned size, std::uint16_t begin_at = 0)
+  /// @param begin_at  where both sides stand at first.
+  RingFixture(unsigned size, std::uint16_t begin_at, bool fresh)
       : ram_({{Gpa{0}, 4 * kMiB, 4 * kMiB},
               {kBuffers, 512 * kKiB, 2 * kMiB},
               {kBorder, 512 * kKiB, kMiB}}),
         memory_(ram_.map()),
         ring_(ram_, Gpa{0}, size),
-        queue_(open(begin_at)) {}
+        queue_(open(begin_at, fresh)) {}
 
   [[nodiscard]] const test::GuestRam& ram() const { return ram_; }
   [[nodiscard]] const gmem::GuestMemory& memory() const { return *memory_; }
-  [[nodiscard]] test::DriverRing& ring() { return ring_; }
-  [[nodiscard]] SplitQueue& queue() { return queue_; }
+  [[nodiscard]] DriverSide& ring() { return ring_; }
+  [[nodiscard]] DeviceSide& queue() { return queue_; }
 
-  /// Pops at most `most` heads.
-  std::vector<unsigned> pop(std::size_t most) {
+  /// Pops at most `most` heads, which may take several calls.
+  std::vector<Head> pop_heads(std::size_t most) {
     std::vector<Head> heads(most);
     heads.resize(queue_.pop(heads));
+    return heads;
+  }
+  std::vector<unsigned> pop_ids(std::size_t most) {
     std::vector<unsigned> ids;
-    for (const Head head : heads) ids.push_back(head.id);
+    for (const Head head : pop_heads(most)) ids.push_back(head.id);
     return ids;
   }
 
-  struct Walked {
-    std::vector<Segment> segments;
-    ChainFault fault = ChainFault::kNone;
-  };
-  [[nodiscard]] Walked walk(std::uint16_t head) const {
+  [[nodiscard]] Walked walk(Head head) const {
     Walked walked;
-    ChainWalk walk(queue_, *memory_, Head{head});
+    ChainWalk walk(queue_, *memory_, head);
     for (Segment segment; walk.next(&segment);) walked.segments.push_back(segment);
     walked.fault = walk.fault();
     Segment after;
@@ -62,15 +68,25 @@ class QueueFixture {
   }
 
  private:
-  SplitQueue open(std::uint16_t begin_at) {
-    ring_.begin_at(begin_at);
-    return SplitQueue::open(ring_.areas(), begin_at, *memory_).value();
+  DeviceSide open(std::uint16_t begin_at, bool fresh) {
+    if (!fresh) ring_.begin_at(begin_at);
+    return DeviceSide::open(ring_.areas(), begin_at, *memory_).value();
   }
 
   test::GuestRam ram_;
   std::shared_ptr<const gmem::GuestMemory> memory_;
-  test::DriverRing ring_;
-  SplitQueue queue_;
+  DriverSide ring_;
+  DeviceSide queue_;
+};
+
+class QueueFixture : public RingFixture<test::DriverRing, SplitQueue> {
+ public:
+  explicit QueueFixture(unsigned size, std::uint16_t begin_at = 0)
+      : RingFixture(size, begin_at, false) {}
+
+  /// Pops at most `most` heads.
+  std::vector<unsigned> pop(std::size_t most) { return pop_ids(most); }
+  [[nodiscard]] Walked walk(std::uint16_t head) const { return RingFixture::walk(Head{head}); }
 };
 
 }  // namespace vballoon::virtq
