@@ -11,25 +11,16 @@
 #include <set>
 #include <vector>
 
+#include "huge_fixture.hpp"
 #include "reclaim/ledger.hpp"
 #include "support/guest_ram.hpp"
 
 namespace vballoon::reclaim {
 namespace {
 
-class HugeLedger : public testing::Test {
+class HugeLedger : public HugeTest {
  protected:
-  void SetUp() override {
-    if (!fd_.valid()) GTEST_SKIP() << "this kernel has no hugetlbfs";
-    huge_ = gmem::inspect_backing(fd_.get()).host_page;
-    full_ = bytes_to_pages(huge_);
-    ASSERT_GT(full_, 1U);
-  }
-
-  void build(const std::vector<test::RamPiece>& pieces) {
-    phantom_ = std::make_unique<test::PhantomMap>(fd_.get(), pieces);
-    build(phantom_->map());
-  }
+  void build(const std::vector<test::RamPiece>& pieces) { build(map(pieces)); }
   void build(std::shared_ptr<const gmem::GuestMemory> memory) {
     ledger_.reset();
     blocks_ = std::make_unique<BlockMap>(std::move(memory));
@@ -50,10 +41,6 @@ class HugeLedger : public testing::Test {
     blocks_->for_each_part({first, pages}, [this](const Part& part) { ledger_->insert(part); });
   }
 
-  UniqueFd fd_ = test::open_hugetlb();
-  std::uint64_t huge_ = 0;  // bytes of a host page
-  std::uint64_t full_ = 0;  // 4 KiB pages of one
-  std::unique_ptr<test::PhantomMap> phantom_;
   std::unique_ptr<BlockMap> blocks_;
   std::unique_ptr<Ledger> ledger_;
 };

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "huge_fixture.hpp"
 #include "support/guest_ram.hpp"
 #include "support/reclaim_harness.hpp"
 
@@ -14,15 +15,11 @@ namespace vballoon::reclaim {
 namespace {
 
 /// Two host pages of guest memory, at the start of the file.
-class HugeReclaim : public testing::Test {
+class HugeReclaim : public HugeTest {
  protected:
   void SetUp() override {
-    if (!fd_.valid()) GTEST_SKIP() << "this kernel has no hugetlbfs";
-    huge_ = gmem::inspect_backing(fd_.get()).host_page;
-    full_ = bytes_to_pages(huge_);
-    memory_ = std::make_unique<test::PhantomMap>(
-        fd_.get(), std::vector<test::RamPiece>{{Gpa{0}, 2 * huge_, 0}});
-    h_ = std::make_unique<test::ReclaimHarness>(memory_->map());
+    HugeTest::SetUp();
+    if (!IsSkipped()) h_ = std::make_unique<test::ReclaimHarness>(map(2));
   }
   void expect_one_call(std::uint64_t host_page) {
     ASSERT_EQ(h_->calls().size(), 1U);
@@ -30,10 +27,6 @@ class HugeReclaim : public testing::Test {
     EXPECT_EQ(h_->calls()[0].bytes, huge_);
   }
 
-  UniqueFd fd_ = test::open_hugetlb();
-  std::uint64_t huge_ = 0;
-  std::uint64_t full_ = 0;
-  std::unique_ptr<test::PhantomMap> memory_;
   std::unique_ptr<test::ReclaimHarness> h_;
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fake_pool.hpp"
+#include "huge_fixture.hpp"
 #include "support/guest_ram.hpp"
 #include "support/reclaim_harness.hpp"
 
@@ -15,16 +16,13 @@ namespace vballoon::reclaim {
 namespace {
 
 /// Four host pages, and a pool that has promised a page more than it has.
-class Uncovered : public testing::Test {
+class Uncovered : public HugeTest {
  protected:
   void SetUp() override {
-    if (!fd_.valid()) GTEST_SKIP() << "this kernel has no hugetlbfs";
-    huge_ = gmem::inspect_backing(fd_.get()).host_page;
-    full_ = bytes_to_pages(huge_);
-    memory_ = std::make_unique<test::PhantomMap>(
-        fd_.get(), std::vector<test::RamPiece>{{Gpa{0}, 4 * huge_, 0}});
+    HugeTest::SetUp();
+    if (IsSkipped()) return;
     const ReclaimLimits limits{.reserve = &reserve_};
-    h_ = std::make_unique<test::ReclaimHarness>(memory_->map(), limits);
+    h_ = std::make_unique<test::ReclaimHarness>(map(4), limits);
     h_->discarder().on_call = [this](const test::DiscardCall& call) {
       host_.freed(call.fd, huge_, call.bytes / huge_);
     };
@@ -34,10 +32,6 @@ class Uncovered : public testing::Test {
 
   FakeHost host_;
   HugeReserve reserve_{host_.pools()};
-  UniqueFd fd_ = test::open_hugetlb();
-  std::uint64_t huge_ = 0;
-  std::uint64_t full_ = 0;
-  std::unique_ptr<test::PhantomMap> memory_;
   std::unique_ptr<test::ReclaimHarness> h_;
 };
 
@@ -127,8 +121,7 @@ TEST_F(Uncovered, AChangeOfMemoryKeepsTheAccountAndItsEndForgetsIt) {
   h_->inflate({0, full_});
   h_->flush();
   pool().free = 0;
-  const test::PhantomMap larger(fd_.get(),
-                                std::vector<test::RamPiece>{{Gpa{0}, 6 * huge_, 0}});
+  const test::PhantomMap larger(fd_.get(), std::vector<test::RamPiece>{{Gpa{0}, 6 * huge_, 0}});
   h_->reclaimer().set_memory(larger.map());
   h_->inflate({full_, full_});
   h_->flush();
