@@ -38,12 +38,9 @@ class Eal {
   void wait();
 
  private:
-  struct Launch {
-    unsigned lcore;
-    std::function<void()> body;
-  };
   Eal();
 
+  struct Launch;
   struct LogStream;
   std::unique_ptr<LogStream> log_;
   std::vector<std::unique_ptr<Launch>> launches_;
