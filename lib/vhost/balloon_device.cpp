@@ -9,8 +9,14 @@
 
 #include "home_node.hpp"
 #include "memory_table.hpp"
+#include "message_check.hpp"
 
 namespace vballoon::vhost {
+namespace {
+
+constexpr std::chrono::milliseconds kBan{250};
+
+}  // namespace
 
 BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
                              const reclaim::ReclaimLimits& limits)
@@ -21,26 +27,45 @@ BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& 
 bool BalloonDevice::connected(int vid) {
   const std::scoped_lock lock(mutex_);
   if (closed_ || successor_) return false;
-  if (vid_) {
-    successor_ = vid;
-  } else {
-    welcome(vid);
+  if (spec_.client || !banned()) {
+    Connection connection = Connection::find(spec_.socket, connection_);
+    if (vid_) {
+      successor_ = vid;
+      next_connection_ = std::move(connection);
+    } else {
+      welcome(vid, std::move(connection));
+    }
+    return true;
   }
-  return true;
+  return false;
 }
 
-void BalloonDevice::welcome(int vid) {
+void BalloonDevice::welcome(int vid, Connection connection) {
   vid_ = vid;
-  log::info("{}: a VMM connected", spec_.name);
+  connection_ = std::move(connection);
+  note(fmt::format("a VMM connected (process {})", connection_.peer()));
+}
+
+/// librte_vhost ended the last connection because of what came, which may have cost the event
+/// thread a wait; the next one has to wait itself. A VMM that went by itself is welcome at once.
+bool BalloonDevice::banned() const noexcept {
+  return std::chrono::steady_clock::now() < banned_until_;
 }
 
 void BalloonDevice::disconnected(int vid) {
   const std::scoped_lock lock(mutex_);
-  if (successor_ == vid) successor_.reset();
+  if (successor_ == vid) {
+    successor_.reset();
+    next_connection_ = {};
+  }
   if (closed_ || vid_ != vid) return;
+  const bool by_itself = connection_.hung_up();
+  if (!by_itself) banned_until_ = std::chrono::steady_clock::now() + kBan;
   let_go();
-  log::info("{}: the VMM disconnected", spec_.name);
-  if (const auto next = std::exchange(successor_, std::nullopt)) welcome(*next);
+  note(by_itself ? "the VMM disconnected" : "the VMM was disconnected because of what it sent");
+  if (const auto next = std::exchange(successor_, std::nullopt)) {
+    welcome(*next, std::exchange(next_connection_, {}));
+  }
 }
 
 void BalloonDevice::close() {
@@ -68,6 +93,7 @@ void BalloonDevice::let_go() {
   told_of_legacy_ = false;
   show_target();
   notify_due_.store(false, std::memory_order_relaxed);
+  connection_ = {};
   vid_.reset();
 }
 
@@ -93,20 +119,21 @@ void BalloonDevice::hand_over() {
 rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
   if (closed_) return RTE_VHOST_MSG_RESULT_ERR;
-  if (vid_ != vid) return answer_successor(message);
+  const bool waits = vid_ != vid;
+  if (!(waits ? next_connection_ : connection_).takes_answers()) {
+    return end_connection(message, "does not read its answers");
+  }
+  if (auto ok = check_message(message); !ok) {
+    warn(fmt::format("the VMM sent {}; that is refused", ok.error().message));
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
+  if (waits) return answer_successor(message);
   switch (message.request()) {
     case Request::kGetConfig: return get_config(message);
     case Request::kSetConfig: return set_config(message);
     case Request::kGetQueueNum: message.reply_u64(balloon::kQueues); return RTE_VHOST_MSG_RESULT_REPLY;
     case Request::kSetBackendReqFd: adopt_channel(message); break;
     case Request::kSetMemTable:
-    case Request::kAddMemReg:
-      if (!message.memory_is_there()) {
-        warn("the VMM announces memory beyond the end of the file behind it; that is refused");
-        return RTE_VHOST_MSG_RESULT_ERR;
-      }
-      [[fallthrough]];
-    case Request::kRemMemReg:
     case Request::kResetOwner:
       memory_valid_ = false;
       suspend_all();
@@ -119,31 +146,34 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
     case Request::kSetVringAddr:
     case Request::kSetVringBase: suspend(message.ring_index()); break;
     case Request::kGetVringBase: stop_ring(message.ring_index()); break;
+    default: break;
   }
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+/// librte_vhost ends the connection where it has no reply to send.
+rte_vhost_msg_result BalloonDevice::end_connection(Message message, const char* why) {
+  warn(fmt::format("the VMM {}; it is disconnected", why));
+  message.want_no_reply();
+  return RTE_VHOST_MSG_RESULT_ERR;
 }
 
 /// The first messages of a connection are about the protocol, and each takes the event thread one
 /// round in which it also sees the old connection's end.
 rte_vhost_msg_result BalloonDevice::answer_successor(Message message) {
-  if (!message.known()) return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+  if (!concerns_device(message.request())) return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
   if (message.request() == Request::kGetQueueNum) {
     message.reply_u64(balloon::kQueues);
     return RTE_VHOST_MSG_RESULT_REPLY;
   }
-  warn("another VMM wants the device while one is connected; it is turned away");
-  // librte_vhost ends the connection where it has no reply to send.
-  message.want_no_reply();
-  return RTE_VHOST_MSG_RESULT_ERR;
+  return end_connection(message, "wants the device while another one is connected");
 }
 
 void BalloonDevice::after_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
   if (closed_ || vid_ != vid) return;
   switch (message.request()) {
-    case Request::kSetMemTable:
-    case Request::kAddMemReg:
-    case Request::kRemMemReg: load_memory(); break;
+    case Request::kSetMemTable: load_memory(); break;
     case Request::kSetFeatures: load_features(); break;
     default: break;
   }
@@ -213,6 +243,14 @@ void BalloonDevice::warn(const std::string& what) {
   if (!log_gate_.open(&dropped)) return;
   log::warn("{}: {}", spec_.name, what);
   if (dropped != 0) log::warn("{}: {} more warnings were not shown", spec_.name, dropped);
+}
+
+/// Also a VMM's doing, and as often as it likes.
+void BalloonDevice::note(const std::string& what) {
+  std::uint64_t dropped = 0;
+  if (!note_gate_.open(&dropped)) return;
+  log::info("{}: {}", spec_.name, what);
+  if (dropped != 0) log::info("{}: {} more notes were not shown", spec_.name, dropped);
 }
 
 }  // namespace vballoon::vhost

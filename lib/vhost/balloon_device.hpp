@@ -12,6 +12,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -23,6 +24,7 @@
 #include "balloon/features.hpp"
 #include "balloon/queue_map.hpp"
 #include "base/log.hpp"
+#include "connection.hpp"
 #include "device/data_path.hpp"
 #include "device/report.hpp"
 #include "gmem/lost_memory.hpp"
@@ -91,7 +93,9 @@ class BalloonDevice {
   void load_memory();
   void load_features();
   void let_go();
-  void welcome(int vid);
+  void welcome(int vid, Connection connection);
+  [[nodiscard]] bool banned() const noexcept;
+  [[nodiscard]] rte_vhost_msg_result end_connection(Message message, const char* why);
   [[nodiscard]] rte_vhost_msg_result answer_successor(Message message);
   void show_target();
   void notify_if_due();
@@ -99,6 +103,7 @@ class BalloonDevice {
   void give_up_lost_memory();
   void stop_rings();
   void warn(const std::string& what);
+  void note(const std::string& what);
   void warn_of_legacy();
 
   rte_vhost_msg_result get_config(Message message) const;
@@ -119,6 +124,9 @@ class BalloonDevice {
 
   std::optional<int> vid_;
   std::optional<int> successor_;  // connected, and waits for vid_ to be gone
+  Connection connection_;         // of vid_
+  Connection next_connection_;    // of successor_
+  std::chrono::steady_clock::time_point banned_until_{};
   bool closed_ = false;
   bool memory_valid_ = false;
   bool memory_lost_ = false;     // on this connection: nothing is served any more
@@ -129,6 +137,7 @@ class BalloonDevice {
   BackendChannel channel_;
   std::atomic<bool> notify_due_{false};
   LogGate log_gate_;
+  LogGate note_gate_;  // of what comes and goes: it does not crowd out the warnings
 };
 
 }  // namespace vballoon::vhost

@@ -17,21 +17,29 @@
 
 namespace vballoon::vhost {
 
+/// Those of this device. Any other is refused (check_message()).
 enum class Request : std::uint32_t {
+  kGetFeatures = 1,
   kSetFeatures = 2,
+  kSetOwner = 3,
   kResetOwner = 4,
   kSetMemTable = 5,
   kSetLogBase = 6,
+  kSetLogFd = 7,
   kSetVringNum = 8,
   kSetVringAddr = 9,
   kSetVringBase = 10,
   kGetVringBase = 11,
+  kSetVringKick = 12,
+  kSetVringCall = 13,
+  kSetVringErr = 14,
+  kGetProtocolFeatures = 15,
+  kSetProtocolFeatures = 16,
   kGetQueueNum = 17,
+  kSetVringEnable = 18,
   kSetBackendReqFd = 21,
   kGetConfig = 24,
   kSetConfig = 25,
-  kAddMemReg = 37,
-  kRemMemReg = 38,
 };
 
 /// Payload of GET_CONFIG and SET_CONFIG; `size` bytes of the region are meant.
@@ -49,9 +57,14 @@ class Message {
   explicit Message(void* context) noexcept : bytes_(static_cast<std::byte*>(context)) {}
 
   [[nodiscard]] Request request() const noexcept { return static_cast<Request>(word(0)); }
-  /// It is one of those above: about the device, not about the protocol.
-  [[nodiscard]] bool known() const noexcept;
+  /// Bytes of payload. What stands behind them is whatever stood there before.
   [[nodiscard]] std::uint32_t size() const noexcept { return word(8); }
+  /// @pre  at + 8 <= size(), or less than the largest payload.
+  [[nodiscard]] std::uint64_t number(std::size_t at) const noexcept {
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes_ + kPayload + at, sizeof(value));
+    return value;
+  }
 
   /// The ring that a vring message is about: in all of them the first word of the payload.
   [[nodiscard]] std::uint32_t ring_index() const noexcept { return word(kPayload); }
@@ -63,15 +76,16 @@ class Message {
   void reply_empty() noexcept { set_word(8, 0); }
   void reply_u64(std::uint64_t value) noexcept;
 
-  /// SET_MEM_TABLE and ADD_MEM_REG: no file is shorter than what is said to be in it. librte_vhost
-  /// may read there at once.
-  [[nodiscard]] bool memory_is_there() const noexcept;
-
   /// Takes back the front end's wish for an acknowledgement (VHOST_USER_NEED_REPLY).
   void want_no_reply() noexcept { set_word(4, word(4) & ~(std::uint32_t{1} << 3)); }
 
   /// The one file descriptor that came with the message, still librte_vhost's own.
   [[nodiscard]] std::optional<int> single_fd() const noexcept;
+  [[nodiscard]] std::size_t fd_count() const noexcept;
+  /// @pre  i < fd_count().
+  [[nodiscard]] int fd(std::size_t i) const noexcept {
+    return static_cast<int>(word(kFds + i * sizeof(int)));
+  }
   /// Closes all that came with the message; a reply then carries none either.
   void close_fds() noexcept;
 

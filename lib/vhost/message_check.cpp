@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "message_check.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+
+#include "balloon/queue_map.hpp"
+#include "gmem/backing_check.hpp"
+
+namespace vballoon::vhost {
+namespace {
+
+enum class About { kProtocol, kDevice };
+
+/// A message of this device: how long its payload is at least, and whether it names a ring.
+struct Rule {
+  Request request;
+  About about;
+  std::uint32_t payload;
+  bool ring;
+};
+constexpr std::array<Rule, 21> kRules{{
+    {Request::kGetFeatures, About::kProtocol, 0, false},
+    {Request::kSetFeatures, About::kDevice, 8, false},
+    {Request::kSetOwner, About::kProtocol, 0, false},
+    {Request::kResetOwner, About::kDevice, 0, false},
+    {Request::kSetMemTable, About::kDevice, 8, false},
+    {Request::kSetLogBase, About::kDevice, 16, false},
+    {Request::kSetLogFd, About::kProtocol, 0, false},
+    {Request::kSetVringNum, About::kDevice, 8, true},
+    {Request::kSetVringAddr, About::kDevice, 40, true},
+    {Request::kSetVringBase, About::kDevice, 8, true},
+    {Request::kGetVringBase, About::kDevice, 8, true},
+    {Request::kSetVringKick, About::kProtocol, 8, true},
+    {Request::kSetVringCall, About::kProtocol, 8, true},
+    {Request::kSetVringErr, About::kProtocol, 8, true},
+    {Request::kGetProtocolFeatures, About::kProtocol, 0, false},
+    {Request::kSetProtocolFeatures, About::kProtocol, 8, false},
+    {Request::kGetQueueNum, About::kDevice, 0, false},
+    {Request::kSetVringEnable, About::kProtocol, 8, true},
+    {Request::kSetBackendReqFd, About::kDevice, 0, false},
+    {Request::kGetConfig, About::kDevice, 0, false},  // a malformed one has its own answer
+    {Request::kSetConfig, About::kDevice, 0, false},
+}};
+
+const Rule* find_rule(Request request) noexcept {
+  const auto found = std::find_if(kRules.begin(), kRules.end(),
+                                  [request](const Rule& rule) { return rule.request == request; });
+  return found == kRules.end() ? nullptr : &*found;
+}
+
+template <typename... Args>
+tl::unexpected<Status> refuse(fmt::format_string<Args...> format, Args&&... args) {
+  return fail(Code::kInvalidArgument, fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// SET_MEM_TABLE: the number of regions, 4 bytes of padding, and of each region this.
+struct RegionText {
+  static constexpr std::size_t kFirst = 8;
+  static constexpr std::size_t kBytes = 32;
+  std::uint64_t guest_address;
+  std::uint64_t bytes;
+  std::uint64_t user_address;
+  std::uint64_t file_offset;
+};
+
+RegionText region_at(const Message& message, std::size_t i) noexcept {
+  const std::size_t at = RegionText::kFirst + i * RegionText::kBytes;
+  return {message.number(at), message.number(at + 8), message.number(at + 16),
+          message.number(at + 24)};
+}
+
+bool wraps(std::uint64_t first, std::uint64_t bytes) noexcept {
+  return first + bytes < first;
+}
+
+bool overlap(const RegionText& a, const RegionText& b) noexcept {
+  return a.guest_address < b.guest_address + b.bytes && b.guest_address < a.guest_address + a.bytes;
+}
+
+Result<void> check_region(const RegionText& region, int fd) {
+  if (region.bytes == 0) return refuse("a memory region of no bytes");
+  if (wraps(region.guest_address, region.bytes) || wraps(region.user_address, region.bytes) ||
+      wraps(region.file_offset, region.bytes)) {
+    return refuse("a memory region of {:#x} bytes at {:#x} that wraps around", region.bytes,
+                  region.guest_address);
+  }
+  if (auto backed = gmem::check_backing(fd); !backed) return backed;
+  struct stat file {};
+  if (::fstat(fd, &file) != 0) return refuse("a memory region without a file");
+  // A device has no length of its own.
+  const auto length = static_cast<std::uint64_t>(file.st_size);
+  if (S_ISREG(file.st_mode) && region.file_offset + region.bytes > length) {
+    return refuse("memory beyond the end of the file behind it");
+  }
+  return {};
+}
+
+Result<void> check_memory_table(const Message& message) {
+  const std::size_t count = message.ring_index();  // the first word, as well
+  if (count != message.fd_count()) {
+    return refuse("a memory table of {} regions with {} file descriptors", count,
+                  message.fd_count());
+  }
+  if (message.size() < RegionText::kFirst + count * RegionText::kBytes) {
+    return refuse("a memory table of {} regions in {} bytes", count, message.size());
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const RegionText region = region_at(message, i);
+    if (auto ok = check_region(region, message.fd(i)); !ok) return ok;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (overlap(region, region_at(message, j))) {
+        return refuse("memory regions that overlap at {:#x}", region.guest_address);
+      }
+    }
+  }
+  return {};
+}
+
+/// SET_VRING_KICK, _CALL and _ERR have the index in the low byte, and a flag above it.
+std::uint32_t ring_of(const Message& message) noexcept {
+  switch (message.request()) {
+    case Request::kSetVringKick:
+    case Request::kSetVringCall:
+    case Request::kSetVringErr:
+      return message.ring_index() & 0xFF;
+    default:
+      return message.ring_index();
+  }
+}
+
+}  // namespace
+
+bool concerns_device(Request request) noexcept {
+  const Rule* rule = find_rule(request);
+  return rule == nullptr || rule->about == About::kDevice;
+}
+
+Result<void> check_message(const Message& message) {
+  const auto number = static_cast<std::uint32_t>(message.request());
+  const Rule* rule = find_rule(message.request());
+  if (rule == nullptr) return refuse("vhost-user message {}, which is not of this device", number);
+  if (message.size() < rule->payload) {
+    return refuse("vhost-user message {} with {} bytes instead of {}", number, message.size(),
+                  rule->payload);
+  }
+  if (rule->ring && ring_of(message) >= balloon::kQueues) {
+    return refuse("ring {} of a device that has {}", ring_of(message), balloon::kQueues);
+  }
+  if (rule->request == Request::kSetMemTable) return check_memory_table(message);
+  return {};
+}
+
+}  // namespace vballoon::vhost
