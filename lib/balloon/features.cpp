@@ -20,6 +20,7 @@ constexpr std::array kNames{
     NamedFeature{Feature::kFreePageHint, "FREE_PAGE_HINT"},
     NamedFeature{Feature::kPagePoison, "PAGE_POISON"},
     NamedFeature{Feature::kReporting, "REPORTING"},
+    NamedFeature{Feature::kLogAll, "LOG_ALL"},
     NamedFeature{Feature::kAnyLayout, "ANY_LAYOUT"},
     NamedFeature{Feature::kIndirectDesc, "INDIRECT_DESC"},
     NamedFeature{Feature::kVhostProtocolFeatures, "VHOST_PROTOCOL_FEATURES"},

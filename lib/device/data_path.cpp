@@ -147,6 +147,7 @@ Result<void> DataPath::start(balloon::Role role, const QueueSetup& setup) {
   VB_CHECK(memory_ != nullptr && !running(role));
   auto queue = virtq::Queue::open(setup.areas, setup.position, *memory_);
   if (!queue) return tl::unexpected(queue.error());
+  queue->log_writes(setup.log, *memory_);
   Ring ring(*queue, setup, memory_, status_[slot(role)]);
   handlers_[slot(role)] = make_handler(role, std::move(ring), setup.resumed);
   return {};

@@ -182,6 +182,12 @@ Result<void> FrontEnd::set_config(std::uint32_t offset, std::span<const std::byt
   return tell(wire::Request::kSetConfig, payload);
 }
 
+Result<void> FrontEnd::set_log_base(int fd, std::uint64_t bytes, std::uint64_t offset) {
+  const std::array<std::uint64_t, 2> where{bytes, offset};
+  const std::array<int, 1> fds{fd};
+  return ask(wire::Request::kSetLogBase, bytes_of(where), fds).map([](const Message&) {});
+}
+
 Result<void> FrontEnd::set_backend_req_fd() {
   auto ends = MessageSocket::pair();
   if (!ends) return tl::unexpected(ends.error());

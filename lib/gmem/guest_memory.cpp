@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/check.hpp"
 #include "base/copy_once.hpp"
 
 namespace vballoon::gmem {
@@ -96,6 +97,15 @@ bool GuestMemory::read(Gpa from, std::span<std::byte> out) const noexcept {
     out = out.subspan(step);
   }
   return true;
+}
+
+Gpa GuestMemory::address_of(const void* host) const noexcept {
+  const auto address = reinterpret_cast<std::uintptr_t>(host);
+  const auto held = std::find_if(regions_.begin(), regions_.end(), [address](const Region& region) {
+    return address - reinterpret_cast<std::uintptr_t>(region.host) < region.bytes;
+  });
+  VB_CHECK(held != regions_.end());
+  return Gpa{held->first.value + (address - reinterpret_cast<std::uintptr_t>(held->host))};
 }
 
 bool GuestMemory::maps(const void* host, std::uint64_t bytes) const noexcept {

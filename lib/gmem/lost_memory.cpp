@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -77,19 +78,31 @@ void survive_lost_memory() {
 
 Result<void> MemoryWatch::watch(const GuestMemory& memory) {
   clear();
-  const std::scoped_lock lock(slots_mutex);
-  std::size_t at = 0;
   for (const Region& region : memory.regions()) {
-    while (at < kSlots && slots[at].end.load(std::memory_order_relaxed) != 0) ++at;
-    if (at == kSlots) return fail(Code::kHost, "there are too many regions of guest memory");
-    const auto begin = reinterpret_cast<std::uintptr_t>(region.host);
-    slots[at].begin.store(begin, std::memory_order_relaxed);
-    slots[at].page.store(region.backing.host_page, std::memory_order_relaxed);
-    slots[at].lost.store(&lost_, std::memory_order_relaxed);
-    // Release: a handler that sees the end sees the rest; its acquire is in find_slot().
-    slots[at].end.store(begin + region.bytes, std::memory_order_release);
-    slots_.push_back(at);
+    auto added = add({region.host, region.bytes}, region.backing.host_page);
+    if (!added) return added;
   }
+  return {};
+}
+
+Result<void> MemoryWatch::watch(std::span<std::byte> shared) {
+  clear();
+  return add(shared, kPageSize);
+}
+
+Result<void> MemoryWatch::add(std::span<std::byte> shared, std::uint64_t page) {
+  const std::scoped_lock lock(slots_mutex);
+  const auto free = std::find_if(slots.begin(), slots.end(), [](const Slot& slot) {
+    return slot.end.load(std::memory_order_relaxed) == 0;
+  });
+  if (free == slots.end()) return fail(Code::kHost, "there are too many regions of guest memory");
+  const auto begin = reinterpret_cast<std::uintptr_t>(shared.data());
+  free->begin.store(begin, std::memory_order_relaxed);
+  free->page.store(page, std::memory_order_relaxed);
+  free->lost.store(&lost_, std::memory_order_relaxed);
+  // Release: a handler that sees the end sees the rest; its acquire is in find_slot().
+  free->end.store(begin + shared.size(), std::memory_order_release);
+  slots_.push_back(static_cast<std::size_t>(free - slots.begin()));
   return {};
 }
 

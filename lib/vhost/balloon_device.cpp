@@ -84,6 +84,7 @@ void BalloonDevice::let_go() {
   stop_rings();
   rings_ = {};
   watch_.clear();
+  forget_log();
   path_.release();
   channel_.close();
   config_.reset_driver_fields();
@@ -140,8 +141,8 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
       give_up_lost_memory();
       watch_.clear();
       break;
-    case Request::kSetFeatures:
-    case Request::kSetLogBase: suspend_all(); break;
+    case Request::kSetFeatures: suspend_all(); break;
+    case Request::kSetLogBase: return set_log(message);
     case Request::kSetVringNum:
     case Request::kSetVringAddr:
     case Request::kSetVringBase: suspend(message.ring_index()); break;
@@ -229,6 +230,34 @@ rte_vhost_msg_result BalloonDevice::set_config(Message message) {
   const bool taken =
       payload && config_.write(payload->offset, std::span(payload->region).first(payload->size));
   return taken ? RTE_VHOST_MSG_RESULT_OK : RTE_VHOST_MSG_RESULT_ERR;
+}
+
+/// Answered here: librte_vhost has no log, and so marks nothing. The answer has no payload.
+rte_vhost_msg_result BalloonDevice::set_log(Message message) {
+  suspend_all();
+  forget_log();
+  const auto fd = message.single_fd();
+  auto mapped = fd ? LogMapping::map(*fd, message.number(0), message.number(8))
+                   : fail(Code::kInvalidArgument, "a dirty log without a file descriptor");
+  if (mapped) {
+    if (auto watched = log_watch_.watch(mapped->bytes()); !watched) {
+      mapped = tl::unexpected(watched.error());
+    }
+  }
+  if (!mapped) {
+    warn(fmt::format("the VMM sent {}; that is refused", mapped.error().message));
+    resume_suspended();
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
+  dirty_log_ = *std::move(mapped);
+  message.reply_empty();
+  return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+/// @pre  No ring runs that marks in it.
+void BalloonDevice::forget_log() {
+  log_watch_.clear();
+  dirty_log_ = {};
 }
 
 void BalloonDevice::adopt_channel(Message message) {

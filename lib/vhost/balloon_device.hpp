@@ -28,6 +28,7 @@
 #include "device/data_path.hpp"
 #include "device/report.hpp"
 #include "gmem/lost_memory.hpp"
+#include "log_mapping.hpp"
 #include "message.hpp"
 #include "poll/poller.hpp"
 #include "seats.hpp"
@@ -86,6 +87,7 @@ class BalloonDevice {
   void start_ring(unsigned index);
   [[nodiscard]] bool gap_below(unsigned index) const;
   [[nodiscard]] std::optional<device::QueueSetup> describe_ring(unsigned index) const;
+  [[nodiscard]] bool looks_unused(const device::QueueSetup& setup) const;
   void stop_ring(unsigned index);
   void suspend(unsigned index);
   void suspend_all();
@@ -108,12 +110,16 @@ class BalloonDevice {
 
   rte_vhost_msg_result get_config(Message message) const;
   rte_vhost_msg_result set_config(Message message);
+  rte_vhost_msg_result set_log(Message message);
+  void forget_log();
+  [[nodiscard]] bool shared_memory_lost() const noexcept;
   void adopt_channel(Message message);
 
   [[nodiscard]] device::State state() const;
 
   const DeviceSpec spec_;
   gmem::MemoryWatch watch_;
+  gmem::MemoryWatch log_watch_;
   reclaim::Discarder& discarder_;
   mutable std::mutex mutex_;
   Seat seat_;
@@ -128,6 +134,7 @@ class BalloonDevice {
   Connection next_connection_;    // of successor_
   std::chrono::steady_clock::time_point banned_until_{};
   bool closed_ = false;
+  LogMapping dirty_log_;  // once a VMM has begun to migrate
   bool memory_valid_ = false;
   bool memory_lost_ = false;     // on this connection: nothing is served any more
   bool told_of_legacy_ = false;  // on this connection

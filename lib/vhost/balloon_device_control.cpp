@@ -115,7 +115,7 @@ void BalloonDevice::inhibit(bool on) {
 }
 
 void BalloonDevice::tick() {
-  if (watch_.lost()) {
+  if (shared_memory_lost()) {
     const std::scoped_lock lock(mutex_);
     give_up_lost_memory();
   }
@@ -124,9 +124,13 @@ void BalloonDevice::tick() {
   notify_if_due();
 }
 
+bool BalloonDevice::shared_memory_lost() const noexcept {
+  return watch_.lost() || log_watch_.lost();
+}
+
 /// The poll lcore went on with zeroes in the place of what it had to read; it is to read no more.
 void BalloonDevice::give_up_lost_memory() {
-  if (!watch_.lost() || std::exchange(memory_lost_, true)) return;
+  if (!shared_memory_lost() || std::exchange(memory_lost_, true)) return;
   stop_rings();
   warn(kMemoryLost);
 }

@@ -41,11 +41,16 @@ std::optional<device::QueueSetup> BalloonDevice::describe_ring(unsigned index) c
   const virtq::Standing now = virtq::look_at(setup.areas, position, *path_.memory());
   setup.position = now.position;
   setup.call_fd = vring.callfd;
+  if (acked_.has(balloon::Feature::kLogAll)) setup.log = dirty_log_.log();
   // A driver that was reset begins with a ring that looks unused; one that was only paused goes on
   // where it was stopped. Both may be true of the place where rings begin, but for a ring that
   // stood still only for the length of one message.
   setup.resumed = rings_[index].stopped == now.position && (!now.unused || rings_[index].suspended);
   return setup;
+}
+
+bool BalloonDevice::looks_unused(const device::QueueSetup& setup) const {
+  return virtq::look_at(setup.areas, setup.position, *path_.memory()).unused;
 }
 
 /// A front end starts its rings in the order of their numbers.
@@ -73,7 +78,9 @@ void BalloonDevice::start_ring(unsigned index) {
   if (!setup->resumed && (first || *role == balloon::Role::kInflate)) {
     path_.empty_balloon();
     provide_tables();
-    config_.forget_actual();
+    // A driver that begins anew has no pages away. One that comes from another host goes on where
+    // it was, with the size that the VMM has restored; its pages are learned as they come.
+    if (looks_unused(*setup)) config_.forget_actual();
   }
   if (!setup->resumed && *role == balloon::Role::kStats) path_.forget_stats();
   if (auto started = path_.start(*role, *setup); !started) {

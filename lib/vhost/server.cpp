@@ -19,6 +19,7 @@ namespace {
 // vhost-user protocol feature bits. Not STATUS: librte_vhost would wait for a DRIVER_OK that QEMU's
 // generic device never sends.
 constexpr std::uint64_t kProtocolFeatures = (1ULL << 0)     // MQ
+                                            | (1ULL << 1)   // LOG_SHMFD
                                             | (1ULL << 3)   // REPLY_ACK
                                             | (1ULL << 5)   // BACKEND_REQ
                                             | (1ULL << 9)   // CONFIG

@@ -109,6 +109,7 @@ void PackedQueue::stage(Head head, std::uint32_t written) noexcept {
   } else {
     store16(slot + offsetof(PackedDescriptor, flags), flags, __ATOMIC_RELEASE);
   }
+  ring_log_.wrote(std::size_t{next_used_} * sizeof(PackedDescriptor), sizeof(PackedDescriptor));
   outstanding_ -= head.count;
   staged_ += head.count;
   const unsigned next = unsigned{next_used_} + head.count;
@@ -124,6 +125,7 @@ bool PackedQueue::publish() noexcept {
   // before the driver's wish is read, else a driver that enables events and looks at the ring in
   // between sleeps for ever (2.8.22.1).
   store16(at(first_staged_) + offsetof(PackedDescriptor, flags), staged_flags_, __ATOMIC_SEQ_CST);
+  ring_log_.wrote(std::size_t{first_staged_} * sizeof(PackedDescriptor), sizeof(PackedDescriptor));
   const std::uint16_t events =
       load16(driver_event_ + offsetof(EventSuppression, flags), __ATOMIC_SEQ_CST);
   return (events & kEventsMask) != kEventsDisable;
@@ -131,6 +133,12 @@ bool PackedQueue::publish() noexcept {
 
 void PackedQueue::disable_kicks() noexcept {
   store16(device_event_ + offsetof(EventSuppression, flags), kEventsDisable, __ATOMIC_RELEASE);
+  event_log_.wrote(0, sizeof(EventSuppression));
+}
+
+void PackedQueue::log_writes(DirtyLog log, const gmem::GuestMemory& memory) noexcept {
+  ring_log_ = LoggedArea(log, memory.address_of(descriptors_));
+  event_log_ = LoggedArea(log, memory.address_of(device_event_));
 }
 
 std::uint16_t PackedQueue::position() const noexcept {

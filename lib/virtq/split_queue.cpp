@@ -79,6 +79,7 @@ void SplitQueue::stage(Head head, std::uint32_t written) noexcept {
   const UsedElement element{head.id, written};
   const std::size_t slot = next_used_ & mask_;
   std::memcpy(used_ + kRingOffset + slot * sizeof(UsedElement), &element, sizeof(element));
+  log_.wrote(kRingOffset + slot * sizeof(UsedElement), sizeof(element));
   ++next_used_;
 }
 
@@ -91,11 +92,17 @@ bool SplitQueue::publish() noexcept {
   // read, else a driver that clears the flag and looks at the index in between sleeps for ever
   // (2.7.7.2).
   store16(used_ + kIdxOffset, published_, __ATOMIC_SEQ_CST);
+  log_.wrote(kIdxOffset, sizeof(published_));
   return (load16(avail_ + kFlagsOffset, __ATOMIC_SEQ_CST) & kAvailNoInterrupt) == 0;
 }
 
 void SplitQueue::disable_kicks() noexcept {
   store16(used_ + kFlagsOffset, kUsedNoNotify, __ATOMIC_RELEASE);
+  log_.wrote(kFlagsOffset, sizeof(kUsedNoNotify));
+}
+
+void SplitQueue::log_writes(DirtyLog log, const gmem::GuestMemory& memory) noexcept {
+  log_ = LoggedArea(log, memory.address_of(used_));
 }
 
 }  // namespace vballoon::virtq

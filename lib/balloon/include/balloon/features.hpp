@@ -20,6 +20,7 @@ enum class Feature : unsigned {
   kFreePageHint = 3,
   kPagePoison = 4,
   kReporting = 5,
+  kLogAll = 26,     ///< vhost's own: writes to rings are marked in a dirty log
   kAnyLayout = 27,  ///< legacy only; here for its name
   kIndirectDesc = 28,
   kVhostProtocolFeatures = 30,
@@ -63,6 +64,7 @@ inline constexpr Features kOffered = Features{}
                                          .with(Feature::kDeflateOnOom)
                                          .with(Feature::kFreePageHint)
                                          .with(Feature::kReporting)
+                                         .with(Feature::kLogAll)
                                          .with(Feature::kIndirectDesc)
                                          .with(Feature::kVhostProtocolFeatures)
                                          .with(Feature::kVersion1)

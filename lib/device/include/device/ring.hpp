@@ -33,6 +33,7 @@ struct QueueSetup {
   virtq::QueueAreas areas;
   std::uint16_t position = 0;  ///< where it goes on
   int call_fd = -1;
+  virtq::DirtyLog log;  ///< of a VM that is being migrated
   bool resumed = false;  ///< the same driver goes on after a pause; nothing it sent is new
 };
 

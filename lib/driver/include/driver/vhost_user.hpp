@@ -53,6 +53,10 @@ class FrontEnd {
   [[nodiscard]] Result<std::vector<std::byte>> get_config(std::uint32_t offset, std::uint32_t size);
   Result<void> set_config(std::uint32_t offset, std::span<const std::byte> bytes);
 
+  /// The dirty log of a migration: so many bytes of this file, from the offset on.
+  /// @pre  LOG_SHMFD was agreed on: then it has an answer of its own, without payload.
+  Result<void> set_log_base(int fd, std::uint64_t bytes, std::uint64_t offset);
+
   /// Opens the channel on which the backend asks us.
   Result<void> set_backend_req_fd();
   /// Takes in what the backend sent on it by the deadline, or at once if something is there.

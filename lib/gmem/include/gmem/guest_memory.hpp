@@ -69,6 +69,9 @@ class GuestMemory {
   /// Whether these host bytes lie inside one region's mapping.
   [[nodiscard]] bool maps(const void* host, std::uint64_t bytes) const noexcept;
 
+  /// Where the guest has what is mapped here. @pre  maps(host, 1).
+  [[nodiscard]] Gpa address_of(const void* host) const noexcept;
+
   /// Ascending by address, disjoint.
   [[nodiscard]] std::span<const Region> regions() const noexcept { return regions_; }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }

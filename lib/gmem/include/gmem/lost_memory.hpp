@@ -9,6 +9,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "gmem/guest_memory.hpp"
@@ -31,6 +33,8 @@ class MemoryWatch {
   /// This memory instead of what was watched before.
   /// @errors kHost when more regions are watched than there is room for.
   Result<void> watch(const GuestMemory& memory);
+  /// The same for other memory that a VMM shares with us, in pages of 4 KiB.
+  Result<void> watch(std::span<std::byte> shared);
   /// @pre called before the memory is unmapped: others may be mapped there next.
   void clear() noexcept;
 
@@ -38,6 +42,8 @@ class MemoryWatch {
   [[nodiscard]] bool lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
  private:
+  Result<void> add(std::span<std::byte> shared, std::uint64_t page);
+
   std::atomic<bool> lost_{false};   // set by the signal handler, on whatever thread
   std::vector<std::size_t> slots_;  // of the table that the signal handler reads
 };

@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "gmem/guest_memory.hpp"
+#include "virtq/dirty_log.hpp"
 #include "virtq/fault.hpp"
 #include "virtq/head.hpp"
 #include "virtq/packed_layout.hpp"
@@ -52,6 +53,10 @@ class PackedQueue {
 
   /// Tells the driver that no kick is needed: this side polls (2.8.14).
   void disable_kicks() noexcept;
+
+  /// From now on what is written to the ring is marked there.
+  /// @param memory  that of open().
+  void log_writes(DirtyLog log, const gmem::GuestMemory& memory) noexcept;
 
   [[nodiscard]] QueueFault fault() const noexcept { return fault_; }
   [[nodiscard]] unsigned size() const noexcept { return size_; }
@@ -98,6 +103,8 @@ class PackedQueue {
   std::uint16_t staged_flags_ = 0;
   const std::byte* driver_event_ = nullptr;
   std::byte* device_event_ = nullptr;
+  LoggedArea ring_log_;   // of descriptors_
+  LoggedArea event_log_;  // of device_event_
 };
 
 }  // namespace vballoon::virtq

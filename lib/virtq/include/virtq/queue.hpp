@@ -73,6 +73,9 @@ class Queue {
   void disable_kicks() noexcept {
     ask([](auto& ring) { ring.disable_kicks(); });
   }
+  void log_writes(DirtyLog log, const gmem::GuestMemory& memory) noexcept {
+    ask([log, &memory](auto& ring) { ring.log_writes(log, memory); });
+  }
   [[nodiscard]] ChainWalk walk(Head head, const gmem::GuestMemory& memory) const noexcept {
     return ask([head, &memory](const auto& ring) { return ChainWalk(ring, memory, head); });
   }

@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "gmem/guest_memory.hpp"
+#include "virtq/dirty_log.hpp"
 #include "virtq/fault.hpp"
 #include "virtq/head.hpp"
 #include "virtq/split_layout.hpp"
@@ -51,6 +52,10 @@ class SplitQueue {
   /// Tells the driver that no kick is needed: this side polls (2.7.10.1).
   void disable_kicks() noexcept;
 
+  /// From now on what is written to the ring is marked there.
+  /// @param memory  that of open().
+  void log_writes(DirtyLog log, const gmem::GuestMemory& memory) noexcept;
+
   [[nodiscard]] QueueFault fault() const noexcept { return fault_; }
   [[nodiscard]] unsigned size() const noexcept { return mask_ + 1U; }
 
@@ -81,6 +86,7 @@ class SplitQueue {
   QueueFault fault_ = QueueFault::kNone;
   std::byte* used_ = nullptr;
   const std::byte* descriptors_ = nullptr;
+  LoggedArea log_;  // of used_
 };
 
 }  // namespace vballoon::virtq
