@@ -326,6 +326,23 @@ TEST_F(BadInput, AUsedRingThatTheGuestOverwrites) {
   expect_still_working();
 }
 
+/// Not offered. Before there is a memory table, there is nothing that could be added to.
+TEST_F(BadInput, AMemoryRegionAloneIsRefused) {
+  driver_.reset();
+  const std::vector<int> one(1, ram_.table_fds().front());
+  for (const auto request : {driver::wire::Request::kAddMemReg, driver::wire::Request::kRemMemReg}) {
+    auto socket = must(driver::MessageSocket::connect(daemon_.socket(device_),
+                                                      driver::Deadline(std::chrono::seconds(5))));
+    driver::FrontEnd front_end(std::move(socket), std::chrono::seconds(5));
+    EXPECT_FALSE(front_end.tell(request, std::vector<std::byte>(40), one) &&
+                 front_end.get_features());
+  }
+  EXPECT_TRUE(daemon_.alive());
+  driver_ = connect(late());
+  pages_ = fill(*driver_);
+  expect_still_working();
+}
+
 /// Descriptors that nobody asked for are closed, also with messages that the daemon answers itself.
 TEST_F(BadInput, DescriptorsOfAMessageAreNotKept) {
   const auto open_files = [this] {
