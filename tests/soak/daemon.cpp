@@ -145,7 +145,12 @@ void Daemon::wait_until_ready() {
 }
 
 bool Daemon::alive() {
-  if (pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+  int status = 0;
+  if (pid_ > 0 && ::waitpid(pid_, &status, WNOHANG) == pid_) {
+    pid_ = -1;
+    ending_ = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                                  : fmt::format("exit status {}", WEXITSTATUS(status));
+  }
   return pid_ > 0;
 }
 
@@ -185,7 +190,7 @@ std::string Daemon::last_words() const {
     lines.push_back(line);
     if (lines.size() > kLines) lines.pop_front();
   }
-  return fmt::format("{}\n", fmt::join(lines, "\n"));
+  return fmt::format("{}\n{}", fmt::join(lines, "\n"), ending_);
 }
 
 }  // namespace vballoon::soak

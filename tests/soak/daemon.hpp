@@ -43,7 +43,7 @@ class Daemon {
   [[nodiscard]] std::string socket(unsigned device) const;
   [[nodiscard]] bool alive();
   [[nodiscard]] Usage usage() const;
-  /// The log's last lines, for when it died.
+  /// The log's last lines and how it ended, for when it died.
   [[nodiscard]] std::string last_words() const;
 
   /// What the operator sees. Nothing when it does not answer.
@@ -60,6 +60,7 @@ class Daemon {
   std::filesystem::path folder_;
   std::optional<rpc::Client> client_;
   pid_t pid_ = -1;
+  std::string ending_;
 };
 
 }  // namespace vballoon::soak

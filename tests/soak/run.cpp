@@ -95,7 +95,7 @@ void Run::look() {
   if (daemon_.alive() && honest_->changed_pages() == 0 && honest_->violations() == 0) {
     survived_ = so_far;
   }
-  if (Clock::now() - began_ >= (minutes_ + 1) * seconds(60)) note_minute();
+  if (daemon_.alive() && Clock::now() - began_ >= (minutes_ + 1) * seconds(60)) note_minute();
 }
 
 void Run::look_at_devices() {
