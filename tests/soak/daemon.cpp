@@ -28,6 +28,8 @@ constexpr milliseconds kAnswer{10'000};
 constexpr milliseconds kStart{20'000};
 /// The name that driver::GuestRam gives its files.
 constexpr std::string_view kGuestRam = "/memfd:guest-ram";
+/// ... and DPDK the one of its memory, where that is no huge pages.
+constexpr std::string_view kDpdkMemory = "/memfd:nohuge";
 
 std::filesystem::path make_folder() {
   std::string name = (std::filesystem::temp_directory_path() / "vbsoak-XXXXXX").string();
@@ -66,13 +68,19 @@ std::map<std::string, int> kinds_of_files(const std::filesystem::path& folder) {
 
 void read_smaps(const std::string& path, Usage* usage) {
   std::ifstream smaps(path);
-  bool guest = false;
+  std::uint64_t* sum = &usage->own_bytes;
   for (std::string line; std::getline(smaps, line);) {
     // A mapping's first line has its addresses, and its file at the end.
     const bool head = line.find('-') < line.find(' ');
-    if (head) guest = line.find(kGuestRam) != std::string::npos;
-    if (!line.starts_with("Rss:")) continue;
-    (guest ? usage->guest_bytes : usage->own_bytes) += std::stoull(line.substr(4)) * 1024;
+    const auto names = [&line](std::string_view file) {
+      return line.find(file) != std::string::npos;
+    };
+    if (head) {
+      sum = names(kGuestRam) ? &usage->guest_bytes
+            : names(kDpdkMemory) ? &usage->dpdk_bytes
+                                 : &usage->own_bytes;
+    }
+    if (line.starts_with("Rss:")) *sum += std::stoull(line.substr(4)) * 1024;
   }
 }
 

@@ -18,7 +18,8 @@ namespace vballoon::soak {
 
 /// From /proc.
 struct Usage {
-  std::uint64_t own_bytes = 0;    ///< resident: heap, DPDK's memory, code
+  std::uint64_t own_bytes = 0;    ///< resident: heap, stacks, code
+  std::uint64_t dpdk_bytes = 0;   ///< resident: of the memory set apart for it (eal.memory_mib)
   std::uint64_t guest_bytes = 0;  ///< resident: pages of guests' memory that it looked at
   std::uint64_t threads = 0;
   std::uint64_t files = 0;
