@@ -37,7 +37,7 @@ std::filesystem::path make_folder() {
   return name;
 }
 
-/// Two of the cpus that this process may use; one where there is no more.
+/// The first cpus that this process may use: two, or one where there is no more.
 std::vector<unsigned> two_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -47,6 +47,15 @@ std::vector<unsigned> two_cpus() {
     if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
   }
   return cpus;
+}
+
+/// Of this process and all that it starts from now on.
+void keep_off(unsigned cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  ::sched_getaffinity(0, sizeof(set), &set);
+  CPU_CLR(cpu, &set);
+  if (::sched_setaffinity(0, sizeof(set), &set) != 0) throw std::runtime_error("one cpu only");
 }
 
 std::uint64_t entries(const std::filesystem::path& folder) {
@@ -96,9 +105,11 @@ std::string more_files(const Usage& before, const Usage& now) {
   return text;
 }
 
-Daemon::Daemon(const std::string& program, unsigned hostile) : folder_(make_folder()) {
-  write_config(hostile + 1);
+Daemon::Daemon(const std::string& program, unsigned hostile, Lcores lcores)
+    : folder_(make_folder()) {
+  write_config(hostile + 1, lcores);
   launch(program);
+  if (lcores == Lcores::kOneThatSpins) keep_off(two_cpus().back());
 }
 
 Daemon::~Daemon() {
@@ -114,10 +125,14 @@ std::string Daemon::socket(unsigned device) const {
   return (folder_ / fmt::format("{}.sock", device)).string();
 }
 
-void Daemon::write_config(unsigned devices) const {
+void Daemon::write_config(unsigned devices, Lcores lcores) const {
+  const bool spins = lcores == Lcores::kOneThatSpins;
+  std::vector<unsigned> cpus = two_cpus();
+  if (spins) cpus = {cpus.back()};
   std::ofstream config(folder_ / "config.toml");
   config << fmt::format("[daemon]\nrpc_socket = \"{}\"\n", (folder_ / "rpc").string())
-         << fmt::format("[poll]\nlcores = [{}]\n", fmt::join(two_cpus(), ", "));
+         << fmt::format("[poll]\nlcores = [{}]\nidle = \"{}\"\n", fmt::join(cpus, ", "),
+                        spins ? "spin" : "backoff");
   for (unsigned device = 0; device < devices; ++device) {
     config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\n", device, socket(device));
   }

@@ -30,11 +30,17 @@ struct Usage {
 /// What there is more of now than there was.
 [[nodiscard]] std::string more_files(const Usage& before, const Usage& now);
 
+enum class Lcores {
+  kTwoThatSleep,  ///< while there is nothing to do; all else runs on their cpus, too
+  kOneThatSpins,  ///< as in production, on a cpu of its own
+};
+
 class Daemon {
  public:
-  /// With so many devices and one more, on two poll lcores. @pre no other thread runs.
+  /// With so many devices and one more. @pre no other thread runs; for kOneThatSpins, there are two
+  /// cpus. From here on the caller and what it forks stay away from a lcore that spins.
   /// @errors throws.
-  Daemon(const std::string& program, unsigned hostile);
+  Daemon(const std::string& program, unsigned hostile, Lcores lcores);
   /// By SIGTERM.
   ~Daemon();
   Daemon(const Daemon&) = delete;
@@ -55,7 +61,7 @@ class Daemon {
 
  private:
   [[nodiscard]] std::optional<rpc::Json> ask(const char* method, rpc::Json params);
-  void write_config(unsigned devices) const;
+  void write_config(unsigned devices, Lcores lcores) const;
   void launch(const std::string& program);
 
   std::filesystem::path folder_;

@@ -2,7 +2,7 @@
 //
 // tests/soak/main.cpp - hostile drivers on all devices of a daemon but one, and an honest VM there.
 //
-//   soak [--seconds 60] [--drivers 64] [--seed 1] [--json FILE] [--judge-latency]
+//   soak [--seconds 60] [--drivers 64] [--seed 1] [--json FILE] [--judge-latency] [--spin]
 //
 // VBALLOOND names the daemon. Exit status 0 when all is well, 1 when something is not, 2 when it
 // did not run.
@@ -27,6 +27,10 @@ std::optional<Options> parse(int argc, char** argv) {
     const std::string_view word = argv[i];
     if (word == "--judge-latency") {
       options.judge_latency = true;
+      continue;
+    }
+    if (word == "--spin") {
+      options.lcores = Lcores::kOneThatSpins;
       continue;
     }
     if (i + 1 == argc) return std::nullopt;
@@ -65,7 +69,7 @@ int main(int argc, char** argv) {
   const auto options = vballoon::soak::parse(argc, argv);
   if (!options) {
     fmt::print(stderr, "soak [--seconds N] [--drivers N] [--seed N] [--json FILE] "
-                       "[--judge-latency]; VBALLOOND names the daemon\n");
+                       "[--judge-latency] [--spin]; VBALLOOND names the daemon\n");
     return 2;
   }
   try {

@@ -36,7 +36,8 @@ void say(const std::string& line) {
 
 }  // namespace
 
-Run::Run(const Options& options) : options_(options), daemon_(options.daemon, options.drivers) {
+Run::Run(const Options& options)
+    : options_(options), daemon_(options.daemon, options.drivers, options.lcores) {
   daemon_.wait_until_ready();
   std::vector<std::string> sockets;
   for (unsigned i = 1; i <= options.drivers; ++i) sockets.push_back(daemon_.socket(i));

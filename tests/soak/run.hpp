@@ -24,6 +24,7 @@ struct Options {
   std::chrono::seconds storm{60};
   unsigned drivers = 64;
   std::uint64_t seed = 1;
+  Lcores lcores = Lcores::kTwoThatSleep;
   std::string json;            ///< where the figures go; empty: nowhere
   bool judge_latency = false;  ///< on a machine with nothing else to do
 };
