@@ -134,8 +134,10 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
     case Request::kSetConfig: return set_config(message);
     case Request::kGetQueueNum: message.reply_u64(balloon::kQueues); return RTE_VHOST_MSG_RESULT_REPLY;
     case Request::kSetBackendReqFd: adopt_channel(message); break;
+    // As the protocol recommends. librte_vhost would forget, and keep, what it allocated for the
+    // rings: some megabytes a message, until no VM of this daemon can have any.
+    case Request::kResetOwner: return RTE_VHOST_MSG_RESULT_OK;
     case Request::kSetMemTable:
-    case Request::kResetOwner:
       memory_valid_ = false;
       suspend_all();
       give_up_lost_memory();

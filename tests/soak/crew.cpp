@@ -31,7 +31,9 @@ void stand_back() {
 void live(const std::string& socket, std::uint64_t seed, Shared& shared) {
   Hostile hostile(socket, seed, shared);
   const auto phase = [&shared] { return shared.phase.load(std::memory_order_acquire); };
-  const auto sleep = [](unsigned ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); };
+  const auto sleep = [](unsigned ms) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+  };
   while (phase() != Phase::kEnd) {
     hostile.settle();
     shared.settled.fetch_add(1, std::memory_order_release);

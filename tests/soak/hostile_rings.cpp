@@ -99,7 +99,8 @@ void Hostile::odd_table() {
                            .next = static_cast<std::uint16_t>(i + 1)};
     std::memcpy(&bytes[sizeof(entry) * i], &entry, sizeof(entry));
   }
-  send_described({{at.value, chance(70) ? 16 * (1 + below(64)) : any32(), virtq::kDescIndirect, 0}});
+  const std::uint32_t length = chance(70) ? 16 * (1 + below(64)) : any32();
+  send_described({{at.value, length, virtq::kDescIndirect, 0}});
   heal();
 }
 

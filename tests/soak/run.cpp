@@ -76,7 +76,8 @@ void Run::settle(const char* name) {
     std::this_thread::sleep_for(kBetween);
   }
   settled_ = settled_ && crew_->settled();
-  if (!crew_->settled()) say(fmt::format("{}: {} drivers connected", name, shared_->settled.load()));
+  if (crew_->settled()) return;
+  say(fmt::format("{}: only {} drivers are connected", name, shared_->settled.load()));
 }
 
 void Run::spend(const char* name, seconds time, Waits* waits) {
@@ -124,8 +125,8 @@ void Run::note_minute() {
   const Usage now = daemon_.usage();
   note_usage(fmt::format("soak.minute{:02}", minutes_), now);
   const auto mib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / kMiB; };
-  say(fmt::format("minute {}: resident {:.1f} MiB, of DPDK {:.1f}, of guests {:.1f}; {} threads, {} "
-                  "files, {} log lines; {} faults; p99 {:.0f} us quiet, {:.0f} us in the storm",
+  say(fmt::format("minute {}: resident {:.1f} MiB, of DPDK {:.1f}, of guests {:.1f}; {} threads, "
+                  "{} files, {} log lines; {} faults; p99 {:.0f} us quiet, {:.0f} us in the storm",
                   minutes_, mib(now.own_bytes), mib(now.dpdk_bytes), mib(now.guest_bytes),
                   now.threads, now.files,
                   now.log_lines, faults(), us(quiet_before_.inflate.quantile(0.99)),
