@@ -48,6 +48,7 @@ class Daemon {
 
   /// Number 0 is the honest VM's.
   [[nodiscard]] std::string socket(unsigned device) const;
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   [[nodiscard]] bool alive();
   [[nodiscard]] Usage usage() const;
   /// The log's last lines and how it ended, for when it died.

@@ -34,8 +34,9 @@ driver::DriverOptions options() {
 
 }  // namespace
 
-HonestVm::HonestVm(const std::string& socket)
-    : ram_(must(driver::GuestRam::create(driver::flat_ram(kBytes)))),
+HonestVm::HonestVm(const std::string& socket, RunDelay lcore)
+    : lcore_(std::move(lcore)),
+      ram_(must(driver::GuestRam::create(driver::flat_ram(kBytes)))),
       driver_(must(driver::BalloonDriver::start(
           must(driver::MessageSocket::connect(socket, driver::Deadline(kPatience))), ram_,
           options()))),
@@ -63,12 +64,22 @@ void HonestVm::check(std::span<const Pfn> pages) {
   changed_ += verdict.changed;
 }
 
+void HonestVm::inflate(std::span<const Pfn> pages, Waits* waits) {
+  const std::uint64_t before = lcore_.ns() + own_.ns();
+  expect(driver_->inflate(pages));
+  const std::uint64_t delay = lcore_.ns() + own_.ns() - before;
+  const driver::Histogram latency = driver_->take_traffic(Role::kInflate).latency;
+  waits->inflate.merge(latency);
+  // One buffer: its latency is the histogram's only value.
+  const std::uint64_t took = latency.max();
+  waits->inflate_on_cpu.record(took > delay ? took - delay : 0);
+}
+
 void HonestVm::turn(Waits* waits) {
   const std::size_t most = pages_.size() / kPagesPerBuffer / 2;
   const auto in = chunk(next_);
   check(in);
-  expect(driver_->inflate(in));
-  waits->inflate.merge(driver_->take_traffic(Role::kInflate).latency);
+  inflate(in, waits);
   ++next_;
   ++buffers_;
   if (inside_ < most) {

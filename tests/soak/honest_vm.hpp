@@ -13,20 +13,22 @@
 #include "driver/balloon_driver.hpp"
 #include "driver/guest_ram.hpp"
 #include "driver/histogram.hpp"
+#include "run_delay.hpp"
 
 namespace vballoon::soak {
 
 /// What it waited for, in one part of the run.
 struct Waits {
   driver::Histogram inflate;  ///< a buffer of 256 pages: available published to used seen
-  driver::Histogram deflate;  ///< likewise
+  driver::Histogram inflate_on_cpu;  ///< less what its lcore and we waited for a cpu: at least this
+  driver::Histogram deflate;         ///< as inflate
   driver::Histogram config;   ///< a read of the configuration space: the event thread's answer
 };
 
 class HonestVm {
  public:
-  /// @errors throws.
-  explicit HonestVm(const std::string& socket);
+  /// @param lcore  of the poll lcore that serves it. @errors throws.
+  HonestVm(const std::string& socket, RunDelay lcore);
 
   /// 256 pages go into the balloon, 256 that were in it longest come out. What it finds wrong is
   /// kept, and it goes on.
@@ -48,6 +50,10 @@ class HonestVm {
   void expect(const Result<void>& done);
   [[nodiscard]] std::span<const Pfn> chunk(std::size_t index) const;
 
+  void inflate(std::span<const Pfn> pages, Waits* waits);
+
+  RunDelay lcore_;
+  RunDelay own_{"/proc/thread-self/schedstat"};
   driver::GuestRam ram_;
   std::unique_ptr<driver::BalloonDriver> driver_;
   std::vector<Pfn> pages_;

@@ -51,7 +51,7 @@ class Run {
   void note_waits(const std::string& name, const Waits& waits);
   void note_actions();
   [[nodiscard]] std::uint64_t faults() const;
-  [[nodiscard]] double ratio() const;
+  [[nodiscard]] double ratio(driver::Histogram Waits::*of) const;
   [[nodiscard]] std::vector<std::string> judge() const;
 
   const Options options_;

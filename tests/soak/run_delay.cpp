@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "run_delay.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace vballoon::soak {
+
+RunDelay::RunDelay(const std::string& schedstat)
+    : file_(::open(schedstat.c_str(), O_RDONLY | O_CLOEXEC)) {}
+
+/// EAL names them rte-worker-N, newer ones dpdk-workerN.
+RunDelay RunDelay::of_lcore(pid_t daemon, unsigned lcore) {
+  std::error_code ignored;
+  const std::filesystem::path tasks = fmt::format("/proc/{}/task", daemon);
+  for (const auto& task : std::filesystem::directory_iterator(tasks, ignored)) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    if (name == fmt::format("rte-worker-{}", lcore) ||
+        name == fmt::format("dpdk-worker{}", lcore)) {
+      return RunDelay(task.path() / "schedstat");
+    }
+  }
+  return RunDelay("");
+}
+
+std::uint64_t RunDelay::ns() const noexcept {
+  std::array<char, 128> text{};
+  if (::pread(file_.get(), text.data(), text.size() - 1, 0) <= 0) return 0;
+  // Time on a cpu, time waiting for one, number of times.
+  char* second = nullptr;
+  static_cast<void>(std::strtoull(text.data(), &second, 10));
+  return std::strtoull(second, nullptr, 10);
+}
+
+}  // namespace vballoon::soak
