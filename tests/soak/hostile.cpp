@@ -15,7 +15,8 @@ namespace {
 using balloon::Feature;
 using driver::DriverOptions;
 
-constexpr std::chrono::seconds kDial{10};
+/// Long, for drivers run when nobody else wants to.
+constexpr std::chrono::seconds kDial{60};
 
 DriverOptions plain_options() {
   DriverOptions options;

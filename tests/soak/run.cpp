@@ -27,7 +27,7 @@ constexpr double kMaxRatio = 3;
 constexpr std::uint64_t kLinesADeviceAndSecond = 2;
 constexpr std::uint64_t kDpdkLinesASecond = 8;
 constexpr milliseconds kBetween{1};  // two turns of the honest VM
-constexpr seconds kSettle{60};
+constexpr seconds kSettle{120};
 constexpr seconds kLongestQuiet{60};
 constexpr seconds kShortestQuiet{3};
 
