@@ -28,7 +28,8 @@ bool BalloonDevice::connected(int vid) {
   const std::scoped_lock lock(mutex_);
   if (closed_ || successor_) return false;
   if (spec_.client || !banned()) {
-    Connection connection = Connection::find(spec_.socket, connection_);
+    Connection connection =
+        spec_.client ? Connection::made_to(spec_.socket) : Connection::accepted();
     if (vid_) {
       successor_ = vid;
       next_connection_ = std::move(connection);

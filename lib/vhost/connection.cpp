@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
@@ -13,6 +12,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "libc_calls.hpp"
+
 namespace vballoon::vhost {
 namespace {
 
@@ -21,53 +22,38 @@ namespace fs = std::filesystem;
 /// Front ends send a message as a whole, so this is for one that does not and was interrupted.
 constexpr timeval kRestOfMessage{.tv_sec = 0, .tv_usec = 4000};
 
-using NameOf = int (*)(int, sockaddr*, socklen_t*);
-
-std::string_view path_of(NameOf name_of, int fd, sockaddr_un& address) noexcept {
-  socklen_t length = sizeof(address);
-  address.sun_family = AF_UNSPEC;
-  if (name_of(fd, static_cast<sockaddr*>(static_cast<void*>(&address)), &length) != 0) return {};
-  if (address.sun_family != AF_UNIX || length <= offsetof(sockaddr_un, sun_path)) return {};
-  const std::string_view path(address.sun_path, length - offsetof(sockaddr_un, sun_path));
-  return path.substr(0, path.find('\0'));
-}
-
-/// A connection there, whichever end is ours; not the socket that listens.
+/// A connection to who listens there.
 bool leads_to(int fd, const std::string& path) noexcept {
-  int listens = 0;
-  socklen_t length = sizeof(listens);
   sockaddr_un address{};
-  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) != 0 || listens != 0) {
+  socklen_t length = sizeof(address);
+  if (::getpeername(fd, static_cast<sockaddr*>(static_cast<void*>(&address)), &length) != 0) {
     return false;
   }
-  return path_of(::getsockname, fd, address) == path || path_of(::getpeername, fd, address) == path;
-}
-
-std::uint64_t inode_of(int fd) noexcept {
-  struct stat file {};
-  return ::fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode) ? file.st_ino : 0;
+  if (address.sun_family != AF_UNIX || length <= offsetof(sockaddr_un, sun_path)) return false;
+  const std::string_view peer(address.sun_path, length - offsetof(sockaddr_un, sun_path));
+  return peer.substr(0, peer.find('\0')) == path;
 }
 
 }  // namespace
 
-Connection Connection::find(const std::string& path, const Connection& known) {
-  Connection found;
+Connection::Connection(int fd) : fd_(UniqueFd::duplicate(fd)) {
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kRestOfMessage, sizeof(kRestOfMessage));
+}
+
+Connection Connection::accepted() {
+  return Connection(last_accepted());
+}
+
+Connection Connection::made_to(const std::string& path) {
   std::error_code ignored;
+  // Rare: librte_vhost tries once a second.
   for (const auto& entry : fs::directory_iterator("/proc/self/fd", ignored)) {
     const std::string name = entry.path().filename();
     int fd = -1;
     std::from_chars(name.data(), name.data() + name.size(), fd);
-    if (!leads_to(fd, path)) continue;
-    const std::uint64_t inode = inode_of(fd);
-    if (inode == 0 || inode == known.inode_) continue;
-    found.fd_ = UniqueFd::duplicate(fd);
-    found.inode_ = inode;
-    break;
+    if (leads_to(fd, path)) return Connection(fd);
   }
-  if (found.valid()) {
-    ::setsockopt(found.fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kRestOfMessage, sizeof(kRestOfMessage));
-  }
-  return found;
+  return {};
 }
 
 pid_t Connection::peer() const noexcept {

@@ -9,7 +9,6 @@
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <string>
 
 #include "base/unique_fd.hpp"
@@ -20,10 +19,11 @@ class Connection {
  public:
   Connection() noexcept = default;
 
-  /// The connection that librte_vhost has just made at this path; invalid where it is not found.
+  /// The one that librte_vhost has just accepted, on this thread.
   /// From here on a message that does not come whole ends it, within a tick of the clock.
-  /// @param known  one at the same path that it is not.
-  [[nodiscard]] static Connection find(const std::string& path, const Connection& known);
+  [[nodiscard]] static Connection accepted();
+  /// The one that it has made to a VMM that listens at this path; invalid where there is none.
+  [[nodiscard]] static Connection made_to(const std::string& path);
 
   [[nodiscard]] bool valid() const noexcept { return fd_.valid(); }
   /// The process that connected, or that listened; 0 where it is not known.
@@ -34,8 +34,9 @@ class Connection {
   [[nodiscard]] bool hung_up() const noexcept;
 
  private:
+  explicit Connection(int fd);
+
   UniqueFd fd_;  // a duplicate: it is let go before librte_vhost's is closed
-  std::uint64_t inode_ = 0;
 };
 
 }  // namespace vballoon::vhost

@@ -2,6 +2,7 @@
 #include "message_check.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -77,6 +78,13 @@ bool wraps(std::uint64_t first, std::uint64_t bytes) noexcept {
   return first + bytes < first;
 }
 
+/// Where librte_vhost's own attempt fails it loses the descriptor.
+bool can_be_mapped(int fd, std::uint64_t bytes) noexcept {
+  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at != MAP_FAILED) ::munmap(at, bytes);
+  return at != MAP_FAILED;
+}
+
 bool overlap(const RegionText& a, const RegionText& b) noexcept {
   return a.guest_address < b.guest_address + b.bytes && b.guest_address < a.guest_address + a.bytes;
 }
@@ -95,6 +103,9 @@ Result<void> check_region(const RegionText& region, int fd) {
   const auto length = static_cast<std::uint64_t>(file.st_size);
   if (S_ISREG(file.st_mode) && region.file_offset + region.bytes > length) {
     return refuse("memory beyond the end of the file behind it");
+  }
+  if (!can_be_mapped(fd, region.file_offset + region.bytes)) {
+    return refuse("a memory region of {:#x} bytes that cannot be mapped for writing", region.bytes);
   }
   return {};
 }

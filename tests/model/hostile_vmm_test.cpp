@@ -267,6 +267,11 @@ TEST_F(HostileVmm, MemoryThatMayNotBeWritten) {
     EXPECT_EQ(vmm.verdict(number(Request::kSetMemTable), table, std::array{file.get()}), 1U)
         << seal;
   }
+  // Longer than any address space; librte_vhost would lose the descriptor.
+  const UniqueFd huge(::memfd_create("ram", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(huge.get(), 1LL << 62U), 0);
+  expect_table_refused(one_region(0, 1ULL << 62U, kUser, 0), std::array{huge.get()},
+                       "cannot be mapped");
   expect_beside_is_served();
 }
 

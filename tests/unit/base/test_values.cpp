@@ -117,6 +117,21 @@ TEST(LogGate, ANewIntervalReportsWhatTheLastOneDropped) {
   EXPECT_EQ(dropped, refused);
 }
 
+TEST(LogGate, AFloodThatGoesOnWaitsLongerEachTime) {
+  using Clock = std::chrono::steady_clock;
+  LogGate gate(1, std::chrono::milliseconds(50));
+  std::uint64_t dropped = 0;
+  const auto wait = [&] {
+    const auto begin = Clock::now();
+    while (!gate.open(&dropped)) std::this_thread::yield();
+    return Clock::now() - begin;
+  };
+  ASSERT_TRUE(gate.open(&dropped));
+  static_cast<void>(wait());
+  EXPECT_GE(wait(), std::chrono::milliseconds(99));
+  EXPECT_GE(wait(), std::chrono::milliseconds(199));
+}
+
 TEST(LogGate, AnIntervalOfNothingNeverCloses) {
   LogGate gate(1, std::chrono::seconds(0));
   std::uint64_t dropped = 99;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/received_fds.cpp - recvmsg(2) for librte_vhost, without descriptors that it would lose.
-// Layer:  vhost, its sources only. Thread: the vhost event thread; any other passes through.
-// Why:    a message for a ring that cannot be ends the connection before it reaches any callback of
-//         ours, and librte_vhost forgets the descriptors that came with it: eight a connection, as
-//         often as a VMM likes, until the process has none left. So they are closed here, in front
-//         of it, where a request has no use for any. The program's symbol precedes the C library's.
+// vhost/libc_calls.cpp - accept(2) and recvmsg(2) as librte_vhost makes them, seen from here. The
+//                        program's symbols precede the C library's; other callers pass through.
+// Layer:  vhost, its sources only. Thread: the vhost event thread, and any.
+// Why:    librte_vhost does not tell which socket a new connection is (Connection).
+//         And a message for a ring that cannot be ends the connection before it reaches any
+//         callback of ours, and librte_vhost forgets the descriptors that came with it: eight a
+//         connection, as often as a VMM likes, until the process has none left. So they are closed
+//         here, in front of it, where a request has no use for any.
 // Source: DPDK lib/vhost/vhost_user.c, vhost_user_msg_handler(): "failed to alloc queue" (22.11 to
 //         26.07); vhost-user protocol, "Front-end message types".
 #include <sys/socket.h>
@@ -16,9 +18,12 @@
 #include <cstring>
 
 #include "balloon/queue_map.hpp"
+#include "libc_calls.hpp"
 
 namespace vballoon::vhost {
 namespace {
+
+thread_local int accepted = -1;
 
 constexpr std::size_t kHeaderBytes = 12;
 constexpr std::uint32_t kSetInflightFd = 32;
@@ -41,8 +46,10 @@ bool may_carry_fds(int socket, std::uint32_t request) noexcept {
     case 14:  // SET_VRING_ERR
     case 21:  // SET_BACKEND_REQ_FD
       return true;
-    case kSetInflightFd: return names_rings_of_ours(socket);
-    default: return false;
+    case kSetInflightFd:
+      return names_rings_of_ours(socket);
+    default:
+      return false;
   }
 }
 
@@ -71,7 +78,18 @@ void drop_useless_fds(int socket, std::size_t got, msghdr& message) noexcept {
 }
 
 }  // namespace
+
+int last_accepted() noexcept {
+  return accepted;
+}
+
 }  // namespace vballoon::vhost
+
+extern "C" int accept(int socket, sockaddr* address, socklen_t* length) {
+  const long fd = ::syscall(SYS_accept, socket, address, length);
+  vballoon::vhost::accepted = static_cast<int>(fd);
+  return static_cast<int>(fd);
+}
 
 extern "C" ssize_t recvmsg(int socket, msghdr* message, int flags) {
   const ssize_t got = ::syscall(SYS_recvmsg, socket, message, flags);
