@@ -51,6 +51,7 @@ Result<PackedQueue> PackedQueue::open(const PackedAreas& areas, std::uint16_t po
   queue.next_used_ = index;
   queue.avail_wrap_ = (position & kPositionWrap) != 0;
   queue.used_wrap_ = queue.avail_wrap_;
+  queue.published_ = position;
   return queue;
 }
 
@@ -99,22 +100,26 @@ PackedQueue::Scan PackedQueue::stop(QueueFault fault) noexcept {
 void PackedQueue::stage(Head head, std::uint32_t written) noexcept {
   VB_CHECK(head.count != 0 && head.count <= outstanding_ && head.first == next_used_);
   std::byte* const slot = at(next_used_);
+  const std::uint16_t here = next_used();
+  const std::uint16_t used = used_bits(used_wrap_);
+  const unsigned next = unsigned{next_used_} + head.count;
+  used_wrap_ ^= next >= size_;
+  next_used_ = static_cast<std::uint16_t>(next >= size_ ? next - size_ : next);
+  // Before the descriptor is overwritten: from then on nobody could take the buffer again.
+  mark_.store({published_, next_used(), here, head.id});
   const std::uint16_t wrote = written != 0 ? kDescWrite : 0;  // 2.8.7.1: len counts only with it
-  const auto flags = static_cast<std::uint16_t>(used_bits(used_wrap_) | wrote);
+  const auto flags = static_cast<std::uint16_t>(used | wrote);
   std::memcpy(slot + offsetof(PackedDescriptor, len), &written, sizeof(written));
   std::memcpy(slot + offsetof(PackedDescriptor, id), &head.id, sizeof(head.id));
   if (staged_ == 0) {
-    first_staged_ = next_used_;
+    first_staged_ = static_cast<std::uint16_t>(here & ~kPositionWrap);
     staged_flags_ = flags;
   } else {
     store16(slot + offsetof(PackedDescriptor, flags), flags, __ATOMIC_RELEASE);
   }
-  ring_log_.wrote(std::size_t{next_used_} * sizeof(PackedDescriptor), sizeof(PackedDescriptor));
+  ring_log_.wrote(static_cast<std::size_t>(slot - descriptors_), sizeof(PackedDescriptor));
   outstanding_ -= head.count;
   staged_ += head.count;
-  const unsigned next = unsigned{next_used_} + head.count;
-  used_wrap_ ^= next >= size_;
-  next_used_ = static_cast<std::uint16_t>(next >= size_ ? next - size_ : next);
 }
 
 bool PackedQueue::publish() noexcept {
@@ -126,6 +131,8 @@ bool PackedQueue::publish() noexcept {
   // between sleeps for ever (2.8.22.1).
   store16(at(first_staged_) + offsetof(PackedDescriptor, flags), staged_flags_, __ATOMIC_SEQ_CST);
   ring_log_.wrote(std::size_t{first_staged_} * sizeof(PackedDescriptor), sizeof(PackedDescriptor));
+  published_ = next_used();
+  mark_.store({published_, published_, published_, 0});
   const std::uint16_t events =
       load16(driver_event_ + offsetof(EventSuppression, flags), __ATOMIC_SEQ_CST);
   return (events & kEventsMask) != kEventsDisable;
@@ -139,11 +146,18 @@ void PackedQueue::disable_kicks() noexcept {
 void PackedQueue::log_writes(DirtyLog log, const gmem::GuestMemory& memory) noexcept {
   ring_log_ = LoggedArea(log, memory.address_of(descriptors_));
   event_log_ = LoggedArea(log, memory.address_of(device_event_));
+  // Also what recover() may have written, before there was a log.
+  ring_log_.wrote(0, std::size_t{size_} * sizeof(PackedDescriptor));
 }
 
 std::uint16_t PackedQueue::position() const noexcept {
   VB_CHECK(staged_ == 0);
-  return static_cast<std::uint16_t>(next_used_ | (used_wrap_ ? kPositionWrap : 0));
+  return next_used();
+}
+
+void PackedQueue::keep_mark(const MarkWords& words) noexcept {
+  mark_ = words;
+  mark_.store({published_, published_, published_, 0});
 }
 
 }  // namespace vballoon::virtq

@@ -85,15 +85,23 @@ void SplitQueue::stage(Head head, std::uint32_t written) noexcept {
 
 bool SplitQueue::publish() noexcept {
   if (published_ == next_used_) return false;
+  const std::uint16_t before = position();
   outstanding_ -= static_cast<std::uint16_t>(next_used_ - published_);
   published_ = next_used_;
+  mark_.store({.published = before, .about = position(), .detail = published_});
   // Pairs with the driver's acquire of the used index: elements before the index (2.7.14).
   // Sequentially consistent, as is the load below: the index must be visible before the flag is
   // read, else a driver that clears the flag and looks at the index in between sleeps for ever
   // (2.7.7.2).
   store16(used_ + kIdxOffset, published_, __ATOMIC_SEQ_CST);
   log_.wrote(kIdxOffset, sizeof(published_));
+  mark_.store({.published = position(), .about = position(), .detail = published_});
   return (load16(avail_ + kFlagsOffset, __ATOMIC_SEQ_CST) & kAvailNoInterrupt) == 0;
+}
+
+void SplitQueue::keep_mark(const MarkWords& words) noexcept {
+  mark_ = words;
+  mark_.store({.published = position(), .about = position(), .detail = published_});
 }
 
 void SplitQueue::disable_kicks() noexcept {

@@ -83,6 +83,7 @@ TEST_F(DirtyLogTest, APackedRingMarksDescriptorsAndItsEvents) {
   const std::uint64_t ring = f.memory().address_of(areas.descriptors).value / kPageSize;
   const std::uint64_t events = f.memory().address_of(areas.device_event).value / kPageSize;
   f.queue().log_writes(log(), f.memory());
+  EXPECT_EQ(take(), (Pages{ring, ring + 1})) << "what was written before, by another owner";
   f.queue().disable_kicks();
   EXPECT_EQ(take(), (Pages{events}));
   const auto use = [&](unsigned count) {

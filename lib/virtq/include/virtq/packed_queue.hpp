@@ -14,6 +14,7 @@
 #include "virtq/dirty_log.hpp"
 #include "virtq/fault.hpp"
 #include "virtq/head.hpp"
+#include "virtq/mark.hpp"
 #include "virtq/packed_layout.hpp"
 
 namespace vballoon::virtq {
@@ -51,6 +52,10 @@ class PackedQueue {
   /// @return true when something was, and the driver wants to be called (2.8.14).
   [[nodiscard]] bool publish() noexcept;
 
+  /// From now on these words say where the ring stands; they outlive the queue. @pre nothing is
+  /// staged.
+  void keep_mark(const MarkWords& words) noexcept;
+
   /// Tells the driver that no kick is needed: this side polls (2.8.14).
   void disable_kicks() noexcept;
 
@@ -76,6 +81,9 @@ class PackedQueue {
 
   [[nodiscard]] static bool available(std::uint16_t flags, bool wrap) noexcept {
     return (flags & (kPackedAvail | kPackedUsed)) == available_bits(wrap);
+  }
+  [[nodiscard]] std::uint16_t next_used() const noexcept {
+    return static_cast<std::uint16_t>(next_used_ | (used_wrap_ ? kPositionWrap : 0));
   }
   [[nodiscard]] std::byte* at(unsigned index) const noexcept {
     return descriptors_ + std::size_t{index} * sizeof(PackedDescriptor);
@@ -105,6 +113,8 @@ class PackedQueue {
   std::byte* device_event_ = nullptr;
   LoggedArea ring_log_;   // of descriptors_
   LoggedArea event_log_;  // of device_event_
+  std::uint16_t published_ = 0;  // the position up to which the driver sees buffers used
+  MarkWords mark_;
 };
 
 }  // namespace vballoon::virtq

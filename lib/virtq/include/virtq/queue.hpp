@@ -9,10 +9,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <variant>
 
 #include "virtq/chain_walk.hpp"
+#include "virtq/mark.hpp"
 #include "virtq/packed_queue.hpp"
 #include "virtq/split_queue.hpp"
 
@@ -33,6 +35,14 @@ struct Standing {
 /// @return `position` as it is where the areas are not wholly inside `memory`; open() says why.
 [[nodiscard]] Standing look_at(const QueueAreas& areas, std::uint16_t position,
                                const gmem::GuestMemory& memory) noexcept;
+
+/// Where a ring goes on whose owner died, by the mark that it left. What it had staged in a packed
+/// ring is published now, for it cannot be taken again: its descriptors are overwritten. In a split
+/// ring it is taken again.
+/// @return nothing where the mark cannot be of this ring: its place is not in the ring, or of a
+///         split ring the used index is neither the one before nor the one after.
+[[nodiscard]] std::optional<std::uint16_t> recover(const QueueAreas& areas, const Mark& mark,
+                                                   const gmem::GuestMemory& memory) noexcept;
 
 class Queue {
   // Ahead of its users, for its type is deduced. Not std::visit: this is one compare, and the split
@@ -69,6 +79,9 @@ class Queue {
   }
   [[nodiscard]] bool publish() noexcept {
     return ask([](auto& ring) { return ring.publish(); });
+  }
+  void keep_mark(const MarkWords& words) noexcept {
+    ask([&words](auto& ring) { ring.keep_mark(words); });
   }
   void disable_kicks() noexcept {
     ask([](auto& ring) { ring.disable_kicks(); });

@@ -14,6 +14,7 @@
 #include "virtq/dirty_log.hpp"
 #include "virtq/fault.hpp"
 #include "virtq/head.hpp"
+#include "virtq/mark.hpp"
 #include "virtq/split_layout.hpp"
 
 namespace vballoon::virtq {
@@ -48,6 +49,9 @@ class SplitQueue {
   /// Makes everything staged visible with one release store.
   /// @return true when something was, and the driver wants to be called (2.7.7.2).
   [[nodiscard]] bool publish() noexcept;
+
+  /// From now on these words say where the ring stands; they outlive the queue.
+  void keep_mark(const MarkWords& words) noexcept;
 
   /// Tells the driver that no kick is needed: this side polls (2.7.10.1).
   void disable_kicks() noexcept;
@@ -87,6 +91,7 @@ class SplitQueue {
   std::byte* used_ = nullptr;
   const std::byte* descriptors_ = nullptr;
   LoggedArea log_;  // of used_
+  MarkWords mark_;
 };
 
 }  // namespace vballoon::virtq

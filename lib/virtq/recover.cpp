@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// virtq/recover.cpp - a ring whose owner was killed goes on where its mark says.
+#include <bit>
+#include <cstring>
+
+#include "shared_memory.hpp"
+#include "virtq/queue.hpp"
+
+namespace vballoon::virtq {
+namespace {
+
+constexpr std::size_t kIdxOffset = 2;
+
+bool readable(const SplitAreas& areas, const gmem::GuestMemory& memory) noexcept {
+  return areas.size != 0 && areas.size <= kMaxQueueSize && std::has_single_bit(areas.size) &&
+         aligned(areas.avail, 2) && aligned(areas.used, 4) &&
+         memory.maps(areas.avail, avail_ring_bytes(areas.size)) &&
+         memory.maps(areas.used, used_ring_bytes(areas.size));
+}
+
+bool readable(const PackedAreas& areas, const gmem::GuestMemory& memory) noexcept {
+  return areas.size != 0 && areas.size <= kMaxQueueSize && aligned(areas.descriptors, 16) &&
+         memory.maps(areas.descriptors, sizeof(PackedDescriptor) * areas.size);
+}
+
+std::optional<std::uint16_t> recover_split(const SplitAreas& areas, const Mark& mark) noexcept {
+  const auto staged = static_cast<std::uint16_t>(mark.about - mark.published);
+  if (staged > areas.size) return std::nullopt;
+  const std::uint16_t used = load16(areas.used + kIdxOffset, __ATOMIC_ACQUIRE);
+  if (used == mark.detail) return mark.about;
+  if (used == static_cast<std::uint16_t>(mark.detail - staged)) return mark.published;
+  return std::nullopt;
+}
+
+/// One place in a packed ring.
+class Slot {
+ public:
+  Slot(const PackedAreas& areas, std::uint16_t position) noexcept
+      : at_(areas.descriptors + sizeof(PackedDescriptor) * index_of(position)),
+        wrap_((position & kPositionWrap) != 0) {}
+
+  [[nodiscard]] static unsigned index_of(std::uint16_t position) noexcept {
+    return position & ~unsigned{kPositionWrap};
+  }
+  /// As the driver made it available on this lap, and nobody used it since.
+  [[nodiscard]] bool available() const noexcept {
+    const std::uint16_t flags =
+        load16(at_ + offsetof(PackedDescriptor, flags), __ATOMIC_ACQUIRE);
+    return (flags & (kPackedAvail | kPackedUsed)) == available_bits(wrap_);
+  }
+  void describe(std::uint16_t id) const noexcept {
+    const std::uint32_t written = 0;
+    std::memcpy(at_ + offsetof(PackedDescriptor, len), &written, sizeof(written));
+    std::memcpy(at_ + offsetof(PackedDescriptor, id), &id, sizeof(id));
+  }
+  void use() const noexcept {
+    store16(at_ + offsetof(PackedDescriptor, flags), used_bits(wrap_), __ATOMIC_SEQ_CST);
+  }
+
+ private:
+  std::byte* at_;
+  bool wrap_;
+};
+
+/// While the first of them is available the driver has seen none: it takes them one after the
+/// other. All but the last are written whole, but for the flags of the first.
+std::optional<std::uint16_t> recover_packed(const PackedAreas& areas, const Mark& mark) noexcept {
+  for (const std::uint16_t position : {mark.published, mark.about, mark.detail}) {
+    if (Slot::index_of(position) >= areas.size) return std::nullopt;
+  }
+  const Slot first(areas, mark.published);
+  if (mark.settled() || !first.available()) return mark.about;
+  const Slot last(areas, mark.detail);
+  last.describe(mark.id);
+  if (mark.detail != mark.published) last.use();
+  first.use();
+  return mark.about;
+}
+
+}  // namespace
+
+std::optional<std::uint16_t> recover(const QueueAreas& areas, const Mark& mark,
+                                     const gmem::GuestMemory& memory) noexcept {
+  if (const auto* const packed = std::get_if<PackedAreas>(&areas)) {
+    return readable(*packed, memory) ? recover_packed(*packed, mark) : std::nullopt;
+  }
+  const SplitAreas& split = *std::get_if<SplitAreas>(&areas);
+  return readable(split, memory) ? recover_split(split, mark) : std::nullopt;
+}
+
+}  // namespace vballoon::virtq

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// A ring whose owner is killed between any two instructions: another one goes on, and every buffer comes back
+// exactly once, in order.
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bit>
+#include <deque>
+#include <random>
+
+#include "packed_fixture.hpp"
+#include "queue_fixture.hpp"
+#include "virtq/queue.hpp"
+
+namespace vballoon::virtq {
+namespace {
+
+constexpr unsigned kSize = 16;
+constexpr int kKills = 300;
+
+/// Words that a child's stores are seen in.
+class SharedWords {
+ public:
+  SharedWords()
+      : at_(static_cast<std::uint64_t*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE,
+                                               MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
+  ~SharedWords() { ::munmap(at_, 4096); }
+  [[nodiscard]] MarkWords words() const { return {{&at_[0], &at_[1]}}; }
+  [[nodiscard]] Mark mark(unsigned i) const { return std::bit_cast<Mark>(at_[i]); }
+
+ private:
+  std::uint64_t* at_;
+};
+
+/// Returns buffers, a few at a time, until it is killed. No system call after the stop.
+[[noreturn]] void serve(Queue queue, std::uint32_t seed) {
+  std::array<Head, kSize> heads;
+  ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+  ::raise(SIGSTOP);
+  for (;;) {
+    seed = seed * 1664525 + 1013904223;
+    const std::size_t popped = queue.pop(std::span(heads).first(1 + (seed >> 16) % 6));
+    for (std::size_t i = 0; i < popped; ++i) queue.stage(heads[i], 0);
+    static_cast<void>(queue.publish());
+  }
+}
+
+/// A process that does one instruction at a time, so that it can be killed between any two.
+class Stepped {
+ public:
+  Stepped(const Queue& queue, std::uint32_t seed) : pid_(::fork()) {
+    if (pid_ == 0) serve(queue, seed);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  ~Stepped() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Stepped(const Stepped&) = delete;
+  Stepped& operator=(const Stepped&) = delete;
+  void step() const {
+    ::ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr);
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+ private:
+  const pid_t pid_;
+};
+
+template <typename Fixture>
+class Recover : public ::testing::Test {
+ protected:
+  void take_back(std::uint32_t id) {
+    ASSERT_FALSE(out_.empty());
+    ASSERT_EQ(id, out_.front().id);
+    used_ -= out_.front().length;
+    out_.pop_front();
+  }
+  void collect() {
+    for (const std::uint32_t id : fixture_.ring().collect()) take_back(id);
+  }
+  template <typename Send>
+  void send_some(Send send) {
+    for (unsigned i = 0; i < 1 + random_() % kSize; ++i) send();
+  }
+  /// Instructions until the first buffers are back, the way out of raise() included.
+  template <typename Send>
+  unsigned measure(const QueueAreas& areas, std::uint16_t position, Send send) {
+    send();
+    const Stepped owner(Queue::open(areas, position, fixture_.memory()).value(), 1);
+    unsigned steps = 0;
+    for (const std::size_t before = out_.size(); out_.size() == before && steps < 1U << 20U; ++steps) {
+      owner.step();
+      collect();
+    }
+    return steps;
+  }
+  template <typename Send>
+  void kill_many(const QueueAreas& areas, std::uint16_t begin, Send send) {
+    const unsigned steps = measure(areas, begin, send);
+    std::uint16_t position = moved(begin);
+    for (int i = 0; i < kKills && !HasFatalFailure(); ++i) {
+      Queue queue = Queue::open(areas, position, fixture_.memory()).value();
+      queue.keep_mark(shared_.words());
+      {
+        const Stepped owner(queue, static_cast<std::uint32_t>(random_()));
+        send_some(send);
+        for (unsigned left = static_cast<unsigned>(random_()) % (3 * steps); left > 0; --left) {
+          owner.step();
+          if (left % 64 != 0) continue;
+          collect();
+          send();
+        }
+      }
+      unsettled_ += shared_.mark(1).settled() ? 0 : 1;
+      const auto on = recover(areas, shared_.mark(1), fixture_.memory());
+      ASSERT_TRUE(on);
+      // Twice is as good as once: whoever recovers may be killed, too.
+      collect();
+      send();
+      ASSERT_EQ(recover(areas, shared_.mark(1), fixture_.memory()), on);
+      position = *on;
+    }
+    EXPECT_GT(unsettled_, 0) << "nobody was killed between the two stores of a mark";
+    Queue queue = Queue::open(areas, position, fixture_.memory()).value();
+    std::array<Head, kSize> heads;
+    for (const Head head : std::span(heads).first(queue.pop(heads))) queue.stage(head, 0);
+    static_cast<void>(queue.publish());
+    collect();
+    EXPECT_TRUE(out_.empty()) << out_.size() << " buffers never came back";
+    RecordProperty("killed_while_publishing", unsettled_);
+  }
+
+  /// Where a ring stands once one buffer of one descriptor is used.
+  [[nodiscard]] static std::uint16_t moved(std::uint16_t begin) {
+    return static_cast<std::uint16_t>(begin + 1);
+  }
+
+  struct Out {
+    std::uint32_t id = 0;
+    unsigned length = 1;
+  };
+  Fixture fixture_{kSize};
+  SharedWords shared_;
+  std::mt19937 random_{std::random_device{}()};
+  std::deque<Out> out_;
+  unsigned used_ = 0;  // descriptors
+  std::uint16_t next_ = 0;
+  int unsettled_ = 0;
+};
+
+using RecoverSplit = Recover<QueueFixture>;
+using RecoverPacked = Recover<PackedFixture>;
+
+TEST_F(RecoverSplit, EveryBufferComesBackOnce) {
+  const auto send = [this] {
+    if (used_ == kSize) return;
+    const auto head = static_cast<std::uint16_t>(next_++ % kSize);
+    out_.push_back({head, 1});
+    ++used_;
+    fixture_.ring().send(head, {{QueueFixture::kBuffers, 8, false}});
+  };
+  kill_many(fixture_.ring().areas(), 0, send);
+}
+
+TEST_F(RecoverPacked, EveryBufferComesBackOnce) {
+  const auto send = [this] {
+    const unsigned length = next_ == 0 ? 1 : 1 + static_cast<unsigned>(random_() % 3);
+    if (used_ + length > kSize) return;
+    const std::uint16_t id = next_++;
+    out_.push_back({id, length});
+    used_ += length;
+    fixture_.ring().send(id, std::vector<test::Piece>(length, {PackedFixture::kBuffers, 8, false}));
+  };
+  kill_many(fixture_.ring().areas(), kPackedBegin, send);
+}
+
+TEST_F(RecoverSplit, AMarkOfAnotherRingIsNone) {
+  const QueueAreas areas = fixture_.ring().areas();
+  const auto on = [&](const Mark& mark) { return recover(areas, mark, fixture_.memory()); };
+  fixture_.ring().set_used_idx(7);
+  EXPECT_EQ(on({9, 9, 7, 0}), 9);
+  EXPECT_EQ(on({9, 11, 7, 0}), 11);   // published
+  EXPECT_EQ(on({9, 11, 9, 0}), 9);    // not yet
+  EXPECT_EQ(on({9, 9, 8, 0}), std::nullopt);
+  EXPECT_EQ(on({9, 11, 8, 0}), std::nullopt);
+  EXPECT_EQ(on({0, kSize + 1, 7, 0}), std::nullopt);
+}
+
+TEST_F(RecoverPacked, AMarkBeyondTheRingIsNone) {
+  const QueueAreas areas = fixture_.ring().areas();
+  for (const Mark mark : {Mark{kSize, 0, 0, 0}, Mark{0, kSize, 0, 0}, Mark{0, 0, 0x7fff, 0}}) {
+    EXPECT_EQ(recover(areas, mark, fixture_.memory()), std::nullopt);
+  }
+}
+
+TEST_F(RecoverPacked, AnyMarkStaysInsideTheRing) {
+  const QueueAreas areas = fixture_.ring().areas();
+  for (int i = 0; i < 20000; ++i) {
+    const auto mark = std::bit_cast<Mark>(std::uint64_t{random_()} << 32U | random_());
+    const auto on = recover(areas, mark, fixture_.memory());
+    if (on) {
+      EXPECT_LT(*on & ~kPositionWrap, static_cast<int>(kSize));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vballoon::virtq
