@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/check.hpp"
+
 namespace vballoon::reclaim {
 namespace {
 
@@ -35,7 +37,18 @@ std::uint64_t find(const ZeroedArray<std::uint64_t>& words, std::uint64_t from, 
 
 }  // namespace
 
-Bitmap::Bitmap(std::uint64_t bits) : words_((bits + kWordBits - 1) / kWordBits), bits_(bits) {}
+Bitmap::Bitmap(std::uint64_t bits) : words_(words_for(bits)), bits_(bits) {}
+
+Bitmap::Bitmap(std::uint64_t bits, std::span<std::uint64_t> kept) noexcept
+    : words_(kept), bits_(bits) {
+  VB_CHECK(kept.size() == words_for(bits));
+}
+
+void Bitmap::clear_all() noexcept {
+  for (std::uint64_t i = 0; i < words_for(bits_); ++i) {
+    if (words_[i] != 0) words_[i] = 0;
+  }
+}
 
 std::uint64_t Bitmap::set_range(std::uint64_t first, std::uint64_t count) noexcept {
   std::uint64_t fresh = 0;

@@ -5,11 +5,38 @@
 
 namespace vballoon::reclaim {
 
-Ledger::Ledger(const BlockMap& blocks)
+namespace {
+
+Bitmap bits_in(const BlockMap& blocks, const LedgerRoom& room) {
+  const std::uint64_t pages = blocks.memory().pages();
+  return room.words.empty() ? Bitmap(pages) : Bitmap(pages, room.words);
+}
+
+}  // namespace
+
+Ledger::Ledger(const BlockMap& blocks, const LedgerRoom& room)
     : blocks_(blocks),
-      pages_(blocks.memory().pages()),
+      pages_(bits_in(blocks, room)),
       inside_(blocks.count()),
-      kept_in_(blocks.count()) {}
+      kept_in_(blocks.count()) {
+  if (room.words.empty()) return;
+  if (room.filled) {
+    recount();
+  } else {
+    pages_.clear_all();
+  }
+}
+
+void Ledger::recount() noexcept {
+  for (std::uint32_t id = 0; id < blocks_.count(); ++id) {
+    const Part part = blocks_[id].part;
+    const std::uint64_t in = pages_.count(part.index, part.pages);
+    if (in == 0) continue;
+    inside_[id] = static_cast<std::uint32_t>(in);
+    population_ += in;
+    if (part.huge && !complete(id)) stranded_ += in;
+  }
+}
 
 std::uint64_t Ledger::insert(const Part& part) noexcept {
   const std::uint64_t fresh = pages_.set(part.index, part.pages);

@@ -44,13 +44,16 @@ std::vector<std::shared_ptr<HugeFile>> watch_huge_files(const gmem::GuestMemory&
 
 }  // namespace
 
-void Reclaimer::set_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
+void Reclaimer::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
+                           const LedgerRoom& room) {
   VB_CHECK(!in_flight());
   auto blocks = std::make_unique<BlockMap>(std::move(memory));
-  auto ledger = std::make_unique<Ledger>(*blocks);
+  auto ledger = std::make_unique<Ledger>(*blocks, room);
   auto window = std::make_unique<Window>(*blocks, limits_.ages);
   if (blocks_) {
-    carry_over(*blocks, ledger_->pages(), [&](const Part& part, auto) { ledger->insert(part); });
+    if (!room.filled) {
+      carry_over(*blocks, ledger_->pages(), [&](const Part& part, auto) { ledger->insert(part); });
+    }
     carry_over(*blocks, window_->gathered(), [&](const Part& part, auto) {
       if (may_gather(part)) {
         window->add(part, ledger->complete(part.block), 0);
@@ -65,6 +68,20 @@ void Reclaimer::set_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
   window_ = std::move(window);
   ledger_ = std::move(ledger);
   blocks_ = std::move(blocks);
+  room_ = LedgerRoom{room.words, false};
+  show();
+}
+
+void Reclaimer::gather_all(std::uint64_t now_us) noexcept {
+  VB_CHECK(!in_flight());
+  if (ledger_ == nullptr || !tells_host_) return;
+  carry_over(*blocks_, ledger_->pages(), [&](const Part& part, auto) {
+    if (may_gather(part)) {
+      window_->add(part, ledger_->complete(part.block), now_us);
+    } else {
+      retain(part);
+    }
+  });
   show();
 }
 
@@ -101,7 +118,7 @@ void Reclaimer::empty() {
   VB_CHECK(!in_flight());
   reports_.clear();
   if (!blocks_) return;
-  ledger_ = std::make_unique<Ledger>(*blocks_);
+  ledger_ = std::make_unique<Ledger>(*blocks_, room_);
   window_ = std::make_unique<Window>(*blocks_, limits_.ages);
   show();
 }
@@ -112,6 +129,7 @@ void Reclaimer::release() noexcept {
   huge_files_.clear();
   window_.reset();
   ledger_.reset();
+  room_ = {};
   blocks_.reset();
   show();
 }

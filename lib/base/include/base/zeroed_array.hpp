@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <span>
 #include <type_traits>
 
 namespace vballoon {
@@ -20,7 +21,10 @@ class ZeroedArray {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
-  explicit ZeroedArray(std::size_t count) : elements_(map(count), Unmap{count}) {}
+  explicit ZeroedArray(std::size_t count) : elements_(map(count), Unmap{count, true}) {}
+  /// Elements that somebody else keeps, in memory of their own pages; as they are, zero or not.
+  explicit ZeroedArray(std::span<T> kept) noexcept
+      : elements_(kept.data(), Unmap{kept.size(), false}) {}
 
   /// Any thread: has the host provide all of it now, so that no later write waits for a page. Best
   /// effort: a kernel before 5.14 does not know how.
@@ -37,7 +41,10 @@ class ZeroedArray {
  private:
   struct Unmap {
     std::size_t count;
-    void operator()(T* elements) const noexcept { ::munmap(elements, count * sizeof(T)); }
+    bool ours;
+    void operator()(T* elements) const noexcept {
+      if (ours) ::munmap(elements, count * sizeof(T));
+    }
   };
   static T* map(std::size_t count) {
     if (count == 0) return nullptr;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "base/zeroed_array.hpp"
 
@@ -14,6 +15,11 @@ class Bitmap {
  public:
   /// @param bits  all clear at first; memory is touched only where bits are set.
   explicit Bitmap(std::uint64_t bits);
+  /// In words that somebody else keeps, as they are. @pre words_for(bits) of them.
+  Bitmap(std::uint64_t bits, std::span<std::uint64_t> kept) noexcept;
+  [[nodiscard]] static constexpr std::uint64_t words_for(std::uint64_t bits) noexcept {
+    return (bits + kWordBits - 1) / kWordBits;
+  }
 
   /// See ZeroedArray.
   void provide() const noexcept { words_.provide(); }
@@ -31,6 +37,9 @@ class Bitmap {
   [[nodiscard]] bool test(std::uint64_t bit) const noexcept {
     return ((words_[bit / kWordBits] >> (bit % kWordBits)) & 1) != 0;
   }
+
+  /// All bits; a page of the host's where none is set is only read.
+  void clear_all() noexcept;
 
   /// The first bit in [from, end) that is set (or clear); `end` where there is none.
   [[nodiscard]] std::uint64_t next_set(std::uint64_t from, std::uint64_t end) const noexcept;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "base/zeroed_array.hpp"
 #include "reclaim/bitmap.hpp"
@@ -12,10 +13,18 @@
 
 namespace vballoon::reclaim {
 
+/// Where a ledger's bits are kept so that they outlive it. By default nowhere.
+struct LedgerRoom {
+  std::span<std::uint64_t> words;  ///< Bitmap::words_for(pages of guest memory), or none
+  bool filled = false;             ///< they are this memory's already
+};
+
 /// Pages inflated and not yet deflated.
 class Ledger {
  public:
-  explicit Ledger(const BlockMap& blocks);
+  explicit Ledger(const BlockMap& blocks) : Ledger(blocks, LedgerRoom{}) {}
+  /// Of a filled room: the pages that are in it; none of them counts as kept.
+  Ledger(const BlockMap& blocks, const LedgerRoom& room);
 
   /// @return how many were not in before.
   std::uint64_t insert(const Part& part) noexcept;
@@ -57,6 +66,7 @@ class Ledger {
 
  private:
   void set_kept(std::uint32_t block, std::uint64_t pages) noexcept;
+  void recount() noexcept;
 
   const BlockMap& blocks_;
   Bitmap pages_;                       // by page index

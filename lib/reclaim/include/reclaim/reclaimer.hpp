@@ -89,7 +89,14 @@ class Reclaimer {
 
   /// Goes over to another memory map; pages that are still there stay in the ledger, and in the
   /// window. @pre nothing is in flight. Before the first call nothing below may be called.
-  void set_memory(std::shared_ptr<const gmem::GuestMemory> memory);
+  /// @param room  where the ledger's bits are from now on, until the next call or release(). A
+  ///              filled one is believed instead of what is in the ledger.
+  void set_memory(std::shared_ptr<const gmem::GuestMemory> memory, const LedgerRoom& room = {});
+
+  /// All that is in the ledger is to be discarded, once more perhaps: nobody knows how far whoever
+  /// filled it came. Where the driver does not tell when it uses a page again, nothing is done.
+  /// @pre nothing is in flight.
+  void gather_all(std::uint64_t now_us) noexcept;
 
   /// Has memory behind all tables now, so that no pass waits for a page of them: some 90 KiB a GiB,
   /// which a guest without a balloon need not cost. Any thread, while nobody calls the three others
@@ -217,6 +224,7 @@ class Reclaimer {
   std::atomic<bool> inhibited_{false};  // set by the control thread, read by the owner
   std::atomic<bool> prefault_{false};   // likewise
   std::unique_ptr<BlockMap> blocks_;
+  LedgerRoom room_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<Window> window_;
   std::vector<std::shared_ptr<HugeFile>> huge_files_;  // by region; null: no guarantee asked for

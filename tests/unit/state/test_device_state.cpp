@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What of a device is there for the next daemon, and what is not.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "state_fixture.hpp"
+
+namespace vballoon::state {
+namespace {
+
+TEST_F(State, WishesOutliveTheirDaemon) {
+  {
+    DeviceState state(&folder(), "vm");
+    EXPECT_EQ(state.target_pages(), std::nullopt);
+    EXPECT_FALSE(state.inhibited());
+    state.set_target_pages(77);
+    state.set_inhibited(true);
+  }
+  DeviceState state(&folder(), "vm");
+  EXPECT_EQ(state.target_pages(), 77U);
+  EXPECT_TRUE(state.inhibited());
+  EXPECT_EQ(DeviceState(&folder(), "other").target_pages(), std::nullopt);
+}
+
+TEST_F(State, OfTheSameMemoryIsAsItWasLeft) {
+  leave_a_guest();
+  DeviceState state(&folder(), "vm");
+  const auto room = state.room_for(*memory_);
+  ASSERT_TRUE(room.filled);
+  ASSERT_EQ(room.words.size(), memory_->pages() / 64);
+  EXPECT_EQ(room.words[3], 0x55U);
+  const auto left = state.left();
+  ASSERT_TRUE(left);
+  EXPECT_EQ(left->features, kFeatures);
+  EXPECT_EQ(left->actual_pages, 4U);
+  EXPECT_EQ(left->poison, 9U);
+  EXPECT_FALSE(left->complete);
+  EXPECT_EQ(left->rings[1].mark, 123U);
+  EXPECT_EQ(left->rings[1].layout, kPackedRing);
+  EXPECT_EQ(state.target_pages(), 50U);
+}
+
+TEST_F(State, OfAnotherMemoryIsEmptyAndKeepsTheWishes) {
+  leave_a_guest();
+  const test::GuestRam other({{Gpa{0}, 4 * kMiB, 0}});
+  DeviceState state(&folder(), "vm");
+  const auto room = state.room_for(*other.map());
+  EXPECT_FALSE(room.filled);
+  for (const std::uint64_t word : room.words) ASSERT_EQ(word, 0U);
+  state.commit(false);
+  EXPECT_EQ(state.left(), std::nullopt);
+  EXPECT_EQ(state.target_pages(), 50U);
+}
+
+TEST_F(State, OfAMemoryThatGrowsGoesAlong) {
+  leave_a_guest();
+  const auto more = ram_.specs();
+  const auto part = gmem::GuestMemory::create(std::span(more).first(1)).value();
+  DeviceState state(&folder(), "vm");
+  EXPECT_FALSE(state.room_for(*part).filled);
+  state.commit(true);
+  ASSERT_TRUE(state.left());
+  EXPECT_EQ(state.left()->rings[1].mark, 123U);
+  EXPECT_TRUE(DeviceState(&folder(), "vm").room_for(*part).filled);
+}
+
+TEST_F(State, WithoutANewNameTheOldOneStands) {
+  leave_a_guest();
+  {
+    const test::GuestRam other({{Gpa{0}, 4 * kMiB, 0}});
+    DeviceState state(&folder(), "vm");
+    EXPECT_FALSE(state.room_for(*other.map()).filled);
+    // Killed here.
+  }
+  DeviceState state(&folder(), "vm");
+  EXPECT_TRUE(state.room_for(*memory_).filled);
+  EXPECT_TRUE(state.left());
+}
+
+TEST_F(State, ThatIsForgottenIsOfNobody) {
+  leave_a_guest();
+  {
+    DeviceState state(&folder(), "vm");
+    state.forget();
+  }
+  DeviceState state(&folder(), "vm");
+  EXPECT_EQ(state.left(), std::nullopt);
+}
+
+TEST_F(State, IsCompleteUntilAnybodyIsServed) {
+  leave_a_guest();
+  DeviceState state(&folder(), "vm");
+  state.set_complete();
+  EXPECT_TRUE(DeviceState(&folder(), "vm").left()->complete);
+  state.begin(kFeatures);
+  EXPECT_FALSE(DeviceState(&folder(), "vm").left()->complete);
+}
+
+TEST_F(State, ThatIsRemovedIsGone) {
+  leave_a_guest();
+  DeviceState(&folder(), "vm").remove();
+  EXPECT_FALSE(std::filesystem::exists(file()));
+  EXPECT_EQ(DeviceState(&folder(), "vm").target_pages(), std::nullopt);
+}
+
+TEST(NoState, IsKeptWithoutAFolder) {
+  const test::GuestRam ram({{Gpa{0}, 4 * kMiB, 0}});
+  DeviceState state(nullptr, "vm");
+  state.set_target_pages(3);
+  state.begin(1);
+  EXPECT_EQ(state.target_pages(), std::nullopt);
+  EXPECT_TRUE(state.room_for(*ram.map()).words.empty());
+  EXPECT_EQ(state.ring(0), nullptr);
+  EXPECT_EQ(state.left(), std::nullopt);
+}
+
+TEST_F(State, IsNobodyElsesToRead) {
+  leave_a_guest();
+  struct stat status {};
+  ASSERT_EQ(::stat(file().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600U);
+  ASSERT_EQ(::stat(folder().path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0700U);
+}
+
+TEST_F(State, FoldersHaveOneDaemon) {
+  const auto second = Folder::open(folder().path());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kAlreadyExists);
+}
+
+TEST_F(State, FoldersThatOthersWriteAreRefused) {
+  const auto open_to_all = path() / "open";
+  std::filesystem::create_directory(open_to_all);
+  std::filesystem::permissions(open_to_all, std::filesystem::perms::all);
+  const auto refused = Folder::open(open_to_all);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace vballoon::state
