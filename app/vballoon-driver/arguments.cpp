@@ -148,6 +148,8 @@ Result<driver::DriverOptions> driver_options(const RawArguments& raw) {
 void declare(CLI::App& app, RawArguments& raw) {
   app.add_option("--socket", raw.socket, "the device's vhost-user socket")->required();
   app.add_flag("--listen", raw.listen, "make the socket and wait for the backend to connect");
+  app.add_flag("--reconnect", raw.reconnect,
+               "go on with the next backend when one goes away, where that one stopped");
   app.add_option("--mem", raw.memory, "guest memory")->capture_default_str();
   app.add_option("--hole", raw.hole, "split the memory in two around a hole of this size");
   app.add_option("--hugetlb", raw.huge_page, "back it by huge pages of this size (2M, 1G)");
@@ -182,6 +184,7 @@ Result<Arguments> check(const RawArguments& raw) {
   Arguments arguments;
   arguments.socket = raw.socket;
   arguments.listen = raw.listen;
+  arguments.reconnect = raw.reconnect;
   arguments.json = raw.json;
   auto ram = plan_ram(raw);
   auto options = driver_options(raw);

@@ -20,6 +20,7 @@ namespace vballoon::app {
 struct Arguments {
   std::string socket;
   bool listen = false;  ///< wait for the backend at the socket instead of connecting to it
+  bool reconnect = false;  ///< to the next backend, when one goes away
   bool json = false;
   std::chrono::milliseconds patience{10000};  ///< for the connection
   driver::GuestOptions guest;
@@ -44,6 +45,7 @@ struct RawArguments {
   unsigned pipeline = 1;
   unsigned timeout_s = 5;
   bool listen = false;
+  bool reconnect = false;
   bool canaries = false;
   bool untouched = false;
   bool spin = false;

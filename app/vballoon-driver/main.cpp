@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "arguments.hpp"
@@ -19,12 +21,19 @@ constexpr int kOk = 0;
 constexpr int kViolation = 1;  // the device broke a rule or a canary
 constexpr int kError = 2;      // arguments, connection, memory
 
-Result<driver::MessageSocket> connect(const Arguments& arguments) {
-  const driver::Deadline deadline(arguments.patience);
-  if (!arguments.listen) return driver::MessageSocket::connect(arguments.socket, deadline);
-  return driver::Listener::bind(arguments.socket).and_then([&deadline](driver::Listener&& socket) {
-    return socket.accept(deadline);
-  });
+using Connect = std::function<Result<driver::MessageSocket>(driver::Deadline)>;
+
+/// How to come by a backend, the first one and those after it.
+Result<Connect> make_connect(const Arguments& arguments) {
+  if (!arguments.listen) {
+    return [path = arguments.socket](driver::Deadline deadline) {
+      return driver::MessageSocket::connect(path, deadline);
+    };
+  }
+  auto listener = driver::Listener::bind(arguments.socket);
+  if (!listener) return tl::unexpected(listener.error());
+  const auto shared = std::make_shared<driver::Listener>(*std::move(listener));
+  return [shared](driver::Deadline deadline) { return shared->accept(deadline); };
 }
 
 /// What was seen over all steps; printed at once as text, at the end as JSON.
@@ -58,9 +67,13 @@ class Log {
 };
 
 Result<int> run(const Arguments& arguments) {
-  auto socket = connect(arguments);
+  const auto connect = make_connect(arguments);
+  if (!connect) return tl::unexpected(connect.error());
+  auto socket = (*connect)(driver::Deadline(arguments.patience));
   if (!socket) return tl::unexpected(socket.error());
-  const auto guest = driver::PretendGuest::start(*std::move(socket), arguments.guest);
+  driver::GuestOptions options = arguments.guest;
+  if (arguments.reconnect) options.driver.reconnect = *connect;
+  const auto guest = driver::PretendGuest::start(*std::move(socket), std::move(options));
   if (!guest) return tl::unexpected(guest.error());
   Log log(arguments.json);
   for (const driver::Step& step : arguments.steps) {

@@ -56,6 +56,9 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
       ->type_name("NAME=SOCKET")
       ->allow_extra_args(false);
   app.add_option("--rpc", out->rpc, "Socket for vballoonctl")->type_name("PATH");
+  app.add_option("--state", out->state,
+                 "Folder of its own, to keep balloons and targets for the next daemon in")
+      ->type_name("FOLDER");
   app.add_option("--log-level", out->log_level, "trace, debug, info, warning or error")
       ->type_name("LEVEL")
       ->check(log_level_fault, "");
@@ -80,6 +83,7 @@ Result<control::Config> make_config(const Arguments& arguments) {
     return tl::unexpected(unique.error());
   }
   if (!arguments.rpc.empty()) config->rpc_socket = arguments.rpc;
+  if (!arguments.state.empty()) config->state_dir = arguments.state;
   if (!arguments.log_level.empty()) config->log_level = arguments.log_level;
   return config;
 }

@@ -18,6 +18,7 @@ struct Arguments {
   bool dev = false;
   std::vector<std::string> devices;
   std::string rpc;
+  std::string state;
   std::string log_level;
 };
 

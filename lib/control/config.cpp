@@ -37,6 +37,7 @@ constexpr std::array<std::string_view, 2> kReclaimWords{"auto", "none"};
 Result<void> read_daemon(TableReader& table, Config* config) {
   table.read("rpc_socket", &config->rpc_socket);
   table.read("rpc_group", &config->rpc_group);
+  table.read("state_dir", &config->state_dir);
   table.read_word("log_level", &config->log_level, kLogLevels);
   return table.finish();
 }

@@ -9,6 +9,7 @@
 #include <asio/signal_set.hpp>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/log.hpp"
@@ -27,6 +28,7 @@
 #include "reclaim/engine.hpp"
 #include "reclaim/huge_reserve.hpp"
 #include "repeater.hpp"
+#include "state/folder.hpp"
 #include "vhost/server.hpp"
 
 namespace vballoon::control {
@@ -51,6 +53,7 @@ class Daemon {
   void run();
 
  private:
+  Result<void> open_folder();
   Result<void> start_lcores();
   Result<void> start_engine();
   Result<void> start_pollers();
@@ -76,6 +79,7 @@ class Daemon {
 
   // In the order of start; the destructor undoes them from the last to the first.
   reclaim::HolePuncher puncher_;
+  std::optional<state::Folder> folder_;            // none: nothing outlives the daemon
   std::unique_ptr<reclaim::HugeReserve> reserve_;  // null: nobody asked for that
   std::unique_ptr<Eal> eal_;
   LcorePlan plan_;
@@ -98,12 +102,21 @@ Result<void> Daemon::start() {
   // Before all else: a second daemon must find out before it touches anything of the first.
   auto socket = RpcSocket::listen(config_.rpc_socket, config_.rpc_group);
   if (!socket) return tl::unexpected(socket.error());
+  if (auto ok = open_folder(); !ok) return ok;
   if (auto ok = start_lcores(); !ok) return ok;
   // After DPDK, which has its own use for the signal while it starts.
   gmem::survive_lost_memory();
   if (auto ok = start_devices(); !ok) return ok;
   start_rpc(std::move(*socket));
   start_timers();
+  return {};
+}
+
+Result<void> Daemon::open_folder() {
+  if (config_.state_dir.empty()) return {};
+  auto folder = state::Folder::open(config_.state_dir);
+  if (!folder) return tl::unexpected(folder.error());
+  folder_ = std::move(*folder);
   return {};
 }
 
@@ -202,7 +215,8 @@ Result<void> Daemon::start_devices() {
   for (std::size_t i = 0; i < pollers_.size(); ++i) {
     seats.push_back({pollers_[i].get(), plan_.poll[i].node});
   }
-  server_ = std::make_unique<vhost::Server>(seats, reclaim_settings(), puncher_);
+  server_ = std::make_unique<vhost::Server>(seats, reclaim_settings(), puncher_,
+                                            folder_ ? &*folder_ : nullptr);
   backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); });
   for (const DeviceConfig& device : config_.devices) {
     if (auto added = backend_->add(device); !added) return added;

@@ -28,6 +28,7 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   };
   note(before.rpc_socket, after.rpc_socket, "daemon.rpc_socket");
   note(before.rpc_group, after.rpc_group, "daemon.rpc_group");
+  note(before.state_dir, after.state_dir, "daemon.state_dir");
   note(before.log_level, after.log_level, "daemon.log_level");
   note(before.no_huge, after.no_huge, "eal.no_huge");
   note(before.memory_mib, after.memory_mib, "eal.memory_mib");

@@ -148,6 +148,7 @@ Result<void> DataPath::start(balloon::Role role, const QueueSetup& setup) {
   auto queue = virtq::Queue::open(setup.areas, setup.position, *memory_);
   if (!queue) return tl::unexpected(queue.error());
   queue->log_writes(setup.log, *memory_);
+  queue->keep_mark(setup.marks);
   Ring ring(*queue, setup, memory_, status_[slot(role)]);
   handlers_[slot(role)] = make_handler(role, std::move(ring), setup.resumed);
   return {};
@@ -174,11 +175,16 @@ bool DataPath::any_running() const noexcept {
   return false;
 }
 
-void DataPath::set_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
+void DataPath::discard_again() noexcept {
+  reclaimer_.gather_all(now_us());
+}
+
+void DataPath::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
+                          const reclaim::LedgerRoom& room) {
   VB_CHECK(!any_running());
   counters_.guest_bytes.set(memory->bytes());
   memory_ = memory;
-  reclaimer_.set_memory(std::move(memory));
+  reclaimer_.set_memory(std::move(memory), room);
   show_population();
 }
 

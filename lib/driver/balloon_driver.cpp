@@ -25,10 +25,13 @@ constexpr std::chrono::milliseconds kServeInterval{5};
 }  // namespace
 
 Result<Used> BalloonDriver::await(DriverQueue& queue) {
-  const Deadline deadline(options_.timeout);
+  Deadline deadline(options_.timeout);
   do {
     serve_stats();
     if (auto used = queue.wait(deadline.or_after(kServeInterval))) return *used;
+    if (!lost()) continue;
+    if (auto back = come_back(); !back) return tl::unexpected(back.error());
+    deadline = Deadline(options_.timeout);
   } while (!deadline.passed());
   return fail(Code::kUnavailable,
               fmt::format("a buffer was not used within {} ms", options_.timeout.count()));
@@ -114,8 +117,18 @@ Traffic BalloonDriver::take_traffic(Role role) noexcept {
   return std::exchange(traffic(role), Traffic{});
 }
 
+/// Asks again whoever comes after a backend that went away.
+template <typename Ask>
+auto BalloonDriver::persist(Ask ask) -> decltype(ask()) {
+  for (;;) {
+    auto answer = ask();
+    if (answer || !options_.reconnect || answer.error().code != Code::kUnavailable) return answer;
+    if (auto back = come_back(); !back) return tl::unexpected(back.error());
+  }
+}
+
 Result<std::uint32_t> BalloonDriver::read_config(std::uint32_t offset) {
-  return front_end_.get_config(offset, sizeof(std::uint32_t))
+  return persist([&] { return front_end_.get_config(offset, sizeof(std::uint32_t)); })
       .map([](const std::vector<std::byte>& bytes) {
         std::uint32_t value = 0;
         std::memcpy(&value, bytes.data(), sizeof(value));
@@ -124,7 +137,8 @@ Result<std::uint32_t> BalloonDriver::read_config(std::uint32_t offset) {
 }
 
 Result<void> BalloonDriver::write_config(std::uint32_t offset, std::uint32_t value) {
-  return front_end_.set_config(offset, std::as_bytes(std::span(&value, 1)));
+  return persist(
+      [&] { return front_end_.set_config(offset, std::as_bytes(std::span(&value, 1))); });
 }
 
 Result<std::uint32_t> BalloonDriver::num_pages() {
@@ -144,7 +158,9 @@ Result<bool> BalloonDriver::serve(Deadline deadline) {
   const std::uint64_t before = config_changes_;
   do {
     serve_stats();
+    if (lost()) return come_back().map([] { return true; });
     const auto changes = front_end_.config_changes(deadline.or_after(kServeInterval));
+    if (!changes && options_.reconnect) continue;
     if (!changes) return tl::unexpected(changes.error());
     config_changes_ = *changes;
   } while (config_changes_ == before && !deadline.passed());

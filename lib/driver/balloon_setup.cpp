@@ -18,9 +18,10 @@ constexpr unsigned kReportEntries = 32;
 constexpr std::uint64_t kScratchBytes = 64;
 
 /// What this front end can do at all.
-constexpr std::uint64_t kOurProtocol = wire::protocol::kMq | wire::protocol::kLogShmfd |
-                                       wire::protocol::kReplyAck | wire::protocol::kBackendReq |
-                                       wire::protocol::kConfig | wire::protocol::kBackendSendFd;
+constexpr std::uint64_t kOurProtocol =
+    wire::protocol::kMq | wire::protocol::kLogShmfd | wire::protocol::kReplyAck |
+    wire::protocol::kBackendReq | wire::protocol::kConfig | wire::protocol::kBackendSendFd |
+    wire::protocol::kInflightShmfd;
 
 constexpr std::uint64_t kOurFeatures = balloon::Features{}
                                            .with(Feature::kMustTellHost)
@@ -69,18 +70,20 @@ Result<void> BalloonDriver::connect() {
 Result<void> BalloonDriver::negotiate_protocol() {
   const auto offered = front_end_.get_protocol_features();
   if (!offered) return tl::unexpected(offered.error());
-  const std::uint64_t agreed = *offered & kOurProtocol & options_.protocol_features;
-  return front_end_.set_protocol_features(agreed).and_then([&]() -> Result<void> {
-    if ((agreed & wire::protocol::kBackendReq) == 0) return {};
+  agreed_ = *offered & kOurProtocol & options_.protocol_features;
+  return front_end_.set_protocol_features(agreed_).and_then([&]() -> Result<void> {
+    if ((agreed_ & wire::protocol::kBackendReq) == 0) return {};
     return front_end_.set_backend_req_fd();
   });
 }
 
 Result<void> BalloonDriver::set_up() {
+  inflight_.reset();  // a new driver's rings are others
   acked_ = balloon::Features(offered_.bits() & kOurFeatures & options_.features);
   return lay_out()
       .and_then([this] { return front_end_.set_features(acked_.bits()); })
       .and_then([this] { return front_end_.set_mem_table(ram_); })
+      .and_then([this] { return tell_inflight(); })
       .and_then([this] { return write_poison(); })
       .and_then([this] { return start_rings(); });
 }
@@ -138,6 +141,47 @@ Result<void> BalloonDriver::start_rings() {
   DriverQueue* const stats = rings_->find(Role::kStats);
   if (stats != nullptr) stats_->prime(*stats);
   return rings_->start(front_end_, acked_.has(Feature::kVhostProtocolFeatures));
+}
+
+/// Asks for a region where there is none yet.
+Result<void> BalloonDriver::tell_inflight() {
+  if ((agreed_ & wire::protocol::kInflightShmfd) == 0) return {};
+  if (!inflight_) {
+    auto region = front_end_.get_inflight(rings_->count(), options_.queue_size);
+    if (!region) return tl::unexpected(region.error());
+    inflight_ = *std::move(region);
+  }
+  return front_end_.set_inflight(*inflight_);
+}
+
+Result<void> BalloonDriver::reconnect(MessageSocket socket) {
+  front_end_ = FrontEnd(std::move(socket), options_.timeout);
+  config_changes_ = 0;
+  return connect()
+      .and_then([this]() -> Result<void> {
+        if ((acked_.bits() & ~offered_.bits()) == 0) return {};
+        return fail(Code::kInvalidArgument, "the backend offers less than the one before it did");
+      })
+      .and_then([this] { return front_end_.set_features(acked_.bits()); })
+      .and_then([this] { return front_end_.set_mem_table(ram_); })
+      .and_then([this] { return tell_inflight(); })
+      .and_then([this] {
+        const bool told = inflight_ && (agreed_ & wire::protocol::kInflightShmfd) != 0;
+        rings_->abandon(told);
+        ++reconnections_;
+        return rings_->start(front_end_, acked_.has(Feature::kVhostProtocolFeatures));
+      });
+}
+
+/// A backend may go away again before it is told everything.
+Result<void> BalloonDriver::come_back() {
+  const Deadline deadline(options_.patience);
+  for (;;) {
+    auto socket = options_.reconnect(deadline);
+    if (!socket) return tl::unexpected(socket.error());
+    const auto back = reconnect(*std::move(socket));
+    if (back || back.error().code != Code::kUnavailable || deadline.passed()) return back;
+  }
 }
 
 Result<void> BalloonDriver::reset() {

@@ -142,6 +142,14 @@ bool DriverQueue::may_stand_at(std::uint16_t position) const noexcept {
   return ring_->may_stand_at(position);
 }
 
+std::uint16_t DriverQueue::used_position() const noexcept {
+  return ring_->used_position();
+}
+
+std::uint16_t DriverQueue::avail_position() const noexcept {
+  return ring_->avail_position();
+}
+
 std::size_t DriverQueue::free_descriptors() const noexcept {
   return ring_->free_descriptors();
 }

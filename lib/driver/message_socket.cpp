@@ -185,6 +185,11 @@ bool MessageSocket::readable(Deadline deadline) const noexcept {
   return ready(fd_.get(), POLLIN, deadline);
 }
 
+bool MessageSocket::hung_up() const noexcept {
+  pollfd wanted{fd_.get(), POLLRDHUP, 0};
+  return ::poll(&wanted, 1, 0) > 0;
+}
+
 Result<Listener> Listener::bind(const std::string& path) {
   const auto address = address_of(path);
   if (!address) return tl::unexpected(address.error());

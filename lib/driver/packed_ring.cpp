@@ -28,6 +28,9 @@ struct Cursor {
     index -= size;
     wrap = !wrap;
   }
+  [[nodiscard]] std::uint16_t position() const noexcept {
+    return static_cast<std::uint16_t>(index | (wrap ? virtq::kPositionWrap : 0));
+  }
 };
 
 class PackedRing final : public RingFormat {
@@ -51,9 +54,19 @@ class PackedRing final : public RingFormat {
   void release(std::uint16_t id) override;
   [[nodiscard]] RingPlace place() const noexcept override;
   [[nodiscard]] bool may_stand_at(std::uint16_t position) const noexcept override;
+  [[nodiscard]] std::uint16_t used_position() const noexcept override;
+  [[nodiscard]] std::uint16_t avail_position() const noexcept override {
+    return avail_.position();
+  }
 
  private:
   void put(const virtq::Descriptor& element, std::uint16_t id, bool last);
+  [[nodiscard]] bool used_at(const Cursor& at) const noexcept;
+  /// Descriptors of the buffer that is used there.
+  [[nodiscard]] unsigned length_at(const Cursor& at) const noexcept {
+    const std::uint16_t id = slot(at.index).id;
+    return id < size_ && length_[id] != 0 ? length_[id] : 1;
+  }
   [[nodiscard]] PackedDescriptor& slot(unsigned index) const noexcept {
     return field<PackedDescriptor>(areas_.descriptors, 0)[index];
   }
@@ -144,17 +157,30 @@ void PackedRing::suppress_calls() noexcept {
 
 std::optional<virtq::UsedElement> PackedRing::take_used(unsigned /*outstanding*/,
                                                         Violations* /*violations*/) {
-  PackedDescriptor& at = slot(used_.index);
-  // Acquire: pairs with the device's release store; the other fields are visible behind it.
-  const auto flags = std::atomic_ref(at.flags).load(std::memory_order_acquire);
-  constexpr std::uint16_t kBoth = virtq::kPackedAvail | virtq::kPackedUsed;
-  if ((flags & kBoth) != virtq::used_bits(used_.wrap)) return std::nullopt;
+  if (!used_at(used_)) return std::nullopt;
+  const PackedDescriptor& at = slot(used_.index);
   const virtq::UsedElement element{.id = at.id,
-                                   .len = (flags & virtq::kDescWrite) != 0 ? at.len : 0};
+                                   .len = (at.flags & virtq::kDescWrite) != 0 ? at.len : 0};
   // The device goes on behind the buffer's own descriptors (2.8.6).
-  const unsigned length = element.id < size_ ? length_[element.id] : 0;
-  used_.advance(length == 0 ? 1 : length, size_);
+  used_.advance(length_at(used_), size_);
   return element;
+}
+
+bool PackedRing::used_at(const Cursor& at) const noexcept {
+  // Acquire: pairs with the device's release store; the other fields are visible behind it.
+  const auto flags = std::atomic_ref(slot(at.index).flags).load(std::memory_order_acquire);
+  constexpr std::uint16_t kBoth = virtq::kPackedAvail | virtq::kPackedUsed;
+  return (flags & kBoth) == virtq::used_bits(at.wrap);
+}
+
+std::uint16_t PackedRing::used_position() const noexcept {
+  Cursor at = used_;
+  for (unsigned seen = 0; seen < size_ && used_at(at);) {
+    const unsigned length = length_at(at);
+    at.advance(length, size_);
+    seen += length;
+  }
+  return at.position();
 }
 
 void PackedRing::release(std::uint16_t id) {

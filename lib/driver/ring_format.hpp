@@ -52,6 +52,10 @@ class RingFormat {
 
   [[nodiscard]] virtual RingPlace place() const noexcept = 0;
   [[nodiscard]] virtual bool may_stand_at(std::uint16_t position) const noexcept = 0;
+  /// Before it all buffers are used, as the ring says now; what poll() did not take yet included.
+  [[nodiscard]] virtual std::uint16_t used_position() const noexcept = 0;
+  /// Where the next buffer is made available.
+  [[nodiscard]] virtual std::uint16_t avail_position() const noexcept = 0;
 };
 
 /// A field in guest memory. No alignment warning: the arena aligned it.

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace vballoon::driver {
 namespace {
 
@@ -66,6 +68,20 @@ Result<void> RingSet::stop(FrontEnd& front_end) {
     ring->base = *base;
   }
   return {};
+}
+
+void RingSet::abandon(bool told) noexcept {
+  for (auto& ring : rings_) {
+    if (ring) ring->base = told ? ring->queue.avail_position() : ring->queue.used_position();
+  }
+}
+
+unsigned RingSet::count() const noexcept {
+  unsigned highest = 0;
+  for (const auto& ring : rings_) {
+    if (ring) highest = std::max(highest, ring->number + 1);
+  }
+  return highest;
 }
 
 DriverQueue* RingSet::find(Role role) noexcept {

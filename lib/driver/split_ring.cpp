@@ -142,6 +142,11 @@ RingPlace SplitRing::place() const noexcept {
   return {.descriptors = areas_.descriptors, .driver = areas_.avail, .device = areas_.used};
 }
 
+std::uint16_t SplitRing::used_position() const noexcept {
+  auto* const header = field<virtq::UsedHeader>(areas_.used, 0);
+  return std::atomic_ref(header->idx).load(std::memory_order_acquire);
+}
+
 /// What the device took is used, or will be taken again: it may lag, by what is outstanding.
 bool SplitRing::may_stand_at(std::uint16_t position) const noexcept {
   return static_cast<std::uint16_t>(avail_index_ - position) <= areas_.size;

@@ -34,6 +34,8 @@ class SplitRing final : public RingFormat {
   void release(std::uint16_t id) override;
   [[nodiscard]] RingPlace place() const noexcept override;
   [[nodiscard]] bool may_stand_at(std::uint16_t position) const noexcept override;
+  [[nodiscard]] std::uint16_t used_position() const noexcept override;
+  [[nodiscard]] std::uint16_t avail_position() const noexcept override { return avail_index_; }
 
   /// A descriptor that no add() will take any more.
   [[nodiscard]] std::uint16_t take_free();

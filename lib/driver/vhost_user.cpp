@@ -159,6 +159,24 @@ Result<std::uint16_t> FrontEnd::get_vring_base(unsigned index) {
       .map([](const wire::VringState& state) { return static_cast<std::uint16_t>(state.num); });
 }
 
+Result<InflightRegion> FrontEnd::get_inflight(unsigned queues, unsigned size) {
+  const wire::Inflight question{.queues = static_cast<std::uint16_t>(queues),
+                                .queue_size = static_cast<std::uint16_t>(size)};
+  auto answer = ask(wire::Request::kGetInflightFd, bytes_of(question));
+  if (!answer) return tl::unexpected(answer.error());
+  const auto info = decode<wire::Inflight>(*answer);
+  if (!info) return tl::unexpected(info.error());
+  if (answer->fds.size() != 1) {
+    return fail(Code::kInvalidArgument, "the backend's in-flight region came without its file");
+  }
+  return InflightRegion{*info, std::move(answer->fds.front())};
+}
+
+Result<void> FrontEnd::set_inflight(const InflightRegion& region) {
+  const std::array<int, 1> fds{region.fd.get()};
+  return tell(wire::Request::kSetInflightFd, bytes_of(region.info), fds);
+}
+
 Result<std::vector<std::byte>> FrontEnd::get_config(std::uint32_t offset, std::uint32_t size) {
   const wire::ConfigHeader head{.offset = offset, .size = size};
   // The request has room for the bytes it asks for: some backends take its length for theirs.

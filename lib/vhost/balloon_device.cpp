@@ -19,9 +19,14 @@ constexpr std::chrono::milliseconds kBan{250};
 }  // namespace
 
 BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
-                             const reclaim::ReclaimLimits& limits)
-    : spec_(std::move(spec)), discarder_(discarder), seat_(seats), path_(config_, limits) {
+                             const reclaim::ReclaimLimits& limits, const state::Folder* folder)
+    : spec_(std::move(spec)),
+      discarder_(discarder),
+      seat_(seats),
+      kept_(folder, spec_.name),
+      path_(config_, limits) {
   path_.prefault(spec_.prefault);
+  load_wishes();
 }
 
 bool BalloonDevice::connected(int vid) {
@@ -76,6 +81,7 @@ void BalloonDevice::close() {
   // after us to see to that.
   reclaim::InlineSink here(discarder_);
   path_.discard_gathered(here);
+  note_complete();
   let_go();
   closed_ = true;
 }
@@ -83,7 +89,12 @@ void BalloonDevice::close() {
 /// Back to where no VMM is. The operator's target stays: it is the VM's, not this boot's.
 void BalloonDevice::let_go() {
   stop_rings();
+  if (memory_lost_) kept_.forget();
   rings_ = {};
+  left_.reset();
+  undecided_ = false;
+  inflight_ = {};
+  lent_.reset();
   watch_.clear();
   forget_log();
   path_.release();
@@ -120,7 +131,11 @@ void BalloonDevice::hand_over() {
 
 rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
-  if (closed_) return RTE_VHOST_MSG_RESULT_ERR;
+  if (closed_) {
+    // Not refused, which a VMM may take for the answer: the connection ends.
+    message.want_no_reply();
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
   const bool waits = vid_ != vid;
   if (!(waits ? next_connection_ : connection_).takes_answers()) {
     return end_connection(message, "does not read its answers");
@@ -135,6 +150,8 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
     case Request::kSetConfig: return set_config(message);
     case Request::kGetQueueNum: message.reply_u64(balloon::kQueues); return RTE_VHOST_MSG_RESULT_REPLY;
     case Request::kSetBackendReqFd: adopt_channel(message); break;
+    case Request::kGetInflightFd: return get_inflight(message);
+    case Request::kSetInflightFd: return set_inflight(message);
     // As the protocol recommends. librte_vhost would forget, and keep, what it allocated for the
     // rings: some megabytes a message, until no VM of this daemon can have any.
     case Request::kResetOwner: return RTE_VHOST_MSG_RESULT_OK;
@@ -188,8 +205,10 @@ void BalloonDevice::ring_changed(int vid, unsigned index, bool ready) {
   const std::scoped_lock lock(mutex_);
   if (closed_ || vid_ != vid || index >= rings_.size()) return;
   rings_[index].ready = ready;
+  const bool waited = undecided_;
   if (ready) {
     start_ring(index);
+    if (waited) start_waiting();
   } else {
     stop_ring(index);
   }
@@ -201,7 +220,7 @@ void BalloonDevice::load_memory() {
   if (!memory) return warn(memory.error().message);
   if (auto watched = watch_.watch(**memory); !watched) return warn(watched.error().message);
   if (const auto node = home_node(**memory)) seat_.prefer_node(*node);
-  path_.set_memory(std::move(*memory));
+  take_memory(std::move(*memory));
   memory_valid_ = true;
   show_target();
   provide_tables();
@@ -232,6 +251,7 @@ rte_vhost_msg_result BalloonDevice::set_config(Message message) {
   const auto payload = message.config();
   const bool taken =
       payload && config_.write(payload->offset, std::span(payload->region).first(payload->size));
+  kept_.set_driver_fields(config_.actual(), config_.poison_value());
   return taken ? RTE_VHOST_MSG_RESULT_OK : RTE_VHOST_MSG_RESULT_ERR;
 }
 

@@ -28,18 +28,21 @@
 #include "device/data_path.hpp"
 #include "device/report.hpp"
 #include "gmem/lost_memory.hpp"
+#include "inflight_region.hpp"
 #include "log_mapping.hpp"
 #include "message.hpp"
 #include "poll/poller.hpp"
 #include "seats.hpp"
+#include "state/device_state.hpp"
 #include "vhost/server.hpp"
 
 namespace vballoon::vhost {
 
 class BalloonDevice {
  public:
+  /// @param folder  where what outlives the daemon is kept; null: nowhere.
   BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
-                const reclaim::ReclaimLimits& limits);
+                const reclaim::ReclaimLimits& limits, const state::Folder* folder);
   BalloonDevice(const BalloonDevice&) = delete;
   BalloonDevice& operator=(const BalloonDevice&) = delete;
 
@@ -61,6 +64,8 @@ class BalloonDevice {
 
   /// For good: stops the rings and lets go of the guest; later events find the door closed.
   void close();
+  /// The next daemon is to know nothing of it. @pre close()
+  void remove_state() noexcept { kept_.remove(); }
   Result<std::uint64_t> set_target(std::uint64_t bytes);
   Result<void> request_stats();
   Result<void> move_to(unsigned lcore);
@@ -80,6 +85,12 @@ class BalloonDevice {
     bool suspended = false;  // stopped for the message at hand, to go on after it
     std::optional<balloon::Role> role;     // set while it is served
     std::optional<std::uint16_t> stopped;  // where it stopped last on this connection
+    bool begun = false;  // it was served on this connection: what others left of it is past
+  };
+  /// Where a ring goes on, and whether that is the place where our ledger was left.
+  struct Place {
+    std::uint16_t position = 0;
+    bool ours = false;
   };
 
   void take_back();
@@ -88,6 +99,18 @@ class BalloonDevice {
   [[nodiscard]] bool gap_below(unsigned index) const;
   [[nodiscard]] std::optional<device::QueueSetup> describe_ring(unsigned index) const;
   [[nodiscard]] bool looks_unused(const device::QueueSetup& setup) const;
+  [[nodiscard]] std::optional<Place> place_left(unsigned index, const virtq::QueueAreas& areas,
+                                                std::uint16_t base) const;
+  [[nodiscard]] bool decide();
+  void go_on();
+  void drop_left();
+  void start_anew();
+  void start_waiting();
+  [[nodiscard]] virtq::MarkWords marks_of(unsigned index);
+  void note_begun(unsigned index);
+  void note_complete() noexcept;
+  void take_memory(std::shared_ptr<const gmem::GuestMemory> memory);
+  void load_wishes();
   void stop_ring(unsigned index);
   void suspend(unsigned index);
   void suspend_all();
@@ -113,6 +136,8 @@ class BalloonDevice {
   rte_vhost_msg_result set_log(Message message);
   void forget_log();
   [[nodiscard]] bool shared_memory_lost() const noexcept;
+  rte_vhost_msg_result get_inflight(Message message);
+  rte_vhost_msg_result set_inflight(Message message);
   void adopt_channel(Message message);
 
   [[nodiscard]] device::State state() const;
@@ -125,6 +150,10 @@ class BalloonDevice {
   Seat seat_;
 
   balloon::ConfigSpace config_;
+  // These three before the data path, which writes into them.
+  state::DeviceState kept_;
+  InflightRegion inflight_;  // the front end's, on this connection
+  UniqueFd lent_;            // travels with a reply
   device::DataPath path_;
   bool attached_ = false;  // the poll lcore owns path_
 
@@ -140,6 +169,8 @@ class BalloonDevice {
   bool told_of_legacy_ = false;  // on this connection
   balloon::Features acked_;
   std::array<RingState, balloon::kQueues> rings_{};
+  std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections
+  bool undecided_ = false;           // whether that is the guest which is connected now
   std::uint32_t wanted_pages_ = 0;  // the operator's target, which may be more than the guest has
   BackendChannel channel_;
   std::atomic<bool> notify_due_{false};

@@ -51,6 +51,7 @@ Result<std::uint64_t> BalloonDevice::set_target(std::uint64_t bytes) {
   }
   wanted_pages_ =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes_to_pages(bytes), UINT32_MAX));
+  kept_.set_target_pages(wanted_pages_);
   show_target();
   provide_tables();
   // Also where it is the same one: a guest that took pages back is asked again.
@@ -109,6 +110,7 @@ Result<void> BalloonDevice::move_to(unsigned lcore) {
 void BalloonDevice::inhibit(bool on) {
   const std::scoped_lock lock(mutex_);
   path_.inhibit(on);
+  kept_.set_inhibited(on);
   // Leaving the lcore waits for what is under way.
   take_back();
   hand_over();

@@ -38,10 +38,18 @@ std::optional<device::QueueSetup> BalloonDevice::describe_ring(unsigned index) c
   device::QueueSetup setup;
   setup.index = index;
   setup.areas = areas_of(vring, acked_.has(balloon::Feature::kRingPacked));
-  const virtq::Standing now = virtq::look_at(setup.areas, position, *path_.memory());
-  setup.position = now.position;
   setup.call_fd = vring.callfd;
   if (acked_.has(balloon::Feature::kLogAll)) setup.log = dirty_log_.log();
+  virtq::Standing now = virtq::look_at(setup.areas, position, *path_.memory());
+  if (!rings_[index].begun) {
+    if (const auto place = place_left(index, setup.areas, now.position)) {
+      now = virtq::look_at(setup.areas, place->position, *path_.memory());
+      setup.resumed = place->ours && !now.unused;
+    }
+    setup.position = now.position;
+    return setup;
+  }
+  setup.position = now.position;
   // A driver that was reset begins with a ring that looks unused; one that was only paused goes on
   // where it was stopped. Both may be true of the place where rings begin, but for a ring that
   // stood still only for the length of one message.
@@ -68,26 +76,29 @@ void BalloonDevice::start_ring(unsigned index) {
   if (!acked_.has(balloon::Feature::kVersion1)) {
     return warn_of_legacy();
   }
+  if (!decide()) return;
   const auto role = balloon::role_of_queue(index, acked_, gap_below(index));
-  const auto setup = describe_ring(index);
+  auto setup = describe_ring(index);
   if (!role || !setup || path_.running(*role)) return;
   take_back();
   // A reset shows at the inflate ring; and at whichever ring comes first, for once that is served
   // the window is, too, and its pages are the new driver's.
   const bool first = !path_.any_running();
   if (!setup->resumed && (first || *role == balloon::Role::kInflate)) {
-    path_.empty_balloon();
+    start_anew();
     provide_tables();
     // A driver that begins anew has no pages away. One that comes from another host goes on where
     // it was, with the size that the VMM has restored; its pages are learned as they come.
     if (looks_unused(*setup)) config_.forget_actual();
   }
   if (!setup->resumed && *role == balloon::Role::kStats) path_.forget_stats();
+  setup->marks = marks_of(index);
   if (auto started = path_.start(*role, *setup); !started) {
     return warn(fmt::format("queue {} ({}) is not served: {}", index, balloon::role_name(*role),
                             started.error().message));
   }
   ring.role = role;
+  note_begun(index);
 }
 
 /// Once a connection: the driver will not change its mind, and has five rings.
@@ -127,6 +138,7 @@ void BalloonDevice::resume_suspended() {
     if (rings_[index].ready) start_ring(index);
     rings_[index].suspended = false;
   }
+  if (undecided_) start_waiting();
   hand_over();
 }
 

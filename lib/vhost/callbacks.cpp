@@ -50,8 +50,11 @@ rte_vhost_msg_result on_before_message(int vid, void* context) {
   Message message(context);
   const auto result =
       device != nullptr ? device->before_message(vid, message) : RTE_VHOST_MSG_RESULT_ERR;
-  // librte_vhost looks no more at a message that was dealt with here, its descriptors included.
-  if (result != RTE_VHOST_MSG_RESULT_NOT_HANDLED) message.close_fds();
+  // librte_vhost looks no more at a message that was dealt with here, its descriptors included; but
+  // one goes out with this reply.
+  const bool lends = result == RTE_VHOST_MSG_RESULT_REPLY &&
+                     message.request() == Request::kGetInflightFd;
+  if (result != RTE_VHOST_MSG_RESULT_NOT_HANDLED && !lends) message.close_fds();
   return result;
 }
 

@@ -21,6 +21,20 @@ void Message::reply_config(const ConfigPayload& payload) noexcept {
   set_word(8, static_cast<std::uint32_t>(ConfigPayload::kHeaderBytes) + payload.size);
 }
 
+std::optional<InflightPayload> Message::inflight() const noexcept {
+  if (size() < InflightPayload::kBytes || size() > sizeof(InflightPayload)) return std::nullopt;
+  InflightPayload payload;
+  std::memcpy(&payload, bytes_ + kPayload, size());
+  return payload;
+}
+
+void Message::reply_inflight(const InflightPayload& payload, int fd) noexcept {
+  close_fds();
+  std::memcpy(bytes_ + kPayload, &payload, InflightPayload::kBytes);
+  set_word(kFds, static_cast<std::uint32_t>(fd));
+  set_word(kFds + kMaxFds * sizeof(int), 1);
+}
+
 void Message::reply_u64(std::uint64_t value) noexcept {
   std::memcpy(bytes_ + kPayload, &value, sizeof(value));
   set_word(8, sizeof(value));

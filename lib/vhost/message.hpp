@@ -40,6 +40,8 @@ enum class Request : std::uint32_t {
   kSetBackendReqFd = 21,
   kGetConfig = 24,
   kSetConfig = 25,
+  kGetInflightFd = 31,
+  kSetInflightFd = 32,
 };
 
 /// Payload of GET_CONFIG and SET_CONFIG; `size` bytes of the region are meant.
@@ -49,6 +51,16 @@ struct ConfigPayload {
   std::uint32_t size = 0;
   std::uint32_t flags = 0;
   std::array<std::byte, 256> region{};
+};
+
+/// Payload of GET_INFLIGHT_FD and SET_INFLIGHT_FD; front ends send padding behind it, or none.
+struct InflightPayload {
+  static constexpr std::size_t kBytes = 20;
+  std::uint64_t mmap_size = 0;
+  std::uint64_t mmap_offset = 0;
+  std::uint16_t num_queues = 0;
+  std::uint16_t queue_size = 0;
+  std::uint32_t padding = 0;
 };
 
 /// A view of the message; the bytes are librte_vhost's own copy, so no VMM changes them meanwhile.
@@ -72,6 +84,11 @@ class Message {
   /// @return nothing where the message is shorter than it says it is.
   [[nodiscard]] std::optional<ConfigPayload> config() const noexcept;
   void reply_config(const ConfigPayload& payload) noexcept;
+  /// Likewise.
+  [[nodiscard]] std::optional<InflightPayload> inflight() const noexcept;
+  /// In a reply of the same length. @param fd  lent until the reply is sent, which is before
+  /// after_message(); descriptors that came with the message are closed.
+  void reply_inflight(const InflightPayload& payload, int fd) noexcept;
   /// The protocol's way to refuse a config request.
   void reply_empty() noexcept { set_word(8, 0); }
   void reply_u64(std::uint64_t value) noexcept;

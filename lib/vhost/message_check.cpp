@@ -23,7 +23,7 @@ struct Rule {
   std::uint32_t payload;
   bool ring;
 };
-constexpr std::array<Rule, 21> kRules{{
+constexpr std::array<Rule, 23> kRules{{
     {Request::kGetFeatures, About::kProtocol, 0, false},
     {Request::kSetFeatures, About::kDevice, 8, false},
     {Request::kSetOwner, About::kProtocol, 0, false},
@@ -45,6 +45,8 @@ constexpr std::array<Rule, 21> kRules{{
     {Request::kSetBackendReqFd, About::kDevice, 0, false},
     {Request::kGetConfig, About::kDevice, 0, false},  // a malformed one has its own answer
     {Request::kSetConfig, About::kDevice, 0, false},
+    {Request::kGetInflightFd, About::kDevice, 20, false},
+    {Request::kSetInflightFd, About::kDevice, 20, false},
 }};
 
 const Rule* find_rule(Request request) noexcept {

@@ -23,7 +23,8 @@ constexpr std::uint64_t kProtocolFeatures = (1ULL << 0)     // MQ
                                             | (1ULL << 3)   // REPLY_ACK
                                             | (1ULL << 5)   // BACKEND_REQ
                                             | (1ULL << 9)   // CONFIG
-                                            | (1ULL << 10); // BACKEND_SEND_FD
+                                            | (1ULL << 10)  // BACKEND_SEND_FD
+                                            | (1ULL << 12); // INFLIGHT_SHMFD
 
 /// Owner and group may connect; the directory decides who else can see it.
 constexpr mode_t kSocketMode = 0660;
@@ -54,15 +55,18 @@ Result<void> register_socket(const DeviceSpec& spec) {
 class Server::Impl {
  public:
   Impl(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,
-       reclaim::Discarder& discarder)
-      : seats_(pollers, reclaim.worker_nodes), limits_(reclaim.limits), discarder_(discarder) {
+       reclaim::Discarder& discarder, const state::Folder* folder)
+      : seats_(pollers, reclaim.worker_nodes),
+        limits_(reclaim.limits),
+        discarder_(discarder),
+        folder_(folder) {
     VB_CHECK(!pollers.empty());
   }
 
   Result<void> add(const DeviceSpec& spec) {
     const std::scoped_lock lock(mutex_);
     if (auto ok = check(spec); !ok) return ok;
-    auto device = std::make_unique<BalloonDevice>(spec, seats_, discarder_, limits_);
+    auto device = std::make_unique<BalloonDevice>(spec, seats_, discarder_, limits_, folder_);
     bind_path(spec.socket, *device);
     if (auto ok = register_socket(spec); !ok) {
       device->close();
@@ -78,6 +82,7 @@ class Server::Impl {
     const auto at = find(name);
     if (at == devices_.end()) return unknown(name);
     take_down(**at);
+    (*at)->remove_state();
     devices_.erase(at);
     return {};
   }
@@ -152,12 +157,13 @@ class Server::Impl {
   Seats seats_;
   const reclaim::ReclaimLimits limits_;
   reclaim::Discarder& discarder_;
+  const state::Folder* const folder_;
   Devices devices_;
 };
 
 Server::Server(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,
-               reclaim::Discarder& discarder)
-    : impl_(std::make_unique<Impl>(pollers, reclaim, discarder)) {}
+               reclaim::Discarder& discarder, const state::Folder* folder)
+    : impl_(std::make_unique<Impl>(pollers, reclaim, discarder, folder)) {}
 Server::~Server() { stop(); }
 
 Result<void> Server::add(const DeviceSpec& spec) { return impl_->add(spec); }

@@ -54,6 +54,13 @@ class Install(unittest.TestCase):
         self.assertTrue(self.installed(start[2]).is_file(), start[2])
         self.assertNotIn("@sbindir@", unit)
 
+    def test_the_unit_keeps_its_state_over_a_restart(self):
+        unit = self.installed(os.environ["UNIT_DIR"] + "/vballoond.service").read_text()
+        folder = re.search(r"--state /run/(\S+?)/state$", unit, re.MULTILINE)
+        self.assertIsNotNone(folder, unit)
+        self.assertIn(f"\nRuntimeDirectory={folder[1]}\n", unit)
+        self.assertIn("\nRuntimeDirectoryPreserve=restart\n", unit)
+
     def test_the_daemon_looks_where_the_configuration_is(self):
         daemon = self.installed(os.environ["SBINDIR"] + "/vballoond")
         answer = subprocess.run([daemon, "--help"], capture_output=True, check=True)

@@ -42,8 +42,9 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-Daemon::Daemon(const std::vector<std::string>& devices, const std::string& config) {
-  launch(devices, config);
+Daemon::Daemon(const std::vector<std::string>& devices, const std::string& config, bool keeps)
+    : devices_(devices), config_(config), keeps_(keeps) {
+  launch();
   try {
     wait_until_ready();
   } catch (...) {
@@ -52,17 +53,26 @@ Daemon::Daemon(const std::vector<std::string>& devices, const std::string& confi
   }
 }
 
+void Daemon::restart(int signal) {
+  client_.reset();
+  ::kill(pid_, signal);
+  if (!wait_for_end(kEnd)) throw std::runtime_error("the daemon does not end");
+  launch();
+  wait_until_ready();
+}
+
 std::string Daemon::socket(const std::string& device) const {
   return (folder() / (device + ".sock")).string();
 }
 
-void Daemon::launch(const std::vector<std::string>& devices, const std::string& config) {
+void Daemon::launch() {
   std::vector<std::string> words{program(), "--dev", "--rpc", (folder() / "rpc").string()};
-  if (!config.empty()) {
-    std::ofstream(folder() / "toml") << config;
+  if (keeps_) words.insert(words.end(), {"--state", (folder() / "state").string()});
+  if (!config_.empty()) {
+    std::ofstream(folder() / "toml") << config_;
     words.insert(words.end(), {"--config", (folder() / "toml").string()});
   }
-  for (const std::string& device : devices) {
+  for (const std::string& device : devices_) {
     const std::string name = device.substr(0, device.find('='));
     const bool client = name != device;
     words.insert(words.end(), {"--device", name + (client ? "=client:" : "=") + socket(name)});
@@ -75,7 +85,7 @@ void Daemon::launch(const std::vector<std::string>& devices, const std::string& 
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ > 0) return;
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // a test that crashes leaves no daemon behind
-  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::dup2(out, STDOUT_FILENO);
   ::dup2(out, STDERR_FILENO);
   ::execv(arguments[0], arguments.data());

@@ -35,8 +35,10 @@ class Daemon {
   /// Starts it in a directory of its own and waits until it answers.
   /// @param devices  names, or "NAME=client" for one that connects to us.
   /// @param config  the text of a configuration file, where not empty.
+  /// @param keeps  it has a state folder, for restart().
   /// @errors throws, with what the daemon said.
-  explicit Daemon(const std::vector<std::string>& devices, const std::string& config = {});
+  explicit Daemon(const std::vector<std::string>& devices, const std::string& config = {},
+                  bool keeps = false);
   /// Ends it by SIGTERM; a daemon that does not end, or not cleanly, fails the test.
   ~Daemon();
   Daemon(const Daemon&) = delete;
@@ -49,6 +51,9 @@ class Daemon {
   [[nodiscard]] rpc::Outcome<Json> try_call(const std::string& method, const Json& params);
   Json show(const std::string& device) { return call("device.show", {{"name", device}}); }
 
+  /// Ends it by this signal and starts another in its place. @errors as the constructor.
+  void restart(int signal);
+
   [[nodiscard]] bool alive();
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   /// The folder of its sockets and its log.
@@ -57,13 +62,16 @@ class Daemon {
   [[nodiscard]] std::string log() const;
 
  private:
-  void launch(const std::vector<std::string>& devices, const std::string& config);
+  void launch();
   void wait_until_ready();
   [[nodiscard]] std::optional<int> wait_for_end(std::chrono::milliseconds patience);
 
   void kill() noexcept;
 
   TemporaryFolder folder_;
+  std::vector<std::string> devices_;
+  std::string config_;
+  bool keeps_;
   std::optional<rpc::Client> client_;
   pid_t pid_ = -1;
 };

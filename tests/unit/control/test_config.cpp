@@ -31,6 +31,7 @@ TEST(Config, ReadsEveryKey) {
 [daemon]
 rpc_socket = "/run/x/rpc.sock"
 rpc_group = "kvm"
+state_dir = "/run/x/state"
 log_level = "debug"
 [eal]
 no_huge = true
@@ -61,6 +62,7 @@ packed = false
 )");
   EXPECT_EQ(config.rpc_socket, "/run/x/rpc.sock");
   EXPECT_EQ(config.rpc_group, "kvm");
+  EXPECT_EQ(config.state_dir, "/run/x/state");
   EXPECT_EQ(config.log_level, "debug");
   EXPECT_TRUE(config.no_huge);
   EXPECT_EQ(config.memory_mib, 128U);
@@ -105,6 +107,7 @@ TEST(Config, ThatIsShippedParsesAndIsTheDefault) {
   ASSERT_TRUE(config) << config.error().message;
   const Config defaults = default_config(Profile::kProduction);
   EXPECT_EQ(config->rpc_group, defaults.rpc_group);
+  EXPECT_EQ(config->state_dir, defaults.state_dir);
   EXPECT_EQ(config->log_level, defaults.log_level);
   EXPECT_EQ(config->no_huge, defaults.no_huge);
   EXPECT_EQ(config->memory_mib, defaults.memory_mib);

@@ -38,6 +38,12 @@ class ConfigSpace {
   /// A new driver's balloon is empty, whatever the last one said of its own.
   void forget_actual() noexcept { set(actual_, 0); }
 
+  /// The driver is the one that wrote these.
+  void restore_driver_fields(std::uint32_t actual, std::uint32_t poison) noexcept {
+    set(actual_, actual);
+    set(poison_value_, poison);
+  }
+
   /// No driver is there: all that is its own is forgotten, the device's wish stands.
   void reset_driver_fields() noexcept;
 

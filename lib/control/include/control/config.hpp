@@ -37,6 +37,7 @@ struct Config {
 
   std::string rpc_socket;          ///< [daemon]; never empty once checked
   std::string rpc_group;           ///< empty: root and the daemon's own user only
+  std::string state_dir;           ///< of what outlives the daemon; empty: nothing does
   std::string log_level = "info";  ///< trace, debug, info, warning, error
 
   bool no_huge = false;  ///< [eal]

@@ -65,7 +65,12 @@ class DataPath {
   [[nodiscard]] const gmem::GuestMemory* memory() const noexcept { return memory_.get(); }
 
   /// Another memory map; pages that are still there stay ballooned. @pre no queue runs.
-  void set_memory(std::shared_ptr<const gmem::GuestMemory> memory);
+  /// @param room  see Reclaimer::set_memory().
+  void set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
+                  const reclaim::LedgerRoom& room = {});
+
+  /// The balloon is one that another process left: see Reclaimer::gather_all().
+  void discard_again() noexcept;
 
   /// Where its discards are carried out from now on.
   void set_sink(reclaim::BatchSink& sink) noexcept { reclaimer_.set_sink(sink); }

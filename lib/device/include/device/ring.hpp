@@ -35,6 +35,7 @@ struct QueueSetup {
   int call_fd = -1;
   virtq::DirtyLog log;  ///< of a VM that is being migrated
   bool resumed = false;  ///< the same driver goes on after a pause; nothing it sent is new
+  virtq::MarkWords marks;  ///< where it says how far it came; they outlive it
 };
 
 class Ring {

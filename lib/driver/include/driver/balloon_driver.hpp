@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,6 +44,9 @@ struct DriverOptions {
   std::uint64_t arena_bytes = kMiB;  ///< the driver's own memory
   Gpa arena_at;
   std::chrono::milliseconds timeout{5000};  ///< for one answer or one buffer
+  /// Where the next backend is when one goes away; none: that is an error.
+  std::function<Result<MessageSocket>(Deadline)> reconnect;
+  std::chrono::milliseconds patience{30'000};  ///< with a backend that does not come back
 };
 
 class BalloonDriver {
@@ -82,6 +86,10 @@ class BalloonDriver {
   /// A VM pause: rings stopped; resume() starts them where they were. The balloon stays.
   Result<void> pause();
   Result<void> resume();
+  /// Another backend, or the same one, takes the rings over where the last one left them: it went
+  /// without a word.
+  Result<void> reconnect(MessageSocket socket);
+  [[nodiscard]] std::uint64_t reconnections() const noexcept { return reconnections_; }
   /// Tells of memory that was plugged or unplugged, while the rings run.
   Result<void> update_memory();
 
@@ -118,6 +126,11 @@ class BalloonDriver {
   Result<void> lay_out();
   Result<void> write_poison();
   Result<void> start_rings();
+  Result<void> tell_inflight();
+  [[nodiscard]] bool lost() const noexcept { return options_.reconnect && front_end_.gone(); }
+  Result<void> come_back();
+  template <typename Ask>
+  auto persist(Ask ask) -> decltype(ask());
   Result<void> send_one(Role role, std::span<const Segment> segments);
   [[nodiscard]] QueueShapes shapes() const noexcept;
   [[nodiscard]] Result<std::uint32_t> read_config(std::uint32_t offset);
@@ -140,6 +153,9 @@ class BalloonDriver {
   Gpa scratch_;                          // 64 bytes for command ids
   std::array<Traffic, kRoles> traffic_;  // of the queues without a PfnSender
   Violations past_violations_;           // of the queues before the last reset
+  std::optional<InflightRegion> inflight_;  // where both sides know of it
+  std::uint64_t agreed_ = 0;                // protocol features
+  std::uint64_t reconnections_ = 0;
   std::uint64_t config_changes_ = 0;
 };
 

@@ -109,6 +109,9 @@ class DriverQueue {
   [[nodiscard]] RingPlace place() const noexcept;
   /// Whether a device may truthfully say that it stopped there.
   [[nodiscard]] bool may_stand_at(std::uint16_t position) const noexcept;
+  /// Where a device stands that is gone, as the ring says; and where the next buffer goes.
+  [[nodiscard]] std::uint16_t used_position() const noexcept;
+  [[nodiscard]] std::uint16_t avail_position() const noexcept;
   [[nodiscard]] bool packed() const noexcept { return shape_.packed; }
   [[nodiscard]] unsigned size() const noexcept { return shape_.size; }
   [[nodiscard]] unsigned outstanding() const noexcept { return outstanding_; }

@@ -52,6 +52,9 @@ class MessageSocket {
   /// Whether there is something to receive (the end of the connection included) by then.
   [[nodiscard]] bool readable(Deadline deadline) const noexcept;
 
+  /// The other end is closed; there may be something to receive all the same.
+  [[nodiscard]] bool hung_up() const noexcept;
+
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   void close() noexcept { fd_.reset(); }
 

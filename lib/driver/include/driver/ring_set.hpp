@@ -34,6 +34,12 @@ class RingSet {
   /// @errors kInvalidArgument for a base that no device could truthfully answer.
   Result<void> stop(FrontEnd& front_end);
 
+  /// The device went without a word: the next start() is to go on where the rings say it stood.
+  /// @param told  the device knows that by itself (VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD), and the
+  ///              base is what some front ends make of it then: the avail index.
+  void abandon(bool told) noexcept;
+  [[nodiscard]] unsigned count() const noexcept;
+
   /// Null where the driver has no such queue.
   [[nodiscard]] DriverQueue* find(Role role) noexcept;
   [[nodiscard]] const DriverQueue* find(Role role) const noexcept;

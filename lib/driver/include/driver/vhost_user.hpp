@@ -20,6 +20,12 @@
 
 namespace vballoon::driver {
 
+/// What a front end keeps for its backend, and hands to the next one.
+struct InflightRegion {
+  wire::Inflight info;
+  UniqueFd fd;
+};
+
 /// One connection to a backend. All errors: kUnavailable when the backend is gone or silent,
 /// kInvalidArgument when it refused the message or answered out of form; each names the message.
 class FrontEnd {
@@ -49,6 +55,10 @@ class FrontEnd {
   /// Stops the ring. @return where the device would go on; packed: with the wrap counter in bit 15.
   [[nodiscard]] Result<std::uint16_t> get_vring_base(unsigned index);
 
+  /// A region that the backend keeps its place in the rings in, for the one after it.
+  [[nodiscard]] Result<InflightRegion> get_inflight(unsigned queues, unsigned size);
+  Result<void> set_inflight(const InflightRegion& region);
+
   /// @return `size` bytes of device configuration; kInvalidArgument when the backend has fewer.
   [[nodiscard]] Result<std::vector<std::byte>> get_config(std::uint32_t offset, std::uint32_t size);
   Result<void> set_config(std::uint32_t offset, std::span<const std::byte> bytes);
@@ -69,6 +79,9 @@ class FrontEnd {
   /// One message with an answer of its own.
   [[nodiscard]] Result<Message> ask(wire::Request request, std::span<const std::byte> payload,
                                     std::span<const int> fds = {});
+
+  /// The backend closed the connection.
+  [[nodiscard]] bool gone() const noexcept { return socket_.hung_up(); }
 
   /// The connection itself, for messages that no sane front end sends.
   [[nodiscard]] MessageSocket& socket() noexcept { return socket_; }

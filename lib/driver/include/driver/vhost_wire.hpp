@@ -82,6 +82,15 @@ struct VringAddresses {
 };
 static_assert(sizeof(VringAddresses) == 40);
 
+struct Inflight {
+  std::uint64_t mmap_size = 0;
+  std::uint64_t mmap_offset = 0;
+  std::uint16_t queues = 0;
+  std::uint16_t queue_size = 0;
+  std::uint32_t padding = 0;
+};
+static_assert(sizeof(Inflight) == 24);
+
 struct MemoryHeader {
   std::uint32_t regions = 0;
   std::uint32_t padding = 0;

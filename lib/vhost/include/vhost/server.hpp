@@ -18,6 +18,7 @@
 #include "device/report.hpp"
 #include "poll/poller.hpp"
 #include "reclaim/reclaimer.hpp"
+#include "state/folder.hpp"
 
 namespace vballoon::vhost {
 
@@ -50,9 +51,10 @@ class Server {
  public:
   /// @param pollers    one per poll lcore, at least one.
   /// @param discarder  with which a device that is removed gives back what it had gathered.
+  /// @param folder     where targets and balloons are kept for the next daemon; null: nowhere.
   /// All outlive the server.
   Server(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,
-         reclaim::Discarder& discarder);
+         reclaim::Discarder& discarder, const state::Folder* folder = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -63,7 +65,8 @@ class Server {
   ///         file, on which nobody listens, is removed.
   Result<void> add(const DeviceSpec& spec);
 
-  /// Disconnects the VMM, removes the socket; the guest keeps its balloon as it is.
+  /// Disconnects the VMM, removes the socket and what is kept of the device; the guest keeps its
+  /// balloon as it is.
   Result<void> remove(std::string_view name);
 
   /// Names in the order they were added.
@@ -99,7 +102,7 @@ class Server {
   /// nothing when none is due.
   void tick();
 
-  /// Removes every device.
+  /// Ends every device; what is kept of it is there for the next daemon.
   void stop();
 
  private:

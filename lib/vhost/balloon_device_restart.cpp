@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/balloon_device_restart.cpp - a guest that goes on with what an earlier daemon, or an
+// earlier connection, left of it.
+// Source: section 9 of the design; vhost-user protocol, "Inflight I/O tracking".
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "balloon_device.hpp"
+#include "base/size_text.hpp"
+
+namespace vballoon::vhost {
+namespace {
+
+/// The two rings without which nothing is known of what is in the balloon.
+constexpr unsigned kInflateRing = 0;
+constexpr unsigned kDeflateRing = 1;
+
+std::optional<virtq::Mark> mark_of(const std::optional<state::RingRecord>& record, bool packed) {
+  if (!record || record->layout != (packed ? state::kPackedRing : state::kSplitRing)) {
+    return std::nullopt;
+  }
+  return std::bit_cast<virtq::Mark>(record->mark);
+}
+
+/// Both were written by one process, one after the other: they are at most one step apart.
+bool of_one_ring(const virtq::Mark& one, const virtq::Mark& other) noexcept {
+  return one.published == other.published || one.about == other.about;
+}
+
+}  // namespace
+
+/// What the operator asked for, of the daemon before this one.
+void BalloonDevice::load_wishes() {
+  wanted_pages_ = kept_.target_pages().value_or(0);
+  show_target();
+  path_.inhibit(kept_.inhibited());
+}
+
+rte_vhost_msg_result BalloonDevice::get_inflight(Message message) {
+  auto payload = message.inflight();
+  if (!payload || payload->num_queues == 0) return RTE_VHOST_MSG_RESULT_ERR;
+  auto region = InflightRegion::create();
+  if (!region) {
+    warn(region.error().message);
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
+  // Ours until the reply is out; the front end then has a duplicate.
+  lent_ = std::move(*region);
+  payload->mmap_size = InflightRegion::kBytes;
+  payload->mmap_offset = 0;
+  message.reply_inflight(*payload, lent_.get());
+  return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+rte_vhost_msg_result BalloonDevice::set_inflight(Message message) {
+  const auto payload = message.inflight();
+  const auto fd = message.single_fd();
+  if (!payload || !fd) return RTE_VHOST_MSG_RESULT_ERR;
+  auto region = InflightRegion::map(*fd, payload->mmap_offset, payload->mmap_size);
+  if (!region) {
+    warn(region.error().message);
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
+  suspend_all();
+  inflight_ = std::move(*region);
+  return RTE_VHOST_MSG_RESULT_OK;
+}
+
+/// Where a ring goes on that was not served on this connection yet, by the marks that are left.
+std::optional<BalloonDevice::Place> BalloonDevice::place_left(
+    unsigned index, const virtq::QueueAreas& areas, std::uint16_t base) const {
+  const bool packed = acked_.has(balloon::Feature::kRingPacked);
+  const auto theirs = mark_of(inflight_.left(index), packed);
+  // A front end that keeps marks and has none of this ring: its driver is a new one.
+  if (inflight_.present() && !theirs) return std::nullopt;
+  const gmem::GuestMemory& memory = *path_.memory();
+  if (const auto ours = left_ ? mark_of(left_->rings[index], packed) : std::nullopt) {
+    const bool same = theirs ? of_one_ring(*theirs, *ours)
+                             : base == ours->published || base == ours->about;
+    if (const auto position = same ? virtq::recover(areas, *ours, memory) : std::nullopt) {
+      return Place{*position, true};
+    }
+  }
+  if (const auto position = theirs ? virtq::recover(areas, *theirs, memory) : std::nullopt) {
+    return Place{*position, false};
+  }
+  return std::nullopt;
+}
+
+/// Of a ledger that is not known to be this guest's nothing may be discarded, and its inflate ring
+/// alone does not tell: so no ring is served before these two are there.
+/// @return whether it is decided.
+bool BalloonDevice::decide() {
+  if (!undecided_) return true;
+  if (!rings_[kInflateRing].ready || !rings_[kDeflateRing].ready) return false;
+  const auto goes_on = [this](unsigned index) {
+    const auto setup = describe_ring(index);
+    return setup && setup->resumed;
+  };
+  const bool same = left_->features == acked_.bits() && goes_on(kInflateRing) &&
+                    goes_on(kDeflateRing);
+  undecided_ = false;
+  if (same) {
+    go_on();
+  } else {
+    drop_left();
+  }
+  return true;
+}
+
+void BalloonDevice::go_on() {
+  config_.restore_driver_fields(left_->actual_pages, left_->poison);
+  kept_.begin(acked_.bits());
+  if (!left_->complete) path_.discard_again();
+  provide_tables();
+  // The target may have changed just before nobody could say so any more.
+  notify_due_.store(true, std::memory_order_relaxed);
+  log::info("{}: its guest goes on with the {} that were in its balloon", spec_.name,
+            format_size(pages_to_bytes(path_.counters().ballooned_pages.get())));
+}
+
+void BalloonDevice::drop_left() {
+  log::info("{}: its guest is not known to be the one that was served before; its balloon counts "
+            "as empty", spec_.name);
+  start_anew();
+}
+
+/// The driver is a new one, or may be: all pages are its guest's.
+void BalloonDevice::start_anew() {
+  left_.reset();
+  // First of all: whoever finds the ledger half emptied is not to believe it.
+  kept_.forget();
+  for (unsigned index = 0; index < rings_.size(); ++index) {
+    state::RingRecord* const record = kept_.ring(index);
+    if (record != nullptr && !rings_[index].role) *record = {};
+  }
+  path_.empty_balloon();
+}
+
+/// Rings that waited for decide().
+void BalloonDevice::start_waiting() {
+  for (unsigned index = 0; index < rings_.size() && !undecided_; ++index) {
+    if (rings_[index].ready) start_ring(index);
+  }
+}
+
+/// @return where the ring says from now on how far it came.
+virtq::MarkWords BalloonDevice::marks_of(unsigned index) {
+  const auto word = [](state::RingRecord* record) {
+    return record != nullptr ? &record->mark : nullptr;
+  };
+  return {{word(inflight_.ring(index)), word(kept_.ring(index))}};
+}
+
+/// @pre Its mark is stored.
+void BalloonDevice::note_begun(unsigned index) {
+  rings_[index].begun = true;
+  const std::uint32_t layout =
+      acked_.has(balloon::Feature::kRingPacked) ? state::kPackedRing : state::kSplitRing;
+  for (state::RingRecord* const record : {inflight_.ring(index), kept_.ring(index)}) {
+    if (record != nullptr) __atomic_store_n(&record->layout, layout, __ATOMIC_RELEASE);
+  }
+  kept_.begin(acked_.bits());
+}
+
+/// The room of the ledger in a new memory map.
+void BalloonDevice::take_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
+  const bool first = path_.memory() == nullptr;
+  const auto room = kept_.room_for(*memory);
+  if (first) {
+    left_ = room.filled ? kept_.left() : std::nullopt;
+    undecided_ = left_.has_value();
+  }
+  path_.set_memory(std::move(memory), {room.words, room.filled && (!first || undecided_)});
+  kept_.commit(!first && !undecided_);
+  if (undecided_ && !room.filled) {
+    undecided_ = false;
+    drop_left();
+  }
+}
+
+/// @pre The rings are stopped, and what was gathered is discarded as far as it may be.
+void BalloonDevice::note_complete() noexcept {
+  const reclaim::ReclaimCounters& counters = path_.reclaim_counters();
+  const bool served = std::any_of(rings_.begin(), rings_.end(),
+                                  [](const RingState& ring) { return ring.begun; });
+  if (served && counters.gathered_pages.get() == 0 && counters.kept_pages.get() == 0) {
+    kept_.set_complete();
+  }
+}
+
+}  // namespace vballoon::vhost
