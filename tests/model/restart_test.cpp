@@ -155,6 +155,16 @@ TEST(Restart, OfADaemonThatServesEightGuestsLosesNothing) {
   }
 }
 
+TEST(Restart, AfterACrashPagesThatOnlyWaitedGoToTheHost) {
+  Daemon daemon({"vm"}, "[reclaim]\nwindow_age_ms = 1000\n", true);
+  Vm vm(daemon, "vm", false, DriverOptions{}, 3);
+  for (int i = 0; i < 5; ++i) vm.step();
+  daemon.restart(SIGKILL);
+  static_cast<void>(must(vm.driver().num_pages()));
+  std::this_thread::sleep_for(seconds(1));
+  vm.expect_whole();
+}
+
 class RestartOf : public ::testing::Test {
  protected:
   void fill_some() {
