@@ -38,6 +38,8 @@ Result<void> read_daemon(TableReader& table, Config* config) {
   table.read("rpc_socket", &config->rpc_socket);
   table.read("rpc_group", &config->rpc_group);
   table.read("state_dir", &config->state_dir);
+  table.read("socket_group", &config->socket_group);
+  table.read("seccomp", &config->seccomp);
   table.read_word("log_level", &config->log_level, kLogLevels);
   return table.finish();
 }
@@ -107,6 +109,7 @@ Result<void> read_device(TableReader& table, Config* config) {
   device.client = mode == "client";
   table.read("prefault", &device.prefault);
   table.read("packed", &device.packed);
+  table.read("group", &device.group);
   if (auto done = table.finish(); !done) return done;
   if (table.require("name") && table.require("socket")) {
     config->devices.push_back(std::move(device));

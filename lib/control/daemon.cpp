@@ -14,11 +14,13 @@
 
 #include "base/log.hpp"
 #include "control/eal.hpp"
+#include "control/group.hpp"
 #include "control/heartbeat.hpp"
 #include "control/methods.hpp"
 #include "control/notify.hpp"
 #include "control/reload.hpp"
 #include "control/rpc_server.hpp"
+#include "control/seccomp.hpp"
 #include "control/vhost_backend.hpp"
 #include "gmem/lost_memory.hpp"
 #include "placement/topology.hpp"
@@ -63,6 +65,7 @@ class Daemon {
   [[nodiscard]] std::vector<LcoreReport> report_lcores() const;
   void start_rpc(RpcSocket socket);
   void start_timers();
+  Result<void> confine_process();
   void stop();
   void on_signal(int signal);
   void reload();
@@ -109,6 +112,14 @@ Result<void> Daemon::start() {
   if (auto ok = start_devices(); !ok) return ok;
   start_rpc(std::move(*socket));
   start_timers();
+  return confine_process();
+}
+
+/// Last: from here on only what a running daemon does is allowed.
+Result<void> Daemon::confine_process() {
+  if (!config_.seccomp) return {};
+  if (can_confine()) return confine();
+  log::warn("this build has a sanitizer, so system calls are not filtered");
   return {};
 }
 
@@ -217,7 +228,9 @@ Result<void> Daemon::start_devices() {
   }
   server_ = std::make_unique<vhost::Server>(seats, reclaim_settings(), puncher_,
                                             folder_ ? &*folder_ : nullptr);
-  backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); });
+  const auto group = find_group(config_.socket_group, "daemon.socket_group");
+  if (!group) return tl::unexpected(group.error());
+  backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); }, *group);
   for (const DeviceConfig& device : config_.devices) {
     if (auto added = backend_->add(device); !added) return added;
     say_device(device);

@@ -16,7 +16,8 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 const DeviceConfig* same(const std::vector<DeviceConfig>& devices, const DeviceConfig& device) {
   const auto at = std::find_if(devices.begin(), devices.end(), [&](const DeviceConfig& other) {
     return other.name == device.name && other.socket == device.socket &&
-           other.client == device.client && other.packed == device.packed;
+           other.client == device.client && other.packed == device.packed &&
+           other.group == device.group;
   });
   return at == devices.end() ? nullptr : &*at;
 }
@@ -29,6 +30,8 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   note(before.rpc_socket, after.rpc_socket, "daemon.rpc_socket");
   note(before.rpc_group, after.rpc_group, "daemon.rpc_group");
   note(before.state_dir, after.state_dir, "daemon.state_dir");
+  note(before.socket_group, after.socket_group, "daemon.socket_group");
+  note(before.seccomp, after.seccomp, "daemon.seccomp");
   note(before.log_level, after.log_level, "daemon.log_level");
   note(before.no_huge, after.no_huge, "eal.no_huge");
   note(before.memory_mib, after.memory_mib, "eal.memory_mib");

@@ -4,7 +4,6 @@
 #include "control/rpc_socket.hpp"
 
 #include <fmt/format.h>
-#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,10 +15,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/socket_file.hpp"
+#include "control/group.hpp"
+
 namespace vballoon::control {
 namespace {
 
-constexpr mode_t kMode = 0660;
 constexpr int kBacklog = 64;
 
 tl::unexpected<Status> failed(const std::string& path, std::string_view what, int reason) {
@@ -29,24 +30,9 @@ tl::unexpected<Status> failed(const std::string& path, std::string_view what, in
 Result<sockaddr_un> make_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("rpc socket '{}': a socket's path has 1 to {} bytes", path,
-                            sizeof(address.sun_path) - 1));
-  }
+  if (auto ok = check_socket_path(path); !ok) return tl::unexpected(ok.error());
   path.copy(address.sun_path, path.size());
   return address;
-}
-
-Result<std::optional<gid_t>> find_group(const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  errno = 0;
-  const group* found = ::getgrnam(name.c_str());
-  if (found != nullptr) return found->gr_gid;
-  return fail(Code::kInvalidArgument,
-              fmt::format("daemon.rpc_group: there is no group '{}'; groupadd it, or leave the key "
-                          "out",
-                          name));
 }
 
 /// In /tmp anybody may have made the folder before us, and would own what is in it.
@@ -101,15 +87,15 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
   return {};
 }
 
-/// Nobody can connect before listen(), so the mode is set in time.
+/// Without a group it stays with its user: another's connection would only be turned away.
 Result<void> open_to_peers(int fd, const std::string& path, const sockaddr_un& address,
                            std::optional<gid_t> group) {
+  const MadePrivate until_shared;
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return failed(path, "bind", errno);
   }
-  if (::chmod(path.c_str(), kMode) != 0) return failed(path, "chmod", errno);
-  if (group && ::chown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
-    return failed(path, "cannot be given to rpc_group", errno);
+  if (group) {
+    if (auto shared = share_socket(path, group); !shared) return shared;
   }
   if (::listen(fd, kBacklog) != 0) return failed(path, "listen", errno);
   return {};
@@ -133,7 +119,7 @@ std::vector<gid_t> peer_groups(int fd, gid_t primary) {
 Result<RpcSocket> RpcSocket::listen(const std::string& path, const std::string& group) {
   const auto address = make_address(path);
   if (!address) return tl::unexpected(address.error());
-  const auto gid = find_group(group);
+  const auto gid = find_group(group, "daemon.rpc_group");
   if (!gid) return tl::unexpected(gid.error());
   if (auto made = make_folder(path); !made) return tl::unexpected(made.error());
   if (auto free = remove_stale(path, *address); !free) return tl::unexpected(free.error());

@@ -3,6 +3,8 @@
 // control/vhost_backend.cpp - see vhost_backend.hpp.
 #include "control/vhost_backend.hpp"
 
+#include "control/group.hpp"
+
 namespace vballoon::control {
 
 std::vector<device::DeviceReport> VhostBackend::list() const {
@@ -44,7 +46,10 @@ std::vector<LcoreReport> VhostBackend::lcores() const {
 }
 
 Result<void> VhostBackend::add(const DeviceConfig& device) {
-  return server_.add({device.name, device.socket, device.client, device.prefault, device.packed});
+  const auto named = find_group(device.group, "device.group");
+  if (!named) return tl::unexpected(named.error());
+  return server_.add({device.name, device.socket, device.client, device.prefault, device.packed,
+                      *named ? *named : group_});
 }
 
 Result<void> VhostBackend::remove(std::string_view name) {

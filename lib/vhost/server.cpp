@@ -2,13 +2,13 @@
 #include "vhost/server.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <mutex>
 
 #include "balloon_device.hpp"
 #include "base/check.hpp"
+#include "base/socket_file.hpp"
 #include "callbacks.hpp"
 #include "seats.hpp"
 #include "socket_path.hpp"
@@ -26,11 +26,9 @@ constexpr std::uint64_t kProtocolFeatures = (1ULL << 0)     // MQ
                                             | (1ULL << 10)  // BACKEND_SEND_FD
                                             | (1ULL << 12); // INFLIGHT_SHMFD
 
-/// Owner and group may connect; the directory decides who else can see it.
-constexpr mode_t kSocketMode = 0660;
-
 Result<void> register_socket(const DeviceSpec& spec) {
   const char* path = spec.socket.c_str();
+  const MadePrivate until_shared;  // librte_vhost binds and listens at once
   const auto no = [&spec](const char* what) {
     return fail(Code::kHost, fmt::format("cannot {} the vhost-user socket {}; see the log for "
                                          "librte_vhost's reason", what, spec.socket));
@@ -46,8 +44,10 @@ Result<void> register_socket(const DeviceSpec& spec) {
     rte_vhost_driver_unregister(path);
     return no("listen on");
   }
-  if (!spec.client) ::chmod(path, kSocketMode);
-  return {};
+  if (spec.client) return {};
+  auto shared = share_socket(spec.socket, spec.group);
+  if (!shared) rte_vhost_driver_unregister(path);
+  return shared;
 }
 
 }  // namespace
@@ -142,7 +142,7 @@ class Server::Impl {
       return fail(Code::kAlreadyExists, fmt::format("socket {} belongs to device '{}'", spec.socket,
                                                     device->spec().name));
     }
-    return spec.client ? check_client_path(spec.socket) : clear_socket_path(spec.socket);
+    return spec.client ? check_socket_path(spec.socket) : clear_socket_path(spec.socket);
   }
 
   /// close() stops the rings while librte_vhost still has the memory mapped: unregistering frees a

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/socket_file.hpp"
 #include "base/unique_fd.hpp"
 
 namespace vballoon::vhost {
@@ -48,15 +49,6 @@ Result<void> check_name(std::string_view name) {
   return {};
 }
 
-Result<void> check_client_path(const std::string& path) {
-  if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("socket path '{}' is {} bytes long; it must have 1 to {}", path,
-                            path.size(), sizeof(sockaddr_un::sun_path) - 1));
-  }
-  return {};
-}
-
 bool same_path(const std::string& one, const std::string& other) {
   struct stat first {};
   struct stat second {};
@@ -69,7 +61,7 @@ bool same_path(const std::string& one, const std::string& other) {
 }
 
 Result<void> clear_socket_path(const std::string& path) {
-  if (auto ok = check_client_path(path); !ok) return ok;
+  if (auto ok = check_socket_path(path); !ok) return ok;
   struct stat file {};
   if (::lstat(path.c_str(), &file) != 0) return {};
   if (!S_ISSOCK(file.st_mode)) {

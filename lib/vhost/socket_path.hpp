@@ -14,15 +14,12 @@ namespace vballoon::vhost {
 /// @errors kInvalidArgument: not 1 to 64 of [A-Za-z0-9._-] with a letter or digit first.
 Result<void> check_name(std::string_view name);
 
-/// @errors kInvalidArgument when the path is empty or longer than a UNIX address can be.
-Result<void> check_client_path(const std::string& path);
-
 /// Whether both name one socket, however they are spelled; it need not exist.
 [[nodiscard]] bool same_path(const std::string& one, const std::string& other);
 
 /// Makes way for a listening socket: nothing there is fine, a socket nobody listens on is removed.
 /// @errors kAlreadyExists when somebody does, or when something else than a socket is there;
-///         and those of check_client_path().
+///         and those of check_socket_path().
 Result<void> clear_socket_path(const std::string& path);
 
 }  // namespace vballoon::vhost

@@ -43,7 +43,11 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 Daemon::Daemon(const std::vector<std::string>& devices, const std::string& config, bool keeps)
-    : devices_(devices), config_(config), keeps_(keeps) {
+    : Daemon(devices, config, std::nullopt, keeps) {}
+
+Daemon::Daemon(const std::vector<std::string>& devices, const std::string& config,
+               const std::optional<support::User>& user, bool keeps)
+    : devices_(devices), config_(config), user_(user), keeps_(keeps) {
   launch();
   try {
     wait_until_ready();
@@ -81,9 +85,13 @@ void Daemon::launch() {
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const std::string log = (folder() / "log").string();
+  if (user_ && ::chown(folder().c_str(), user_->uid, user_->gid) != 0) {
+    throw std::runtime_error("chown failed");
+  }
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ > 0) return;
+  if (user_) support::become(*user_);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // a test that crashes leaves no daemon behind
   const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::dup2(out, STDOUT_FILENO);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "../../unit/support/other_user.hpp"
 #include "rpc/client.hpp"
 
 namespace vballoon::model {
@@ -39,6 +40,9 @@ class Daemon {
   /// @errors throws, with what the daemon said.
   explicit Daemon(const std::vector<std::string>& devices, const std::string& config = {},
                   bool keeps = false);
+  /// @param user  who runs it, with no capability at all; nobody named: whoever we are.
+  Daemon(const std::vector<std::string>& devices, const std::string& config,
+         const std::optional<support::User>& user, bool keeps = false);
   /// Ends it by SIGTERM; a daemon that does not end, or not cleanly, fails the test.
   ~Daemon();
   Daemon(const Daemon&) = delete;
@@ -71,6 +75,7 @@ class Daemon {
   TemporaryFolder folder_;
   std::vector<std::string> devices_;
   std::string config_;
+  std::optional<support::User> user_;
   bool keeps_;
   std::optional<rpc::Client> client_;
   pid_t pid_ = -1;

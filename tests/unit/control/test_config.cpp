@@ -32,6 +32,8 @@ TEST(Config, ReadsEveryKey) {
 rpc_socket = "/run/x/rpc.sock"
 rpc_group = "kvm"
 state_dir = "/run/x/state"
+socket_group = "vmms"
+seccomp = false
 log_level = "debug"
 [eal]
 no_huge = true
@@ -59,10 +61,13 @@ socket = "/run/x/vm2.sock"
 mode = "client"
 prefault = true
 packed = false
+group = "tenant2"
 )");
   EXPECT_EQ(config.rpc_socket, "/run/x/rpc.sock");
   EXPECT_EQ(config.rpc_group, "kvm");
   EXPECT_EQ(config.state_dir, "/run/x/state");
+  EXPECT_EQ(config.socket_group, "vmms");
+  EXPECT_FALSE(config.seccomp);
   EXPECT_EQ(config.log_level, "debug");
   EXPECT_TRUE(config.no_huge);
   EXPECT_EQ(config.memory_mib, 128U);
@@ -77,7 +82,7 @@ packed = false
   EXPECT_EQ(config.neighbours, (std::vector<unsigned>{1, 2}));
   EXPECT_EQ(config.stats_interval_ms, 2000U);
   const std::vector<DeviceConfig> devices{{"vm1", "/run/x/vm1.sock", false},
-                                          {"vm2", "/run/x/vm2.sock", true, true, false}};
+                                          {"vm2", "/run/x/vm2.sock", true, true, false, "tenant2"}};
   EXPECT_EQ(config.devices, devices);
 }
 
@@ -108,6 +113,8 @@ TEST(Config, ThatIsShippedParsesAndIsTheDefault) {
   const Config defaults = default_config(Profile::kProduction);
   EXPECT_EQ(config->rpc_group, defaults.rpc_group);
   EXPECT_EQ(config->state_dir, defaults.state_dir);
+  EXPECT_EQ(config->socket_group, defaults.socket_group);
+  EXPECT_EQ(config->seccomp, defaults.seccomp);
   EXPECT_EQ(config->log_level, defaults.log_level);
   EXPECT_EQ(config->no_huge, defaults.no_huge);
   EXPECT_EQ(config->memory_mib, defaults.memory_mib);

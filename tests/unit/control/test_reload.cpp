@@ -42,6 +42,14 @@ TEST(Reload, MovesADeviceWhoseFeaturesChanged) {
   EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{now}));
 }
 
+TEST(Reload, MovesADeviceWhoseGroupChanged) {
+  DeviceConfig now{"a", "x"};
+  now.group = "tenant";
+  const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
+  EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
+  EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{now}));
+}
+
 TEST(Reload, TakesPrefaultOverWithoutTheVmmNoticing) {
   DeviceConfig now{"a", "x"};
   now.prefault = true;

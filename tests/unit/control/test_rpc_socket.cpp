@@ -23,13 +23,13 @@ class RpcSocketTest : public testing::Test {
   std::string path_ = folder_.path("rpc.sock");
 };
 
-TEST_F(RpcSocketTest, IsForOwnerAndGroupAndRemovedInTheEnd) {
+TEST_F(RpcSocketTest, IsForItsOwnerAloneAndRemovedInTheEnd) {
   {
     auto socket = RpcSocket::listen(path_, "");
     ASSERT_TRUE(socket) << socket.error().message;
     struct stat info {};
     ASSERT_EQ(::stat(path_.c_str(), &info), 0);
-    EXPECT_EQ(info.st_mode & 07777, 0660U);
+    EXPECT_EQ(info.st_mode & 07777, 0600U);
     const RpcSocket moved = std::move(*socket);
     EXPECT_TRUE(exists(path_));
   }
@@ -86,6 +86,8 @@ TEST_F(RpcSocketTest, DoesNotRemoveItsSuccessorsFile) {
 
 TEST_F(RpcSocketTest, RefusesPathsAndGroupsThatCannotBe) {
   EXPECT_EQ(RpcSocket::listen("", "").error().code, Code::kInvalidArgument);
+  EXPECT_EQ(RpcSocket::listen(std::string(1, '\0') + "abstract", "").error().code,
+            Code::kInvalidArgument);
   EXPECT_EQ(RpcSocket::listen("/tmp/" + std::string(200, 'x'), "").error().code,
             Code::kInvalidArgument);
   const auto group = RpcSocket::listen(path_, "no-such-group");

@@ -29,6 +29,7 @@ struct DeviceConfig {
   bool client = false;    ///< connect to the VMM's socket instead of listening
   bool prefault = false;  ///< put memory there before the guest gets a page back
   bool packed = true;     ///< offer packed rings
+  std::string group = {};  ///< of its socket; empty: Config::socket_group
   friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
 };
 
@@ -38,6 +39,8 @@ struct Config {
   std::string rpc_socket;          ///< [daemon]; never empty once checked
   std::string rpc_group;           ///< empty: root and the daemon's own user only
   std::string state_dir;           ///< of what outlives the daemon; empty: nothing does
+  std::string socket_group;        ///< of vhost-user sockets; empty: the daemon's own
+  bool seccomp = true;             ///< confine the process once it runs
   std::string log_level = "info";  ///< trace, debug, info, warning, error
 
   bool no_huge = false;  ///< [eal]

@@ -14,7 +14,7 @@
 
 namespace vballoon::control {
 
-/// Listens, non-blocking, with mode 0660; removes its file when it goes.
+/// Listens, non-blocking; removes its file when it goes. Its mode is 0600, and 0660 for a group.
 class RpcSocket {
  public:
   /// Makes the path's last folder if it is missing. A stale file, on which nobody listens, is

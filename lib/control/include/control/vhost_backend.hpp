@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "control/backend.hpp"
 #include "vhost/server.hpp"
@@ -17,8 +18,9 @@ class VhostBackend final : public Backend {
   using Lcores = std::function<std::vector<LcoreReport>()>;
 
   /// @param lcores  asked what each lcore does; its devices are counted here.
-  VhostBackend(vhost::Server& server, Lcores lcores)
-      : server_(server), lcores_(std::move(lcores)) {}
+  /// @param group   of the sockets of devices that name none.
+  VhostBackend(vhost::Server& server, Lcores lcores, std::optional<gid_t> group)
+      : server_(server), lcores_(std::move(lcores)), group_(group) {}
 
   [[nodiscard]] std::vector<device::DeviceReport> list() const override;
   [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const override;
@@ -34,6 +36,7 @@ class VhostBackend final : public Backend {
  private:
   vhost::Server& server_;
   const Lcores lcores_;
+  const std::optional<gid_t> group_;
 };
 
 }  // namespace vballoon::control

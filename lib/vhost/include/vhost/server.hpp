@@ -6,9 +6,12 @@
 // Thread: any, but never the vhost event thread's callbacks nor a poll lcore.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +31,7 @@ struct DeviceSpec {
   bool client = false; ///< connect to the VMM's socket, again and again, instead of listening
   bool prefault = false;  ///< see Server::prefault()
   bool packed = true;     ///< RING_PACKED is offered
+  std::optional<gid_t> group;  ///< may connect; nothing: the daemon's own
 
   [[nodiscard]] balloon::Features offered() const noexcept {
     return packed ? balloon::kOffered : balloon::kOffered.without(balloon::Feature::kRingPacked);
