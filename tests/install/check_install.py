@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,23 @@ class Install(unittest.TestCase):
         self.assertIsNotNone(folder, unit)
         self.assertIn(f"\nRuntimeDirectory={folder[1]}\n", unit)
         self.assertIn("\nRuntimeDirectoryPreserve=restart\n", unit)
+
+    def test_the_units_user_is_made(self):
+        unit = self.installed(os.environ["UNIT_DIR"] + "/vballoond.service").read_text()
+        user = re.search(r"^User=(\w+)$", unit, re.MULTILINE)
+        self.assertIsNotNone(user, unit)
+        made = self.installed(os.environ["SYSUSERS_DIR"] + "/vballoon.conf").read_text()
+        self.assertRegex(made, rf"(?m)^u {user[1]} ")
+
+    def test_the_unit_has_no_capability_and_says_so_to_systemd(self):
+        unit = self.installed(os.environ["UNIT_DIR"] + "/vballoond.service")
+        self.assertRegex(unit.read_text(), r"(?m)^CapabilityBoundingSet=$")
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("systemd-analyze is not installed")
+        # Of 100; what is left are AF_UNIX, its user's own IPC and the users of the host.
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=12", unit]
+        judged = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(judged.returncode, 0, judged.stdout + judged.stderr)
 
     def test_the_daemon_looks_where_the_configuration_is(self):
         daemon = self.installed(os.environ["SBINDIR"] + "/vballoond")
