@@ -121,6 +121,24 @@ TEST(Confinement, LeavesRoomForThreadsOfTheFirstDevice) {
   }
 }
 
+/// Some messages have librte_vhost make calls that are on no list, userfaultfd for POSTCOPY_ADVISE:
+/// they may fail, but not be the end.
+TEST(Confinement, IsNoWayForAVmmToEndTheDaemon) {
+  Daemon daemon({"hostile", "vm"});
+  // Dirty logs, postcopy, buffers in flight.
+  for (const std::uint32_t request : {6U, 7U, 28U, 29U, 30U, 31U, 32U}) {
+    for (const std::size_t bytes : {0U, 8U, 24U}) {
+      const driver::Deadline deadline(std::chrono::seconds(5));
+      auto socket = must(driver::MessageSocket::connect(daemon.socket("hostile"), deadline));
+      const driver::wire::Header header{request, 1, static_cast<std::uint32_t>(bytes)};
+      static_cast<void>(socket.send(header, std::vector<std::byte>(bytes), {}, deadline));
+      static_cast<void>(socket.readable(driver::Deadline(std::chrono::milliseconds(2))));
+    }
+    ASSERT_TRUE(daemon.alive()) << "request " << request;
+  }
+  use(daemon, "vm", must(GuestRam::create(driver::flat_ram(32 * kMiB))));
+}
+
 TEST(Confinement, CanBeLeftOut) {
   Daemon daemon({}, "[daemon]\nseccomp = false\n");
   EXPECT_EQ(of_all_threads(daemon, "Seccomp"), std::set<std::string>{"0"});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Who gets through to the RPC server: by the mode of its socket, and by the peer's credentials where
-// somebody has changed the mode.
+// Who gets through to the RPC server: by the mode of its socket, and by the peer's credentials
+// where somebody has changed the mode.
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>

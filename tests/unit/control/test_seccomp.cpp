@@ -159,9 +159,9 @@ TEST_F(Seccomp, ADaemonsWorkGoesOn) {
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof(address.sun_path) - 1);
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool done = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
-                      ::chmod(path.c_str(), 0660) == 0 && ::listen(fd, 1) == 0 &&
-                      ::unlink(path.c_str()) == 0;
+    const auto* const name = reinterpret_cast<const sockaddr*>(&address);
+    const bool done = ::bind(fd, name, sizeof(address)) == 0 && ::chmod(path.c_str(), 0660) == 0 &&
+                      ::listen(fd, 1) == 0 && ::unlink(path.c_str()) == 0;
     return done ? 0 : 1;
   });
   const int aborted = confined([]() -> int { std::abort(); });

@@ -32,8 +32,8 @@ class MadePrivate {
 ///         file and so no mode).
 [[nodiscard]] Result<void> check_socket_path(std::string_view path);
 
-/// Lets the group connect, besides ourselves. Only to a socket of our own: whoever may rename in its
-/// folder cannot have us do it to another file.
+/// Lets the group connect, besides ourselves. Only to a socket of our own: whoever may rename in
+/// its folder cannot have us do it to another file.
 /// @param group  nothing: it keeps the one that it was made with.
 /// @errors kHost with the reason.
 [[nodiscard]] Result<void> share_socket(const std::string& path, std::optional<gid_t> group);
