@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
@@ -77,6 +78,8 @@ TEST_F(RpcPeers, AStrangerIsToldSoAndDropped) {
   ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
   const int told = support::as(kStranger, [&path] {
     const int fd = support::connect_to(path);
+    const timeval patience{5, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     std::array<char, 512> line{};
     const ssize_t n = ::recv(fd, line.data(), line.size(), 0);
     const std::string_view text(line.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
