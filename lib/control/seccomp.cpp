@@ -67,7 +67,7 @@ constexpr std::uint64_t kNewOrWritten = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFI
 constexpr std::uint64_t kThread = CLONE_VM | CLONE_THREAD;
 constexpr std::uint64_t kSocketMode = 0660;
 
-constexpr std::array<Limited, 14> kLimited{{
+constexpr std::array<Limited, 15> kLimited{{
     {"openat", 2, kNewOrWritten, O_RDONLY},  // nothing is written but what is open already
     {"open", 1, kNewOrWritten, O_RDONLY},
     {"mmap", 2, PROT_EXEC, 0},  // no new code
@@ -82,6 +82,7 @@ constexpr std::array<Limited, 14> kLimited{{
     {"ioctl", 1, kInt, FIONBIO},       // asio
     {"ioctl", 1, kInt, TCGETS},        // isatty(), for colours of the log
     {"prctl", 0, kInt, PR_SET_NAME},   // a new thread's
+    {"prctl", 0, kInt, PR_SET_TIMERSLACK},  // an idle lcore's, which may come late to it
     {"prlimit64", 2, kAll, 0},         // to ask for one, not to set it
 }};
 
