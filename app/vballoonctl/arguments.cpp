@@ -34,6 +34,12 @@ std::string switch_fault(const std::string& text) {
   return text == "on" || text == "off" ? "" : "'" + text + "' is neither on nor off";
 }
 
+std::string hint_fault(const std::string& text) {
+  return text == "start" || text == "stop" || text == "done"
+             ? ""
+             : "'" + text + "' is none of start, stop, done";
+}
+
 CLI::App* add_command(CLI::App& app, const char* name, const char* what, Arguments* out) {
   CLI::App* command = app.add_subcommand(name, what);
   // --json and --rpc are understood after the command as well as before it.
@@ -108,6 +114,13 @@ void add_commands(CLI::App& app, Arguments* out) {
   add_switch(app, "prefault",
              "Fetch pages before a guest gets them back, so that its first touch does not stall",
              out);
+  add_switch(app, "reporting", "Give the host what a guest reports as free; on, unless configured",
+             out);
+  add_vm_command(app, "hint", "Have a guest name its free pages, which are counted", out)
+      ->add_option("ACTION", out->action, "start, stop or done")
+      ->required()
+      ->type_name("")
+      ->check(hint_fault, "");
   add_vm_command(app, "move", "Have another poll lcore serve a VM", out)
       ->add_option("LCORE", out->lcore, "Its number, as `vballoonctl lcores` shows it")
       ->required()

@@ -23,7 +23,7 @@ struct Entry {
   std::string_view name;
   int (*run)(Command&);
 };
-constexpr std::array<Entry, 11> kCommands{{{"list", run_list},
+constexpr std::array<Entry, 13> kCommands{{{"list", run_list},
                                           {"show", run_show},
                                           {"set", run_set},
                                           {"stats", run_stats},
@@ -32,6 +32,8 @@ constexpr std::array<Entry, 11> kCommands{{{"list", run_list},
                                           {"remove", run_remove},
                                           {"inhibit", run_inhibit},
                                           {"prefault", run_prefault},
+                                          {"reporting", run_reporting},
+                                          {"hint", run_hint},
                                           {"move", run_move},
                                           {"lcores", run_lcores}}};
 

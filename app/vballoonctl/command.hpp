@@ -31,6 +31,8 @@ struct Command {
 [[nodiscard]] int run_remove(Command& command);
 [[nodiscard]] int run_inhibit(Command& command);
 [[nodiscard]] int run_prefault(Command& command);
+[[nodiscard]] int run_reporting(Command& command);
+[[nodiscard]] int run_hint(Command& command);
 [[nodiscard]] int run_move(Command& command);
 [[nodiscard]] int run_lcores(Command& command);
 

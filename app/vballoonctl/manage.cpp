@@ -61,6 +61,24 @@ int run_prefault(Command& command) {
                             on ? "fetched" : "not fetched"));
 }
 
+int run_reporting(Command& command) {
+  const std::string& name = command.arguments.name;
+  const bool on = command.arguments.on;
+  return finish(command, command.call("device.reporting", {{"name", name}, {"on", on}}),
+                fmt::format("{}: free pages that the guest reports are {}", name,
+                            on ? "given to the host" : "kept"));
+}
+
+int run_hint(Command& command) {
+  const Arguments& arguments = command.arguments;
+  const auto result =
+      command.call("device.hint", {{"name", arguments.name}, {"action", arguments.action}});
+  const char* said = "the guest may use its pages again";
+  if (arguments.action == "start") said = "the guest is asked which pages are free";
+  if (arguments.action == "stop") said = "the guest is asked no more";
+  return finish(command, result, fmt::format("{}: {}; see `show`", arguments.name, said));
+}
+
 int run_move(Command& command) {
   const Arguments& arguments = command.arguments;
   return finish(

@@ -52,6 +52,24 @@ void print_sizes(const Json& device) {
                                       size_field(device, "reported_bytes")));
 }
 
+void print_free_pages(const Json& device) {
+  if (!device.value("reporting", true)) {
+    print_field("reporting", "off: what the guest reports is kept");
+  }
+  const Json features = device.value("features", Json::object());
+  const auto acked = strings(features.value("acked", Json::array()));
+  const bool poisons = std::find(acked.begin(), acked.end(), "PAGE_POISON") != acked.end();
+  if (const auto poison = number(device, "poison_value"); poisons && poison != 0) {
+    print_field("poison", fmt::format("{:#010x} in the guest's free pages: what it reports is kept",
+                                      poison));
+  }
+  const Json hints = device.value("hints", Json::object());
+  const std::string state = text(hints, "state");
+  if (state.empty() || (state == "idle" && number(hints, "bytes") == 0)) return;
+  print_field("hints", fmt::format("{}, {} of free pages hinted in the newest round", state,
+                                   size_field(hints, "bytes")));
+}
+
 void print_features(const Json& device) {
   const Json features = device.value("features", Json::object());
   const auto acked = strings(features.value("acked", Json::array()));
@@ -109,10 +127,15 @@ int run_show(Command& command) {
     print_field("prefault", "pages are fetched before the guest gets them back");
   }
   print_sizes(device);
+  print_free_pages(device);
   print_features(device);
   print_queues(device);
   print_counters(device);
   print_stats(device.value("stats", Json()));
+  if (device.value("stats_stalled", false)) {
+    print_field("stats", fmt::format("stalled: the guest has not answered for {}",
+                                     format_age(number(device, "stats_waiting_ms"))));
+  }
   return kDone;
 }
 

@@ -16,11 +16,14 @@ void print_stats(const Json& stats) {
   if (!stats.is_object()) return;
   fmt::print("  the guest, {} ago:\n", format_age(number(stats, "age_ms")));
   for (const auto& [name, value] : stats.items()) {
-    if (name == "age_ms" || name == "sequence" || !value.is_number_unsigned()) continue;
+    if (name == "age_ms" || name == "sequence" || name == "left_out" || !value.is_number_unsigned()) continue;
     const auto figure = value.get<std::uint64_t>();
     const bool bytes = name.ends_with("_bytes");
     fmt::print("    {:<29} {}\n", bytes ? name.substr(0, name.size() - 6) : name,
                bytes ? format_size(figure) : std::to_string(figure));
+  }
+  if (const auto left_out = number(stats, "left_out"); left_out != 0) {
+    fmt::print("    and {} more that have no name here\n", left_out);
   }
 }
 
@@ -36,8 +39,10 @@ int run_stats(Command& command) {
     print_json(*result);
     return kDone;
   }
-  fmt::print("{}{}\n", arguments.name,
-             result->value("fresh", false) ? "" : ": the guest did not answer; this is its last");
+  const std::string late =
+      fmt::format(": the guest did not answer; this is its last, and it owes one for {}",
+                  format_age(number(*result, "waiting_ms")));
+  fmt::print("{}{}\n", arguments.name, result->value("fresh", false) ? "" : late);
   print_stats(result->value("stats", Json()));
   return kDone;
 }

@@ -20,13 +20,34 @@ std::optional<std::uint32_t> whole_field(std::uint32_t field, std::uint32_t offs
 
 }  // namespace
 
-void ConfigSpace::reset_driver_fields() noexcept {
+void ConfigSpace::begin_anew() noexcept {
   set(actual_, 0);
+  set(hint_command_, kHintDone);
+}
+
+void ConfigSpace::reset_driver_fields() noexcept {
+  begin_anew();
   set(poison_value_, 0);
 }
 
+std::uint32_t ConfigSpace::command_hints(HintAction action) noexcept {
+  switch (action) {
+    case HintAction::kStart:
+      last_round_ = last_round_ == UINT32_MAX ? kFirstHintRound : last_round_ + 1;
+      set(hint_command_, last_round_);
+      break;
+    case HintAction::kStop:
+      set(hint_command_, kHintStop);
+      break;
+    case HintAction::kDone:
+      set(hint_command_, kHintDone);
+      break;
+  }
+  return hint_command();
+}
+
 bool ConfigSpace::read(std::uint32_t offset, std::span<std::byte> out) const noexcept {
-  const std::array<std::uint32_t, kConfigBytes / 4> fields{num_pages(), actual(), kHintDone,
+  const std::array<std::uint32_t, kConfigBytes / 4> fields{num_pages(), actual(), hint_command(),
                                                            poison_value()};
   std::fill(out.begin(), out.end(), std::byte{0});
   if (offset >= kConfigBytes) return false;

@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, kKnownStats> kStatNames{
     "swap_in_bytes",       "swap_out_bytes",   "major_faults", "minor_faults",
     "free_bytes",          "total_bytes",      "available_bytes", "disk_caches_bytes",
     "hugetlb_allocations", "hugetlb_failures", "oom_kills",    "alloc_stalls",
-    "async_scans",         "direct_scans",     "async_reclaims", "direct_reclaims"};
+    "async_scan_bytes",    "direct_scan_bytes", "async_reclaim_bytes", "direct_reclaim_bytes"};
 
 }  // namespace
 
@@ -24,6 +24,20 @@ std::optional<std::uint64_t> StatsSample::get(StatTag tag) const noexcept {
   return values[t];
 }
 
+void StatsSample::add_unknown(std::uint16_t tag, std::uint64_t value) noexcept {
+  ++unknown_tags;
+  for (std::uint32_t i = 0; i < unknown_count; ++i) {
+    if (unknown[i].tag != tag) continue;
+    unknown[i].value = value;
+    return;
+  }
+  if (unknown_count == unknown.size()) {
+    ++left_out;
+  } else {
+    unknown[unknown_count++] = {tag, value};
+  }
+}
+
 StatsSample decode_stats(std::span<const std::byte> bytes) noexcept {
   StatsSample sample;
   for (; bytes.size() >= kStatEntryBytes; bytes = bytes.subspan(kStatEntryBytes)) {
@@ -32,7 +46,7 @@ StatsSample decode_stats(std::span<const std::byte> bytes) noexcept {
     std::memcpy(&tag, bytes.data(), sizeof(tag));
     std::memcpy(&value, bytes.data() + sizeof(tag), sizeof(value));
     if (tag >= kKnownStats) {
-      ++sample.unknown_tags;
+      sample.add_unknown(tag, value);
       continue;
     }
     sample.values[tag] = value;

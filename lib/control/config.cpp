@@ -109,6 +109,8 @@ Result<void> read_device(TableReader& table, Config* config) {
   device.client = mode == "client";
   table.read("prefault", &device.prefault);
   table.read("packed", &device.packed);
+  table.read("page_poison", &device.page_poison);
+  table.read("reporting", &device.reporting);
   table.read("group", &device.group);
   if (auto done = table.finish(); !done) return done;
   if (table.require("name") && table.require("socket")) {

@@ -319,9 +319,11 @@ void Daemon::apply(const ReloadPlan& plan) {
       log::error("reload: {}", added.error().message);
     }
   }
-  for (const DeviceConfig& device : plan.prefault) {
+  for (const DeviceConfig& device : plan.switched) {
     (void)backend_->prefault(device.name, device.prefault);
-    log::info("reload: {}: prefault is {}", device.name, device.prefault ? "on" : "off");
+    (void)backend_->reporting(device.name, device.reporting);
+    log::info("reload: {}: prefault is {}, reporting is {}", device.name,
+              device.prefault ? "on" : "off", device.reporting ? "on" : "off");
   }
   for (const std::string& key : plan.needs_restart) {
     log::warn("reload: {} changed; that needs a restart", key);

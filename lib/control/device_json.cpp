@@ -3,6 +3,10 @@
 // control/device_json.cpp - see device_json.hpp.
 #include "control/device_json.hpp"
 
+#include <fmt/format.h>
+
+#include "device/stats_patience.hpp"
+
 namespace vballoon::control {
 namespace {
 
@@ -34,6 +38,12 @@ void add_sizes(const device::DeviceReport& report, Json* json) {
   (*json)["stranded_bytes"] = report.stranded_bytes;
 }
 
+void add_stats(const device::DeviceReport& report, Json* json) {
+  (*json)["stats"] = stats_json(report.stats);
+  (*json)["stats_waiting_ms"] = report.stats_waiting_ms;
+  (*json)["stats_stalled"] = report.stats_waiting_ms >= device::kStatsStalledMs;
+}
+
 }  // namespace
 
 Json stats_json(const std::optional<device::StatsReport>& stats) {
@@ -45,13 +55,18 @@ Json stats_json(const std::optional<device::StatsReport>& stats) {
       json[std::string(balloon::stat_name(stat))] = *value;
     }
   }
+  for (std::uint32_t i = 0; i < stats->sample.unknown_count; ++i) {
+    const balloon::UnknownStat& unknown = stats->sample.unknown[i];
+    json[fmt::format("tag_{}", unknown.tag)] = unknown.value;
+  }
+  if (stats->sample.left_out != 0) json["left_out"] = stats->sample.left_out;
   return json;
 }
 
 Json summary_json(const device::DeviceReport& report) {
   Json json = identity_json(report);
   add_sizes(report, &json);
-  json["stats"] = stats_json(report.stats);
+  add_stats(report, &json);
   return json;
 }
 
@@ -60,14 +75,18 @@ Json device_json(const device::DeviceReport& report) {
   add_sizes(report, &json);
   json["inhibited"] = report.inhibited;
   json["prefault"] = report.prefault;
+  json["reporting"] = report.reporting;
   json["poison_value"] = report.poison_value;
+  json["hints"] = {{"state", std::string(report.hints.state)},
+                   {"command_id", report.hints.command_id},
+                   {"bytes", report.hints.bytes}};
   json["features"] = {{"offered", balloon::feature_names(report.offered)},
                       {"acked", balloon::feature_names(report.acked)}};
   json["queues"] = Json::array();
   for (const auto& queue : report.queues) json["queues"].push_back(queue_json(queue));
   json["counters"] = Json::object();
   for (const auto& counter : report.counters) json["counters"][counter.name] = counter.value;
-  json["stats"] = stats_json(report.stats);
+  add_stats(report, &json);
   return json;
 }
 

@@ -22,9 +22,10 @@ constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
 constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-constexpr std::array<std::string_view, 11> kNames{
-    "version",       "device.list",    "device.show",     "device.set",  "device.stats", "device.add",
-    "device.remove", "device.inhibit", "device.prefault", "device.move", "lcore.list"};
+constexpr std::array<std::string_view, 13> kNames{
+    "version",         "device.list",   "device.show",      "device.set",  "device.stats",
+    "device.add",      "device.remove", "device.inhibit",   "device.move", "device.hint",
+    "device.prefault", "lcore.list",    "device.reporting"};
 
 tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
@@ -56,6 +57,16 @@ Result<std::uint64_t> wanted_bytes(const device::DeviceReport& device,
   return parsed;
 }
 
+Result<balloon::HintAction> hint_action(std::string_view word) {
+  if (word == "start") return balloon::HintAction::kStart;
+  if (word == "stop") return balloon::HintAction::kStop;
+  if (word == "done") return balloon::HintAction::kDone;
+  return fail(Code::kInvalidArgument,
+              fmt::format("device.hint: 'action' must be \"start\", \"stop\" or \"done\", not "
+                          "\"{}\"",
+                          word));
+}
+
 }  // namespace
 
 void Methods::call(const rpc::Request& request, Responder done) {
@@ -70,6 +81,8 @@ void Methods::call(const rpc::Request& request, Responder done) {
   if (name == "device.remove") return done(remove(params));
   if (name == "device.inhibit") return done(inhibit(params));
   if (name == "device.prefault") return done(prefault(params));
+  if (name == "device.reporting") return done(reporting(params));
+  if (name == "device.hint") return done(hint(params));
   if (name == "device.move") return done(move(params));
   if (name == "lcore.list") return done(lcores(params));
   done(rpc::refuse(rpc::kMethodNotFound,
@@ -160,6 +173,29 @@ Methods::Answer Methods::prefault(const rpc::Json& object) {
   log::info("{}: pages are {} before the guest gets them back", name,
             on ? "fetched" : "no longer fetched");
   return rpc::Json{{"prefault", on}};
+}
+
+Methods::Answer Methods::reporting(const rpc::Json& object) {
+  Params params(object, "device.reporting");
+  const std::string name = params.text("name");
+  const bool on = params.flag("on");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto done = backend_.reporting(name, on); !done) return refuse(done.error());
+  log::info("{}: pages that the guest reports are {}", name, on ? "discarded" : "kept");
+  return rpc::Json{{"reporting", on}};
+}
+
+Methods::Answer Methods::hint(const rpc::Json& object) {
+  Params params(object, "device.hint");
+  const std::string name = params.text("name");
+  const std::string word = params.text("action");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  const auto action = hint_action(word);
+  if (!action) return refuse(action.error());
+  const auto command = backend_.hint(name, *action);
+  if (!command) return refuse(command.error());
+  log::info("{}: free page hints: {}, command id {}", name, word, *command);
+  return rpc::Json{{"command_id", *command}};
 }
 
 Methods::Answer Methods::move(const rpc::Json& object) {

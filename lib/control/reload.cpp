@@ -17,7 +17,7 @@ const DeviceConfig* same(const std::vector<DeviceConfig>& devices, const DeviceC
   const auto at = std::find_if(devices.begin(), devices.end(), [&](const DeviceConfig& other) {
     return other.name == device.name && other.socket == device.socket &&
            other.client == device.client && other.packed == device.packed &&
-           other.group == device.group;
+           other.page_poison == device.page_poison && other.group == device.group;
   });
   return at == devices.end() ? nullptr : &*at;
 }
@@ -59,8 +59,8 @@ ReloadPlan plan_reload(const Config& before, const Config& after,
     const DeviceConfig* now = same(after.devices, device);
     if (now == nullptr) {
       plan.remove.push_back(device.name);
-    } else if (now->prefault != device.prefault) {
-      plan.prefault.push_back(*now);
+    } else if (now->prefault != device.prefault || now->reporting != device.reporting) {
+      plan.switched.push_back(*now);
     }
   }
   for (const DeviceConfig& device : after.devices) {

@@ -17,7 +17,10 @@ namespace {
 constexpr std::chrono::milliseconds kLookEvery{10};
 
 rpc::Json answer(const device::DeviceReport& report, bool fresh) {
-  return {{"name", report.name}, {"fresh", fresh}, {"stats", stats_json(report.stats)}};
+  return {{"name", report.name},
+          {"fresh", fresh},
+          {"waiting_ms", report.stats_waiting_ms},
+          {"stats", stats_json(report.stats)}};
 }
 
 /// 0 stands for no sample yet: samples are counted from 1.

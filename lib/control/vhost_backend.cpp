@@ -31,6 +31,14 @@ Result<void> VhostBackend::prefault(std::string_view name, bool on) {
   return server_.prefault(name, on);
 }
 
+Result<void> VhostBackend::reporting(std::string_view name, bool on) {
+  return server_.reporting(name, on);
+}
+
+Result<std::uint32_t> VhostBackend::hint(std::string_view name, balloon::HintAction action) {
+  return server_.hint(name, action);
+}
+
 Result<void> VhostBackend::move(std::string_view name, unsigned lcore) {
   return server_.move(name, lcore);
 }
@@ -48,8 +56,14 @@ std::vector<LcoreReport> VhostBackend::lcores() const {
 Result<void> VhostBackend::add(const DeviceConfig& device) {
   const auto named = find_group(device.group, "device.group");
   if (!named) return tl::unexpected(named.error());
-  return server_.add({device.name, device.socket, device.client, device.prefault, device.packed,
-                      *named ? *named : group_});
+  return server_.add({.name = device.name,
+                      .socket = device.socket,
+                      .client = device.client,
+                      .prefault = device.prefault,
+                      .packed = device.packed,
+                      .page_poison = device.page_poison,
+                      .reporting = device.reporting,
+                      .group = *named ? *named : group_});
 }
 
 Result<void> VhostBackend::remove(std::string_view name) {

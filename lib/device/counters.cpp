@@ -16,6 +16,8 @@ std::vector<NamedCount> named_counts(const DeviceCounters& c) {
       {"stats_samples", c.stats_samples.get()},
       {"stats_truncated", c.stats_truncated.get()},
       {"hint_pages", c.hint_pages.get()},
+      {"stale_hints", c.stale_hints.get()},
+      {"bad_hint_commands", c.bad_hint_commands.get()},
       {"reported_pages", c.reported_pages.get()},
       {"reports_kept", c.reports_kept.get()},
       {"calls", c.calls.get()},

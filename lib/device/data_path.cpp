@@ -5,7 +5,6 @@
 
 #include "base/check.hpp"
 #include "base/clock.hpp"
-#include "device/hint_queue.hpp"
 #include "device/pfn_queue.hpp"
 #include "device/report_queue.hpp"
 
@@ -19,7 +18,7 @@ std::size_t slot(balloon::Role role) noexcept {
 }  // namespace
 
 DataPath::DataPath(const balloon::ConfigSpace& config, reclaim::ReclaimLimits limits)
-    : reclaimer_(limits), context_{reclaimer_, counters_, config} {}
+    : reclaimer_(limits), context_{reclaimer_, counters_, config, reporting_} {}
 
 bool DataPath::poll() noexcept {
   // A buffer may be held though nothing is on its way any more: its pages were gone just now.
@@ -134,7 +133,7 @@ std::unique_ptr<QueueHandler> DataPath::make_handler(balloon::Role role, Ring ri
     case balloon::Role::kDeflate:
       return std::make_unique<DeflateQueue>(std::move(ring), context_);
     case balloon::Role::kHint:
-      return std::make_unique<HintQueue>(std::move(ring), context_);
+      return std::make_unique<HintQueue>(std::move(ring), context_, hints_, resumed);
     case balloon::Role::kReport:
       return std::make_unique<ReportQueue>(std::move(ring), context_);
     case balloon::Role::kStats:

@@ -43,16 +43,15 @@ bool ReportQueue::next_segment() noexcept {
 ReportQueue::Taken ReportQueue::take(std::uint64_t* left) noexcept {
   GpaRange& rest = current_->rest;
   if (rest.bytes == 0 && !next_segment()) return Taken::kEnd;
-  const GpaRange piece{rest.first, std::min(rest.bytes, *left)};
-  // A guest that poisons free pages expects the pattern back, not zeroes (5.5.6.7.1).
-  const bool keep = context_.pages_must_keep_poison();
+  const GpaRange piece{rest.first, context_.reclaimer.portion(rest, *left)};
+  const bool keep = context_.keeps_reports();
   if (!keep && !context_.reclaimer.report(piece)) return Taken::kNoRoom;
   const std::uint64_t pages = bytes_to_pages(piece.bytes);
   context_.counters.reported_pages.add(pages);
   if (keep) context_.counters.reports_kept.add(pages);
   rest.first.value += piece.bytes;
   rest.bytes -= piece.bytes;
-  *left -= piece.bytes;
+  *left -= std::min(*left, piece.bytes);
   return Taken::kPiece;
 }
 

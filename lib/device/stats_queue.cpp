@@ -3,20 +3,15 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <utility>
+
+#include "base/clock.hpp"
 
 namespace vballoon::device {
 namespace {
 
 /// Linux 6.12 sends 160 bytes; a driver with more than 102 entries has its rest ignored.
 constexpr std::size_t kMaxStatsBytes = 1024;
-
-std::uint64_t now_ms() noexcept {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
 
 }  // namespace
 

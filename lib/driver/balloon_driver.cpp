@@ -91,20 +91,33 @@ Result<void> BalloonDriver::report(std::span<const GpaRange> ranges) {
 }
 
 Result<void> BalloonDriver::hint(std::span<const GpaRange> ranges) {
-  const auto command = read_config(kHintCommandOffset);
-  if (!command) return tl::unexpected(command.error());
-  const auto send_id = [this](std::uint32_t id) {
-    std::memcpy(ram_.at(scratch_, sizeof(id)).data(), &id, sizeof(id));
-    const std::array<Segment, 1> segment{Segment{.addr = scratch_, .len = sizeof(id)}};
-    return send_one(Role::kHint, segment);
-  };
-  if (auto begun = send_id(*command); !begun) return begun;
+  return hint_command()
+      .and_then([this](std::uint32_t id) { return begin_hints(id); })
+      .and_then([&] { return hint_pages(ranges); })
+      .and_then([this] { return end_hints(); });
+}
+
+Result<std::uint32_t> BalloonDriver::hint_command() {
+  return read_config(kHintCommandOffset);
+}
+
+Result<void> BalloonDriver::begin_hints(std::uint32_t id) {
+  std::memcpy(ram_.at(scratch_, sizeof(id)).data(), &id, sizeof(id));
+  const std::array<Segment, 1> segment{Segment{.addr = scratch_, .len = sizeof(id)}};
+  return send_one(Role::kHint, segment);
+}
+
+Result<void> BalloonDriver::hint_pages(std::span<const GpaRange> ranges) {
   for (const GpaRange& range : ranges) {
     const std::array<Segment, 1> segment{
         Segment{range.first, static_cast<std::uint32_t>(range.bytes), true}};
     if (auto sent = send_one(Role::kHint, segment); !sent) return sent;
   }
-  return send_id(kHintStop);
+  return {};
+}
+
+Result<void> BalloonDriver::end_hints() {
+  return begin_hints(kHintStop);
 }
 
 Traffic& BalloonDriver::traffic(Role role) noexcept {

@@ -200,6 +200,15 @@ bool Reclaimer::report(GpaRange range) noexcept {
   return reports_.push(PageRun{first, end - first});
 }
 
+std::uint64_t Reclaimer::portion(GpaRange range, std::uint64_t bytes) const noexcept {
+  if (range.bytes <= bytes) return range.bytes;
+  // The page that holds the last byte, and the rest of its block.
+  const std::uint64_t last = range.first.value + bytes - 1;
+  const std::uint64_t page = bytes_to_pages(last);
+  const std::uint64_t rest = blocks_->first_part(PageRun{page, UINT32_MAX}).pages;
+  return std::min(range.bytes, pages_to_bytes(page + rest) - range.first.value);
+}
+
 void Reclaimer::pump(std::uint64_t now_us, bool everything) noexcept {
   if (blocks_ == nullptr || sink_ == nullptr) return;
   budget_ = sink_->bytes_per_pass();
@@ -248,6 +257,7 @@ void Reclaimer::keep_gathered() noexcept {
 }
 
 void Reclaimer::pump_reports() noexcept {
+  reports_.tidy();
   while (budget_ != 0 && !reports_.empty()) {
     const PageRun run = reports_.front();
     const gmem::Region* region = blocks_->memory().find(gpa_of(run.first));

@@ -26,6 +26,7 @@ BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& 
       kept_(folder, spec_.name),
       path_(config_, limits) {
   path_.prefault(spec_.prefault);
+  path_.report(spec_.reporting);
   load_wishes();
 }
 
@@ -104,6 +105,7 @@ void BalloonDevice::let_go() {
   memory_valid_ = false;
   memory_lost_ = false;
   told_of_legacy_ = false;
+  stats_patience_.forget();
   show_target();
   notify_due_.store(false, std::memory_order_relaxed);
   connection_ = {};

@@ -27,6 +27,7 @@
 #include "connection.hpp"
 #include "device/data_path.hpp"
 #include "device/report.hpp"
+#include "device/stats_patience.hpp"
 #include "gmem/lost_memory.hpp"
 #include "inflight_region.hpp"
 #include "log_mapping.hpp"
@@ -37,6 +38,11 @@
 #include "vhost/server.hpp"
 
 namespace vballoon::vhost {
+
+/// Said in the log, and to whoever asks for the device's state.
+inline constexpr const char* kLegacy =
+    "the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
+    "start the VM with a modern device (disable-legacy=on) or a newer driver";
 
 class BalloonDevice {
  public:
@@ -72,6 +78,9 @@ class BalloonDevice {
   /// From the return on nothing is discarded, nor on its way to be.
   void inhibit(bool on);
   void prefault(bool on) noexcept { path_.prefault(on); }
+  void reporting(bool on) noexcept { path_.report(on); }
+  /// @return free_page_hint_cmd_id as it now stands.
+  Result<std::uint32_t> hint(balloon::HintAction action);
   /// What is due and nobody waits for: a config change that could not be sent yet, a guest whose
   /// memory is gone.
   void tick();
@@ -96,6 +105,7 @@ class BalloonDevice {
   void take_back();
   void hand_over();
   void start_ring(unsigned index);
+  void start_stats(bool resumed);
   [[nodiscard]] bool gap_below(unsigned index) const;
   [[nodiscard]] std::optional<device::QueueSetup> describe_ring(unsigned index) const;
   [[nodiscard]] bool looks_unused(const device::QueueSetup& setup) const;
@@ -141,6 +151,8 @@ class BalloonDevice {
   void adopt_channel(Message message);
 
   [[nodiscard]] device::State state() const;
+  [[nodiscard]] device::HintReport report_hints() const;
+  void report_stats(device::DeviceReport* report) const;
 
   const DeviceSpec spec_;
   gmem::MemoryWatch watch_;
@@ -172,6 +184,7 @@ class BalloonDevice {
   std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections
   bool undecided_ = false;           // whether that is the guest which is connected now
   std::uint32_t wanted_pages_ = 0;  // the operator's target, which may be more than the guest has
+  device::StatsPatience stats_patience_;
   BackendChannel channel_;
   std::atomic<bool> notify_due_{false};
   LogGate log_gate_;

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "balloon_device.hpp"
+#include "base/clock.hpp"
 #include "base/size_text.hpp"
 #include "virtq/fault.hpp"
 
@@ -20,12 +20,6 @@ constexpr const char* kMemoryLost =
     "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
     "left "
     "for it; the device is served again when its VM is started anew";
-
-std::uint64_t now_ms() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
 
 device::QueueReport report_queue(Role role, bool running, const device::QueueStatus& status) {
   device::QueueReport report;
@@ -93,6 +87,7 @@ Result<void> BalloonDevice::request_stats() {
                 fmt::format("the balloon driver of '{}' has no statistics queue (feature STATS_VQ was "
                             "not accepted)", spec_.name));
   }
+  stats_patience_.asked(path_.newest_stats().sequence, now_ms());
   path_.request_stats();
   return {};
 }
@@ -169,7 +164,11 @@ device::DeviceReport BalloonDevice::report() const {
   report.client = spec_.client;
   report.lcore = seat_.poller().lcore();
   report.state = state();
-  if (memory_lost_) report.reason = kMemoryLost;
+  if (memory_lost_) {
+    report.reason = kMemoryLost;
+  } else if (told_of_legacy_ && !acked_.has(balloon::Feature::kVersion1)) {
+    report.reason = kLegacy;
+  }
   report.guest_bytes = counters.guest_bytes.get();
   report.target_bytes = pages_to_bytes(config_.num_pages());
   report.wanted_bytes = pages_to_bytes(wanted_pages_);
@@ -182,7 +181,9 @@ device::DeviceReport BalloonDevice::report() const {
   report.stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
   report.inhibited = path_.inhibited();
   report.prefault = path_.prefaults();
+  report.reporting = path_.reports();
   report.poison_value = config_.poison_value();
+  report.hints = report_hints();
   report.offered = spec_.offered();
   report.acked = acked_;
   for (unsigned role = 0; role < balloon::kRoles; ++role) {
@@ -202,9 +203,7 @@ device::DeviceReport BalloonDevice::report() const {
   report.counters.push_back({"gathered_pages", reclaimed.gathered_pages.get()});
   report.counters.push_back({"batches_in_flight", reclaimed.in_flight.get()});
   report.counters.push_back({"reclaim_waits", reclaimed.sink_full.get()});
-  if (const device::StatsRecord stats = path_.newest_stats(); stats.sequence != 0) {
-    report.stats = device::StatsReport{stats.sample, stats.sequence, now_ms() - stats.taken_ms};
-  }
+  report_stats(&report);
   return report;
 }
 

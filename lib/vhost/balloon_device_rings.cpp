@@ -87,11 +87,17 @@ void BalloonDevice::start_ring(unsigned index) {
   if (!setup->resumed && (first || *role == balloon::Role::kInflate)) {
     start_anew();
     provide_tables();
+    // It may be the old one after all, and hold pages that it hinted.
+    if (config_.hint_command() != balloon::kHintDone) notify_due_.store(true);
     // A driver that begins anew has no pages away. One that comes from another host goes on where
     // it was, with the size that the VMM has restored; its pages are learned as they come.
-    if (looks_unused(*setup)) config_.forget_actual();
+    if (looks_unused(*setup)) {
+      config_.begin_anew();
+    } else {
+      static_cast<void>(config_.command_hints(balloon::HintAction::kDone));
+    }
   }
-  if (!setup->resumed && *role == balloon::Role::kStats) path_.forget_stats();
+  if (*role == balloon::Role::kStats) start_stats(setup->resumed);
   setup->marks = marks_of(index);
   if (auto started = path_.start(*role, *setup); !started) {
     return warn(fmt::format("queue {} ({}) is not served: {}", index, balloon::role_name(*role),
@@ -104,8 +110,7 @@ void BalloonDevice::start_ring(unsigned index) {
 /// Once a connection: the driver will not change its mind, and has five rings.
 void BalloonDevice::warn_of_legacy() {
   if (std::exchange(told_of_legacy_, true)) return;
-  warn("the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
-       "start the VM with a modern device (disable-legacy=on) or a newer driver");
+  warn(kLegacy);
 }
 
 void BalloonDevice::stop_ring(unsigned index) {

@@ -204,4 +204,15 @@ Result<void> Server::prefault(std::string_view name, bool on) {
   });
 }
 
+Result<void> Server::reporting(std::string_view name, bool on) {
+  return impl_->with(name, [on](BalloonDevice& device) -> Result<void> {
+    device.reporting(on);
+    return {};
+  });
+}
+
+Result<std::uint32_t> Server::hint(std::string_view name, balloon::HintAction action) {
+  return impl_->with(name, [action](BalloonDevice& device) { return device.hint(action); });
+}
+
 }  // namespace vballoon::vhost

@@ -30,6 +30,7 @@ class Numbers : public DaemonTest, public ::testing::WithParamInterface<Variant>
     expect_ballooned(200);
     expect_gone_soon(all.subspan(100, 200));
     if (driver.queue_number(Role::kHint)) {
+      command_hints("start");
       must(driver.hint(std::vector<GpaRange>{{to_gpa(pages[1000]), 64 * kPageSize}}));
       EXPECT_EQ(counter("hint_pages"), 64U);
       expect_untouched(all.subspan(1000, 64));
@@ -135,9 +136,51 @@ TEST_F(Negotiation, ALegacyDriverIsNotServedButDoesNoHarm) {
     const auto legacy = connect(options);
     const std::vector<Pfn> one{Pfn{1000}};
     EXPECT_FALSE(legacy->inflate(one));
+    EXPECT_EQ(show().at("state"), "connected");
+    EXPECT_NE(show().at("reason").get<std::string>().find("legacy"), std::string::npos);
   }
   EXPECT_EQ(logged(device_ + ": the guest's driver is a legacy one"), 1U);
   const auto driver = connect();
+  const auto pages = fill(*driver);
+  must(driver->inflate(std::span(pages).first(10)));
+  expect_ballooned(10);
+  EXPECT_EQ(show().at("reason"), "");
+}
+
+/// Firmware first, and then a kernel that knows better, on one connection.
+TEST_F(Negotiation, AModernDriverAfterALegacyOneIsServed) {
+  DriverOptions options = late();
+  options.features &= all_but({Feature::kVersion1});
+  const auto driver = connect(options);
+  ASSERT_TRUE(eventually([this] { return show().at("reason") != ""; }));
+  must(driver->reset(of_this_run(late())));
+  const auto pages = fill(*driver);
+  must(driver->inflate(std::span(pages).first(10)));
+  expect_ballooned(10);
+  EXPECT_EQ(show().at("state"), "running");
+  EXPECT_EQ(show().at("reason"), "");
+}
+
+/// Ring addresses would be addresses of its IOMMU, and page numbers no addresses of any kind.
+TEST_F(Negotiation, DoesNotOfferToStandBehindAnIommu) {
+  constexpr std::uint64_t kAccessPlatform = std::uint64_t{1} << 33;
+  const auto driver = connect();
+  EXPECT_EQ(driver->offered().bits() & kAccessPlatform, 0U);
+}
+
+/// A front end that acknowledges what was not offered is refused; what it had stays as it was.
+TEST_F(Negotiation, RefusesAFeatureThatWasNotOffered) {
+  for (const unsigned bit : {29U, 33U, 40U, 63U}) {
+    SCOPED_TRACE(bit);
+    const auto driver = connect(late());
+    const auto pages = fill(*driver);
+    must(driver->inflate(std::span(pages).first(10)));
+    const std::uint64_t acked = driver->acked().bits();
+    EXPECT_FALSE(driver->front_end().set_features(acked | std::uint64_t{1} << bit));
+    EXPECT_TRUE(daemon_.alive());
+    expect_untouched(std::span(pages).subspan(10));
+  }
+  const auto driver = connect(late());
   const auto pages = fill(*driver);
   must(driver->inflate(std::span(pages).first(10)));
   expect_ballooned(10);

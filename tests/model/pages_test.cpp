@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// What happens to pages: VIRTIO 1.2, 5.5.6.1 (balloon), 5.5.6.7 (reporting), 5.5.6.4 (poison),
-// 5.5.6.5 (hints). Proves nothing of a real guest's allocator; tests/guest does.
+// What happens to pages: VIRTIO 1.2, 5.5.6.1 (balloon), 5.5.6.7 (reporting). Proves nothing of a
+// real guest's allocator; tests/guest does.
 #include "harness/fixture.hpp"
 
 namespace vballoon::model {
@@ -107,22 +107,6 @@ TEST_F(PagesTest, ManyRangesInOneReport) {
   expect_untouched(kept);
 }
 
-TEST_F(PagesTest, ReportsAreKeptWhileTheGuestPoisonsItsPages) {
-  DriverOptions options;
-  options.poison_value = 0xAAAAAAAA;
-  const auto driver = connect(options);
-  // Its guests do without reports instead.
-  if (!driver->offered().has(Feature::kPagePoison)) GTEST_SKIP() << "PAGE_POISON is not offered";
-  const auto pages = fill(*driver);
-  must(driver->report(range_of(part(pages, 0, 1024))));
-  expect_untouched(pages);
-  EXPECT_EQ(counter("reports_kept"), 1024U);
-  EXPECT_EQ(show().at("poison_value"), 0xAAAAAAAA);
-
-  must(driver->inflate(part(pages, 0, 10)));
-  expect_gone_soon(part(pages, 0, 10));
-}
-
 TEST_F(PagesTest, APoisonValueWithoutTheFeatureMeansNothing) {
   DriverOptions options;
   options.features = all_but({Feature::kPagePoison});
@@ -134,13 +118,63 @@ TEST_F(PagesTest, APoisonValueWithoutTheFeatureMeansNothing) {
   expect_gone(part(pages, 0, 1024));
 }
 
-TEST_F(PagesTest, HintedPagesAreNeverDiscarded) {
+/// A guest with pages of 64 KiB: 16 numbers a page, its pages in any order.
+TEST_F(PagesTest, PagesOf64KibibytesAre16NumbersEach) {
+  const auto driver = connect(late());
+  const auto pages = fill(*driver);
+  std::vector<Pfn> numbers;
+  for (std::uint32_t page = 16; page-- > 0;) {
+    for (std::uint32_t i = 0; i < 16; ++i) numbers.push_back(Pfn{1024 + 16 * page + i});
+  }
+  const std::uint64_t before = counter("discard_calls");
+  must(driver->inflate(numbers));
+  EXPECT_EQ(counter("discard_calls") - before, 1U) << "1 MiB, given in 16 pieces going down";
+  expect_gone(numbers);
+  expect_ballooned(256);
+  must(driver->deflate(std::span(numbers).first(16)));
+  expect_ballooned(240);
+}
+
+TEST_F(PagesTest, ReportsInAnyOrderAreMerged) {
   const auto driver = connect();
   const auto pages = fill(*driver);
-  must(driver->hint(range_of(part(pages, 0, 1024))));
-  EXPECT_TRUE(eventually([&] { return counter("hint_pages") == 1024; }));
+  std::vector<GpaRange> ranges;
+  for (std::size_t i = 32; i-- > 0;) ranges.push_back(range_of(part(pages, 512 + i, 1)).front());
+  const std::uint64_t before = counter("report_calls");
+  must(driver->report(ranges));
+  expect_gone(part(pages, 512, 32));
+  expect_untouched(part(pages, 0, 512));
+  expect_untouched(part(pages, 544, pages.size() - 544));
+  EXPECT_LE(counter("report_calls") - before, 2U) << "one, or two where a block ends";
+}
+
+TEST_F(PagesTest, OneReportMayBeAGibibyte) {
+  ram_ = must(GuestRam::create(driver::flat_ram(kGiB + 64 * kMiB)));
+  const auto driver = connect();
+  const Pfn first{32 * 256};
+  const Pfn last{32 * 256 + 262143};
+  const Pfn behind{last.value + 1};
+  const std::vector<Pfn> touched{Pfn{first.value - 1}, first, Pfn{first.value + 131072}, last,
+                                 behind};
+  driver::fill_canaries(ram_, touched, 1);
+  must(driver->report(std::vector<GpaRange>{{to_gpa(first), kGiB}}));
+  expect_gone(std::span(touched).subspan(1, 3));
+  expect_untouched(std::vector<Pfn>{touched.front(), touched.back()});
+  EXPECT_EQ(show().at("reported_bytes"), kGiB);
+}
+
+TEST_F(PagesTest, ReportingIsSwitchedOffAndOn) {
+  const auto driver = connect();
+  const auto pages = fill(*driver);
+  daemon_.call("device.reporting", {{"name", device_}, {"on", false}});
+  must(driver->report(range_of(part(pages, 0, 1024))));
   expect_untouched(pages);
-  expect_ballooned(0);
+  EXPECT_EQ(counter("reports_kept"), 1024U);
+  EXPECT_EQ(show().at("reporting"), false);
+  daemon_.call("device.reporting", {{"name", device_}, {"on", true}});
+  must(driver->report(range_of(part(pages, 0, 1024))));
+  expect_gone(part(pages, 0, 1024));
+  EXPECT_EQ(counter("reports_kept"), 1024U);
 }
 
 }  // namespace

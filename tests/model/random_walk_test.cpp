@@ -139,6 +139,8 @@ class Walk : public DaemonTest {
     if (!driver_->queue_number(Role::kHint)) return;
     auto ranges = ranges_of(choose(false, 500));
     ranges.resize(std::min<std::size_t>(ranges.size(), 10));
+    static constexpr std::array kActions{"start", "stop", "done"};
+    command_hints(kActions[below(kActions.size())]);
     must(driver_->hint(ranges));
   }
 

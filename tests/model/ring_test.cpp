@@ -74,6 +74,43 @@ TEST_F(RingTest, SizesThatAreNoPowersOfTwo) {
   }
 }
 
+/// Each queue at the smallest and the largest sizes, and at one that is no power of two.
+TEST_F(RingTest, EveryQueueAtTheEdgesOfSize) {
+  ram_ = must(GuestRam::create(driver::flat_ram(64 * kMiB)));
+  for (const unsigned size : {2U, 3U, 256U, 32768U}) {
+    if (size == 3 && !packed_run()) continue;
+    SCOPED_TRACE(size);
+    DriverOptions options = late();
+    options.queue_size = size;
+    options.arena_bytes = 16 * kMiB;
+    options.indirect = Indirect::kNever;
+    const auto driver = connect(options);
+    const auto pages = fill(*driver);
+    const auto some = std::span(pages).first(2000);
+    for (int round = 0; round < 3; ++round) {
+      must(driver->inflate(some));
+      expect_gone(some);
+      must(driver->deflate(some));
+      driver::fill_canaries(ram_, some, 1);
+      command_hints("start");
+      must(driver->hint(std::vector<GpaRange>{{to_gpa(pages[0]), 64 * kPageSize}}));
+      must(driver->report(std::vector<GpaRange>{{to_gpa(pages[3000]), 64 * kPageSize},
+                                                {to_gpa(pages[3100]), 64 * kPageSize}}));
+      expect_gone(std::span(pages).subspan(3000, 64));
+      expect_gone(std::span(pages).subspan(3100, 64));
+      driver::fill_canaries(ram_, std::span(pages).subspan(3000, 164), 1);
+      must(driver->pause());
+      must(driver->resume());
+    }
+    expect_untouched(pages);
+    expect_no_violations(*driver);
+    EXPECT_EQ(counter("hint_pages"), 64U * 3);
+    for (const Json& queue : show().at("queues")) EXPECT_EQ(queue.at("size"), size);
+    daemon_.call("device.remove", {{"name", device_}});
+    daemon_.call("device.add", {{"name", device_}, {"socket", daemon_.socket(device_)}});
+  }
+}
+
 TEST_F(RingTest, WithoutInOrder) {
   DriverOptions options = late();
   options.features &= all_but({balloon::Feature::kInOrder});

@@ -50,6 +50,36 @@ TEST_F(Stats, UnknownTagsDoNoHarm) {
   const Json stats = values(ask(*driver));
   EXPECT_EQ(stats.at("free_bytes"), 17U);
   EXPECT_EQ(stats.at("total_bytes"), 18U);
+  EXPECT_EQ(stats.at("tag_999"), 1U) << "they are kept by number";
+  EXPECT_EQ(stats.at("tag_65535"), 2U);
+}
+
+TEST_F(Stats, EveryTagOfLinuxHasAName) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  std::vector<driver::StatEntry> entries;
+  for (std::uint16_t tag = 0; tag < 16; ++tag) entries.push_back({tag, 1000U + tag});
+  driver->set_stats(entries);
+  const Json stats = values(ask(*driver));
+  const char* const names[] = {
+      "swap_in_bytes",       "swap_out_bytes",    "major_faults",        "minor_faults",
+      "free_bytes",          "total_bytes",       "available_bytes",     "disk_caches_bytes",
+      "hugetlb_allocations", "hugetlb_failures",  "oom_kills",           "alloc_stalls",
+      "async_scan_bytes",    "direct_scan_bytes", "async_reclaim_bytes", "direct_reclaim_bytes"};
+  for (unsigned tag = 0; tag < 16; ++tag) EXPECT_EQ(stats.at(names[tag]), 1000U + tag) << tag;
+}
+
+TEST_F(Stats, AFloodOfTagsIsBounded) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  std::vector<driver::StatEntry> entries;
+  for (std::uint16_t tag = 1000; tag < 1064; ++tag) entries.push_back({tag, tag});
+  driver->set_stats(entries);
+  const Json stats = values(ask(*driver));
+  EXPECT_EQ(stats.at("tag_1000"), 1000U);
+  EXPECT_EQ(stats.at("tag_1015"), 1015U);
+  EXPECT_FALSE(stats.contains("tag_1016"));
+  EXPECT_EQ(stats.at("left_out"), 48U);
 }
 
 TEST_F(Stats, WorkAfterAPauseWithTheBufferHeld) {
@@ -92,6 +122,39 @@ TEST_F(Stats, ADriverThatDoesNotAnswerIsWaitedForNoLongerThanAsked) {
   const auto begin = std::chrono::steady_clock::now();
   static_cast<void>(daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 200}}));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+}
+
+TEST_F(Stats, ADriverThatStoppedAnsweringIsFlaggedUntilItAnswers) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return !show().at("stats").is_null(); }));
+  EXPECT_EQ(show().at("stats_stalled"), false);
+  const auto ask_in_vain = [this] {
+    return daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 1100}});
+  };
+  const auto first = ask_in_vain();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->at("fresh"), false);
+  EXPECT_GE(first->at("waiting_ms"), 1100U);
+  EXPECT_EQ(show().at("stats_stalled"), false) << "it may only be slow";
+  static_cast<void>(ask_in_vain());
+  const Json stalled = show();
+  EXPECT_EQ(stalled.at("stats_stalled"), true);
+  EXPECT_GE(stalled.at("stats_waiting_ms"), 2200U) << "since it was asked first";
+  EXPECT_GE(stalled.at("stats").at("age_ms"), 2200U) << "what there is is shown with its age";
+
+  static_cast<void>(must(driver->serve(driver::Deadline(std::chrono::milliseconds(100)))));
+  EXPECT_TRUE(eventually([this] { return show().at("stats_stalled") == false; }));
+  EXPECT_EQ(show().at("stats_waiting_ms"), 0U);
+}
+
+TEST_F(Stats, APausedGuestOwesNoAnswer) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return !show().at("stats").is_null(); }));
+  static_cast<void>(daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 50}}));
+  must(driver->pause());
+  EXPECT_EQ(show().at("stats_waiting_ms"), 0U);
+  must(driver->resume());
+  EXPECT_LT(show().at("stats_waiting_ms"), 50U);
 }
 
 }  // namespace

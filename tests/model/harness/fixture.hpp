@@ -78,6 +78,10 @@ class DaemonTest : public ::testing::Test {
   [[nodiscard]] std::uint64_t ballooned() {
     return bytes_to_pages(show().at("ballooned_bytes").get<std::uint64_t>());
   }
+  /// Asks the driver for hints: "start", "stop" or "done". @return the command id.
+  std::uint32_t command_hints(const std::string& action) {
+    return daemon_.call("device.hint", {{"name", device_}, {"action", action}}).at("command_id");
+  }
   [[nodiscard]] std::string queue_state(Role role);
   /// How often the daemon's log says so.
   [[nodiscard]] std::size_t logged(const std::string& text);

@@ -147,12 +147,32 @@ TEST(ConfigSpace, AStaleWriteBackKeepsTheTarget) {
   EXPECT_EQ(config.actual(), 42U);
 }
 
+// 5.5.6.5: STOP is 0, DONE is 1, all others are rounds; an id is not used again.
+TEST(ConfigSpace, EveryRoundOfHintsHasAnIdOfItsOwn) {
+  ConfigSpace config;
+  EXPECT_EQ(config.command_hints(HintAction::kStart), kFirstHintRound);
+  EXPECT_EQ(word_at(image_of(config), 8), kFirstHintRound);
+  EXPECT_EQ(config.command_hints(HintAction::kStop), kHintStop);
+  EXPECT_EQ(config.command_hints(HintAction::kStart), kFirstHintRound + 1);
+  EXPECT_EQ(config.command_hints(HintAction::kStart), kFirstHintRound + 2);
+  EXPECT_EQ(config.command_hints(HintAction::kDone), kHintDone);
+  config.reset_driver_fields();
+  EXPECT_EQ(config.command_hints(HintAction::kStart), kFirstHintRound + 3);
+}
+
+TEST(ConfigSpace, ANewDriverIsInNoRoundOfHints) {
+  ConfigSpace config;
+  static_cast<void>(config.command_hints(HintAction::kStart));
+  config.begin_anew();
+  EXPECT_EQ(config.hint_command(), kHintDone);
+}
+
 TEST(ConfigSpace, ForgettingLeavesTheDevicesWish) {
   std::mt19937 random(4);
   ConfigSpace config;
   config.set_num_pages(9);
   ASSERT_TRUE(config.write(0, pattern(random, kConfigBytes)));
-  config.forget_actual();
+  config.begin_anew();
   EXPECT_EQ(config.actual(), 0U);
   EXPECT_NE(config.poison_value(), 0U);
   config.reset_driver_fields();

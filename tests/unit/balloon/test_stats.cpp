@@ -60,8 +60,8 @@ TEST(Stats, ZeroIsAValueAndNotAbsence) {
   EXPECT_EQ(sample.get(StatTag::kSwapOut), std::nullopt);
 }
 
-// 5.5.6.3: a device ignores tags it does not know.
-TEST(Stats, UnknownTagsAreCountedAndPassedOver) {
+// 5.5.6.3: a device ignores tags it does not know; the operator may know them.
+TEST(Stats, UnknownTagsAreKeptByNumber) {
   std::vector<std::byte> bytes;
   append(bytes, 16, 1);
   append(bytes, 5, 2048);
@@ -71,6 +71,24 @@ TEST(Stats, UnknownTagsAreCountedAndPassedOver) {
   EXPECT_EQ(sample.unknown_tags, 3U);
   EXPECT_EQ(sample.present, 1U << 5);
   EXPECT_EQ(sample.get(StatTag::kTotal), 2048U);
+  ASSERT_EQ(sample.unknown_count, 3U);
+  EXPECT_EQ(sample.unknown[0].tag, 16U);
+  EXPECT_EQ(sample.unknown[1].tag, 0xffffU);
+  EXPECT_EQ(sample.unknown[1].value, 2U);
+  EXPECT_EQ(sample.unknown[2].value, 3U);
+  EXPECT_EQ(sample.left_out, 0U);
+}
+
+TEST(Stats, AFloodOfUnknownTagsIsBounded) {
+  std::vector<std::byte> bytes;
+  for (std::uint16_t tag = 100; tag < 2000; ++tag) append(bytes, tag, tag);
+  for (std::uint16_t tag = 100; tag < 110; ++tag) append(bytes, tag, 1);
+  const StatsSample sample = decode_stats(bytes);
+  EXPECT_EQ(sample.unknown_tags, 1910U);
+  EXPECT_EQ(sample.unknown_count, kUnknownKept);
+  EXPECT_EQ(sample.left_out, 1900U - kUnknownKept);
+  EXPECT_EQ(sample.unknown[0].value, 1U) << "of duplicates the last counts";
+  EXPECT_EQ(sample.unknown[kUnknownKept - 1].value, 100U + kUnknownKept - 1);
 }
 
 TEST(Stats, OfDuplicatesTheLastCounts) {
@@ -114,7 +132,9 @@ TEST(Stats, NamesAreDifferentAndEndInTheirUnit) {
   }
   EXPECT_EQ(names.size(), kKnownStats);
   for (const StatTag tag : {StatTag::kSwapIn, StatTag::kSwapOut, StatTag::kFree, StatTag::kTotal,
-                            StatTag::kAvailable, StatTag::kDiskCaches}) {
+                            StatTag::kAvailable, StatTag::kDiskCaches, StatTag::kAsyncScan,
+                            StatTag::kDirectScan, StatTag::kAsyncReclaim,
+                            StatTag::kDirectReclaim}) {
     EXPECT_TRUE(stat_name(tag).ends_with("_bytes")) << stat_name(tag);
   }
 }

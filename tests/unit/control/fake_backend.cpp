@@ -98,6 +98,20 @@ Result<void> FakeBackend::prefault(std::string_view name, bool on) {
   return {};
 }
 
+Result<void> FakeBackend::reporting(std::string_view name, bool on) {
+  const std::size_t i = index_of(name);
+  if (i == devices.size()) return unknown(name);
+  devices[i].reporting = on;
+  return {};
+}
+
+Result<std::uint32_t> FakeBackend::hint(std::string_view name, balloon::HintAction action) {
+  const std::size_t i = index_of(name);
+  if (i == devices.size()) return unknown(name);
+  devices[i].hints.command_id = config.command_hints(action);
+  return devices[i].hints.command_id;
+}
+
 Result<void> FakeBackend::move(std::string_view name, unsigned lcore) {
   const std::size_t i = index_of(name);
   if (i == devices.size()) return unknown(name);

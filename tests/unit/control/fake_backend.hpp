@@ -26,6 +26,8 @@ class FakeBackend final : public Backend {
   Result<void> remove(std::string_view name) override;
   Result<void> inhibit(std::string_view name, bool on) override;
   Result<void> prefault(std::string_view name, bool on) override;
+  Result<void> reporting(std::string_view name, bool on) override;
+  Result<std::uint32_t> hint(std::string_view name, balloon::HintAction action) override;
   Result<void> move(std::string_view name, unsigned lcore) override;
   [[nodiscard]] std::vector<LcoreReport> lcores() const override { return lcore_reports; }
 
@@ -33,6 +35,7 @@ class FakeBackend final : public Backend {
   std::vector<LcoreReport> lcore_reports;
   bool answers_stats = true;  ///< at once; else only answer_stats() does
   unsigned stats_requests = 0;
+  balloon::ConfigSpace config;  ///< of all of them
 
  private:
   [[nodiscard]] std::size_t index_of(std::string_view name) const;

@@ -61,6 +61,8 @@ socket = "/run/x/vm2.sock"
 mode = "client"
 prefault = true
 packed = false
+page_poison = true
+reporting = false
 group = "tenant2"
 )");
   EXPECT_EQ(config.rpc_socket, "/run/x/rpc.sock");
@@ -82,7 +84,14 @@ group = "tenant2"
   EXPECT_EQ(config.neighbours, (std::vector<unsigned>{1, 2}));
   EXPECT_EQ(config.stats_interval_ms, 2000U);
   const std::vector<DeviceConfig> devices{{"vm1", "/run/x/vm1.sock", false},
-                                          {"vm2", "/run/x/vm2.sock", true, true, false, "tenant2"}};
+                                          {.name = "vm2",
+                                           .socket = "/run/x/vm2.sock",
+                                           .client = true,
+                                           .prefault = true,
+                                           .packed = false,
+                                           .page_poison = true,
+                                           .reporting = false,
+                                           .group = "tenant2"}};
   EXPECT_EQ(config.devices, devices);
 }
 

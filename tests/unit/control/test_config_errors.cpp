@@ -35,8 +35,8 @@ const Wrong kWrong[] = {
     {"UnknownSection", "[pol]\n", "t.toml:1: ", "unknown key 'pol'; did you mean 'poll'?"},
     {"UnknownFarKey", "[stats]\nx = 1\n", "t.toml:2: ", "only 'interval_ms' is known here"},
     {"UnknownDeviceKey", "[[device]]\nname=\"a\"\nsocket=\"b\"\nclient=true\n",
-     "t.toml:4: ",
-     "unknown key 'device.client'; known are name, socket, mode, prefault, packed and group"},
+     "t.toml:4: ", "unknown key 'device.client'; known are name, socket, mode, prefault, packed, "
+                    "page_poison, reporting and group"},
     {"NoSocket", "\n[[device]]\nname = \"a\"\n", "t.toml:2: ", "this [[device]] has no 'socket'"},
     {"NoName", "[[device]]\nsocket = \"a\"\n", "t.toml:1: ", "this [[device]] has no 'name'"},
     {"OneBracket", "[device]\nname = \"a\"\n", "t.toml:1: ", "must be written [[device]]"},

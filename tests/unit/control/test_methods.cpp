@@ -69,8 +69,8 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
   for (const char* field :
        {"name", "socket", "mode", "lcore", "state", "reason", "guest_bytes", "target_bytes",
         "wanted_bytes", "actual_bytes", "ballooned_bytes", "reclaimed_bytes", "discarded_bytes",
-        "reported_bytes", "stranded_bytes", "inhibited", "prefault", "poison_value", "features",
-        "queues", "counters", "stats"}) {
+        "reported_bytes", "stranded_bytes", "inhibited", "prefault", "reporting", "poison_value",
+        "hints", "features", "queues", "counters", "stats", "stats_waiting_ms", "stats_stalled"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }
   EXPECT_EQ(json["mode"], "client");
@@ -187,7 +187,8 @@ TEST_F(MethodsTest, UnknownMethodIsNamedWithTheNearestOne) {
 TEST_F(MethodsTest, SwitchesAreSetAndShown) {
   backend_.guest("vm1");
   for (const auto& [method, field] : {std::pair{"device.inhibit", "inhibited"},
-                                      std::pair{"device.prefault", "prefault"}}) {
+                                      std::pair{"device.prefault", "prefault"},
+                                      std::pair{"device.reporting", "reporting"}}) {
     for (const bool on : {true, false}) {
       EXPECT_EQ(result(method, {{"name", "vm1"}, {"on", on}}).at(field), on);
       EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at(field), on);
@@ -196,6 +197,43 @@ TEST_F(MethodsTest, SwitchesAreSetAndShown) {
     EXPECT_EQ(error(method, {{"name", "vm1"}}).code, rpc::kInvalidParams);
     EXPECT_EQ(error(method, {{"name", "vm1"}, {"on", 1}}).code, rpc::kInvalidParams);
   }
+}
+
+TEST_F(MethodsTest, HintsAreBegunAndEnded) {
+  backend_.guest("vm1");
+  const auto hint = [this](const char* action) {
+    return result("device.hint", {{"name", "vm1"}, {"action", action}}).at("command_id");
+  };
+  EXPECT_EQ(hint("start"), 2);
+  EXPECT_EQ(hint("stop"), 0);
+  EXPECT_EQ(hint("start"), 3);
+  EXPECT_EQ(hint("done"), 1);
+  EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at("hints").at("command_id"), 1);
+  const auto wrong = error("device.hint", {{"name", "vm1"}, {"action", "begin"}});
+  EXPECT_EQ(wrong.code, rpc::kInvalidParams);
+  EXPECT_NE(wrong.message.find("\"start\", \"stop\" or \"done\""), std::string::npos);
+  EXPECT_EQ(error("device.hint", {{"name", "vm1"}}).code, rpc::kInvalidParams);
+  EXPECT_EQ(error("device.hint", {{"name", "vm2"}, {"action", "stop"}}).code, rpc::kNotFound);
+}
+
+TEST_F(MethodsTest, FiguresWithoutANameAreShownByNumber) {
+  device::DeviceReport& device = backend_.guest("vm1");
+  device.stats.emplace();
+  device.stats->sample.add_unknown(77, 5);
+  EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at("stats").at("tag_77"), 5);
+  EXPECT_FALSE(result("device.show", {{"name", "vm1"}}).at("stats").contains("left_out"));
+  for (std::uint16_t tag = 100; tag < 200; ++tag) device.stats->sample.add_unknown(tag, 1);
+  EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at("stats").at("left_out"), 85);
+}
+
+TEST_F(MethodsTest, AGuestThatOwesStatisticsIsFlagged) {
+  device::DeviceReport& device = backend_.guest("vm1");
+  device.stats_waiting_ms = 1999;
+  EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at("stats_stalled"), false);
+  device.stats_waiting_ms = 2000;
+  const Json listed = result("device.list").at("devices").at(0);
+  EXPECT_EQ(listed.at("stats_stalled"), true);
+  EXPECT_EQ(listed.at("stats_waiting_ms"), 2000);
 }
 
 TEST_F(MethodsTest, LcoresAreListedAndMovedTo) {

@@ -50,13 +50,24 @@ TEST(Reload, MovesADeviceWhoseGroupChanged) {
   EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{now}));
 }
 
-TEST(Reload, TakesPrefaultOverWithoutTheVmmNoticing) {
+TEST(Reload, TakesSwitchesOverWithoutTheVmmNoticing) {
   DeviceConfig now{"a", "x"};
-  now.prefault = true;
+  for (int i = 0; i < 2; ++i) {
+    now.prefault = i == 0;
+    now.reporting = i == 0;
+    const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
+    EXPECT_TRUE(plan.remove.empty());
+    EXPECT_TRUE(plan.add.empty());
+    EXPECT_EQ(plan.switched, (std::vector<DeviceConfig>{now}));
+  }
+}
+
+TEST(Reload, WhatADeviceOffersNeedsANewOne) {
+  DeviceConfig now{"a", "x"};
+  now.page_poison = true;
   const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
-  EXPECT_TRUE(plan.remove.empty());
-  EXPECT_TRUE(plan.add.empty());
-  EXPECT_EQ(plan.prefault, (std::vector<DeviceConfig>{now}));
+  EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
+  EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{now}));
 }
 
 TEST(Reload, LeavesAloneWhatCameByRpc) {

@@ -54,7 +54,6 @@ TEST_F(ReportTest, ARangeMayCrossIntoANeighbouringRegion) {
   EXPECT_EQ(h_.calls().size(), 2U);
 }
 
-// Linux reports blocks of 2 or 4 MiB: in one call or in two makes no difference worth sorting for.
 TEST_F(ReportTest, ReportsThatMeetGoingUpAreOneCall) {
   for (const std::uint64_t page : {1U, 2U, 3U}) h_.report(page * kPageSize, kPageSize);
   h_.flush();
@@ -62,10 +61,43 @@ TEST_F(ReportTest, ReportsThatMeetGoingUpAreOneCall) {
   EXPECT_EQ(h_.calls()[0].bytes, 3 * kPageSize);
 }
 
-TEST_F(ReportTest, ReportsInAnyOtherOrderAreAllDiscarded) {
-  for (const std::uint64_t page : {3U, 1U, 2U, 2U}) h_.report(page * kPageSize, kPageSize);
+TEST_F(ReportTest, ReportsThatMeetInAnyOrderAreOneCall) {
+  for (const std::uint64_t page : {3U, 1U, 7U, 2U, 2U, 8U}) h_.report(page * kPageSize, kPageSize);
   h_.flush();
-  EXPECT_EQ(h_.discarder().file_pages(), (Pages{101, 102, 103}));
+  ASSERT_EQ(h_.calls().size(), 2U);
+  EXPECT_EQ(h_.discarder().file_pages(), (Pages{101, 102, 103, 107, 108}));
+  EXPECT_EQ(h_.counters().reported.bytes.get(), 5 * kPageSize) << "each page once";
+}
+
+// Pages of two regions may be neighbours in the guest and nowhere else.
+TEST_F(ReportTest, WhatMeetsAtTheEndOfARegionIsTwoCalls) {
+  for (const std::uint64_t page : {10U, 9U}) h_.report(page * kPageSize, kPageSize);
+  h_.flush();
+  ASSERT_EQ(h_.calls().size(), 2U);
+  EXPECT_EQ(h_.discarder().file_pages(), (Pages{109, 0}));
+}
+
+TEST_F(ReportTest, WhatLiesWithinAnotherReportAddsNothing) {
+  h_.report(0, 6 * kPageSize);
+  h_.report(2 * kPageSize, kPageSize);
+  h_.report(5 * kPageSize, 2 * kPageSize);
+  h_.flush();
+  ASSERT_EQ(h_.calls().size(), 1U);
+  EXPECT_EQ(h_.calls()[0].bytes, 7 * kPageSize);
+}
+
+TEST(ReportPortion, CutsNoBlockThatTheRangeHasWhole) {
+  const test::GuestRam ram({{Gpa{0}, 16 * kMiB, 0}, {Gpa{32 * kMiB}, 4 * kMiB, 16 * kMiB}});
+  test::ReclaimHarness h(ram.map());
+  const auto portion = [&](std::uint64_t first, std::uint64_t bytes, std::uint64_t about) {
+    return h.reclaimer().portion(GpaRange{Gpa{first}, bytes}, about);
+  };
+  EXPECT_EQ(portion(0, 16 * kMiB, 4 * kMiB), 4 * kMiB);
+  EXPECT_EQ(portion(kPageSize, 8 * kMiB, 4 * kMiB), 6 * kMiB - kPageSize);
+  EXPECT_EQ(portion(kPageSize, 4 * kMiB, 4 * kMiB), 4 * kMiB) << "all there is";
+  EXPECT_EQ(portion(0, 16 * kMiB, 1), 2 * kMiB);
+  EXPECT_EQ(portion(5, 16 * kMiB - 5, 2 * kMiB), 4 * kMiB - 5);
+  EXPECT_EQ(portion(15 * kMiB, kMiB, 10), kMiB) << "and not beyond the range";
 }
 
 TEST_F(ReportTest, ReportedPagesAreNotInTheBalloon) {

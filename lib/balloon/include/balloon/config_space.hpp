@@ -2,8 +2,8 @@
 //
 // balloon/config_space.hpp - the 16 bytes that driver and device share.
 // Layer:  balloon; may include base/.
-// Thread: the device's lock guards writes of num_pages; the vhost event thread serves reads and
-//         writes of the VMM. Each field is atomic on its own, as config space is
+// Thread: the device's lock guards writes of num_pages and of hint commands; the vhost event thread
+//         serves reads and writes of the VMM. Each field is atomic on its own, as config space is
 //         (VIRTIO 1.2, 2.5.1).
 // Source: VIRTIO 1.2, 5.5.4. Little-endian.
 #pragma once
@@ -22,9 +22,18 @@ inline constexpr std::uint32_t kFreePageHintOffset = 8;
 inline constexpr std::uint32_t kPoisonOffset = 12;
 inline constexpr std::size_t kConfigBytes = 16;
 
-/// free_page_hint_cmd_id values (5.5.6.5): STOP, and DONE, which is what an idle device shows.
+/// free_page_hint_cmd_id values (5.5.6.5): STOP, and DONE, which is what an idle device shows. All
+/// others are the id of a round.
 inline constexpr std::uint32_t kHintStop = 0;
 inline constexpr std::uint32_t kHintDone = 1;
+inline constexpr std::uint32_t kFirstHintRound = 2;
+
+/// What the device wants of the driver's free page hints.
+enum class HintAction {
+  kStart,  ///< a new round
+  kStop,   ///< no more for now; the driver keeps the pages that it hinted
+  kDone,   ///< no more; the guest may have its pages back
+};
 
 class ConfigSpace {
  public:
@@ -35,8 +44,14 @@ class ConfigSpace {
   /// The device's wish, in 4 KiB pages (5.5.6.1).
   void set_num_pages(std::uint32_t pages) noexcept { set(num_pages_, pages); }
 
-  /// A new driver's balloon is empty, whatever the last one said of its own.
-  void forget_actual() noexcept { set(actual_, 0); }
+  /// A new driver's balloon is empty, whatever the last one said of its own, and it hints nothing.
+  void begin_anew() noexcept;
+
+  /// What the driver is to do about hints, or the id of the round that it is in.
+  [[nodiscard]] std::uint32_t hint_command() const noexcept { return get(hint_command_); }
+  /// A new round's id was not in use for 2^32 rounds: the driver may still say the last one's.
+  /// @return the command as it now stands.
+  std::uint32_t command_hints(HintAction action) noexcept;
 
   /// The driver is the one that wrote these.
   void restore_driver_fields(std::uint32_t actual, std::uint32_t poison) noexcept {
@@ -64,6 +79,8 @@ class ConfigSpace {
   Field num_pages_{0};     // written under the device's lock
   Field actual_{0};        // written by the vhost event thread, for the driver
   Field poison_value_{0};  // likewise; read by the poll lcore
+  Field hint_command_{kHintDone};  // written under the device's lock; read by the poll lcore
+  std::uint32_t last_round_ = kHintDone;  // under the device's lock
 };
 
 }  // namespace vballoon::balloon

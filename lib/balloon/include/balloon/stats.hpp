@@ -30,23 +30,35 @@ enum class StatTag : std::uint16_t {
   kHugetlbFailures = 9,
   kOomKills = 10,
   kAllocStalls = 11,
-  kAsyncScans = 12,
-  kDirectScans = 13,
-  kAsyncReclaims = 14,
-  kDirectReclaims = 15,
+  kAsyncScan = 12,
+  kDirectScan = 13,
+  kAsyncReclaim = 14,
+  kDirectReclaim = 15,
 };
 inline constexpr std::size_t kKnownStats = 16;
 
 /// The name that RPC and metrics use, unit last: "free_bytes", "major_faults", ...
 [[nodiscard]] std::string_view stat_name(StatTag tag) noexcept;
 
+/// A figure whose tag has no name here: a newer driver's.
+struct UnknownStat {
+  std::uint16_t tag = 0;
+  std::uint64_t value = 0;
+};
+inline constexpr std::size_t kUnknownKept = 16;
+
 /// One buffer of statistics, decoded. Values are the guest's claims: shown, never trusted.
 struct StatsSample {
   std::array<std::uint64_t, kKnownStats> values{};
   std::uint32_t present = 0;       ///< bit t: values[t] was in the buffer
   std::uint32_t unknown_tags = 0;  ///< entries with a tag beyond the known ones
+  std::uint32_t left_out = 0;      ///< of these, entries for which there was no room below
+  std::uint32_t unknown_count = 0;
+  std::array<UnknownStat, kUnknownKept> unknown{};  ///< the first so many tags, in their order
 
   [[nodiscard]] std::optional<std::uint64_t> get(StatTag tag) const noexcept;
+  /// A tag beyond the known ones.
+  void add_unknown(std::uint16_t tag, std::uint64_t value) noexcept;
 };
 
 /// Decodes whole entries; of a tag that comes twice the last one counts.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "balloon/config_space.hpp"
 #include "base/result.hpp"
 #include "control/config.hpp"
 #include "control/lcore_report.hpp"
@@ -34,6 +35,10 @@ class Backend {
   virtual Result<void> inhibit(std::string_view name, bool on) = 0;
   /// While on, memory is put there before the guest gets a page back.
   virtual Result<void> prefault(std::string_view name, bool on) = 0;
+  /// While off, reported pages are returned to the guest as they are.
+  virtual Result<void> reporting(std::string_view name, bool on) = 0;
+  /// @return the command id that the driver now sees.
+  virtual Result<std::uint32_t> hint(std::string_view name, balloon::HintAction action) = 0;
   /// Has another poll lcore serve it.
   virtual Result<void> move(std::string_view name, unsigned lcore) = 0;
 

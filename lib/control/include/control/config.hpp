@@ -29,6 +29,8 @@ struct DeviceConfig {
   bool client = false;    ///< connect to the VMM's socket instead of listening
   bool prefault = false;  ///< put memory there before the guest gets a page back
   bool packed = true;     ///< offer packed rings
+  bool page_poison = false;  ///< offer PAGE_POISON: not for User Mode Linux
+  bool reporting = true;     ///< discard what the guest reports as free
   std::string group = {};  ///< of its socket; empty: Config::socket_group
   friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
 };

@@ -37,6 +37,8 @@ class Methods {
   Answer remove(const rpc::Json& params);
   Answer inhibit(const rpc::Json& params);
   Answer prefault(const rpc::Json& params);
+  Answer reporting(const rpc::Json& params);
+  Answer hint(const rpc::Json& params);
   Answer move(const rpc::Json& params);
   Answer lcores(const rpc::Json& params);
   void stats(const rpc::Json& params, Responder done);

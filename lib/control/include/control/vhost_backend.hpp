@@ -28,6 +28,8 @@ class VhostBackend final : public Backend {
   Result<void> request_stats(std::string_view name) override;
   Result<void> inhibit(std::string_view name, bool on) override;
   Result<void> prefault(std::string_view name, bool on) override;
+  Result<void> reporting(std::string_view name, bool on) override;
+  Result<std::uint32_t> hint(std::string_view name, balloon::HintAction action) override;
   Result<void> move(std::string_view name, unsigned lcore) override;
   Result<void> add(const DeviceConfig& device) override;
   Result<void> remove(std::string_view name) override;

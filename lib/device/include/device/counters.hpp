@@ -22,9 +22,11 @@ struct DeviceCounters {
   Counter bad_chains;          ///< descriptor chains cut short by a fault
   Counter stats_samples;
   Counter stats_truncated;     ///< statistics buffers longer than any driver's
-  Counter hint_pages;          ///< offered by the free page hint queue; never discarded
+  Counter hint_pages;          ///< hinted in the round that was asked for; never discarded
+  Counter stale_hints;         ///< pages hinted in no round, or in an old one
+  Counter bad_hint_commands;   ///< command buffers that are not 4 bytes, or name no round
   Counter reported_pages;      ///< offered by free page reporting
-  Counter reports_kept;        ///< reported pages not discarded: the guest poisons its free pages
+  Counter reports_kept;        ///< reported pages not discarded: switched off, or poisoned
   Counter calls;               ///< interrupts raised
   Counter ballooned_pages;     ///< the ledger's population, now
   Counter stranded_pages;      ///< of these, in huge pages that are not whole

@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "balloon/queue_map.hpp"
 #include "device/counters.hpp"
+#include "device/hint_queue.hpp"
 #include "device/queue_handler.hpp"
 #include "device/stats_queue.hpp"
 #include "reclaim/reclaimer.hpp"
@@ -102,7 +103,13 @@ class DataPath {
   /// Memory is put where a deflated page was before its buffer is used; from the next buffer on.
   void prefault(bool on) noexcept;
   [[nodiscard]] bool prefaults() const noexcept { return reclaimer_.prefaults(); }
+  /// Reported pages are discarded while on; else their buffers are returned, from the next one on.
+  void report(bool on) noexcept { reporting_.store(on, std::memory_order_relaxed); }
+  [[nodiscard]] bool reports() const noexcept {
+    return reporting_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] StatsRecord newest_stats() const noexcept { return stats_.newest.load(); }
+  [[nodiscard]] const HintRound& hints() const noexcept { return hints_; }
   [[nodiscard]] const DeviceCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const reclaim::ReclaimCounters& reclaim_counters() const noexcept {
     return reclaimer_.counters();
@@ -125,11 +132,13 @@ class DataPath {
 
   std::array<std::unique_ptr<QueueHandler>, balloon::kRoles> handlers_;
   DeviceCounters counters_;
+  std::atomic<bool> reporting_{true};  // set by the control thread, read by the owner
   reclaim::Reclaimer reclaimer_;
   DeviceContext context_;
   std::shared_ptr<const gmem::GuestMemory> memory_;
   std::array<QueueStatus, balloon::kRoles> status_;
   StatsExchange stats_;
+  HintRound hints_;
   std::atomic<std::uint16_t> attention_{0};  // raised by other threads that want to be heard
 };
 

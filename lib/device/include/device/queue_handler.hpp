@@ -4,6 +4,7 @@
 // Layer:  device. Thread: the owner of the data path.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "balloon/config_space.hpp"
@@ -19,12 +20,15 @@ struct DeviceContext {
   reclaim::Reclaimer& reclaimer;
   DeviceCounters& counters;
   const balloon::ConfigSpace& config;
+  const std::atomic<bool>& reporting;  ///< the operator wants reported pages discarded
   bool page_poison = false;   ///< PAGE_POISON was acknowledged, so the config's poison value counts
   bool tells_host = false;    ///< MUST_TELL_HOST was: no page is used again before its deflate buffer is
   std::uint64_t now_us = 0;   ///< steady clock, as of this pass
 
-  [[nodiscard]] bool pages_must_keep_poison() const noexcept {
-    return page_poison && config.poison_value() != 0;
+  /// A guest that poisons its free pages expects the pattern back, not zeroes (5.5.6.7.1).
+  [[nodiscard]] bool keeps_reports() const noexcept {
+    return !reporting.load(std::memory_order_relaxed) ||
+           (page_poison && config.poison_value() != 0);
   }
 };
 

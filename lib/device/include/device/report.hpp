@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "balloon/features.hpp"
@@ -43,6 +44,13 @@ struct StatsReport {
   std::uint64_t age_ms = 0;
 };
 
+/// Free page hinting, as far as it went.
+struct HintReport {
+  std::string_view state;        ///< "idle", "stopped", "asked", "running" or "complete"
+  std::uint32_t command_id = 0;  ///< as the driver sees it
+  std::uint64_t bytes = 0;       ///< hinted in the newest round
+};
+
 /// Sizes in bytes. `actual` is what the driver says, `ballooned` what the ledger holds.
 struct DeviceReport {
   std::string name;
@@ -62,12 +70,15 @@ struct DeviceReport {
   std::uint64_t stranded_bytes = 0;   ///< ballooned, but in a huge page that is not whole yet
   bool inhibited = false;             ///< nothing is discarded, by the operator's wish
   bool prefault = false;              ///< memory is put there before the guest gets a page back
+  bool reporting = true;              ///< reported pages are discarded
   std::uint32_t poison_value = 0;
+  HintReport hints;
   balloon::Features offered;
   balloon::Features acked;
   std::vector<QueueReport> queues;
   std::vector<NamedCount> counters;
   std::optional<StatsReport> stats;
+  std::uint64_t stats_waiting_ms = 0;  ///< how long the guest has owed an answer; 0: it does not
 };
 
 }  // namespace vballoon::device

@@ -67,6 +67,11 @@ class BalloonDriver {
   Result<void> report(std::span<const GpaRange> ranges);
   /// One round of free page hinting: the command id as it stands, the ranges, stop.
   Result<void> hint(std::span<const GpaRange> ranges);
+  /// Its parts.
+  [[nodiscard]] Result<std::uint32_t> hint_command();
+  Result<void> begin_hints(std::uint32_t id);
+  Result<void> hint_pages(std::span<const GpaRange> ranges);
+  Result<void> end_hints();
 
   // --- Configuration space. ---
 

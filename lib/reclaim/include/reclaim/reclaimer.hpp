@@ -122,6 +122,10 @@ class Reclaimer {
   /// free. @pre range is guest memory. @return false, with nothing taken, while there is no room.
   [[nodiscard]] bool report(GpaRange range) noexcept;
 
+  /// How much of a range report() is to be given at once: about `bytes`, but no block is cut that
+  /// the range has whole. Of a huge page that comes in two parts neither could be discarded.
+  [[nodiscard]] std::uint64_t portion(GpaRange range, std::uint64_t bytes) const noexcept;
+
   /// Any thread: pages that leave the balloon are put there again before their buffer is used, so
   /// that the guest's first touch does not wait for the host.
   void prefault(bool on) noexcept { prefault_.store(on, std::memory_order_relaxed); }

@@ -4,6 +4,7 @@
 // Layer:  reclaim; may include base/. Thread: one owner. Never allocates.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "base/zeroed_array.hpp"
@@ -26,6 +27,25 @@ class RunQueue {
     if (end_ == kSlots) return false;
     runs_[end_++] = run;
     return true;
+  }
+
+  /// Puts what waits in the order of its pages, and runs that touch or overlap into one: to whoever
+  /// waits until all is taken the order means nothing, and each run costs a call.
+  void tidy() noexcept {
+    PageRun* const first = &runs_[next_];
+    PageRun* const last = first + (end_ - next_);
+    const auto before = [](PageRun a, PageRun b) noexcept { return a.first < b.first; };
+    if (end_ - next_ < 2) return;
+    if (!std::is_sorted(first, last, before)) std::sort(first, last, before);
+    PageRun* newest = first;
+    for (const PageRun* run = first + 1; run != last; ++run) {
+      if (run->first > newest->end()) {
+        *++newest = *run;
+      } else {
+        newest->pages = std::max(newest->end(), run->end()) - newest->first;
+      }
+    }
+    end_ = next_ + static_cast<std::size_t>(newest + 1 - first);
   }
 
   /// @pre not empty.

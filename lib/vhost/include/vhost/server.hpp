@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "balloon/config_space.hpp"
 #include "balloon/features.hpp"
 #include "base/result.hpp"
 #include "device/report.hpp"
@@ -31,10 +32,14 @@ struct DeviceSpec {
   bool client = false; ///< connect to the VMM's socket, again and again, instead of listening
   bool prefault = false;  ///< see Server::prefault()
   bool packed = true;     ///< RING_PACKED is offered
+  bool page_poison = false;  ///< PAGE_POISON is
+  bool reporting = true;     ///< see Server::reporting()
   std::optional<gid_t> group;  ///< may connect; nothing: the daemon's own
 
   [[nodiscard]] balloon::Features offered() const noexcept {
-    return packed ? balloon::kOffered : balloon::kOffered.without(balloon::Feature::kRingPacked);
+    using balloon::Feature;
+    const auto rings = packed ? balloon::kOffered : balloon::kOffered.without(Feature::kRingPacked);
+    return page_poison ? rings.with(Feature::kPagePoison) : rings;
   }
 };
 
@@ -100,6 +105,15 @@ class Server {
   /// first touch does not stall.
   /// @errors kNotFound.
   Result<void> prefault(std::string_view name, bool on);
+
+  /// While off, what the guest reports is returned to it as it is, and counted as kept.
+  /// @errors kNotFound.
+  Result<void> reporting(std::string_view name, bool on);
+
+  /// Begins a round of free page hints, or ends it. Hints are counted, nothing else.
+  /// @return free_page_hint_cmd_id as the driver now sees it.
+  /// @errors kNotFound; kUnavailable where the driver has no queue for hints.
+  Result<std::uint32_t> hint(std::string_view name, balloon::HintAction action);
 
   /// Retries config-change notifications that a VMM's full socket refused, and closes devices whose
   /// guest's memory is gone. The control thread calls it every few tens of milliseconds; costs

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// tests/unit/device/test_report_hint.cpp - free pages that the guest reports, and those it only
-// hints. Layer:  tests of device. Source: VIRTIO 1.2, 5.5.6.5 (hints), 5.5.6.7 (reporting).
+// tests/unit/device/test_report.cpp - free pages that the guest reports.
+// Layer:  tests of device. Source: VIRTIO 1.2, 5.5.6.7.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -142,32 +142,58 @@ TEST(Report, TogetherWithAnInflateEachHasItsOwnAccount) {
   EXPECT_EQ(f.counters().ballooned_pages.get(), 4U);
 }
 
-// 5.5.6.5: hinted pages may be in use again at any moment.
-TEST(Hint, IsServedAndNeverDiscarded) {
-  DeviceFixture f;
-  f.start(Role::kHint);
-  const std::uint32_t command = 2;
-  f.ram().put(DeviceFixture::buffers(Role::kHint), command);
-  f.ring(Role::kHint).send(0, {{DeviceFixture::buffers(Role::kHint), 4}});
-  f.ring(Role::kHint).send(1, {free_pages(0, 1024)});
-  f.ring(Role::kHint).send(2, {free_pages(2048, 512), free_pages(4096, 512)});
-  f.poll_until_idle();
-  EXPECT_EQ(f.ring(Role::kHint).collect(), (Heads{0, 1, 2}));
-  EXPECT_EQ(f.counters().hint_pages.get(), 2048U);
-  EXPECT_TRUE(f.discarder().calls.empty());
-  EXPECT_EQ(f.counters().ballooned_pages.get(), 0U);
+// Whole blocks only: of a huge page whose report is cut in two neither part could be freed.
+TEST(Report, OneOfAGibibyteIsTakenInPortionsOfWholeBlocks) {
+  const test::GuestRam ram({{Gpa{0}, 2 * kMiB, 0}});
+  const std::vector<test::RamPiece> pieces{{Gpa{kGiB}, kGiB + 2 * kMiB, 2 * kMiB}};
+  auto specs = ram.specs();
+  specs.push_back({pieces[0].first, pieces[0].bytes, ram.at(Gpa{0}), ram.fd(), kMiB * 2});
+  balloon::ConfigSpace config;
+  DataPath path(config, kAtOnce);
+  test::FakeDiscarder discarder;
+  reclaim::InlineSink sink(discarder);
+  path.set_memory(gmem::GuestMemory::create(specs).value());
+  path.set_sink(sink);
+  test::DriverRing ring(ram, Gpa{0}, 8);
+  ASSERT_TRUE(path.start(Role::kReport, {.index = 4, .areas = ring.areas()}).has_value());
+  ring.send(0, {{Gpa{kGiB + kPageSize}, static_cast<std::uint32_t>(kGiB), true}});
+  while (path.poll()) {
+  }
+  EXPECT_EQ(ring.collect(), (Heads{0}));
+  EXPECT_EQ(discarder.file_pages().size(), bytes_to_pages(kGiB));
+  ASSERT_EQ(discarder.calls.size(), 513U) << "a call a block, and one for the two ends";
+  for (std::size_t i = 1; i < discarder.calls.size(); ++i) {
+    ASSERT_EQ(discarder.calls[i].offset % (2 * kMiB), 0U) << i;
+  }
+  EXPECT_EQ(path.counters().reported_pages.get(), bytes_to_pages(kGiB));
 }
 
-TEST(Hint, ManyBuffersTakeMorePasses) {
-  DeviceFixture f(256);
-  f.start(Role::kHint);
-  for (std::uint16_t head = 0; head < 200; ++head) {
-    f.ring(Role::kHint).send(head, {free_pages(head, 1)});
-  }
-  EXPECT_TRUE(f.path().poll());
-  EXPECT_EQ(f.ring(Role::kHint).collect().size(), kBuffersPerPass);
+TEST(Report, NeighboursOfOneReportAreDiscardedTogetherInAnyOrder) {
+  DeviceFixture f;
+  f.start(Role::kReport);
+  f.ring(Role::kReport).send(0, {free_pages(3, 1), free_pages(1, 1), free_pages(0, 1)});
+  f.ring(Role::kReport).send(8, {free_pages(4, 2), free_pages(2, 1), free_pages(9, 1)});
   f.poll_until_idle();
-  EXPECT_EQ(f.ring(Role::kHint).collect().size(), 200 - kBuffersPerPass);
+  EXPECT_EQ(f.discarder().calls.size(), 2U) << "across the buffers of a pass, too";
+  EXPECT_EQ(f.discarder().file_pages().size(), 7U);
+  EXPECT_EQ(f.ring(Role::kReport).collect(), (Heads{0, 8}));
+}
+
+TEST(Report, SwitchedOffItIsReturnedAsItIs) {
+  DeviceFixture f;
+  f.start(Role::kReport);
+  f.path().report(false);
+  f.ring(Role::kReport).send(0, {free_pages(0, 512)});
+  f.poll_until_idle();
+  EXPECT_TRUE(f.discarder().calls.empty());
+  EXPECT_EQ(f.ring(Role::kReport).collect(), (Heads{0}));
+  EXPECT_EQ(f.counters().reports_kept.get(), 512U);
+  EXPECT_EQ(f.counters().reported_pages.get(), 512U);
+  f.path().report(true);
+  f.ring(Role::kReport).send(0, {free_pages(0, 512)});
+  f.poll_until_idle();
+  EXPECT_EQ(f.discarder().file_pages().size(), 512U);
+  EXPECT_EQ(f.counters().reports_kept.get(), 512U);
 }
 
 }  // namespace

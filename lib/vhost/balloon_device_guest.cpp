@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/balloon_device_guest.cpp - what the control thread has the guest tell: hints, statistics.
+// Source: VIRTIO 1.2, 5.5.6.3 and 5.5.6.5.
+#include <fmt/format.h>
+
+#include "balloon_device.hpp"
+#include "base/clock.hpp"
+
+namespace vballoon::vhost {
+
+using balloon::HintAction;
+using balloon::Role;
+
+Result<std::uint32_t> BalloonDevice::hint(HintAction action) {
+  const std::scoped_lock lock(mutex_);
+  if (!path_.running(Role::kHint)) {
+    return fail(Code::kUnavailable,
+                fmt::format("the guest of '{}' has no queue for hints: its balloon driver is not "
+                            "started, or did not accept FREE_PAGE_HINT",
+                            spec_.name));
+  }
+  const std::uint32_t command = config_.command_hints(action);
+  notify_due_.store(true, std::memory_order_relaxed);
+  notify_if_due();
+  return command;
+}
+
+device::HintReport BalloonDevice::report_hints() const {
+  const device::HintRound& round = path_.hints();
+  device::HintReport report;
+  report.command_id = config_.hint_command();
+  report.bytes = pages_to_bytes(round.pages.get());
+  if (report.command_id == balloon::kHintDone) {
+    report.state = "idle";
+  } else if (report.command_id == balloon::kHintStop) {
+    report.state = "stopped";
+  } else if (round.id.get() != report.command_id) {
+    report.state = "asked";
+    report.bytes = 0;
+  } else {
+    report.state = round.going.get() != 0 ? "running" : "complete";
+  }
+  return report;
+}
+
+void BalloonDevice::start_stats(bool resumed) {
+  if (resumed) return stats_patience_.start_over(now_ms());
+  path_.forget_stats();
+  stats_patience_.forget();
+}
+
+/// A ring that is stopped, as in a VM that is paused, owes no answer.
+void BalloonDevice::report_stats(device::DeviceReport* report) const {
+  const device::StatsRecord stats = path_.newest_stats();
+  const std::uint64_t now = now_ms();
+  if (stats.sequence != 0) {
+    report->stats = device::StatsReport{stats.sample, stats.sequence, now - stats.taken_ms};
+  }
+  if (path_.running(Role::kStats)) {
+    report->stats_waiting_ms = stats_patience_.waiting_ms(stats.sequence, now);
+  }
+}
+
+}  // namespace vballoon::vhost
