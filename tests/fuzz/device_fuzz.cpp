@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/fuzz/device_fuzz.cpp - a device and a driver that does anything, in any order: honest, and
+//                              then every page is accounted for; or one that writes over its rings.
+// Layer:  tests of device. Source: section 5 of the design, 1 to 5.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/check.hpp"
+#include "device/data_path.hpp"
+#include "driver/driver_queue.hpp"
+#include "driver/guest_ram.hpp"
+#include "fuzz_guest.hpp"
+#include "fuzz_input.hpp"
+#include "page_model.hpp"
+#include "reclaim/discarder.hpp"
+
+namespace vballoon::fuzz {
+namespace {
+
+using balloon::Role;
+using driver::DriverQueue;
+
+constexpr std::uint64_t kArena = 512 * kKiB;
+constexpr std::size_t kSlots = 16;  // buffers outstanding per queue
+constexpr std::size_t kSlotBytes = 1024;
+
+/// How one input has it all set up.
+struct Mode {
+  bool packed, honest, later, waits;
+  unsigned ring_size;
+
+  static Mode from(Input& input) {
+    const unsigned bits = input.byte();
+    const unsigned size = 2 + input.byte() % 63U;
+    const bool packed = (bits & 1) != 0;
+    return {packed, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0,
+            packed ? size : std::bit_floor(size)};
+  }
+  [[nodiscard]] reclaim::ReclaimLimits limits() const {
+    if (!waits) return {.ages = {.longest_us = 0, .long_runs_us = 0}};
+    return {.ages = {.longest_us = UINT32_MAX, .long_runs_us = UINT32_MAX}, .window_pages = 64};
+  }
+};
+
+class Machine final : public reclaim::Discarder {
+ public:
+  explicit Machine(Mode mode)
+      : mode_(mode), sink_(*this, mode.later), path_(config_, mode.limits()) {
+    path_.set_sink(sink_);
+    path_.set_memory(memory(true));
+    begin_anew(0);
+  }
+
+  void act(Input& input) {
+    switch (input.byte() % 16) {
+      case 0: case 1: case 2: return send_pages(input, Role::kInflate);
+      case 3: case 4: return send_pages(input, Role::kDeflate);
+      case 5: return send_report(input);
+      case 6: return send_words(input, Role::kHint);
+      case 7: return send_words(input, Role::kStats);
+      case 8: return write(input);
+      case 9: return control(input);
+      case 10: return restart(static_cast<Role>(input.byte() % balloon::kRoles));
+      case 11: return change_memory();
+      case 12: return begin_anew(input.byte());
+      case 13: return sink_.step();
+      default: return poll();
+    }
+  }
+
+  /// An honest driver gets every buffer back, and the ledger is what it thinks.
+  void finish() {
+    inhibit(false);
+    settle();
+    check_counts();
+    if (!mode_.honest) return;
+    for (const Role role : kRolesInOrder) {
+      VB_CHECK(of(role).out.size() <= (role == Role::kStats ? 1U : 0U));
+      const driver::Violations& seen = of(role).queue->violations();
+      VB_CHECK(seen.unknown_id + seen.not_outstanding + seen.index_jump + seen.out_of_order == 0);
+    }
+    VB_CHECK(path_.counters().ballooned_pages.get() == model_.ballooned());
+  }
+
+ private:
+  static constexpr std::array kRolesInOrder{Role::kInflate, Role::kDeflate, Role::kStats,
+                                            Role::kHint, Role::kReport};
+  struct Side {
+    std::unique_ptr<DriverQueue> queue;
+    Gpa buffers;
+    std::map<std::uint64_t, std::vector<std::uint32_t>> out;  // by slot: pages of the model
+  };
+
+  [[nodiscard]] Side& of(Role role) { return sides_[static_cast<std::size_t>(role)]; }
+
+  bool discard(int /*fd*/, std::uint64_t offset, std::uint64_t bytes) noexcept override {
+    VB_CHECK(offset % kPageSize == 0 && bytes % kPageSize == 0 && bytes != 0);
+    VB_CHECK(!inhibited_);
+    if (!mode_.honest) return true;
+    // The file has the first MiB of RAM, then the pages in their order.
+    for (std::uint64_t at = offset; at < offset + bytes; at += kPageSize) {
+      VB_CHECK(at >= kLow);
+      model_.check_discard(static_cast<std::uint32_t>(bytes_to_pages(at - kLow)), tells_);
+    }
+    return true;
+  }
+  bool provide(int, std::uint64_t, std::uint64_t, std::byte*) noexcept override { return true; }
+
+  std::optional<std::uint64_t> free_slot(Role role) {
+    for (std::uint64_t slot = 0; slot < kSlots; ++slot) {
+      if (!of(role).out.contains(slot)) return slot;
+    }
+    return std::nullopt;
+  }
+
+  /// Cut into up to three descriptors. @return whether there was room.
+  bool send(Role role, std::uint64_t slot, std::uint32_t bytes, Input& input,
+            std::vector<std::uint32_t> pages) {
+    const Gpa at{of(role).buffers.value + slot * kSlotBytes};
+    std::vector<driver::Segment> segments;
+    std::uint32_t done = 0;
+    for (unsigned cuts = input.byte() % 3U; cuts != 0; --cuts) {
+      const std::uint32_t part = std::min<std::uint32_t>(input.byte(), bytes - done);
+      segments.push_back({Gpa{at.value + done}, part, false});
+      done += part;
+    }
+    segments.push_back({Gpa{at.value + done}, bytes - done, false});
+    return publish(role, segments, slot, std::move(pages));
+  }
+
+  bool publish(Role role, const std::vector<driver::Segment>& segments, std::uint64_t slot,
+               std::vector<std::uint32_t> pages) {
+    // 2.7.5.3.1: no chain is longer than the ring.
+    if (segments.size() > mode_.ring_size || !of(role).queue->add(segments, slot)) return false;
+    of(role).queue->publish();
+    of(role).out.emplace(slot, std::move(pages));
+    return true;
+  }
+
+  void put(Role role, std::uint64_t slot, std::span<const std::byte> bytes) {
+    const Gpa at{of(role).buffers.value + slot * kSlotBytes};
+    std::copy(bytes.begin(), bytes.end(), ram().at(at, kSlotBytes).begin());
+  }
+
+  void send_pages(Input& input, Role role) {
+    const auto slot = free_slot(role);
+    const std::uint32_t first = input.word();
+    const unsigned count = input.byte();
+    if (!slot) return;
+    const Owner from = role == Role::kInflate ? Owner::kGuest : Owner::kBalloon;
+    const Owner to = role == Role::kInflate ? Owner::kInflating : Owner::kDeflating;
+    auto pages = model_.take(from, to, first, count / 2, count % 2 != 0);
+    std::vector<std::uint32_t> words;
+    for (const std::uint32_t page : pages) {
+      words.push_back(static_cast<std::uint32_t>(bytes_to_pages(gpa_of_page(page).value)));
+    }
+    // A number that is no memory: in the hole, or far beyond.
+    const unsigned beyond = input.byte();
+    if (beyond % 8 == 0) words.push_back(beyond == 0 ? 8192U : 1U << 20U | input.word());
+    put(role, *slot, std::as_bytes(std::span(words)));
+    const auto bytes = static_cast<std::uint32_t>(words.size() * 4 + input.byte() % 2U);
+    if (!send(role, *slot, bytes, input, pages)) model_.give(pages, from);
+  }
+
+  void send_report(Input& input) {
+    const auto slot = free_slot(Role::kReport);
+    std::vector<driver::Segment> segments;
+    std::vector<std::uint32_t> pages;
+    for (unsigned ranges = 1 + input.byte() % 3U; ranges != 0; --ranges) {
+      const std::uint32_t first = input.word();
+      const std::size_t count = input.byte();
+      if (!slot) continue;
+      for (const std::uint32_t page :
+           model_.take(Owner::kGuest, Owner::kReported, first, count, false)) {
+        pages.push_back(page);
+        const Gpa gpa = gpa_of_page(page);
+        if (segments.empty() || segments.back().addr.value + segments.back().len != gpa.value) {
+          segments.push_back({gpa, 0, true});
+        }
+        segments.back().len += kPageSize;
+      }
+    }
+    if (segments.empty() || !publish(Role::kReport, segments, *slot, pages)) {
+      model_.give(pages, Owner::kGuest);
+    }
+  }
+
+  /// Hint commands and statistics: whatever the input has, and now and then the round's id.
+  void send_words(Input& input, Role role) {
+    const auto slot = free_slot(role);
+    const auto bytes = input.bytes(input.byte() % 64U);
+    const std::uint32_t command = config_.hint_command();
+    const bool says_command = role == Role::kHint && bytes.size() == 5;
+    if (!slot) return;
+    put(role, *slot, says_command ? std::as_bytes(std::span(&command, 1)) : bytes);
+    const auto length = static_cast<std::uint32_t>(says_command ? sizeof(command) : bytes.size());
+    static_cast<void>(send(role, *slot, length, input, {}));
+  }
+
+  void write(Input& input) {
+    const std::uint64_t offset = (std::uint64_t{input.byte()} << 16U | input.word()) % kArena;
+    const auto bytes = input.bytes(input.byte() % 32U);
+    if (mode_.honest || offset + bytes.size() > kArena) return;
+    std::copy(bytes.begin(), bytes.end(), ram().at(Gpa{offset}, bytes.size()).begin());
+  }
+
+  void control(Input& input) {
+    const unsigned bits = input.byte();
+    const bool on = (bits & 128) != 0;
+    switch (bits % 6) {
+      case 0: return inhibit(on);
+      case 1: return path_.prefault(on);
+      case 2: return path_.report(on);
+      case 3: return path_.request_stats();
+      case 4:
+        static_cast<void>(config_.command_hints(static_cast<balloon::HintAction>(bits / 6 % 3)));
+        return;
+      default: {
+        const std::uint32_t poison = on ? 0xaaaaaaaa : 0;
+        VB_CHECK(config_.write(balloon::kPoisonOffset, std::as_bytes(std::span(&poison, 1))));
+      }
+    }
+  }
+
+  /// From then on nothing is discarded, as the operator is promised.
+  void inhibit(bool on) {
+    path_.inhibit(on);
+    if (on) quiesce();
+    inhibited_ = on;
+  }
+
+  void poll() {
+    static_cast<void>(path_.poll());
+    collect();
+    check_counts();
+  }
+
+  /// What a device must do within some passes, whatever its guest does.
+  void settle() {
+    for (unsigned passes = 0; path_.poll() || !sink_.idle(); ++passes) {
+      VB_CHECK(passes < 100'000);
+      sink_.step();
+      if (!mode_.honest && passes > 1000) break;
+    }
+    collect();
+  }
+
+  void quiesce() {
+    for (unsigned passes = 0; !path_.quiesce(); ++passes) {
+      VB_CHECK(passes < 10'000);
+      sink_.step();
+    }
+    collect();
+  }
+
+  void collect() {
+    for (const Role role : kRolesInOrder) {
+      Side& side = of(role);
+      while (side.queue != nullptr) {
+        const auto used = side.queue->poll();
+        if (!used) break;
+        const auto at = side.out.find(used->cookie);
+        if (at == side.out.end()) continue;  // a hostile one's ring
+        model_.give(at->second, role == Role::kInflate ? Owner::kBalloon : Owner::kGuest);
+        side.out.erase(at);
+      }
+    }
+  }
+
+  void check_counts() const {
+    const std::uint64_t ballooned = path_.counters().ballooned_pages.get();
+    VB_CHECK(ballooned <= bytes_to_pages(path_.counters().guest_bytes.get()));
+    VB_CHECK(path_.counters().stranded_pages.get() <= ballooned);
+    VB_CHECK(path_.reclaim_counters().reclaimed_pages.get() <= ballooned);
+    VB_CHECK(path_.counters().reports_kept.get() <= path_.counters().reported_pages.get());
+  }
+
+  void start(Role role, std::uint16_t position, bool resumed) {
+    const driver::RingPlace place = of(role).queue->place();
+    device::QueueSetup setup;
+    setup.index = static_cast<unsigned>(role);
+    setup.resumed = resumed;
+    const unsigned size = mode_.ring_size;
+    if (mode_.packed) {
+      setup.areas = virtq::PackedAreas{place.descriptors, place.driver, place.device, size};
+    } else {
+      setup.areas = virtq::SplitAreas{place.descriptors, place.driver, place.device, size};
+    }
+    setup.position = virtq::look_at(setup.areas, position, *path_.memory()).position;
+    VB_CHECK(path_.start(role, setup).has_value());
+  }
+
+  void restart(Role role) {
+    quiesce();
+    start(role, path_.stop(role), true);
+  }
+
+  std::array<std::uint16_t, balloon::kRoles> stop_all() {
+    std::array<std::uint16_t, balloon::kRoles> positions{};
+    quiesce();
+    for (const Role role : kRolesInOrder) {
+      if (path_.running(role)) positions[static_cast<std::size_t>(role)] = path_.stop(role);
+    }
+    return positions;
+  }
+
+  /// Memory is plugged or unplugged while the rings run.
+  void change_memory() {
+    const auto positions = stop_all();
+    model_.plug(!model_.plugged());
+    path_.set_memory(memory(model_.plugged()));
+    for (const Role role : kRolesInOrder) {
+      start(role, positions[static_cast<std::size_t>(role)], true);
+    }
+  }
+
+  /// A new driver, with features of its own and rings that were never used.
+  void begin_anew(unsigned bits) {
+    static_cast<void>(stop_all());
+    path_.empty_balloon();
+    config_.begin_anew();
+    path_.forget_stats();
+    model_.reset();
+    tells_ = (bits & 1) == 0;
+    auto features = balloon::Features{};
+    if (tells_) features = features.with(balloon::Feature::kMustTellHost);
+    if ((bits & 2) != 0) features = features.with(balloon::Feature::kPagePoison);
+    path_.set_features(features);
+    driver::Arena arena(GpaRange{Gpa{0}, kArena});
+    for (const Role role : kRolesInOrder) {
+      Side& side = of(role);
+      side.out.clear();
+      side.queue = std::make_unique<DriverQueue>(
+          DriverQueue::create(ram(), arena,
+                              {.size = mode_.ring_size,
+                               .indirect_entries = (bits & 4) != 0 ? 4U : 0U,
+                               .wait = driver::WaitMode::kSpin,
+                               .packed = mode_.packed,
+                               .in_order = true})
+              .value());
+      side.buffers = arena.take(kSlots * kSlotBytes, kPageSize).value();
+      start(role, side.queue->place().begin, false);
+    }
+  }
+
+  const Mode mode_;
+  balloon::ConfigSpace config_;
+  Sink sink_;
+  device::DataPath path_;
+  PageModel model_;
+  std::array<Side, balloon::kRoles> sides_;
+  bool tells_ = true;
+  bool inhibited_ = false;
+};
+
+}  // namespace
+
+void run(Input input) {
+  Machine machine(Mode::from(input));
+  while (!input.empty()) machine.act(input);
+  machine.finish();
+}
+
+}  // namespace vballoon::fuzz
