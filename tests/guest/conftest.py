@@ -60,23 +60,31 @@ def qemu_lab():
     yield from _own_lab("qemu")
 
 
+@pytest.fixture
+def clearing_qemu_lab():
+    """A QEMU guest that clears its free pages, on a device that lets it say so."""
+    yield from _own_lab("qemu", keys="page_poison = true", append="init_on_free=1")
+
+
 def _own_lab(kind, **options):
     path = Path(tempfile.mkdtemp(prefix="vbt-"))
     yield from _running(kind, path, **options)
     shutil.rmtree(path, ignore_errors=True)
 
 
-def _daemon(folder, packed):
-    if packed:
+def _daemon(folder, keys):
+    """@param keys  more of the device's block in the configuration."""
+    if not keys:
         return Daemon(folder)
-    daemon = Daemon(folder, devices=(), arguments=("--config", str(folder / "split.toml")))
-    device = f'name = "vm1"\nsocket = "{daemon.socket("vm1")}"\npacked = false\n'
-    (folder / "split.toml").write_text(f"[[device]]\n{device}")
+    daemon = Daemon(folder, devices=(), arguments=("--config", str(folder / "device.toml")))
+    device = f'name = "vm1"\nsocket = "{daemon.socket("vm1")}"\n{keys}\n'
+    (folder / "device.toml").write_text(f"[[device]]\n{device}")
     return daemon
 
 
-def _running(kind, folder, packed=True, **options):
-    with _daemon(folder, packed) as daemon, Lab(kind, daemon, **options) as lab:
+def _running(kind, folder, packed=True, keys="", **options):
+    keys = keys if packed else "packed = false"
+    with _daemon(folder, keys) as daemon, Lab(kind, daemon, **options) as lab:
         _labs.append(lab)
         yield lab
         _labs.remove(lab)

@@ -24,12 +24,21 @@ class Pages:
 
 
 class Lab:
-    def __init__(self, kind: str, daemon: Daemon, name: str = "vm1", mem: int | None = None):
-        """@param mem  of the guest, in bytes; None: what is usual for the kind."""
+    def __init__(
+        self,
+        kind: str,
+        daemon: Daemon,
+        name: str = "vm1",
+        mem: int | None = None,
+        append: str = "",
+    ):
+        """@param mem  of the guest, in bytes; None: what is usual for the kind.
+        @param append  to the guest kernel's command line."""
         self.kind = kind
         self.mem = mem or GUEST_BYTES[kind]
         self.daemon = daemon
         self.name = name
+        self.append = append
         self.suspect = False  # a test failed: who knows what it has left behind
         self.guest: Guest = self._boot()
 
@@ -143,7 +152,9 @@ class Lab:
         )
 
     def _boot(self) -> Guest:
-        guest = _KINDS[self.kind](mem=self.mem, socket=self.daemon.socket(self.name))
+        guest = _KINDS[self.kind](
+            mem=self.mem, socket=self.daemon.socket(self.name), append=self.append
+        )
         try:
             # Else up to an eighth of memory waits in per-cpu lists, where MemFree misses it.
             guest.sh("echo 1000 > /proc/sys/vm/percpu_pagelist_high_fraction")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What only QEMU can show: a guest that reboots while its VMM stays connected."""
+"""What only QEMU can show: a guest that reboots while its VMM stays connected, and features that
+User Mode Linux has not or must not have."""
 
-from guestlab.guest import MiB
+from guestlab.guest import MiB, wait_until
 from lab import PAGE
 
 
@@ -43,3 +44,43 @@ def test_balloon_survives_a_pause_wherever_its_rings_stand(qemu_lab):
         qemu_lab.wait_for_ledger(size * MiB)
     assert qemu_lab.show()["counters"]["not_ballooned"] == 0
     assert qemu_lab.guest.checksum("/tmp/canary") == checksum
+
+
+def test_linux_hints_its_free_pages_and_gets_them_back(qemu_lab):
+    guest = qemu_lab.guest
+    checksum = guest.random_file("/tmp/canary", 64 * MiB)
+    free = qemu_lab.free()
+
+    def hints():
+        return qemu_lab.show()["hints"]
+
+    def command(action):
+        return qemu_lab.daemon.rpc("device.hint", name=qemu_lab.name, action=action)["command_id"]
+
+    assert hints() == {"state": "idle", "command_id": 1, "bytes": 0}
+    for _ in range(2):
+        asked = command("start")
+        wait_until(lambda: hints()["state"] == "complete", 20, "a round of hints", found=hints)
+        assert hints()["command_id"] == asked
+        # Blocks of the largest order, and not what is between them.
+        assert free / 3 < hints()["bytes"] <= qemu_lab.mem
+        command("done")
+        wait_until(lambda: qemu_lab.free() > free - 32 * MiB, 20, "pages back in the guest")
+    counters = qemu_lab.show()["counters"]
+    assert counters["hint_pages"] > 0
+    assert counters["stale_hints"] == counters["bad_hint_commands"] == 0
+    assert guest.checksum("/tmp/canary") == checksum
+
+
+def test_guest_that_clears_its_free_pages_reports_them(clearing_qemu_lab):
+    """Debian's cloud kernel knows no other pattern than zeroes, which is what a hole reads as."""
+    lab = clearing_qemu_lab
+    device = lab.show()
+    assert {"PAGE_POISON", "REPORTING"} <= set(device["features"]["acked"])
+    assert device["poison_value"] == 0
+    checksum = lab.guest.random_file("/tmp/canary", 64 * MiB)
+    lab.wait_for_reported(64 * MiB)
+    assert lab.counter("reports_kept") == 0
+    lab.resize(96 * MiB)
+    lab.resize(0)
+    assert lab.guest.checksum("/tmp/canary") == checksum
