@@ -105,7 +105,8 @@ TEST_F(RingTest, EveryQueueAtTheEdgesOfSize) {
     expect_untouched(pages);
     expect_no_violations(*driver);
     EXPECT_EQ(counter("hint_pages"), 64U * 3);
-    for (const Json& queue : show().at("queues")) EXPECT_EQ(queue.at("size"), size);
+    const Json device = show();
+    for (const Json& queue : device.at("queues")) EXPECT_EQ(queue.at("size"), size);
     daemon_.call("device.remove", {{"name", device_}});
     daemon_.call("device.add", {{"name", device_}, {"socket", daemon_.socket(device_)}});
   }
