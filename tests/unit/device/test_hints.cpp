@@ -72,6 +72,11 @@ TEST_F(Hints, OfNoRoundAreIgnored) {
   say(round);
   send(1, {pages(0, 10)});
   expect(10, 30, 0);
+  // Nor is one who says the next round's id before there is such a round in that round.
+  say(round + 1);
+  ASSERT_EQ(start(), round + 1);
+  send(1, {pages(0, 10)});
+  expect(10, 40, 0);
 }
 
 // "The device MUST ignore pages that are provided with a command ID that does not match."
