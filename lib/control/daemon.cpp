@@ -118,7 +118,7 @@ Result<void> Daemon::start() {
 /// Last: from here on only what a running daemon does is allowed.
 Result<void> Daemon::confine_process() {
   if (!config_.seccomp) return {};
-  if (can_confine()) return confine();
+  if (can_confine()) return confine(folder_ ? std::optional(folder_->fd()) : std::nullopt);
   log::warn("this build has a sanitizer, so system calls are not filtered");
   return {};
 }

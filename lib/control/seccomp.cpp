@@ -149,6 +149,15 @@ class Filter {
   int failed_ = 0;
 };
 
+/// Files of the state folder come and go with VMs. The kernel follows `..` from there, so a filter
+/// alone does not keep anybody in it; the unit's user and ProtectSystem= do.
+void allow_files_in(Filter& filter, int folder) {
+  const auto fd = static_cast<std::uint64_t>(folder);
+  filter.allow({"openat", 0, kInt, fd});
+  filter.allow({"renameat", 0, kInt, fd});
+  filter.allow({"renameat2", 0, kInt, fd});
+}
+
 void fill(Filter& filter) {
   for (const std::string_view names : kAllowed) filter.add(SCMP_ACT_ALLOW, names);
   for (const Limited& limited : kLimited) filter.allow(limited);
@@ -169,7 +178,7 @@ bool can_confine() noexcept {
 #endif
 }
 
-Result<void> confine() {
+Result<void> confine(std::optional<int> folder) {
   Filter filter;
   filter.set(SCMP_FLTATR_CTL_TSYNC, 1);
   filter.set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -180,6 +189,7 @@ Result<void> confine() {
   // A search tree: a hole costs its way through it.
   filter.set(SCMP_FLTATR_CTL_OPTIMIZE, 2);
   fill(filter);
+  if (folder) allow_files_in(filter, *folder);
   const int failed = filter.load();
   if (failed == 0) return {};
   return fail(Code::kHost, fmt::format("the filter of system calls cannot be installed: {}; "

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
 #include <iterator>
 
@@ -44,14 +43,13 @@ std::string_view next_word(std::string_view& line) {
 
 }  // namespace
 
-std::string mount_type(std::string_view mountinfo, std::uint64_t mount_id) {
+std::string mount_type(std::string_view mountinfo, std::string_view device) {
   while (!mountinfo.empty()) {
     std::string_view line = mountinfo.substr(0, mountinfo.find('\n'));
     mountinfo.remove_prefix(std::min(mountinfo.size(), line.size() + 1));
-    const std::string_view number = next_word(line);
-    std::uint64_t id = 0;
-    std::from_chars(number.data(), number.data() + number.size(), id);
-    if (id != mount_id) continue;
+    next_word(line);  // the mount's id
+    next_word(line);  // its parent's
+    if (next_word(line) != device) continue;
     // Any number of optional fields, then a dash, then the type.
     const std::size_t dash = line.find(" - ");
     if (dash == std::string_view::npos) return {};
@@ -64,13 +62,13 @@ std::string mount_type(std::string_view mountinfo, std::uint64_t mount_id) {
 Result<void> check_backing(int fd) {
   if (is_shared_memory(fd)) return {};
   struct statx file {};
-  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &file) != 0) {
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &file) != 0) {
     return refuse("not a file");
   }
   if (S_ISCHR(file.stx_mode)) return {};
   if (!S_ISREG(file.stx_mode)) return refuse("neither a file nor a device");
-  if ((file.stx_mask & STATX_MNT_ID) == 0) return refuse("on a file system that cannot be told");
-  const std::string type = mount_type(mounts(), file.stx_mnt_id);
+  const std::string type =
+      mount_type(mounts(), fmt::format("{}:{}", file.stx_dev_major, file.stx_dev_minor));
   if (std::find(kLocal.begin(), kLocal.end(), type) != kLocal.end()) return {};
   if (type.empty()) return refuse("on a file system that is not mounted here");
   return refuse(

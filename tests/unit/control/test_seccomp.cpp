@@ -106,6 +106,20 @@ TEST_F(Seccomp, NothingIsOpenedForWriting) {
   expect_works("reading", [&there] { return ::open(there.c_str(), O_RDONLY | O_CLOEXEC) < 0; });
 }
 
+TEST_F(Seccomp, ButInTheStateFolder) {
+  const ScratchFolder folder;
+  const auto writes = [&folder](std::optional<int> allowed) {
+    const int fd = ::open(folder.path("").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return status_of([=] {
+      if (!confine(allowed ? std::optional(fd) : std::nullopt)) return kNotConfined;
+      if (::openat(fd, "new", O_RDWR | O_CREAT | O_CLOEXEC, 0600) < 0) return errno;
+      return ::renameat(fd, "new", fd, "kept") == 0 ? 0 : errno;
+    });
+  };
+  EXPECT_EQ(writes(1), 0);
+  EXPECT_EQ(writes(std::nullopt), ENOSYS << 8);
+}
+
 TEST_F(Seccomp, NoNetwork) {
   expect_refused("IPv4", SYS_socket, AF_INET, SOCK_STREAM, 0);
   expect_refused("IPv6", SYS_socket, AF_INET6, SOCK_DGRAM, 0);

@@ -17,22 +17,22 @@ namespace vballoon::gmem {
 namespace {
 
 constexpr std::string_view kMounts =
-    "22 1 0:21 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
-    "23 22 0:5 / /home/a\\040b rw - fuse.sshfs server: rw\n"
+    "22 1 253:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+    "23 22 0:52 / /home/a\\040b rw - fuse.sshfs server: rw\n"
     "2 22 0:5 / /x rw shared:2 master:1 - tmpfs tmpfs rw\n"
-    "24 22 0:5 / /broken rw shared:2\n";
+    "24 22 0:6 / /broken rw shared:2\n";
 
 TEST(MountType, StandsBehindTheDash) {
-  EXPECT_EQ(mount_type(kMounts, 22), "ext4");
-  EXPECT_EQ(mount_type(kMounts, 23), "fuse.sshfs");
-  EXPECT_EQ(mount_type(kMounts, 2), "tmpfs");
+  EXPECT_EQ(mount_type(kMounts, "253:1"), "ext4");
+  EXPECT_EQ(mount_type(kMounts, "0:52"), "fuse.sshfs");
+  EXPECT_EQ(mount_type(kMounts, "0:5"), "tmpfs");
 }
 
 TEST(MountType, NothingWhereThereIsNone) {
-  EXPECT_EQ(mount_type(kMounts, 3), "");
-  EXPECT_EQ(mount_type(kMounts, 24), "");
-  EXPECT_EQ(mount_type("", 0), "");
-  EXPECT_EQ(mount_type("\n\n", 7), "");
+  EXPECT_EQ(mount_type(kMounts, "0:3"), "");
+  EXPECT_EQ(mount_type(kMounts, "0:6"), "");
+  EXPECT_EQ(mount_type("", "0:0"), "");
+  EXPECT_EQ(mount_type("\n\n", "0:7"), "");
 }
 
 TEST(CheckBacking, SharedMemoryAndLocalDisks) {

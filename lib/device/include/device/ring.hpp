@@ -33,9 +33,9 @@ struct QueueSetup {
   virtq::QueueAreas areas;
   std::uint16_t position = 0;  ///< where it goes on
   int call_fd = -1;
-  virtq::DirtyLog log;  ///< of a VM that is being migrated
+  virtq::DirtyLog log{};  ///< of a VM that is being migrated
   bool resumed = false;  ///< the same driver goes on after a pause; nothing it sent is new
-  virtq::MarkWords marks;  ///< where it says how far it came; they outlive it
+  virtq::MarkWords marks{};  ///< where it says how far it came; they outlive it
 };
 
 class Ring {

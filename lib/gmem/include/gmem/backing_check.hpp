@@ -7,10 +7,9 @@
 //         may be such a server itself. So the file system is looked up in ways that ask no server:
 //         fstat(2) and fstatfs(2) would.
 // Source: memfd_create(2) and fcntl(2), F_GET_SEALS: shared memory and hugetlbfs only; statx(2),
-//         AT_STATX_DONT_SYNC and STATX_MNT_ID; proc_pid_mountinfo(5).
+//         AT_STATX_DONT_SYNC; proc_pid_mountinfo(5).
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,8 +21,10 @@ namespace vballoon::gmem {
 /// @errors kInvalidArgument: what it is instead.
 [[nodiscard]] Result<void> check_backing(int fd);
 
-/// The type of a mount, or nothing where there is no such mount in this text.
+/// The type of the file system on this device, or nothing where it is not mounted in this text.
+/// The id of a mount would not do: that of a VMM in another mount namespace is another.
 /// @param mountinfo  the text of /proc/self/mountinfo.
-[[nodiscard]] std::string mount_type(std::string_view mountinfo, std::uint64_t mount_id);
+/// @param device     "MAJOR:MINOR".
+[[nodiscard]] std::string mount_type(std::string_view mountinfo, std::string_view device);
 
 }  // namespace vballoon::gmem
