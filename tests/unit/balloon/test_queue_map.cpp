@@ -134,8 +134,8 @@ TEST(Features, NamesComeLowestBitFirst) {
   const Features all = kOffered.with(Feature::kPagePoison).with(Feature::kAnyLayout);
   EXPECT_EQ(feature_names(all),
             (std::vector<std::string>{"MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM",
-                                      "FREE_PAGE_HINT", "PAGE_POISON", "REPORTING", "ANY_LAYOUT",
-                                      "INDIRECT_DESC", "VHOST_PROTOCOL_FEATURES", "VERSION_1",
+                                      "FREE_PAGE_HINT", "PAGE_POISON", "REPORTING", "LOG_ALL",
+                                      "ANY_LAYOUT", "INDIRECT_DESC", "VHOST_PROTOCOL_FEATURES", "VERSION_1",
                                       "RING_PACKED", "IN_ORDER"}));
 }
 

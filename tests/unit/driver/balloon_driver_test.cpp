@@ -19,7 +19,9 @@ namespace {
 using balloon::Feature;
 using wire::Request;
 
-constexpr std::uint64_t kEverything = balloon::kOffered.with(Feature::kPagePoison).bits();
+/// What is a guest's to accept: LOG_ALL is its VMM's, while it migrates.
+constexpr std::uint64_t kEverything =
+    balloon::kOffered.with(Feature::kPagePoison).without(Feature::kLogAll).bits();
 
 /// Keeps what a driver set up, and refuses nothing.
 struct Recorder {
