@@ -58,7 +58,7 @@ class Features {
 /// protocol features too, after which it no longer says when it takes its rings away. A guest that
 /// poisons its free pages is safe without it: its driver then gives up REPORTING (5.5.6.7.1). Not
 /// ANY_LAYOUT: it speaks of legacy drivers (6.3), which are not served; any framing is right for all
-/// others anyhow (2.6.4). Not ACCESS_PLATFORM: section 8 of the design says why.
+/// others anyhow (2.7.4.1). Not ACCESS_PLATFORM: section 8 of the design says why.
 inline constexpr Features kOffered = Features{}
                                          .with(Feature::kMustTellHost)
                                          .with(Feature::kStatsVq)
