@@ -66,6 +66,12 @@ def clearing_qemu_lab():
     yield from _own_lab("qemu", keys="page_poison = true", append="init_on_free=1")
 
 
+@pytest.fixture
+def growing_qemu_lab():
+    """A QEMU guest with a slot for more memory."""
+    yield from _own_lab("qemu", extra=("-m", "slots=1,maxmem=1G"))
+
+
 def _own_lab(kind, **options):
     path = Path(tempfile.mkdtemp(prefix="vbt-"))
     yield from _running(kind, path, **options)

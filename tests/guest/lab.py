@@ -31,14 +31,17 @@ class Lab:
         name: str = "vm1",
         mem: int | None = None,
         append: str = "",
+        **options,
     ):
         """@param mem  of the guest, in bytes; None: what is usual for the kind.
-        @param append  to the guest kernel's command line."""
+        @param append  to the guest kernel's command line.
+        @param options  more that the kind of guest takes."""
         self.kind = kind
         self.mem = mem or GUEST_BYTES[kind]
         self.daemon = daemon
         self.name = name
         self.append = append
+        self.options = options
         self.suspect = False  # a test failed: who knows what it has left behind
         self.guest: Guest = self._boot()
 
@@ -153,7 +156,10 @@ class Lab:
 
     def _boot(self) -> Guest:
         guest = _KINDS[self.kind](
-            mem=self.mem, socket=self.daemon.socket(self.name), append=self.append
+            mem=self.mem,
+            socket=self.daemon.socket(self.name),
+            append=self.append,
+            **self.options,
         )
         try:
             # Else up to an eighth of memory waits in per-cpu lists, where MemFree misses it.

@@ -32,6 +32,17 @@ def test_guest_reboots_in_the_middle_of_an_inflate(qemu_lab):
     assert qemu_lab.guest.random_file("/tmp/all", 192 * MiB)
 
 
+def test_reset_button_in_the_middle_of_an_inflate(qemu_lab):
+    for _ in range(2):
+        qemu_lab.set_target(192 * MiB)
+        qemu_lab.guest.hard_reset()
+        qemu_lab.wait_for_state("running")
+        qemu_lab.wait_for_actual(192 * MiB)
+        qemu_lab.wait_for_ledger(192 * MiB)
+        qemu_lab.resize(0)
+    assert qemu_lab.guest.random_file("/tmp/all", 192 * MiB)
+
+
 def test_balloon_survives_a_pause_wherever_its_rings_stand(qemu_lab):
     """QEMU hands the base of a packed ring back as it got it, the wrap counter included."""
     assert "RING_PACKED" in qemu_lab.show()["features"]["acked"]
@@ -84,3 +95,50 @@ def test_guest_that_clears_its_free_pages_reports_them(clearing_qemu_lab):
     lab.resize(96 * MiB)
     lab.resize(0)
     assert lab.guest.checksum("/tmp/canary") == checksum
+
+
+def test_memory_plugged_into_a_running_guest_is_ballooned_too(growing_qemu_lab):
+    lab = growing_qemu_lab
+    guest = lab.guest
+    lab.resize(64 * MiB)
+    before = lab.show()["guest_bytes"]
+    checksum = guest.random_file("/tmp/canary", 32 * MiB)
+    memory = {"qom-type": "memory-backend-memfd", "size": 128 * MiB, "share": True}
+    guest.qmp("object-add", id="more", **memory)
+    guest.qmp("device_add", driver="pc-dimm", id="dimm", memdev="more")
+    wait_until(lambda: lab.show()["guest_bytes"] == before + 128 * MiB, 10, "a larger memory table")
+    # A new table, and rings that were stopped for it: the balloon is as it was.
+    lab.wait_for_ledger(64 * MiB)
+    total = guest.meminfo()["MemTotal"]
+    guest.sh("for s in /sys/devices/system/memory/memory*/state; do"
+             " grep -q offline $s && echo online > $s; done; true")
+    assert guest.meminfo()["MemTotal"] >= total
+    wait_until(lambda: guest.meminfo()["MemTotal"] > before - 64 * MiB, 10, "memory in the guest",
+               found=guest.meminfo)
+    # More than would go into a balloon of what there was at first.
+    lab.resize(256 * MiB)
+    lab.wait_for_ledger(256 * MiB)
+    assert guest.checksum("/tmp/canary") == checksum
+    lab.resize(0)
+    assert lab.show()["counters"]["not_ballooned"] == 0
+    assert guest.checksum("/tmp/canary") == checksum
+
+
+def test_balloon_comes_back_after_the_guest_slept(qemu_lab):
+    guest = qemu_lab.guest
+    qemu_lab.resize(96 * MiB)
+    checksum = guest.random_file("/tmp/canary", 32 * MiB)
+    guest.sh("(sleep 0.2; echo mem > /sys/power/state) > /dev/null 2>&1 &")
+
+    def asleep():
+        return guest.qmp("query-status")["status"] == "suspended"
+
+    wait_until(asleep, 20, "a guest that sleeps")
+    # Linux takes its pages back and lets go of the device before it sleeps (virtballoon_freeze()).
+    qemu_lab.wait_for_ledger(0)
+    guest.qmp("system_wakeup")
+    qemu_lab.wait_for_actual(96 * MiB)
+    qemu_lab.wait_for_ledger(96 * MiB)
+    assert guest.checksum("/tmp/canary") == checksum
+    qemu_lab.resize(0)
+    assert guest.checksum("/tmp/canary") == checksum

@@ -61,6 +61,11 @@ class QemuGuest(Guest):
             self._qmp = Qmp(self.folder / "qmp")
         return self._qmp.execute(command, **arguments)
 
+    def hard_reset(self) -> None:
+        """As the reset button does: the guest is not asked. Waits until it serves commands again."""
+        self.qmp("system_reset")
+        self._wait_booted()
+
     def _command(self) -> list[str]:
         root = prepared_root()
         kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
