@@ -32,19 +32,17 @@ BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& 
 
 bool BalloonDevice::connected(int vid) {
   const std::scoped_lock lock(mutex_);
-  if (closed_ || successor_) return false;
-  if (spec_.client || !banned()) {
-    Connection connection =
-        spec_.client ? Connection::made_to(spec_.socket) : Connection::accepted();
-    if (vid_) {
-      successor_ = vid;
-      next_connection_ = std::move(connection);
-    } else {
-      welcome(vid, std::move(connection));
-    }
-    return true;
+  // In client mode librte_vhost would not try again.
+  if (closed_ || successor_ || (banned() && !spec_.client)) return false;
+  Connection connection =
+      spec_.client ? Connection::made_to(spec_.socket) : Connection::accepted();
+  if (vid_) {
+    successor_ = vid;
+    next_connection_ = std::move(connection);
+  } else {
+    welcome(vid, std::move(connection));
   }
-  return false;
+  return true;
 }
 
 void BalloonDevice::welcome(int vid, Connection connection) {

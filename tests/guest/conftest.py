@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from guestlab import Daemon  # noqa: E402
 from guestlab.guest import MiB  # noqa: E402
-from lab import Lab  # noqa: E402
+from huge import huge_pages  # noqa: E402
+from lab import GUEST_BYTES, Lab  # noqa: E402
 
 _labs: list[Lab] = []  # alive ones, for what a failed test has to say
 
@@ -70,6 +71,13 @@ def clearing_qemu_lab():
 def growing_qemu_lab():
     """A QEMU guest with a slot for more memory."""
     yield from _own_lab("qemu", extra=("-m", "slots=1,maxmem=1G"))
+
+
+@pytest.fixture
+def huge_qemu_lab():
+    """A QEMU guest on huge pages, of a pool that is its own for as long as it lives."""
+    with huge_pages(GUEST_BYTES["qemu"]):
+        yield from _own_lab("qemu", huge_pages=True)
 
 
 def _own_lab(kind, **options):

@@ -3,6 +3,7 @@
 User Mode Linux has not or must not have."""
 
 from guestlab.guest import MiB, wait_until
+from huge import HUGE, free_huge_pages
 from lab import PAGE
 
 
@@ -142,3 +143,27 @@ def test_balloon_comes_back_after_the_guest_slept(qemu_lab):
     assert guest.checksum("/tmp/canary") == checksum
     qemu_lab.resize(0)
     assert guest.checksum("/tmp/canary") == checksum
+
+
+def test_huge_pages_behind_the_guest_go_back_to_their_pool(huge_qemu_lab):
+    lab = huge_qemu_lab
+    lab.daemon.rpc("device.reporting", name=lab.name, on=False)  # the balloon's pages alone
+    checksum = lab.guest.random_file("/tmp/canary", 64 * MiB)
+    lab.guest.touch_memory()
+    free = free_huge_pages()
+    lab.resize(192 * MiB)
+
+    def given_back():
+        device = lab.show()
+        return device["reclaimed_bytes"] + device["stranded_bytes"]
+
+    wait_until(lambda: given_back() == 192 * MiB, 10, "whole huge pages freed", found=lab.show)
+    reclaimed = lab.show()["reclaimed_bytes"]
+    # Linux has no reason to fill whole huge pages; most are, in a guest that has just booted.
+    assert reclaimed > 96 * MiB
+    assert free_huge_pages() - free == reclaimed // HUGE
+    assert lab.guest.checksum("/tmp/canary") == checksum
+    lab.resize(0)
+    lab.guest.touch_memory()
+    assert free_huge_pages() <= free + 32
+    assert lab.guest.checksum("/tmp/canary") == checksum

@@ -31,17 +31,20 @@ class QemuGuest(Guest):
         mem: int = 256 * MiB,
         builtin_balloon: bool = False,
         reporting: bool = False,
+        huge_pages: bool = False,
         extra: tuple[str, ...] = (),
         **options,
     ):
         """@param builtin_balloon  QEMU's own balloon device, for comparisons; not with socket=.
         @param reporting  free page reporting of the builtin device.
+        @param huge_pages  of 2 MiB behind the guest's memory; the host's pool has to have them.
         @param extra      more arguments for QEMU.
         @param options    see Guest."""
         if builtin_balloon and options.get("socket"):
             raise LabError("a QEMU guest takes a socket or QEMU's own balloon, not both")
         self.builtin_balloon = builtin_balloon
         self.reporting = reporting
+        self.huge_pages = huge_pages
         self.extra = extra
         self._qmp: Qmp | None = None
         super().__init__(mem=mem, **options)
@@ -62,7 +65,7 @@ class QemuGuest(Guest):
         return self._qmp.execute(command, **arguments)
 
     def hard_reset(self) -> None:
-        """As the reset button does: the guest is not asked. Waits until it serves commands again."""
+        """The reset button: the guest is not asked. Waits until it serves commands again."""
         self.qmp("system_reset")
         self._wait_booted()
 
@@ -72,9 +75,10 @@ class QemuGuest(Guest):
         initrd = initrd_for(root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-"))
         size = f"{self.mem // MiB}M"
         arguments = f"console=ttyS0 quiet LAB_CHANNEL=/dev/ttyS1 {self.settings} {self.append}"
+        huge = ",hugetlb=on,hugetlbsize=2M" if self.huge_pages else ""
         options = (
             f"-accel tcg -M q35 -nodefaults -display none -m {size}"
-            f" -object memory-backend-memfd,id=ram,size={size},share=on -numa node,memdev=ram"
+            f" -object memory-backend-memfd,id=ram,size={size},share=on{huge} -numa node,memdev=ram"
             f" -chardev socket,id=console,fd={self.console.fileno()} -serial chardev:console"
             f" -chardev socket,id=channel,fd={self.channel.fileno()} -serial chardev:channel"
         )
