@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "balloon/config_space.hpp"
 #include "balloon/stats.hpp"
 #include "config_fields.hpp"
 #include "driver/balloon_driver.hpp"
@@ -169,6 +170,22 @@ Result<void> BalloonDriver::reconnect(MessageSocket socket) {
         const bool told = inflight_ && (agreed_ & wire::protocol::kInflightShmfd) != 0;
         rings_->abandon(told);
         ++reconnections_;
+        return rings_->start(front_end_, acked_.has(Feature::kVhostProtocolFeatures));
+      });
+}
+
+Result<void> BalloonDriver::migrate(MessageSocket socket) {
+  const auto config = front_end_.get_config(0, balloon::kConfigBytes);
+  if (!config) return tl::unexpected(config.error());
+  front_end_ = FrontEnd(std::move(socket), options_.timeout);
+  config_changes_ = 0;
+  inflight_.reset();  // of the old backend
+  return connect()
+      .and_then([this] { return front_end_.set_features(acked_.bits()); })
+      .and_then([this] { return front_end_.set_mem_table(ram_); })
+      .and_then([this] { return tell_inflight(); })
+      .and_then([&] { return front_end_.set_config(0, *config); })
+      .and_then([this] {
         return rings_->start(front_end_, acked_.has(Feature::kVhostProtocolFeatures));
       });
 }

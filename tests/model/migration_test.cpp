@@ -121,6 +121,42 @@ TEST_F(Migration, TheBalloonStaysThroughItsBeginning) {
   EXPECT_EQ(counter("not_ballooned"), 0U);
 }
 
+TEST_F(Migration, AVmMovesToAnotherDaemon) {
+  Daemon destination({"vm"});
+  const auto there = [&destination](const char* key) {
+    return destination.show("vm").at(key).get<std::uint64_t>() / kPageSize;
+  };
+  must(driver_->inflate(std::span(pages_).first(600)));
+  must(driver_->write_actual(600));
+  Log log;
+  log_to(log);
+  log_all(true);
+  must(driver_->inflate(std::span(pages_).subspan(600, 300)));
+  must(driver_->write_actual(900));
+  must(driver_->pause());
+  log.take();
+  EXPECT_EQ(show().at("actual_bytes"), 900 * kPageSize);
+  const driver::Deadline deadline(RawVmm::kPatience);
+  must(driver_->migrate(must(driver::MessageSocket::connect(destination.socket("vm"), deadline))));
+  EXPECT_TRUE(log.take().empty()) << "the source has nothing more to write";
+  EXPECT_TRUE(eventually([&] { return show().at("state") == "waiting"; }));
+  EXPECT_EQ(destination.show("vm").at("state"), "running");
+  EXPECT_EQ(there("actual_bytes"), 900U) << "as the VMM restored it";
+  EXPECT_EQ(there("ballooned_bytes"), 0U) << "what it has not seen it does not discard";
+
+  // It learns: what comes is known, what it never saw goes back all the same.
+  must(driver_->inflate(std::span(pages_).subspan(900, 100)));
+  must(driver_->deflate(std::span(pages_).first(900)));
+  EXPECT_EQ(there("ballooned_bytes"), 100U);
+  EXPECT_EQ(destination.show("vm").at("counters").at("not_ballooned"), 900U);
+  expect_gone(std::span(pages_).subspan(900, 100));
+  must(driver_->deflate(std::span(pages_).subspan(900, 100)));
+  EXPECT_EQ(there("ballooned_bytes"), 0U);
+  expect_untouched(std::span(pages_).subspan(1000));
+  expect_no_violations(*driver_);
+  driver_.reset();
+}
+
 TEST_F(Migration, ALogForLessThanTheGuest) {
   Log log;
   must(driver_->front_end().set_log_base(log.fd(), 1, 0));  // 8 pages

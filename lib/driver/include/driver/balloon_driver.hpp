@@ -94,6 +94,9 @@ class BalloonDriver {
   /// Another backend, or the same one, takes the rings over where the last one left them: it went
   /// without a word.
   Result<void> reconnect(MessageSocket socket);
+  /// The VM goes on at another host's backend, where its VMM restores the configuration space.
+  /// @pre  pause(), and nothing since.
+  Result<void> migrate(MessageSocket socket);
   [[nodiscard]] std::uint64_t reconnections() const noexcept { return reconnections_; }
   /// Tells of memory that was plugged or unplugged, while the rings run.
   Result<void> update_memory();
