@@ -25,6 +25,8 @@ driver::RamPlan plan_of(const GuestShape& shape) {
 
 driver::DriverOptions options_of(Ack ack) {
   driver::DriverOptions options;
+  // As QEMU's generic device. Nor are there descriptors enough for a thousand more.
+  options.protocol_features = ~driver::wire::protocol::kInflightShmfd;
   options.arena_bytes = kArena;
   options.wait = driver::WaitMode::kSpin;
   options.timeout = std::chrono::seconds(60);
