@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "control/eal.hpp"
 #include "control/group.hpp"
+#include "control/call_guard.hpp"
 #include "control/heartbeat.hpp"
 #include "control/methods.hpp"
 #include "control/notify.hpp"
@@ -84,6 +85,7 @@ class Daemon {
   reclaim::HolePuncher puncher_;
   std::optional<state::Folder> folder_;            // none: nothing outlives the daemon
   std::unique_ptr<reclaim::HugeReserve> reserve_;  // null: nobody asked for that
+  std::optional<CallGuard> call_guard_;  // outlives the lcores
   std::unique_ptr<Eal> eal_;
   LcorePlan plan_;
   std::unique_ptr<reclaim::Engine> engine_;  // null: poll lcores discard themselves
@@ -142,6 +144,7 @@ Result<void> Daemon::start_lcores() {
   if (!eal) return tl::unexpected(eal.error());
   eal_ = std::move(*eal);
   if (auto ok = start_engine(); !ok) return ok;
+  call_guard_.emplace();
   return start_pollers();
 }
 

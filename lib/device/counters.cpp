@@ -21,6 +21,7 @@ std::vector<NamedCount> named_counts(const DeviceCounters& c) {
       {"reported_pages", c.reported_pages.get()},
       {"reports_kept", c.reports_kept.get()},
       {"calls", c.calls.get()},
+      {"blocked_calls", c.blocked_calls.get()},
   };
 }
 

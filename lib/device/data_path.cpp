@@ -117,7 +117,10 @@ void DataPath::discard_gathered(reclaim::BatchSink& sink) noexcept {
 
 void DataPath::publish_all() noexcept {
   for (const auto& handler : handlers_) {
-    if (handler != nullptr && handler->ring().publish()) counters_.calls.add(1);
+    if (handler == nullptr) continue;
+    const virtq::Call::Sent sent = handler->ring().publish();
+    if (sent == virtq::Call::Sent::kCalled) counters_.calls.add(1);
+    if (sent == virtq::Call::Sent::kHeldUp) counters_.blocked_calls.add(1);
   }
 }
 

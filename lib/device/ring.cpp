@@ -38,6 +38,8 @@ void Ring::finish(virtq::Head head) noexcept {
   status_.buffers.add(1);
 }
 
-bool Ring::show() noexcept { return queue_.publish() && call_.signal(); }
+virtq::Call::Sent Ring::show() noexcept {
+  return queue_.publish() ? call_.signal() : virtq::Call::Sent::kNobody;
+}
 
 }  // namespace vballoon::device

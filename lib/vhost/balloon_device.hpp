@@ -121,6 +121,7 @@ class BalloonDevice {
   void note_complete() noexcept;
   void take_memory(std::shared_ptr<const gmem::GuestMemory> memory);
   void load_wishes();
+  [[nodiscard]] bool may_call(unsigned index, int fd);
   void stop_ring(unsigned index);
   void suspend(unsigned index);
   void suspend_all();
@@ -174,6 +175,8 @@ class BalloonDevice {
   Connection connection_;         // of vid_
   Connection next_connection_;    // of successor_
   std::chrono::steady_clock::time_point banned_until_{};
+  std::chrono::steady_clock::time_point no_calls_until_{};
+  std::uint64_t blocked_calls_ = 0;  // as last seen
   bool closed_ = false;
   LogMapping dirty_log_;  // once a VMM has begun to migrate
   bool memory_valid_ = false;

@@ -11,6 +11,8 @@
 namespace vballoon::vhost {
 namespace {
 
+constexpr std::chrono::minutes kNoCalls{1};
+
 std::byte* bytes_at(void* area) noexcept { return static_cast<std::byte*>(area); }
 
 /// librte_vhost has the areas of both layouts in the same three places.
@@ -99,12 +101,30 @@ void BalloonDevice::start_ring(unsigned index) {
   }
   if (*role == balloon::Role::kStats) start_stats(setup->resumed);
   setup->marks = marks_of(index);
+  if (setup->call_fd >= 0 && !may_call(index, setup->call_fd)) setup->call_fd = -1;
   if (auto started = path_.start(*role, *setup); !started) {
     return warn(fmt::format("queue {} ({}) is not served: {}", index, balloon::role_name(*role),
                             started.error().message));
   }
   ring.role = role;
   note_begun(index);
+}
+
+/// A call that was made to block cost all VMs of its lcore up to two turns of CallGuard; how often
+/// is not for the VMM to choose.
+bool BalloonDevice::may_call(unsigned index, int fd) {
+  const auto now = std::chrono::steady_clock::now();
+  const std::uint64_t blocked = path_.counters().blocked_calls.get();
+  if (std::exchange(blocked_calls_, blocked) != blocked) no_calls_until_ = now + kNoCalls;
+  if (now < no_calls_until_) {
+    warn("the VMM made a call to its driver block; its driver is not called by rings that start "
+         "within a minute of that");
+    return false;
+  }
+  if (virtq::Call::fits(fd)) return true;
+  warn(fmt::format("the call descriptor of queue {} is neither an eventfd nor a pipe; its driver "
+                   "is not called", index));
+  return false;
 }
 
 /// Once a connection: the driver will not change its mind, and has five rings.

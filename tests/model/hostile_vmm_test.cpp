@@ -5,6 +5,7 @@
 // beside has the front end's deadline of two seconds, not a measured bound. Source: vhost-user
 // protocol, "Message Specification".
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -310,6 +311,58 @@ TEST_F(HostileVmm, DescriptorsForRingsThatCannotBeAreClosed) {
     EXPECT_TRUE(vmm->ended());
   }
   EXPECT_TRUE(eventually([&] { return open_files() == before; })) << open_files() << ", " << before;
+}
+
+/// The flag that keeps a write from waiting belongs to the open file, and that is the VMM's as
+/// well.
+TEST_F(HostileVmm, ACallDescriptorThatBlocksHoldsUpNobody) {
+  const auto driver = connect();
+  const unsigned inflate = driver->queue_number(Role::kInflate).value();
+  auto& queue = driver->queue(Role::kInflate);
+  const auto send_one = [&queue] {
+    ASSERT_TRUE(queue.add(std::vector<driver::Segment>{{Gpa{24 * kMiB}, 4, false}}));
+    queue.publish();
+  };
+  const UniqueFd call(::eventfd(0, EFD_CLOEXEC));
+  must(driver->front_end().set_vring_call(inflate, call.get()));
+  ASSERT_TRUE(eventually([&] { return (::fcntl(call.get(), F_GETFL) & O_NONBLOCK) != 0; }));
+  // As full as it gets, whether the call of the ring's start is in there or comes yet.
+  const std::uint64_t full = UINT64_MAX - 1;
+  const std::uint64_t rest = full - 1;
+  if (::write(call.get(), &full, sizeof(full)) < 0) {
+    ASSERT_EQ(::write(call.get(), &rest, sizeof(rest)), 8);
+  }
+  ASSERT_EQ(::fcntl(call.get(), F_SETFL, O_RDWR), 0);
+  send_one();
+  for (int i = 0; i < 5; ++i) expect_beside_is_served();
+  EXPECT_EQ(counter("blocked_calls"), 1U);
+
+  // Once, and not again for a while.
+  const UniqueFd another(::eventfd(0, EFD_CLOEXEC));
+  must(driver->front_end().set_vring_call(inflate, another.get()));
+  send_one();
+  EXPECT_TRUE(eventually([&] { return queue.poll() && queue.outstanding() == 0; }));
+  EXPECT_EQ(::fcntl(another.get(), F_GETFL) & O_NONBLOCK, 0) << "it was not taken";
+  EXPECT_EQ(counter("blocked_calls"), 1U);
+  EXPECT_GE(logged("made a call to its driver block"), 1U);
+}
+
+/// A file's pages, a terminal, or a socket: who writes there may have to wait.
+TEST_F(HostileVmm, OtherCallDescriptorsAreNotWrittenTo) {
+  const auto driver = connect();
+  const unsigned inflate = driver->queue_number(Role::kInflate).value();
+  const auto file = UniqueFd(::memfd_create("call", MFD_CLOEXEC));
+  auto ends = must(driver::MessageSocket::pair());
+  for (const int fd : {file.get(), ends.first.fd()}) {
+    must(driver->front_end().set_vring_call(inflate, fd));
+    auto& queue = driver->queue(Role::kInflate);
+    ASSERT_TRUE(queue.add(std::vector<driver::Segment>{{Gpa{24 * kMiB}, 4, false}}));
+    queue.publish();
+    EXPECT_TRUE(eventually([&] { return queue.poll().has_value(); })) << "served all the same";
+  }
+  EXPECT_EQ(::lseek(file.get(), 0, SEEK_END), 0);
+  EXPECT_FALSE(ends.second.readable(driver::Deadline(std::chrono::milliseconds(0))));
+  EXPECT_GE(logged("neither an eventfd nor a pipe"), 1U);
 }
 
 TEST_F(HostileVmm, ComingAndGoing) {

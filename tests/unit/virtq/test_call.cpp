@@ -6,12 +6,17 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <thread>
 #include <utility>
 
 #include "base/unique_fd.hpp"
@@ -42,17 +47,17 @@ bool is_blocking(int fd) {
 
 TEST(Call, WithoutADescriptorNobodyIsCalled) {
   Call none;
-  EXPECT_FALSE(none.signal());
+  EXPECT_EQ(none.signal(), Call::Sent::kNobody);
   Call minus_one(-1);
-  EXPECT_FALSE(minus_one.signal());
+  EXPECT_EQ(minus_one.signal(), Call::Sent::kNobody);
 }
 
 TEST(Call, AnEventfdCountsTheCalls) {
   const UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   Call call(event.get());
   EXPECT_EQ(read_event(event.get()), 0U) << "making one calls nobody";
-  EXPECT_TRUE(call.signal());
-  EXPECT_TRUE(call.signal());
+  EXPECT_EQ(call.signal(), Call::Sent::kCalled);
+  EXPECT_EQ(call.signal(), Call::Sent::kCalled);
   EXPECT_EQ(read_event(event.get()), 2U);
 }
 
@@ -61,7 +66,7 @@ TEST(Call, KeepsADescriptorOfItsOwn) {
   const UniqueFd second = UniqueFd::duplicate(event.get());
   Call call(event.get());
   event.reset();
-  EXPECT_TRUE(call.signal());
+  EXPECT_EQ(call.signal(), Call::Sent::kCalled);
   EXPECT_EQ(read_event(second.get()), 1U);
 }
 
@@ -70,8 +75,56 @@ TEST(Call, ASaturatedEventfdDoesNotBlock) {
   const std::uint64_t full = UINT64_MAX - 1;
   ASSERT_EQ(::write(event.get(), &full, sizeof(full)), 8);
   Call call(event.get());
-  EXPECT_TRUE(call.signal());
+  EXPECT_EQ(call.signal(), Call::Sent::kCalled);
   EXPECT_EQ(read_event(event.get()), full);
+}
+
+// The flag is the front end's as well, and it takes it away again.
+TEST(Call, OneThatIsMadeToBlockIsReleasedAndTheLast) {
+  const UniqueFd event(::eventfd(0, EFD_CLOEXEC));
+  Call call(event.get());
+  const std::uint64_t full = UINT64_MAX - 1;
+  ASSERT_EQ(::write(event.get(), &full, sizeof(full)), 8);
+  ASSERT_EQ(::fcntl(event.get(), F_SETFL, O_RDWR), 0);
+  std::atomic<bool> back{false};
+  std::thread caller([&] {
+    EXPECT_EQ(call.signal(), Call::Sent::kHeldUp);
+    back = true;
+  });
+  while (!back) {
+    release_held_calls();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  caller.join();
+  EXPECT_EQ(call.signal(), Call::Sent::kNobody) << "it would only wait again";
+}
+
+TEST(Call, WhoIsNotHeldUpIsNotDisturbed) {
+  const UniqueFd event(::eventfd(0, EFD_CLOEXEC));
+  Call call(event.get());
+  std::atomic<bool> stop{false};
+  std::thread guard([&stop] {
+    while (!stop) release_held_calls();
+  });
+  for (int i = 0; i < 20'000; ++i) EXPECT_EQ(call.signal(), Call::Sent::kCalled);
+  stop = true;
+  guard.join();
+}
+
+TEST(Call, OtherFilesAreNotWrittenTo) {
+  const UniqueFd file(::memfd_create("call", MFD_CLOEXEC));
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const UniqueFd one(ends[0]);
+  const UniqueFd other(ends[1]);
+  const UniqueFd zero(::open("/dev/zero", O_RDWR | O_CLOEXEC));
+  for (const int fd : {file.get(), one.get(), zero.get(), 1'000'000}) {
+    EXPECT_FALSE(Call::fits(fd));
+    Call call(fd);
+    EXPECT_EQ(call.signal(), Call::Sent::kNobody);
+  }
+  EXPECT_EQ(::lseek(file.get(), 0, SEEK_END), 0);
+  EXPECT_EQ(::fcntl(one.get(), F_GETFL) & O_NONBLOCK, 0) << "nor are its flags touched";
 }
 
 // User Mode Linux hands over a pipe.
@@ -79,7 +132,7 @@ TEST(Call, APipeIsWrittenAndItsFlagsStayAsTheyWere) {
   const Pipe pipe = open_pipe();
   ASSERT_TRUE(is_blocking(pipe.writer.get()));
   Call call(pipe.writer.get());
-  EXPECT_TRUE(call.signal());
+  EXPECT_EQ(call.signal(), Call::Sent::kCalled);
   std::uint64_t value = 0;
   ASSERT_EQ(::read(pipe.reader.get(), &value, sizeof(value)), 8);
   EXPECT_EQ(value, 1U);
@@ -95,8 +148,8 @@ TEST(Call, AFullPipeDoesNotBlock) {
   for (int sent = 0; sent < capacity; sent += static_cast<int>(filler.size())) {
     ASSERT_EQ(::write(pipe.writer.get(), filler.data(), filler.size()), 4096);
   }
-  EXPECT_TRUE(call.signal());
-  EXPECT_TRUE(call.signal());
+  EXPECT_EQ(call.signal(), Call::Sent::kCalled);
+  EXPECT_EQ(call.signal(), Call::Sent::kCalled);
 }
 
 TEST(Call, APipeWhoseReaderIsGoneIsSurvived) {
@@ -105,8 +158,8 @@ TEST(Call, APipeWhoseReaderIsGoneIsSurvived) {
   Pipe pipe = open_pipe();
   Call call(pipe.writer.get());
   pipe.reader.reset();
-  EXPECT_TRUE(call.signal());
-  EXPECT_TRUE(call.signal());
+  EXPECT_EQ(call.signal(), Call::Sent::kCalled);
+  EXPECT_EQ(call.signal(), Call::Sent::kCalled);
   Call late(pipe.writer.get());
   late.signal();
   std::signal(SIGPIPE, before);
@@ -116,7 +169,7 @@ TEST(Call, AMoveTakesTheDescriptorAlong) {
   const UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   Call from(event.get());
   Call to = std::move(from);
-  EXPECT_TRUE(to.signal());
+  EXPECT_EQ(to.signal(), Call::Sent::kCalled);
   EXPECT_EQ(read_event(event.get()), 1U);
 }
 

@@ -28,6 +28,7 @@ struct DeviceCounters {
   Counter reported_pages;      ///< offered by free page reporting
   Counter reports_kept;        ///< reported pages not discarded: switched off, or poisoned
   Counter calls;               ///< interrupts raised
+  Counter blocked_calls;       ///< of which the VMM made one wait; its driver is called no more
   Counter ballooned_pages;     ///< the ledger's population, now
   Counter stranded_pages;      ///< of these, in huge pages that are not whole
   Counter guest_bytes;         ///< RAM in the memory map, now

@@ -61,8 +61,10 @@ class Ring {
   /// Used, unseen until publish(). @pre the oldest that pop() gave and that is not finished.
   void finish(virtq::Head head) noexcept;
 
-  /// Shows all finished buffers at once. @return true when the driver was called.
-  bool publish() noexcept { return std::exchange(finished_any_, false) && show(); }
+  /// Shows all finished buffers at once. @return whether the driver was called.
+  virtq::Call::Sent publish() noexcept {
+    return std::exchange(finished_any_, false) ? show() : virtq::Call::Sent::kNobody;
+  }
 
   [[nodiscard]] unsigned size() const noexcept { return queue_.size(); }
   [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
@@ -72,7 +74,7 @@ class Ring {
 
  private:
   static constexpr std::size_t kBurst = 32;
-  bool show() noexcept;
+  virtq::Call::Sent show() noexcept;
 
   virtq::Queue queue_;
   bool finished_any_ = false;  // since the last publish(): a pass asks every ring, twice

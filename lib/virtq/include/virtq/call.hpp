@@ -9,19 +9,35 @@
 
 namespace vballoon::virtq {
 
-/// Never blocks. Needs no retry either: used buffers are published before the call, and a full pipe
-/// or a saturated eventfd means that an earlier call is still unread, whose reader will see them.
+/// Does not block, but where the VMM sees to it: the flag of an eventfd belongs to the open file,
+/// which is the VMM's as well, and it can be filled. Such a call is held up until
+/// release_held_calls(). Needs no retry: used buffers are published before the call, and a full
+/// pipe or a saturated eventfd means that an earlier call is still unread, whose reader will see
+/// them.
 class Call {
  public:
+  enum class Sent {
+    kNobody,  ///< there is no descriptor
+    kCalled,
+    kHeldUp,  ///< the VMM made it wait; from now on its driver is not called
+  };
+
   Call() noexcept = default;
-  /// Keeps a descriptor of its own. @param fd  -1: the driver is not called, it polls.
+  /// Keeps a descriptor of its own. @param fd  -1, or one that fits() not: the driver is not called.
   explicit Call(int fd) noexcept;
 
-  /// @return true when a system call was made for it.
-  bool signal() noexcept;
+  /// Whether it is an eventfd or a pipe. Anything else might have to wait for somebody: for a
+  /// terminal's reader, for the server of a FUSE file. None of them is asked to find out.
+  [[nodiscard]] static bool fits(int fd) noexcept;
+
+  Sent signal() noexcept;
 
  private:
   UniqueFd fd_;
 };
+
+/// Interrupts (SIGUSR2) every thread that is in the same call as the last time that this was asked.
+/// Thread: one of its own, that never waits for the others; every few milliseconds.
+void release_held_calls() noexcept;
 
 }  // namespace vballoon::virtq

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/call_guard.hpp - a thread that lets go who waits in a call which a VMM made to block.
+// Layer:  control; may include base/ and virtq/.
+// Thread: its own, for the poll lcore may be who waits, and the control thread may wait for that.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+namespace vballoon::control {
+
+class CallGuard {
+ public:
+  CallGuard();
+  CallGuard(const CallGuard&) = delete;
+  CallGuard& operator=(const CallGuard&) = delete;
+
+ private:
+  void run(const std::stop_token& stop);
+
+  std::mutex mutex_;
+  std::condition_variable_any sleep_;
+  std::jthread thread_;  // last: it uses the others
+};
+
+}  // namespace vballoon::control
