@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/copy_once.hpp"
+#include "gmem/guest_memory.hpp"
 
 namespace vballoon::vhost {
 
@@ -30,6 +31,11 @@ Result<InflightRegion> InflightRegion::map(int fd, std::uint64_t offset, std::ui
   if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || ::fstat(fd, &file) != 0) {
     return fail(Code::kInvalidArgument,
                 "the VMM's in-flight region can be made shorter (no F_SEAL_SHRINK); it is refused");
+  }
+  // The seal does not keep a huge page there: a hole gives it back to the pool, which may be empty
+  // when the daemon stores there next.
+  if (gmem::inspect_backing(fd).host_page != kPageSize) {
+    return fail(Code::kInvalidArgument, "the VMM's in-flight region is in huge pages; it is refused");
   }
   const auto length = static_cast<std::uint64_t>(file.st_size);
   if (bytes < kBytes || offset % kBytes != 0 || offset > length || length - offset < kBytes) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "gmem/backing_check.hpp"
+#include "gmem/guest_memory.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -27,6 +28,8 @@ Result<LogMapping> LogMapping::map(int fd, std::uint64_t bytes, std::uint64_t of
   if (bytes == 0 || bytes > kLargest) return refuse("more or less than any guest needs");
   if (offset % kPageSize != 0) return refuse("which is not the beginning of a page");
   if (auto backed = gmem::check_backing(fd); !backed) return refuse("which is no memory");
+  // Should such a page go, the 4 KiB that stand in for it cannot be put into its mapping.
+  if (gmem::inspect_backing(fd).host_page != kPageSize) return refuse("in huge pages");
   struct stat file {};
   const bool known = ::fstat(fd, &file) == 0;
   const auto length = static_cast<std::uint64_t>(file.st_size);
