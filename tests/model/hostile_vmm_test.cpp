@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "harness/hostile_vmm.hpp"
 
@@ -178,6 +179,8 @@ TEST_F(HostileVmm, ACallDescriptorThatBlocksHoldsUpNobody) {
   const auto driver = connect();
   const unsigned inflate = driver->queue_number(Role::kInflate).value();
   auto& queue = driver->queue(Role::kInflate);
+  const std::uint32_t pfn = 3001;
+  std::memcpy(ram_.at(Gpa{24 * kMiB}, sizeof(pfn)).data(), &pfn, sizeof(pfn));
   const auto send_one = [&queue] {
     ASSERT_TRUE(queue.add(std::vector<driver::Segment>{{Gpa{24 * kMiB}, 4, false}}));
     queue.publish();
@@ -214,6 +217,8 @@ TEST_F(HostileVmm, ACallDescriptorThatBlocksHoldsUpNobody) {
 TEST_F(HostileVmm, OtherCallDescriptorsAreNotWrittenTo) {
   const auto driver = connect();
   const unsigned inflate = driver->queue_number(Role::kInflate).value();
+  const std::uint32_t pfn = 3001;
+  std::memcpy(ram_.at(Gpa{24 * kMiB}, sizeof(pfn)).data(), &pfn, sizeof(pfn));
   const auto file = UniqueFd(::memfd_create("call", MFD_CLOEXEC));
   auto ends = must(driver::MessageSocket::pair());
   for (const int fd : {file.get(), ends.first.fd()}) {
