@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pthread.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -56,16 +56,27 @@ class InCall {
   Caller& caller_;
 };
 
-/// A description of our own where the kernel gives one (pipes), so that the peer's flags stay as
-/// they are; otherwise the shared one is made non-blocking, as every VMM's event loop does itself.
-UniqueFd open_nonblocking(int fd) {
-  struct stat kind {};
-  if (!Call::fits(fd) || ::fstat(fd, &kind) != 0) return UniqueFd();
-  if (S_ISFIFO(kind.st_mode)) {
-    return UniqueFd(
-        ::open(fmt::format("/proc/self/fd/{}", fd).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
-  }
+Call::Kind kind_of(int fd) {
+  if (fd < 0) return Call::Kind::kOther;
+  std::array<char, 64> target{};
+  const auto link = fmt::format("/proc/self/fd/{}", fd);
+  const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
+  if (length < 0) return Call::Kind::kOther;
+  const std::string_view name(target.data(), static_cast<std::size_t>(length));
+  if (name == "anon_inode:[eventfd]") return Call::Kind::kEventfd;
+  int domain = 0;
+  socklen_t size = sizeof(domain);
+  const bool local = name.starts_with("socket:[") &&
+                     ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+                     domain == AF_UNIX;
+  return local ? Call::Kind::kSocket : Call::Kind::kOther;
+}
+
+/// An eventfd has no other way not to wait than the flag, which the VMM's event loop sets as well.
+UniqueFd take(int fd, Call::Kind kind) noexcept {
+  if (kind == Call::Kind::kOther) return UniqueFd();
   UniqueFd own = UniqueFd::duplicate(fd);
+  if (kind == Call::Kind::kSocket) return own;
   const int flags = ::fcntl(own.get(), F_GETFL);
   if (flags < 0 || ::fcntl(own.get(), F_SETFL, flags | O_NONBLOCK) != 0) return UniqueFd();
   return own;
@@ -82,21 +93,19 @@ void expect_signal() noexcept {
 
 }  // namespace
 
-Call::Call(int fd) noexcept : fd_(open_nonblocking(fd)) {}
+Call::Call(int fd) noexcept : kind_(kind_of(fd)), fd_(take(fd, kind_)) {}
 
 bool Call::fits(int fd) noexcept {
-  if (fd < 0) return false;
-  std::array<char, 64> target{};
-  const auto link = fmt::format("/proc/self/fd/{}", fd);
-  const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
-  if (length < 0) return false;
-  const std::string_view kind(target.data(), static_cast<std::size_t>(length));
-  return kind == "anon_inode:[eventfd]" || kind.starts_with("pipe:[");
+  return kind_of(fd) != Kind::kOther;
 }
 
 Call::Sent Call::signal() noexcept {
   if (!fd_.valid()) return Sent::kNobody;
   const std::uint64_t one = 1;
+  if (kind_ == Kind::kSocket) {
+    static_cast<void>(::send(fd_.get(), &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL));
+    return Sent::kCalled;
+  }
   bool released = false;
   {
     const InCall here;

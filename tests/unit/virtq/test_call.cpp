@@ -14,7 +14,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <thread>
 #include <utility>
@@ -25,14 +24,15 @@
 namespace vballoon::virtq {
 namespace {
 
-struct Pipe {
-  UniqueFd reader;
-  UniqueFd writer;
+struct Pair {
+  UniqueFd ours;
+  UniqueFd theirs;
 };
 
-Pipe open_pipe() {
+/// As User Mode Linux opens it.
+Pair open_pair() {
   std::array<int, 2> ends{-1, -1};
-  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
@@ -113,56 +113,49 @@ TEST(Call, WhoIsNotHeldUpIsNotDisturbed) {
 
 TEST(Call, OtherFilesAreNotWrittenTo) {
   const UniqueFd file(::memfd_create("call", MFD_CLOEXEC));
+  const UniqueFd inet(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_TRUE(inet.valid());
   std::array<int, 2> ends{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-  const UniqueFd one(ends[0]);
-  const UniqueFd other(ends[1]);
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd reader(ends[0]);
+  const UniqueFd pipe(ends[1]);
   const UniqueFd zero(::open("/dev/zero", O_RDWR | O_CLOEXEC));
-  for (const int fd : {file.get(), one.get(), zero.get(), 1'000'000}) {
+  for (const int fd : {file.get(), inet.get(), pipe.get(), zero.get(), 1'000'000}) {
     EXPECT_FALSE(Call::fits(fd));
     Call call(fd);
     EXPECT_EQ(call.signal(), Call::Sent::kNobody);
   }
   EXPECT_EQ(::lseek(file.get(), 0, SEEK_END), 0);
-  EXPECT_EQ(::fcntl(one.get(), F_GETFL) & O_NONBLOCK, 0) << "nor are its flags touched";
+  EXPECT_TRUE(is_blocking(pipe.get())) << "nor are its flags touched";
 }
 
-// User Mode Linux hands over a pipe.
-TEST(Call, APipeIsWrittenAndItsFlagsStayAsTheyWere) {
-  const Pipe pipe = open_pipe();
-  ASSERT_TRUE(is_blocking(pipe.writer.get()));
-  Call call(pipe.writer.get());
+TEST(Call, ASocketIsWrittenToAndItsFlagsStayAsTheyWere) {
+  const Pair pair = open_pair();
+  ASSERT_TRUE(is_blocking(pair.ours.get()));
+  Call call(pair.ours.get());
   EXPECT_EQ(call.signal(), Call::Sent::kCalled);
-  std::uint64_t value = 0;
-  ASSERT_EQ(::read(pipe.reader.get(), &value, sizeof(value)), 8);
-  EXPECT_EQ(value, 1U);
-  EXPECT_TRUE(is_blocking(pipe.writer.get())) << "the VMM's own description was changed";
-  EXPECT_TRUE(is_blocking(pipe.reader.get()));
+  EXPECT_EQ(read_event(pair.theirs.get()), 1U);
+  EXPECT_TRUE(is_blocking(pair.ours.get()));
 }
 
-TEST(Call, AFullPipeDoesNotBlock) {
-  const Pipe pipe = open_pipe();
-  Call call(pipe.writer.get());
+TEST(Call, AFullSocketDoesNotBlock) {
+  const Pair pair = open_pair();
+  Call call(pair.ours.get());
   const std::array<char, 4096> filler{};
-  const int capacity = ::fcntl(pipe.writer.get(), F_GETPIPE_SZ);
-  for (int sent = 0; sent < capacity; sent += static_cast<int>(filler.size())) {
-    ASSERT_EQ(::write(pipe.writer.get(), filler.data(), filler.size()), 4096);
-  }
+  while (::send(pair.ours.get(), filler.data(), filler.size(), MSG_DONTWAIT) > 0) continue;
+  EXPECT_EQ(errno, EAGAIN);
   EXPECT_EQ(call.signal(), Call::Sent::kCalled);
   EXPECT_EQ(call.signal(), Call::Sent::kCalled);
 }
 
-TEST(Call, APipeWhoseReaderIsGoneIsSurvived) {
-  // As in the daemon.
-  const auto before = std::signal(SIGPIPE, SIG_IGN);
-  Pipe pipe = open_pipe();
-  Call call(pipe.writer.get());
-  pipe.reader.reset();
+TEST(Call, ASocketWhoseReaderIsGoneIsSurvived) {
+  Pair pair = open_pair();
+  Call call(pair.ours.get());
+  pair.theirs.reset();
   EXPECT_EQ(call.signal(), Call::Sent::kCalled);
   EXPECT_EQ(call.signal(), Call::Sent::kCalled);
-  Call late(pipe.writer.get());
-  late.signal();
-  std::signal(SIGPIPE, before);
+  Call late(pair.ours.get());
+  EXPECT_EQ(late.signal(), Call::Sent::kCalled);
 }
 
 TEST(Call, AMoveTakesTheDescriptorAlong) {

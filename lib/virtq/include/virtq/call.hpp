@@ -2,7 +2,8 @@
 //
 // virtq/call.hpp - tell the driver that buffers were used: the vring's call file descriptor.
 // Layer:  virtq; may include base/. Thread: the owner of the queue.
-// Source: vhost-user, VHOST_USER_SET_VRING_CALL. An eventfd by the book, a pipe in User Mode Linux.
+// Source: vhost-user, VHOST_USER_SET_VRING_CALL. An eventfd by the book; User Mode Linux gives one
+//         of a pair of UNIX sockets.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -12,7 +13,7 @@ namespace vballoon::virtq {
 /// Does not block, but where the VMM sees to it: the flag of an eventfd belongs to the open file,
 /// which is the VMM's as well, and it can be filled. Such a call is held up until
 /// release_held_calls(). Needs no retry: used buffers are published before the call, and a full
-/// pipe or a saturated eventfd means that an earlier call is still unread, whose reader will see
+/// socket or a saturated eventfd means that an earlier call is still unread, whose reader will see
 /// them.
 class Call {
  public:
@@ -26,13 +27,17 @@ class Call {
   /// Keeps a descriptor of its own. @param fd  -1, or one that fits() not: the driver is not called.
   explicit Call(int fd) noexcept;
 
-  /// Whether it is an eventfd or a pipe. Anything else might have to wait for somebody: for a
-  /// terminal's reader, for the server of a FUSE file. None of them is asked to find out.
+  enum class Kind { kEventfd, kSocket, kOther };
+
+  /// Whether it is an eventfd or a UNIX socket. Anything else might have to wait for somebody: for a
+  /// terminal's reader, the server of a FUSE file, a pipe's reader that is stopped in a page fault
+  /// with the pipe locked. None of them is asked to find out.
   [[nodiscard]] static bool fits(int fd) noexcept;
 
   Sent signal() noexcept;
 
  private:
+  Kind kind_ = Kind::kOther;
   UniqueFd fd_;
 };
 
