@@ -205,10 +205,8 @@ void BalloonDevice::ring_changed(int vid, unsigned index, bool ready) {
   const std::scoped_lock lock(mutex_);
   if (closed_ || vid_ != vid || index >= rings_.size()) return;
   rings_[index].ready = ready;
-  const bool waited = undecided_;
   if (ready) {
     start_ring(index);
-    if (waited) start_waiting();
   } else {
     stop_ring(index);
   }

@@ -96,10 +96,16 @@ class BalloonDevice {
     std::optional<std::uint16_t> stopped;  // where it stopped last on this connection
     bool begun = false;  // it was served on this connection: what others left of it is past
   };
-  /// Where a ring goes on, and whether that is the place where our ledger was left.
+  /// Where a ring goes on.
   struct Place {
     std::uint16_t position = 0;
-    bool ours = false;
+    bool ours = false;  // where our ledger was left, by what is said
+    bool sure = false;  // and by what the ring shows
+  };
+  struct Found {
+    device::QueueSetup setup;
+    bool unused = false;  // as a new driver's would be
+    bool ours = false;    // as Place has it
   };
 
   void take_back();
@@ -107,8 +113,7 @@ class BalloonDevice {
   void start_ring(unsigned index);
   void start_stats(bool resumed);
   [[nodiscard]] bool gap_below(unsigned index) const;
-  [[nodiscard]] std::optional<device::QueueSetup> describe_ring(unsigned index) const;
-  [[nodiscard]] bool looks_unused(const device::QueueSetup& setup) const;
+  [[nodiscard]] std::optional<Found> describe_ring(unsigned index) const;
   [[nodiscard]] std::optional<Place> place_left(unsigned index, const virtq::QueueAreas& areas,
                                                 std::uint16_t base) const;
   [[nodiscard]] bool decide();

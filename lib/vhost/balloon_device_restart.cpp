@@ -79,28 +79,27 @@ std::optional<BalloonDevice::Place> BalloonDevice::place_left(
   if (const auto ours = left_ ? mark_of(left_->rings[index], packed) : std::nullopt) {
     const bool same = theirs ? of_one_ring(*theirs, *ours)
                              : base == ours->published || base == ours->about;
-    if (const auto position = same ? virtq::recover(areas, *ours, memory) : std::nullopt) {
-      return Place{*position, true};
+    if (const auto found = same ? virtq::recover(areas, *ours, memory) : std::nullopt) {
+      return Place{found->position, true, found->sure};
     }
   }
-  if (const auto position = theirs ? virtq::recover(areas, *theirs, memory) : std::nullopt) {
-    return Place{*position, false};
+  if (const auto found = theirs ? virtq::recover(areas, *theirs, memory) : std::nullopt) {
+    return Place{found->position, false, false};
   }
   return std::nullopt;
 }
 
 /// Of a ledger that is not known to be this guest's nothing may be discarded, and its inflate ring
 /// alone does not tell: so no ring is served before these two are there.
-/// @return whether it is decided.
+/// @return whether it is decided now.
 bool BalloonDevice::decide() {
-  if (!undecided_) return true;
   if (!rings_[kInflateRing].ready || !rings_[kDeflateRing].ready) return false;
-  const auto goes_on = [this](unsigned index) {
-    const auto setup = describe_ring(index);
-    return setup && setup->resumed;
-  };
-  const bool same = left_->features == acked_.bits() && goes_on(kInflateRing) &&
-                    goes_on(kDeflateRing);
+  const auto inflate = describe_ring(kInflateRing);
+  const auto deflate = describe_ring(kDeflateRing);
+  // A reset is one of all rings. One of which nothing came back yet begins as a new driver's does,
+  // and says nothing against the other.
+  const bool same = left_->features == acked_.bits() && inflate && inflate->setup.resumed &&
+                    deflate && (deflate->setup.resumed || (deflate->ours && deflate->unused));
   undecided_ = false;
   if (same) {
     go_on();
@@ -139,9 +138,9 @@ void BalloonDevice::start_anew() {
   path_.empty_balloon();
 }
 
-/// Rings that waited for decide().
+/// Rings that waited for decide(), the one that tells of a reset first.
 void BalloonDevice::start_waiting() {
-  for (unsigned index = 0; index < rings_.size() && !undecided_; ++index) {
+  for (unsigned index = 0; index < rings_.size(); ++index) {
     if (rings_[index].ready) start_ring(index);
   }
 }

@@ -27,7 +27,7 @@ virtq::QueueAreas areas_of(const rte_vhost_vring& vring, bool packed) noexcept {
 }  // namespace
 
 /// The ring as librte_vhost knows it. Nothing where it has not translated the addresses (yet).
-std::optional<device::QueueSetup> BalloonDevice::describe_ring(unsigned index) const {
+std::optional<BalloonDevice::Found> BalloonDevice::describe_ring(unsigned index) const {
   const auto id = static_cast<std::uint16_t>(index);
   rte_vhost_vring vring{};
   std::uint16_t position = 0;  // of a packed ring with the wrap counter, in bit 15
@@ -37,7 +37,8 @@ std::optional<device::QueueSetup> BalloonDevice::describe_ring(unsigned index) c
       vring.avail == nullptr || vring.used == nullptr) {
     return std::nullopt;
   }
-  device::QueueSetup setup;
+  Found found;
+  device::QueueSetup& setup = found.setup;
   setup.index = index;
   setup.areas = areas_of(vring, acked_.has(balloon::Feature::kRingPacked));
   setup.call_fd = vring.callfd;
@@ -46,21 +47,19 @@ std::optional<device::QueueSetup> BalloonDevice::describe_ring(unsigned index) c
   if (!rings_[index].begun) {
     if (const auto place = place_left(index, setup.areas, now.position)) {
       now = virtq::look_at(setup.areas, place->position, *path_.memory());
-      setup.resumed = place->ours && !now.unused;
+      found.ours = place->ours;
+      setup.resumed = place->ours && place->sure && !now.unused;
     }
-    setup.position = now.position;
-    return setup;
+  } else {
+    // A driver that was reset begins with a ring that looks unused; one that was only paused goes
+    // on where it was stopped. Both may be true of the place where rings begin, but for a ring that
+    // stood still only for the length of one message.
+    found.ours = rings_[index].stopped == now.position;
+    setup.resumed = found.ours && (!now.unused || rings_[index].suspended);
   }
   setup.position = now.position;
-  // A driver that was reset begins with a ring that looks unused; one that was only paused goes on
-  // where it was stopped. Both may be true of the place where rings begin, but for a ring that
-  // stood still only for the length of one message.
-  setup.resumed = rings_[index].stopped == now.position && (!now.unused || rings_[index].suspended);
-  return setup;
-}
-
-bool BalloonDevice::looks_unused(const device::QueueSetup& setup) const {
-  return virtq::look_at(setup.areas, setup.position, *path_.memory()).unused;
+  found.unused = now.unused;
+  return found;
 }
 
 /// A front end starts its rings in the order of their numbers.
@@ -78,31 +77,35 @@ void BalloonDevice::start_ring(unsigned index) {
   if (!acked_.has(balloon::Feature::kVersion1)) {
     return warn_of_legacy();
   }
-  if (!decide()) return;
+  if (undecided_) {
+    if (decide()) start_waiting();
+    return;
+  }
   const auto role = balloon::role_of_queue(index, acked_, gap_below(index));
-  auto setup = describe_ring(index);
-  if (!role || !setup || path_.running(*role)) return;
+  auto found = describe_ring(index);
+  if (!role || !found || path_.running(*role)) return;
+  device::QueueSetup& setup = found->setup;
   take_back();
   // A reset shows at the inflate ring; and at whichever ring comes first, for once that is served
   // the window is, too, and its pages are the new driver's.
   const bool first = !path_.any_running();
-  if (!setup->resumed && (first || *role == balloon::Role::kInflate)) {
+  if (!setup.resumed && (first || *role == balloon::Role::kInflate)) {
     start_anew();
     provide_tables();
     // It may be the old one after all, and hold pages that it hinted.
     if (config_.hint_command() != balloon::kHintDone) notify_due_.store(true);
     // A driver that begins anew has no pages away. One that comes from another host goes on where
     // it was, with the size that the VMM has restored; its pages are learned as they come.
-    if (looks_unused(*setup)) {
+    if (found->unused) {
       config_.begin_anew();
     } else {
       static_cast<void>(config_.command_hints(balloon::HintAction::kDone));
     }
   }
-  if (*role == balloon::Role::kStats) start_stats(setup->resumed);
-  setup->marks = marks_of(index);
-  if (setup->call_fd >= 0 && !may_call(index, setup->call_fd)) setup->call_fd = -1;
-  if (auto started = path_.start(*role, *setup); !started) {
+  if (*role == balloon::Role::kStats) start_stats(setup.resumed);
+  setup.marks = marks_of(index);
+  if (setup.call_fd >= 0 && !may_call(index, setup.call_fd)) setup.call_fd = -1;
+  if (auto started = path_.start(*role, setup); !started) {
     return warn(fmt::format("queue {} ({}) is not served: {}", index, balloon::role_name(*role),
                             started.error().message));
   }
@@ -122,8 +125,8 @@ bool BalloonDevice::may_call(unsigned index, int fd) {
     return false;
   }
   if (virtq::Call::fits(fd)) return true;
-  warn(fmt::format("the call descriptor of queue {} is neither an eventfd nor a pipe; its driver "
-                   "is not called", index));
+  warn(fmt::format("the call descriptor of queue {} is neither an eventfd nor a UNIX socket; its "
+                   "driver is not called", index));
   return false;
 }
 
@@ -163,7 +166,6 @@ void BalloonDevice::resume_suspended() {
     if (rings_[index].ready) start_ring(index);
     rings_[index].suspended = false;
   }
-  if (undecided_) start_waiting();
   hand_over();
 }
 

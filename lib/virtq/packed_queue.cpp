@@ -106,7 +106,9 @@ void PackedQueue::stage(Head head, std::uint32_t written) noexcept {
   used_wrap_ ^= next >= size_;
   next_used_ = static_cast<std::uint16_t>(next >= size_ ? next - size_ : next);
   // Before the descriptor is overwritten: from then on nobody could take the buffer again.
-  mark_.store({published_, next_used(), here, head.id});
+  last_staged_ = here;
+  last_id_ = head.id;
+  mark_.store({published_, next_used(), last_staged_, last_id_});
   const std::uint16_t wrote = written != 0 ? kDescWrite : 0;  // 2.8.7.1: len counts only with it
   const auto flags = static_cast<std::uint16_t>(used | wrote);
   std::memcpy(slot + offsetof(PackedDescriptor, len), &written, sizeof(written));
@@ -132,7 +134,7 @@ bool PackedQueue::publish() noexcept {
   store16(at(first_staged_) + offsetof(PackedDescriptor, flags), staged_flags_, __ATOMIC_SEQ_CST);
   ring_log_.wrote(std::size_t{first_staged_} * sizeof(PackedDescriptor), sizeof(PackedDescriptor));
   published_ = next_used();
-  mark_.store({published_, published_, published_, 0});
+  mark_.store({published_, published_, last_staged_, last_id_});
   const std::uint16_t events =
       load16(driver_event_ + offsetof(EventSuppression, flags), __ATOMIC_SEQ_CST);
   return (events & kEventsMask) != kEventsDisable;
@@ -157,7 +159,7 @@ std::uint16_t PackedQueue::position() const noexcept {
 
 void PackedQueue::keep_mark(const MarkWords& words) noexcept {
   mark_ = words;
-  mark_.store({published_, published_, published_, 0});
+  mark_.begin({published_, published_, published_, 0});
 }
 
 }  // namespace vballoon::virtq

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/copy_once.hpp"
 #include "shared_memory.hpp"
 #include "virtq/queue.hpp"
 
@@ -24,12 +25,14 @@ bool readable(const PackedAreas& areas, const gmem::GuestMemory& memory) noexcep
          memory.maps(areas.descriptors, sizeof(PackedDescriptor) * areas.size);
 }
 
-std::optional<std::uint16_t> recover_split(const SplitAreas& areas, const Mark& mark) noexcept {
+std::optional<Recovered> recover_split(const SplitAreas& areas, const Mark& mark) noexcept {
   const auto staged = static_cast<std::uint16_t>(mark.about - mark.published);
   if (staged > areas.size) return std::nullopt;
   const std::uint16_t used = load16(areas.used + kIdxOffset, __ATOMIC_ACQUIRE);
-  if (used == mark.detail) return mark.about;
-  if (used == static_cast<std::uint16_t>(mark.detail - staged)) return mark.published;
+  if (used == mark.detail) return Recovered{mark.about, true};
+  if (used == static_cast<std::uint16_t>(mark.detail - staged)) {
+    return Recovered{mark.published, true};
+  }
   return std::nullopt;
 }
 
@@ -49,6 +52,14 @@ class Slot {
         load16(at_ + offsetof(PackedDescriptor, flags), __ATOMIC_ACQUIRE);
     return (flags & (kPackedAvail | kPackedUsed)) == available_bits(wrap_);
   }
+  /// As this side left it. All zeroes are what a new ring has: the flags are those of every second
+  /// lap.
+  [[nodiscard]] bool used_as(std::uint16_t id) const noexcept {
+    const auto descriptor = load_once<PackedDescriptor>(at_);
+    const bool zero = descriptor.flags == 0 && descriptor.id == 0 && descriptor.addr == 0;
+    return (descriptor.flags & (kPackedAvail | kPackedUsed)) == used_bits(wrap_) &&
+           descriptor.id == id && !zero;
+  }
   void describe(std::uint16_t id) const noexcept {
     const std::uint32_t written = 0;
     std::memcpy(at_ + offsetof(PackedDescriptor, len), &written, sizeof(written));
@@ -63,25 +74,39 @@ class Slot {
   bool wrap_;
 };
 
+/// A ring of zeroes that its driver filled, and nobody served, has this flag nowhere: the device sets
+/// it, and the driver on the second lap.
+bool was_served(const PackedAreas& areas) noexcept {
+  for (unsigned i = 0; i < areas.size; ++i) {
+    const std::byte* const at = areas.descriptors + sizeof(PackedDescriptor) * i;
+    const std::uint16_t flags = load16(at + offsetof(PackedDescriptor, flags), __ATOMIC_RELAXED);
+    if ((flags & kPackedUsed) != 0) return true;
+  }
+  return false;
+}
+
 /// While the first of them is available the driver has seen none: it takes them one after the
 /// other. All but the last are written whole, but for the flags of the first.
-std::optional<std::uint16_t> recover_packed(const PackedAreas& areas, const Mark& mark) noexcept {
+std::optional<Recovered> recover_packed(const PackedAreas& areas, const Mark& mark) noexcept {
   for (const std::uint16_t position : {mark.published, mark.about, mark.detail}) {
     if (Slot::index_of(position) >= areas.size) return std::nullopt;
   }
   const Slot first(areas, mark.published);
-  if (mark.settled() || !first.available()) return mark.about;
   const Slot last(areas, mark.detail);
+  if (mark.settled() || !first.available()) {
+    const bool shows = mark.detail != mark.about && last.used_as(mark.id);
+    return Recovered{mark.about, shows || was_served(areas)};
+  }
   last.describe(mark.id);
   if (mark.detail != mark.published) last.use();
   first.use();
-  return mark.about;
+  return Recovered{mark.about, true};
 }
 
 }  // namespace
 
-std::optional<std::uint16_t> recover(const QueueAreas& areas, const Mark& mark,
-                                     const gmem::GuestMemory& memory) noexcept {
+std::optional<Recovered> recover(const QueueAreas& areas, const Mark& mark,
+                                 const gmem::GuestMemory& memory) noexcept {
   if (const auto* const packed = std::get_if<PackedAreas>(&areas)) {
     return readable(*packed, memory) ? recover_packed(*packed, mark) : std::nullopt;
   }

@@ -58,6 +58,13 @@ class Vm {
     must(driver_->write_actual(static_cast<std::uint32_t>(inside(true).size())));
   }
 
+  /// Puts the first pages into the balloon; nothing comes out of it.
+  void inflate_first(std::size_t count) {
+    must(driver_->inflate(std::span(pages_).first(count)));
+    std::fill_n(inside_.begin(), count, true);
+    must(driver_->write_actual(static_cast<std::uint32_t>(count)));
+  }
+
   /// The pages in the balloon, or the others.
   [[nodiscard]] std::vector<Pfn> inside(bool yes) const {
     std::vector<Pfn> found;
@@ -176,6 +183,16 @@ class RestartOf : public ::testing::Test {
   Daemon daemon_{{"vm"}, {}, true};
   std::unique_ptr<Vm> vm_ = std::make_unique<Vm>(daemon_, "vm", false, DriverOptions{}, 1);
 };
+
+/// A deflate ring that was never used begins where that of a new driver does.
+TEST_F(RestartOf, ADaemonKeepsABalloonOfWhichNothingCameBackYet) {
+  vm_->inflate_first(700);
+  for (const int signal : {SIGTERM, SIGKILL, SIGKILL}) {
+    daemon_.restart(signal);
+    static_cast<void>(must(vm_->driver().num_pages()));
+    vm_->expect_whole();
+  }
+}
 
 TEST_F(RestartOf, ADaemonKeepsTheInhibition) {
   daemon_.call("device.inhibit", {{"name", "vm"}, {"on", true}});

@@ -8,9 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <deque>
 #include <random>
+#include <span>
+#include <vector>
 
 #include "packed_fixture.hpp"
 #include "queue_fixture.hpp"
@@ -127,8 +131,10 @@ class Recover : public ::testing::Test {
       // Twice is as good as once: whoever recovers may be killed, too.
       collect();
       send();
-      ASSERT_EQ(recover(areas, shared_.mark(1), fixture_.memory()), on);
-      position = *on;
+      const auto twice = recover(areas, shared_.mark(1), fixture_.memory());
+      ASSERT_TRUE(twice);
+      ASSERT_EQ(twice->position, on->position);
+      position = on->position;
     }
     EXPECT_TRUE(unsettled_ > 0 || kKills < 100) << "nobody was killed between the two stores of a mark";
     Queue queue = Queue::open(areas, position, fixture_.memory()).value();
@@ -186,7 +192,11 @@ TEST_F(RecoverPacked, EveryBufferComesBackOnce) {
 
 TEST_F(RecoverSplit, AMarkOfAnotherRingIsNone) {
   const QueueAreas areas = fixture_.ring().areas();
-  const auto on = [&](const Mark& mark) { return recover(areas, mark, fixture_.memory()); };
+  const auto on = [&](const Mark& mark) {
+    const auto found = recover(areas, mark, fixture_.memory());
+    EXPECT_TRUE(!found || found->sure) << "the used index shows it";
+    return found ? std::optional(found->position) : std::nullopt;
+  };
   fixture_.ring().set_used_idx(7);
   EXPECT_EQ(on({9, 9, 7, 0}), 9);
   EXPECT_EQ(on({9, 11, 7, 0}), 11);   // published
@@ -196,10 +206,62 @@ TEST_F(RecoverSplit, AMarkOfAnotherRingIsNone) {
   EXPECT_EQ(on({0, kSize + 1, 7, 0}), std::nullopt);
 }
 
+/// The guest was reset while nobody served it: its driver begins with a ring of zeroes, at the same
+/// place where the mark of the old one may be.
+TEST_F(RecoverPacked, ARingThatIsAnothersIsNotTakenForTheOne) {
+  const QueueAreas areas = fixture_.ring().areas();
+  Queue queue = Queue::open(areas, kPackedBegin, fixture_.memory()).value();
+  queue.keep_mark(shared_.words());
+  const auto sure = [&] { return recover(areas, shared_.mark(1), fixture_.memory()).value().sure; };
+  EXPECT_FALSE(sure()) << "nothing was used yet";
+  std::array<Head, 1> head;
+  // Two laps: the flags of zeroes are those of the second.
+  for (std::uint16_t id = 0; id < 2 * kSize; ++id) {
+    fixture_.ring().send(id, {{PackedFixture::kBuffers, 8, false}});
+    ASSERT_EQ(queue.pop(head), 1U);
+    queue.stage(head[0], 0);
+    static_cast<void>(queue.publish());
+    EXPECT_TRUE(sure());
+    const std::span ring(fixture_.ring().areas().descriptors, kSize * sizeof(PackedDescriptor));
+    const std::vector<std::byte> left(ring.begin(), ring.end());
+    std::ranges::fill(ring, std::byte{0});
+    EXPECT_FALSE(sure()) << "after " << id;
+    std::ranges::copy(left, ring.begin());
+    queue.keep_mark(shared_.words());
+    EXPECT_TRUE(sure()) << "who goes on at the same place keeps what was known of it";
+    static_cast<void>(fixture_.ring().collect());
+  }
+}
+
+/// A driver that goes on while nobody serves it overwrites all that was used.
+TEST_F(RecoverPacked, ARingThatWasFilledSinceIsKnownAllTheSame) {
+  const QueueAreas areas = fixture_.ring().areas();
+  Queue queue = Queue::open(areas, kPackedBegin, fixture_.memory()).value();
+  queue.keep_mark(shared_.words());
+  std::array<Head, kSize> heads;
+  const auto fill = [this] {
+    for (unsigned i = 0; i < kSize; ++i) {
+      fixture_.ring().send(next_++, {{QueueFixture::kBuffers, 8, false}});
+    }
+  };
+  fill();
+  for (unsigned used = 1; used < 4 * kSize; ++used) {
+    ASSERT_EQ(queue.pop(std::span(heads).first(1)), 1U);
+    queue.stage(heads[0], 0);
+    static_cast<void>(queue.publish());
+    ASSERT_EQ(fixture_.ring().collect().size(), 1U);
+    fixture_.ring().send(next_++, {{QueueFixture::kBuffers, 8, false}});
+    const auto found = recover(areas, shared_.mark(1), fixture_.memory());
+    ASSERT_TRUE(found);
+    // Where the first lap begins, it is as a new driver's would be.
+    EXPECT_EQ(found->sure, used % (2 * kSize) != 0) << "after " << used;
+  }
+}
+
 TEST_F(RecoverPacked, AMarkBeyondTheRingIsNone) {
   const QueueAreas areas = fixture_.ring().areas();
   for (const Mark mark : {Mark{kSize, 0, 0, 0}, Mark{0, kSize, 0, 0}, Mark{0, 0, 0x7fff, 0}}) {
-    EXPECT_EQ(recover(areas, mark, fixture_.memory()), std::nullopt);
+    EXPECT_FALSE(recover(areas, mark, fixture_.memory()));
   }
 }
 
@@ -209,7 +271,7 @@ TEST_F(RecoverPacked, AnyMarkStaysInsideTheRing) {
     const auto mark = std::bit_cast<Mark>(std::uint64_t{random_()} << 32U | random_());
     const auto on = recover(areas, mark, fixture_.memory());
     if (on) {
-      EXPECT_LT(*on & ~kPositionWrap, static_cast<int>(kSize));
+      EXPECT_LT(on->position & ~kPositionWrap, static_cast<int>(kSize));
     }
   }
 }

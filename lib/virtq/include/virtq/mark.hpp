@@ -18,9 +18,10 @@ namespace vballoon::virtq {
 struct Mark {
   std::uint16_t published = 0;  ///< the driver sees all buffers before it as used
   std::uint16_t about = 0;      ///< and all before this one, once what is staged is published
-  /// Split: the used index that goes with `about`. Packed: where the last staged buffer begins,
+  /// Split: the used index that goes with `about`. Packed: where the last staged buffer begins, also
+  /// once it is published; `about` where there was none.
   std::uint16_t detail = 0;
-  std::uint16_t id = 0;  ///< and its id.
+  std::uint16_t id = 0;  ///< Packed: of that buffer.
 
   friend constexpr bool operator==(const Mark&, const Mark&) = default;
   [[nodiscard]] constexpr bool settled() const noexcept { return published == about; }
@@ -39,6 +40,16 @@ struct MarkWords {
     const auto word = std::bit_cast<std::uint64_t>(mark);
     for (std::uint64_t* const at : words) {
       if (at != nullptr) __atomic_store_n(at, word, __ATOMIC_RELEASE);
+    }
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  /// Of a ring that goes on at this place: a word that was left there, and knows more, stays.
+  void begin(const Mark& mark) const noexcept {
+    for (std::uint64_t* const at : words) {
+      if (at == nullptr) continue;
+      const auto left = std::bit_cast<Mark>(__atomic_load_n(at, __ATOMIC_ACQUIRE));
+      if (left.settled() && left.published == mark.published) continue;
+      __atomic_store_n(at, std::bit_cast<std::uint64_t>(mark), __ATOMIC_RELEASE);
     }
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }

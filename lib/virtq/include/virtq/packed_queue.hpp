@@ -114,6 +114,8 @@ class PackedQueue {
   LoggedArea ring_log_;   // of descriptors_
   LoggedArea event_log_;  // of device_event_
   std::uint16_t published_ = 0;  // the position up to which the driver sees buffers used
+  std::uint16_t last_staged_ = 0;  // where the newest buffer in the mark begins
+  std::uint16_t last_id_ = 0;
   MarkWords mark_;
 };
 

@@ -36,13 +36,22 @@ struct Standing {
 [[nodiscard]] Standing look_at(const QueueAreas& areas, std::uint16_t position,
                                const gmem::GuestMemory& memory) noexcept;
 
-/// Where a ring goes on whose owner died, by the mark that it left. What it had staged in a packed
-/// ring is published now, for it cannot be taken again: its descriptors are overwritten. In a split
-/// ring it is taken again.
+/// Where a ring goes on whose owner died.
+struct Recovered {
+  std::uint16_t position = 0;
+  bool sure = false;  ///< the ring shows that it is the one that the mark is of
+};
+
+/// By the mark that it left. What it had staged in a packed ring is published now, for it cannot be
+/// taken again: its descriptors are overwritten. In a split ring it is taken again.
+/// A packed ring shows that it was served by its USED flags, or, at the end of every second lap, by
+/// the newest buffer: its descriptor is as it was left. A ring that was zeroed for another driver
+/// has neither; nor one of which nothing was ever used, or that stands where the first lap begins
+/// and was filled whole since. Of these nothing can be told.
 /// @return nothing where the mark cannot be of this ring: its place is not in the ring, or of a
 ///         split ring the used index is neither the one before nor the one after.
-[[nodiscard]] std::optional<std::uint16_t> recover(const QueueAreas& areas, const Mark& mark,
-                                                   const gmem::GuestMemory& memory) noexcept;
+[[nodiscard]] std::optional<Recovered> recover(const QueueAreas& areas, const Mark& mark,
+                                               const gmem::GuestMemory& memory) noexcept;
 
 class Queue {
   // Ahead of its users, for its type is deduced. Not std::visit: this is one compare, and the split
