@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// policy/balance_law.hpp - the host keeps a reserve, every guest has what it needs, and the rest is
+//                          divided by weight.
+// Layer:  policy.
+// Source: docs/policy.md has the law, each of its constants and where they come from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "policy/guest_view.hpp"
+#include "policy/law.hpp"
+
+namespace vballoon::policy {
+
+class BalanceLaw final : public Law {
+ public:
+  [[nodiscard]] std::string_view name() const noexcept override { return "balance"; }
+  [[nodiscard]] std::vector<Decision> decide(const Observation& seen) override;
+
+ private:
+  /// What is remembered of a VM.
+  struct Past {
+    std::optional<Time> pressed;  ///< when it last showed pressure,
+    std::optional<Time> taken;    ///< gave memory by this law, and
+    std::optional<Time> given;    ///< got some
+    bool seen = false;
+  };
+  /// One VM in one turn.
+  struct Turn {
+    const VmObservation* vm = nullptr;
+    Past* past = nullptr;
+    GuestView view;
+    std::uint64_t floor = 0;
+    std::uint64_t ceiling = 0;
+    std::uint64_t headroom = 0;
+    std::uint64_t need = 0;
+    std::uint64_t share = 0;   ///< what it is to have
+    bool movable = false;      ///< the law decides over it
+    bool pressed = false;      ///< it showed pressure within kRecovery
+    bool host_short = false;   ///< one of its pools is below its reserve
+  };
+
+  void heed_pressure(const Observation& seen);
+  [[nodiscard]] std::uint64_t reserve_of(const PoolObservation& pool) const noexcept;
+  [[nodiscard]] Turn begin(const VmObservation& vm, const Observation& seen);
+  void share_out(const PoolObservation& pool, std::size_t index, std::vector<Turn>* turns) const;
+  [[nodiscard]] Decision choose(const Turn& turn, const Observation& seen) const;
+  [[nodiscard]] static Decision give(const Turn& turn, std::uint64_t wanted, Time now);
+  [[nodiscard]] static Decision take(const Turn& turn, std::uint64_t wanted, Time now);
+  void remember(const Turn& turn, const Decision& decision, Time now);
+
+  GuestWatch watch_;
+  std::unordered_map<std::string, Past> past_;
+  std::uint64_t alarm_ = 0;  // percent by which the reserve is raised
+  Time alarm_at_{0};
+};
+
+}  // namespace vballoon::policy

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// policy/guest_view.hpp - what is believed of what a guest says.
+// Layer:  policy. Every figure of a guest is a claim: it is bounded by what the host knows itself,
+//         and a counter that runs backwards counts nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "policy/observation.hpp"
+
+namespace vballoon::policy {
+
+struct GuestView {
+  std::uint64_t plugged = 0;    ///< what it has: its memory without the balloon
+  std::uint64_t available = 0;  ///< of that, what it can do without, as far as it is believed
+  std::uint64_t used = 0;       ///< the rest
+  std::uint64_t swapped = 0;    ///< moved to or from its swap since the sample before
+  bool knows = false;           ///< it said so, and lately
+  bool stalled = false;         ///< it made no progress towards its target for kPatience
+  unsigned pressure = 0;        ///< signs of pressure that are new: messages, and one for a sample
+  std::vector<std::string_view> signs;
+};
+
+/// Remembers of each guest what it said last. @par Thread: one owner.
+class GuestWatch {
+ public:
+  /// A driver that moves no page for so long is stalled.
+  static constexpr Time kPatience{5000};
+  /// A sample older than this, or than three intervals, is none.
+  static constexpr Time kStale{10000};
+
+  [[nodiscard]] GuestView look(const VmObservation& vm, const Observation& seen);
+  /// Forgets those that look() was not asked about since the last time.
+  void forget_gone();
+
+ private:
+  struct Memory {
+    std::optional<GuestSample> last;
+    std::uint64_t messages = 0;
+    std::uint64_t guest = 0;
+    std::uint64_t actual = 0;
+    std::uint64_t target = 0;
+    Time moved{0};  ///< when it made progress, or had nothing to do
+    bool seen = false;
+    bool known = false;
+  };
+  static void note_progress(const VmObservation& vm, Time now, Memory* memory, GuestView* view);
+  static void note_messages(const VmObservation& vm, Memory* memory, GuestView* view);
+  static void note_sample(const VmObservation& vm, const Observation& seen, Memory* memory,
+                          GuestView* view);
+
+  std::unordered_map<std::string, Memory> guests_;
+};
+
+/// Where a VM may be: [floor, ceiling] of what is left to the guest.
+[[nodiscard]] std::uint64_t floor_of(const VmObservation& vm) noexcept;
+[[nodiscard]] std::uint64_t ceiling_of(const VmObservation& vm) noexcept;
+
+}  // namespace vballoon::policy

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "policy/pressure_law.hpp"
+
+#include <algorithm>
+
+namespace vballoon::policy {
+
+std::vector<Decision> PressureLaw::decide(const Observation& seen) {
+  for (auto& [name, past] : past_) past.seen = false;
+  std::vector<Decision> decisions;
+  decisions.reserve(seen.vms.size());
+  for (const VmObservation& vm : seen.vms) decisions.push_back(choose(vm, seen));
+  watch_.forget_gone();
+  std::erase_if(past_, [](const auto& entry) { return !entry.second.seen; });
+  return decisions;
+}
+
+/// "Less or equal", as it was written there.
+bool PressureLaw::in_pressure(const Past& past, Time now) const noexcept {
+  return past.pressed && now >= *past.pressed && now - *past.pressed <= settings_.guest_pressure;
+}
+
+Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
+  Past& past = past_[vm.name];
+  past.seen = true;
+  const GuestView view = watch_.look(vm, seen);
+  const std::uint64_t most = vm.guest - floor_of(vm);
+  const std::uint64_t least = vm.guest - ceiling_of(vm);
+  Decision decision{vm.name, vm.target, Rule::kQuiet, {}, {}};
+  if (!vm.automatic) {
+    decision.rule = Rule::kManual;
+    return decision;
+  }
+  if (!vm.running) {
+    decision.rule = Rule::kNotRunning;
+    return decision;
+  }
+  if (view.pressure > 0) {
+    past.pressed = seen.now;
+    decision = answer_guest(vm, view.pressure);
+  } else if (seen.host_pressure > 0) {
+    if (in_pressure(past, seen.now)) {
+      decision.rule = Rule::kLeftAlone;
+    } else if (vm.inhibited || view.stalled) {
+      decision.rule = vm.inhibited ? Rule::kInhibited : Rule::kStalled;
+    } else {
+      const std::uint64_t most_steps = vm.guest / settings_.step + 1;
+      decision.target += std::min<std::uint64_t>(seen.host_pressure, most_steps) * settings_.step;
+      decision.rule = Rule::kHostPressure;
+    }
+  }
+  if (decision.target > most) {
+    decision.target = most;
+    decision.rule = Rule::kFloor;
+  }
+  decision.target = std::max(decision.target, least);
+  decision.signs = view.signs;
+  decision.terms = {{"guest_bytes", vm.guest},
+                    {"has_bytes", view.plugged},
+                    {"available_bytes", view.available},
+                    {"step_bytes", settings_.step},
+                    {"floor_bytes", floor_of(vm)},
+                    {"ceiling_bytes", ceiling_of(vm)},
+                    {"host_events", seen.host_pressure},
+                    {"guest_signs", view.pressure}};
+  return decision;
+}
+
+Decision PressureLaw::answer_guest(const VmObservation& vm, unsigned times) const {
+  Decision decision{vm.name, vm.target, Rule::kGuestPressure, {}, {}};
+  if (vm.target > vm.actual) {
+    decision.target = vm.actual;
+    decision.rule = Rule::kCancelled;
+    --times;
+  }
+  const std::uint64_t back = times * settings_.step;
+  decision.target -= std::min(back, decision.target);
+  return decision;
+}
+
+}  // namespace vballoon::policy
