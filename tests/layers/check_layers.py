@@ -21,11 +21,13 @@ LAYERS = {
     "device": "base gmem virtq balloon reclaim",
     "poll": "base reclaim device",
     "placement": "base",
+    "host": "base",
     "state": "base gmem",
     "vhost": "base gmem virtq balloon reclaim device poll state",
     "policy": "base balloon",
     "rpc": "base",
-    "control": "base gmem virtq balloon reclaim device poll placement state vhost policy rpc",
+    "control": "base gmem virtq balloon reclaim device poll placement host state "
+               "vhost policy rpc",
     "driver": "base gmem virtq balloon",
 }
 # Programs. The guest's side never gets into the daemon, nor the daemon into its client.
