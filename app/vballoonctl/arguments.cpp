@@ -97,6 +97,22 @@ void add_switch(CLI::App& app, const char* name, const char* what, Arguments* ou
       ->check(switch_fault, "");
 }
 
+/// Commands of two words, known by both.
+void add_policy(CLI::App& app, Arguments* out) {
+  CLI::App* policy = app.add_subcommand("policy", "Automatic ballooning: what it does, and why");
+  policy->fallthrough();
+  policy->require_subcommand(1);
+  const auto named = [out](CLI::App* command, const char* name) {
+    command->callback([out, name] { out->command = name; });
+  };
+  named(add_command(*policy, "show", "The law, the host, and every automatic VM", out),
+        "policy show");
+  named(add_vm_command(*policy, "explain", "Why a VM's target is what it is", out),
+        "policy explain");
+  add_switch(*policy, "auto", "Have the policy set a VM's target; or a person", out);
+  named(policy->get_subcommand("auto"), "policy auto");
+}
+
 void add_commands(CLI::App& app, Arguments* out) {
   add_command(app, "list", "All VMs", out);
   add_vm_command(app, "show", "Everything about one VM", out);
@@ -126,6 +142,7 @@ void add_commands(CLI::App& app, Arguments* out) {
       ->required()
       ->type_name("");
   add_command(app, "lcores", "What each lcore does, and why on that cpu", out);
+  add_policy(app, out);
 }
 
 }  // namespace

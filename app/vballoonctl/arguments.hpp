@@ -21,7 +21,7 @@ struct Arguments {
   std::string socket;      ///< add
   bool client = false;     ///< add
   double interval_s = 1;   ///< watch
-  bool on = false;         ///< inhibit, prefault, reporting
+  bool on = false;         ///< inhibit, prefault, reporting, policy auto
   std::string action;      ///< hint
   unsigned lcore = 0;      ///< move
   unsigned count = 0;      ///< watch; 0: until Ctrl-C

@@ -23,7 +23,7 @@ struct Entry {
   std::string_view name;
   int (*run)(Command&);
 };
-constexpr std::array<Entry, 13> kCommands{{{"list", run_list},
+constexpr std::array<Entry, 16> kCommands{{{"list", run_list},
                                           {"show", run_show},
                                           {"set", run_set},
                                           {"stats", run_stats},
@@ -35,7 +35,10 @@ constexpr std::array<Entry, 13> kCommands{{{"list", run_list},
                                           {"reporting", run_reporting},
                                           {"hint", run_hint},
                                           {"move", run_move},
-                                          {"lcores", run_lcores}}};
+                                          {"lcores", run_lcores},
+                                          {"policy show", run_policy_show},
+                                          {"policy explain", run_policy_explain},
+                                          {"policy auto", run_policy_auto}}};
 
 }  // namespace
 

@@ -35,6 +35,9 @@ struct Command {
 [[nodiscard]] int run_hint(Command& command);
 [[nodiscard]] int run_move(Command& command);
 [[nodiscard]] int run_lcores(Command& command);
+[[nodiscard]] int run_policy_show(Command& command);
+[[nodiscard]] int run_policy_explain(Command& command);
+[[nodiscard]] int run_policy_auto(Command& command);
 
 /// Connects and runs the command that the arguments name.
 [[nodiscard]] int run(const Arguments& arguments);

@@ -31,6 +31,16 @@ constexpr Range kIntervalMs{0, 3'600'000, "milliseconds"};
 constexpr std::uint64_t kMinIntervalMs = 100;
 constexpr Range kWindowMib{0, 1 << 20, "MiB"};
 constexpr Range kWindowAgeMs{0, 1000, "milliseconds"};
+constexpr std::array<std::string_view, 2> kLaws{"balance", "pressure"};
+constexpr std::array<std::string_view, 4> kPressureSources{"auto", "psi", "cgroup", "none"};
+constexpr std::array<std::string_view, 3> kPressureLevels{"low", "medium", "critical"};
+constexpr Range kTickMs{kMinIntervalMs, 60'000, "milliseconds"};
+constexpr Range kPsiStallMs{1, 10'000, "milliseconds"};
+constexpr Range kPsiWindowMs{500, 10'000, "milliseconds"};
+constexpr Range kSizeMib{0, 1 << 30, "MiB"};
+constexpr Range kStepMib{1, 1 << 20, "MiB"};
+constexpr Range kPressureS{0, 86'400, "seconds"};
+constexpr Range kWeight{1, 10'000, ""};
 constexpr std::array<std::string_view, 1> kPollWords{"auto"};
 constexpr std::array<std::string_view, 2> kReclaimWords{"auto", "none"};
 
@@ -100,6 +110,26 @@ Result<void> read_stats(TableReader& table, Config* config) {
   return table.finish();
 }
 
+Result<void> read_policy(TableReader& table, Config* config) {
+  PolicyConfig& policy = config->policy;
+  table.read_word("law", &policy.law, kLaws);
+  table.read("interval_ms", &policy.interval_ms, kTickMs);
+  table.read("cgroup", &policy.cgroup);
+  table.read_word("host_pressure", &policy.host_pressure, kPressureSources);
+  table.read_word("pressure_level", &policy.pressure_level, kPressureLevels);
+  table.read("psi_stall_ms", &policy.psi_stall_ms, kPsiStallMs);
+  table.read("psi_window_ms", &policy.psi_window_ms, kPsiWindowMs);
+  table.read("reserve_mib", &policy.reserve_mib, kSizeMib);
+  table.read("step_mib", &policy.step_mib, kStepMib);
+  table.read("guest_pressure_s", &policy.guest_pressure_s, kPressureS);
+  if (policy.psi_stall_ms > policy.psi_window_ms) {
+    table.fail_at(table.table(), fmt::format("'policy.psi_stall_ms' ({}) is longer than its window, "
+                                             "'policy.psi_window_ms' ({})",
+                                             policy.psi_stall_ms, policy.psi_window_ms));
+  }
+  return table.finish();
+}
+
 Result<void> read_device(TableReader& table, Config* config) {
   DeviceConfig device;
   std::string mode = "server";
@@ -112,6 +142,14 @@ Result<void> read_device(TableReader& table, Config* config) {
   table.read("page_poison", &device.page_poison);
   table.read("reporting", &device.reporting);
   table.read("group", &device.group);
+  table.read("automatic", &device.automatic);
+  table.read("floor_mib", &device.floor_mib, kSizeMib);
+  table.read("ceiling_mib", &device.ceiling_mib, kSizeMib);
+  table.read("weight", &device.weight, kWeight);
+  if (device.ceiling_mib != 0 && device.floor_mib > device.ceiling_mib) {
+    table.fail_at(table.table(), fmt::format("'floor_mib' ({}) is above 'ceiling_mib' ({})",
+                                             device.floor_mib, device.ceiling_mib));
+  }
   if (auto done = table.finish(); !done) return done;
   if (table.require("name") && table.require("socket")) {
     config->devices.push_back(std::move(device));
@@ -134,6 +172,7 @@ Result<Config> read_file(const toml::table& root, const std::string& source, Pro
   top.read_table("reclaim", into(read_reclaim));
   top.read_table("placement", into(read_placement));
   top.read_table("stats", into(read_stats));
+  top.read_table("policy", into(read_policy));
   top.read_tables("device", into(read_device));
   if (auto done = top.finish(); !done) return tl::unexpected(done.error());
   if (config.rpc_socket.empty()) config.rpc_socket = rpc::default_socket_path();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "control/autopilot.hpp"
 #include "control/eal.hpp"
 #include "control/group.hpp"
 #include "control/call_guard.hpp"
@@ -93,6 +94,7 @@ class Daemon {
   std::vector<std::unique_ptr<poll::Poller>> pollers_;
   std::unique_ptr<vhost::Server> server_;
   std::unique_ptr<VhostBackend> backend_;
+  std::unique_ptr<Autopilot> autopilot_;
   std::unique_ptr<Methods> methods_;
   std::unique_ptr<RpcServer> rpc_;
   Repeater tick_;
@@ -234,8 +236,12 @@ Result<void> Daemon::start_devices() {
   const auto group = find_group(config_.socket_group, "daemon.socket_group");
   if (!group) return tl::unexpected(group.error());
   backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); }, *group);
+  auto autopilot = Autopilot::open(loop_, *backend_, config_.policy);
+  if (!autopilot) return tl::unexpected(autopilot.error());
+  autopilot_ = std::move(*autopilot);
   for (const DeviceConfig& device : config_.devices) {
     if (auto added = backend_->add(device); !added) return added;
+    autopilot_->wish(device.name, wish_of(device));
     say_device(device);
   }
   return {};
@@ -243,7 +249,7 @@ Result<void> Daemon::start_devices() {
 
 void Daemon::start_rpc(RpcSocket socket) {
   methods_ = std::make_unique<Methods>(
-      loop_, *backend_, rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", eal_version()}});
+      loop_, *backend_, *autopilot_, rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", eal_version()}});
   rpc_ = std::make_unique<RpcServer>(loop_, std::move(socket), *methods_);
   hooks_.say(fmt::format("rpc on {}", config_.rpc_socket));
 }
@@ -256,6 +262,7 @@ void Daemon::start_timers() {
     heartbeat_.listen_to([&counters = reclaimer->counters()] { return counters.progress(); });
   }
   tick_.start(kTick);
+  autopilot_->start();
   sample_.start(std::chrono::milliseconds(config_.stats_interval_ms));
   watchdog_.start(notifier_.watchdog_interval().value_or(std::chrono::microseconds(0)));
 }
@@ -284,6 +291,7 @@ void Daemon::on_signal(int signal) {
 void Daemon::stop() {
   if (rpc_) rpc_->stop();
   if (methods_) methods_->stop();
+  if (autopilot_) autopilot_->stop();
   // While the poll lcores still run: they have to let go of each device.
   if (server_) server_->stop();
   for (const auto& poller : pollers_) poller->stop();
@@ -312,11 +320,13 @@ void Daemon::reload() {
 void Daemon::apply(const ReloadPlan& plan) {
   for (const std::string& name : plan.remove) {
     const auto removed = backend_->remove(name);
+    autopilot_->forget(name);
     log::info("reload: {} {}", name, removed ? "removed" : removed.error().message);
   }
   for (const DeviceConfig& device : plan.add) {
     const auto added = backend_->add(device);
     if (added) {
+      autopilot_->wish(device.name, wish_of(device));
       log::info("reload: {} added on {}", device.name, device.socket);
     } else {
       log::error("reload: {}", added.error().message);
@@ -325,8 +335,10 @@ void Daemon::apply(const ReloadPlan& plan) {
   for (const DeviceConfig& device : plan.switched) {
     (void)backend_->prefault(device.name, device.prefault);
     (void)backend_->reporting(device.name, device.reporting);
-    log::info("reload: {}: prefault is {}, reporting is {}", device.name,
-              device.prefault ? "on" : "off", device.reporting ? "on" : "off");
+    autopilot_->wish(device.name, wish_of(device));
+    log::info("reload: {}: prefault is {}, reporting is {}, ballooned {}", device.name,
+              device.prefault ? "on" : "off", device.reporting ? "on" : "off",
+              device.automatic ? "automatically" : "by hand");
   }
   for (const std::string& key : plan.needs_restart) {
     log::warn("reload: {} changed; that needs a restart", key);

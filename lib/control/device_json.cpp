@@ -36,6 +36,7 @@ void add_sizes(const device::DeviceReport& report, Json* json) {
   (*json)["discarded_bytes"] = report.discarded_bytes;
   (*json)["reported_bytes"] = report.reported_bytes;
   (*json)["stranded_bytes"] = report.stranded_bytes;
+  (*json)["resident_bytes"] = report.resident_bytes ? Json(*report.resident_bytes) : Json(nullptr);
 }
 
 void add_stats(const device::DeviceReport& report, Json* json) {

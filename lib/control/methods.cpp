@@ -22,10 +22,11 @@ constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
 constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-constexpr std::array<std::string_view, 13> kNames{
+constexpr std::array<std::string_view, 16> kNames{
     "version",         "device.list",   "device.show",      "device.set",  "device.stats",
     "device.add",      "device.remove", "device.inhibit",   "device.move", "device.hint",
-    "device.prefault", "lcore.list",    "device.reporting"};
+    "device.prefault", "lcore.list",    "device.reporting", "policy.show", "policy.explain",
+    "policy.auto"};
 
 tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
@@ -57,6 +58,12 @@ Result<std::uint64_t> wanted_bytes(const device::DeviceReport& device,
   return parsed;
 }
 
+Status automatic_already(const std::string& name) {
+  return Status{Code::kUnavailable,
+                fmt::format("{} is ballooned automatically, and the next turn would undo it; `vballoonctl "
+                            "policy auto {} off` comes first", name, name)};
+}
+
 Result<balloon::HintAction> hint_action(std::string_view word) {
   if (word == "start") return balloon::HintAction::kStart;
   if (word == "stop") return balloon::HintAction::kStop;
@@ -85,6 +92,9 @@ void Methods::call(const rpc::Request& request, Responder done) {
   if (name == "device.hint") return done(hint(params));
   if (name == "device.move") return done(move(params));
   if (name == "lcore.list") return done(lcores(params));
+  if (name == "policy.show") return done(policy_show(params));
+  if (name == "policy.explain") return done(policy_explain(params));
+  if (name == "policy.auto") return done(policy_auto(params));
   done(rpc::refuse(rpc::kMethodNotFound,
                    fmt::format("unknown method '{}'{}", name, suggestion(name, kNames))));
 }
@@ -99,7 +109,10 @@ Methods::Answer Methods::list(const rpc::Json& object) {
   const Params params(object, "device.list");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   rpc::Json devices = rpc::Json::array();
-  for (const auto& report : backend_.list()) devices.push_back(summary_json(report));
+  for (const auto& report : backend_.list()) {
+    devices.push_back(summary_json(report));
+    devices.back()["automatic"] = autopilot_.automatic(report.name);
+  }
   return rpc::Json{{"devices", std::move(devices)}};
 }
 
@@ -109,7 +122,9 @@ Methods::Answer Methods::show(const rpc::Json& object) {
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   const auto report = backend_.show(name);
   if (!report) return refuse(report.error());
-  return device_json(*report);
+  rpc::Json shown = device_json(*report);
+  shown["automatic"] = autopilot_.automatic(name);
+  return shown;
 }
 
 Methods::Answer Methods::set(const rpc::Json& object) {
@@ -121,6 +136,7 @@ Methods::Answer Methods::set(const rpc::Json& object) {
 
   const auto report = backend_.show(name);
   if (!report) return refuse(report.error());
+  if (autopilot_.automatic(name)) return refuse(automatic_already(name));
   const auto wanted = wanted_bytes(*report, bytes, size);
   if (!wanted) return refuse(wanted.error());
   const auto target = backend_.set_target(name, *wanted);
@@ -141,6 +157,7 @@ Methods::Answer Methods::add(const rpc::Json& object) {
   }
   device.client = mode == "client";
   if (auto added = backend_.add(device); !added) return refuse(added.error());
+  autopilot_.wish(device.name, wish_of(device));
   log::info("{}: added, {} {}", device.name, mode, device.socket);
   return rpc::Json::object();
 }
@@ -150,6 +167,7 @@ Methods::Answer Methods::remove(const rpc::Json& object) {
   const std::string name = params.text("name");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (auto removed = backend_.remove(name); !removed) return refuse(removed.error());
+  autopilot_.forget(name);
   log::info("{}: removed", name);
   return rpc::Json::object();
 }
@@ -216,6 +234,31 @@ Methods::Answer Methods::lcores(const rpc::Json& object) {
   rpc::Json lcores = rpc::Json::array();
   for (const LcoreReport& report : backend_.lcores()) lcores.push_back(lcore_json(report));
   return rpc::Json{{"lcores", std::move(lcores)}};
+}
+
+Methods::Answer Methods::policy_show(const rpc::Json& object) {
+  const Params params(object, "policy.show");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  return autopilot_.show();
+}
+
+Methods::Answer Methods::policy_explain(const rpc::Json& object) {
+  Params params(object, "policy.explain");
+  const std::string name = params.text("name");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (const auto there = backend_.show(name); !there) return refuse(there.error());
+  return autopilot_.explain(name);
+}
+
+Methods::Answer Methods::policy_auto(const rpc::Json& object) {
+  Params params(object, "policy.auto");
+  const std::string name = params.text("name");
+  const bool on = params.flag("on");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (const auto there = backend_.show(name); !there) return refuse(there.error());
+  autopilot_.set_automatic(name, on);
+  log::info("{}: ballooned {}", name, on ? "automatically" : "by hand");
+  return rpc::Json{{"automatic", on}};
 }
 
 void Methods::stats(const rpc::Json& object, Responder done) {

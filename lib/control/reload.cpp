@@ -44,6 +44,7 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   note(before.window_age_ms, after.window_age_ms, "reclaim.window_age_ms");
   note(before.hugetlb_reserve, after.hugetlb_reserve, "reclaim.hugetlb_reserve");
   note(before.neighbours, after.neighbours, "placement.neighbours");
+  note(before.policy, after.policy, "policy");
   return keys;
 }
 
@@ -59,7 +60,7 @@ ReloadPlan plan_reload(const Config& before, const Config& after,
     const DeviceConfig* now = same(after.devices, device);
     if (now == nullptr) {
       plan.remove.push_back(device.name);
-    } else if (now->prefault != device.prefault || now->reporting != device.reporting) {
+    } else if (*now != device) {
       plan.switched.push_back(*now);
     }
   }

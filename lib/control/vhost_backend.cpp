@@ -19,6 +19,10 @@ Result<std::uint64_t> VhostBackend::set_target(std::string_view name, std::uint6
   return server_.set_target(name, bytes);
 }
 
+std::uint64_t VhostBackend::pressure_messages(std::string_view name) const {
+  return server_.pressure_messages(name);
+}
+
 Result<void> VhostBackend::request_stats(std::string_view name) {
   return server_.request_stats(name);
 }

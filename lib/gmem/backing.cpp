@@ -6,6 +6,10 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "gmem/guest_memory.hpp"
 
 namespace vballoon::gmem {
@@ -19,12 +23,28 @@ Backing inspect_backing(int fd) noexcept {
   backing.can_discard = S_ISREG(file.st_mode) && (mode & O_ACCMODE) == O_RDWR;
   // Not st_blksize: on a tmpfs with huge=always it names the huge page that the kernel would like,
   // while 4 KiB holes still free memory there. On hugetlbfs the block size is the page size.
+  backing.memory = system.f_type == HUGETLBFS_MAGIC || system.f_type == TMPFS_MAGIC;
   if (system.f_type == HUGETLBFS_MAGIC) {
     backing.host_page = static_cast<std::uint64_t>(system.f_bsize);
   } else {
     backing.huge_pages = static_cast<std::uint64_t>(file.st_blksize) > kPageSize;
   }
   return backing;
+}
+
+std::optional<std::uint64_t> resident_bytes(const GuestMemory& memory) noexcept {
+  constexpr std::uint64_t kBlock = 512;  // of st_blocks, whatever the file system
+  std::uint64_t bytes = 0;
+  std::vector<std::pair<dev_t, ino_t>> counted;
+  for (const Region& region : memory.regions()) {
+    struct stat file {};
+    if (!region.backing.memory || ::fstat(region.fd.get(), &file) != 0) return std::nullopt;
+    const std::pair id(file.st_dev, file.st_ino);
+    if (std::find(counted.begin(), counted.end(), id) != counted.end()) continue;
+    counted.push_back(id);
+    bytes += static_cast<std::uint64_t>(file.st_blocks) * kBlock;
+  }
+  return std::min(bytes, memory.bytes());
 }
 
 }  // namespace vballoon::gmem

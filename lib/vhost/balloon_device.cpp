@@ -217,7 +217,8 @@ void BalloonDevice::load_memory() {
   auto memory = load_memory_table(*vid_);
   if (!memory) return warn(memory.error().message);
   if (auto watched = watch_.watch(**memory); !watched) return warn(watched.error().message);
-  if (const auto node = home_node(**memory)) seat_.prefer_node(*node);
+  home_node_ = home_node(**memory);
+  if (home_node_) seat_.prefer_node(*home_node_);
   take_memory(std::move(*memory));
   memory_valid_ = true;
   show_target();

@@ -74,6 +74,9 @@ class BalloonDevice {
   void remove_state() noexcept { kept_.remove(); }
   Result<std::uint64_t> set_target(std::uint64_t bytes);
   Result<void> request_stats();
+  [[nodiscard]] std::uint64_t pressure_messages() const noexcept {
+    return path_.counters().pressure_messages.get();
+  }
   Result<void> move_to(unsigned lcore);
   /// From the return on nothing is discarded, nor on its way to be.
   void inhibit(bool on);
@@ -158,6 +161,7 @@ class BalloonDevice {
 
   [[nodiscard]] device::State state() const;
   [[nodiscard]] device::HintReport report_hints() const;
+  void report_memory(device::DeviceReport* report) const;
   void report_stats(device::DeviceReport* report) const;
 
   const DeviceSpec spec_;
@@ -190,6 +194,7 @@ class BalloonDevice {
   balloon::Features acked_;
   std::array<RingState, balloon::kQueues> rings_{};
   std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections
+  std::optional<unsigned> home_node_;  // that the guest's memory is bound to
   bool undecided_ = false;           // whether that is the guest which is connected now
   std::uint32_t wanted_pages_ = 0;  // the operator's target, which may be more than the guest has
   device::StatsPatience stats_patience_;

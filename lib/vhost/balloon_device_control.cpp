@@ -154,6 +154,17 @@ device::State BalloonDevice::state() const {
   return served ? device::State::kRunning : device::State::kConnected;
 }
 
+/// The host's side of it.
+void BalloonDevice::report_memory(device::DeviceReport* report) const {
+  const auto& memory = path_.memory();
+  if (!vid_ || !memory) return;
+  report->resident_bytes = gmem::resident_bytes(*memory);
+  report->node = home_node_;
+  for (const gmem::Region& region : memory->regions()) {
+    report->host_page_bytes = std::max(report->host_page_bytes, region.backing.host_page);
+  }
+}
+
 device::DeviceReport BalloonDevice::report() const {
   const std::scoped_lock lock(mutex_);
   const device::DeviceCounters& counters = path_.counters();
@@ -179,6 +190,8 @@ device::DeviceReport BalloonDevice::report() const {
   report.discarded_bytes = reclaimed.inflated.bytes.get();
   report.reported_bytes = reclaimed.reported.bytes.get();
   report.stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
+  report_memory(&report);
+  report.pressure_messages = pressure_messages();
   report.inhibited = path_.inhibited();
   report.prefault = path_.prefaults();
   report.reporting = path_.reports();

@@ -182,6 +182,13 @@ Result<std::uint64_t> Server::set_target(std::string_view name, std::uint64_t by
   return impl_->with(name, [bytes](BalloonDevice& device) { return device.set_target(bytes); });
 }
 
+std::uint64_t Server::pressure_messages(std::string_view name) const {
+  const auto sent = impl_->with(name, [](const BalloonDevice& device) {
+    return Result<std::uint64_t>(device.pressure_messages());
+  });
+  return sent.value_or(0);
+}
+
 Result<void> Server::request_stats(std::string_view name) {
   return impl_->with(name, [](BalloonDevice& device) { return device.request_stats(); });
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../unit/control/fake_backend.hpp"
+#include "../unit/control/fake_host.hpp"
 #include "base/check.hpp"
 #include "base/log.hpp"
 #include "control/methods.hpp"
@@ -26,7 +27,9 @@ constexpr std::size_t kLongestLine = 1000;
 /// A connection without its socket.
 class Session {
  public:
-  Session() : methods_(loop_, backend_, Json{{"version", "fuzz"}}) {
+  Session()
+      : autopilot_(host_.open(loop_, backend_)),
+        methods_(loop_, backend_, *autopilot_, Json{{"version", "fuzz"}}) {
     backend_.guest("vm1");
     backend_.guest("vm2").state = device::State::kWaiting;
     backend_.lcore_reports.push_back({1, "1", 0, "poll", "because"});
@@ -69,6 +72,8 @@ class Session {
 
   asio::io_context loop_;
   control::FakeBackend backend_;
+  control::FakeHost host_;
+  std::unique_ptr<control::Autopilot> autopilot_;
   control::Methods methods_;
   rpc::LineBuffer lines_{kLongestLine};
   std::vector<std::string> replies_;

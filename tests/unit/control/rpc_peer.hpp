@@ -17,6 +17,7 @@
 #include "base/unique_fd.hpp"
 #include "control/rpc_server.hpp"
 #include "fake_backend.hpp"
+#include "fake_host.hpp"
 
 namespace vballoon::control {
 
@@ -61,6 +62,8 @@ class ServedBackend {
   ScratchFolder folder_;
   asio::io_context loop_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
+  FakeHost host_;
+  std::unique_ptr<Autopilot> autopilot_;
   Methods methods_;
   std::unique_ptr<RpcServer> server_;
   std::thread thread_;

@@ -6,6 +6,7 @@
 #include "base/units.hpp"
 #include "control/methods.hpp"
 #include "fake_backend.hpp"
+#include "fake_host.hpp"
 
 namespace vballoon::control {
 namespace {
@@ -33,7 +34,9 @@ class MethodsTest : public testing::Test {
 
   asio::io_context loop_;
   FakeBackend backend_;
-  Methods methods_{loop_, backend_, Json{{"version", "1.2.3"}}};
+  FakeHost host_;
+  std::unique_ptr<Autopilot> autopilot_ = host_.open(loop_, backend_);
+  Methods methods_{loop_, backend_, *autopilot_, Json{{"version", "1.2.3"}}};
 };
 
 TEST_F(MethodsTest, VersionIsWhatWasGiven) {
@@ -69,7 +72,7 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
   for (const char* field :
        {"name", "socket", "mode", "lcore", "state", "reason", "guest_bytes", "target_bytes",
         "wanted_bytes", "actual_bytes", "ballooned_bytes", "reclaimed_bytes", "discarded_bytes",
-        "reported_bytes", "stranded_bytes", "inhibited", "prefault", "reporting", "poison_value",
+        "reported_bytes", "stranded_bytes", "resident_bytes", "automatic", "inhibited", "prefault", "reporting", "poison_value",
         "hints", "features", "queues", "counters", "stats", "stats_waiting_ms", "stats_stalled"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }

@@ -28,6 +28,9 @@ class Backend {
   /// @return the target as it now stands.
   virtual Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) = 0;
 
+  /// Messages of pressure that the guest sent since its device was added. Costs next to nothing.
+  [[nodiscard]] virtual std::uint64_t pressure_messages(std::string_view name) const = 0;
+
   /// The answer arrives later, as a report whose statistics have another sequence.
   virtual Result<void> request_stats(std::string_view name) = 0;
 

@@ -32,7 +32,26 @@ struct DeviceConfig {
   bool page_poison = false;  ///< offer PAGE_POISON: not for User Mode Linux
   bool reporting = true;     ///< discard what the guest reports as free
   std::string group = {};  ///< of its socket; empty: Config::socket_group
+  bool automatic = false;  ///< the policy moves its target
+  std::uint64_t floor_mib = 0;    ///< the policy leaves it so much at least; 0: a default
+  std::uint64_t ceiling_mib = 0;  ///< and so much at most; 0: all
+  std::uint64_t weight = 100;     ///< its share of what is scarce
   friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
+};
+
+/// [policy]
+struct PolicyConfig {
+  std::string law = "balance";  ///< or "pressure"
+  std::uint64_t interval_ms = 1000;
+  std::string cgroup;                   ///< folder of the memory cgroup that is the host; empty: all
+  std::string host_pressure = "auto";   ///< "auto", "psi", "cgroup" or "none"
+  std::string pressure_level = "low";   ///< of cgroup v1: "low", "medium" or "critical"
+  std::uint64_t psi_stall_ms = 100;     ///< tasks waiting for memory so long,
+  std::uint64_t psi_window_ms = 2000;   ///< within this, are an event
+  std::uint64_t reserve_mib = 0;        ///< to be kept available; 0: by the size of the host
+  std::uint64_t step_mib = 32;          ///< law pressure
+  std::uint64_t guest_pressure_s = 60;  ///< law pressure
+  friend bool operator==(const PolicyConfig&, const PolicyConfig&) = default;
 };
 
 struct Config {
@@ -62,6 +81,8 @@ struct Config {
   std::vector<unsigned> neighbours;  ///< [placement]; cpu numbers that are never ours
 
   std::uint64_t stats_interval_ms = 0;  ///< [stats]; 0: asked for on request only
+
+  PolicyConfig policy;
 
   std::vector<DeviceConfig> devices;
 };

@@ -8,6 +8,7 @@
 #include <asio/io_context.hpp>
 #include <string_view>
 
+#include "control/autopilot.hpp"
 #include "control/backend.hpp"
 #include "control/stats_waiter.hpp"
 #include "rpc/message.hpp"
@@ -17,8 +18,11 @@ namespace vballoon::control {
 class Methods {
  public:
   /// @param version  the result of `version`.
-  Methods(asio::io_context& loop, Backend& backend, rpc::Json version)
-      : backend_(backend), stats_(loop, backend), version_(std::move(version)) {}
+  Methods(asio::io_context& loop, Backend& backend, Autopilot& autopilot, rpc::Json version)
+      : backend_(backend),
+        autopilot_(autopilot),
+        stats_(loop, backend),
+        version_(std::move(version)) {}
 
   /// Answers at once, but for device.stats, which waits for its guest.
   void call(const rpc::Request& request, Responder done);
@@ -41,9 +45,13 @@ class Methods {
   Answer hint(const rpc::Json& params);
   Answer move(const rpc::Json& params);
   Answer lcores(const rpc::Json& params);
+  Answer policy_show(const rpc::Json& params);
+  Answer policy_explain(const rpc::Json& params);
+  Answer policy_auto(const rpc::Json& params);
   void stats(const rpc::Json& params, Responder done);
 
   Backend& backend_;
+  Autopilot& autopilot_;
   StatsWaiter stats_;
   rpc::Json version_;
 };

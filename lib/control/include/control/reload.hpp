@@ -15,7 +15,7 @@ namespace vballoon::control {
 struct ReloadPlan {
   std::vector<std::string> remove;
   std::vector<DeviceConfig> add;
-  std::vector<DeviceConfig> switched;      ///< prefault, reporting: taken over at once
+  std::vector<DeviceConfig> switched;      ///< prefault, reporting, policy: taken over at once
   std::vector<std::string> needs_restart;  ///< changed keys that only a start reads
   bool stats_interval_changed = false;     ///< taken over at once
 };

@@ -27,6 +27,7 @@ struct DeviceCounters {
   Counter bad_hint_commands;   ///< command buffers that are not 4 bytes, or name no round
   Counter reported_pages;      ///< offered by free page reporting
   Counter reports_kept;        ///< reported pages not discarded: switched off, or poisoned
+  Counter pressure_messages;   ///< the guest said that it is short of memory
   Counter calls;               ///< interrupts raised
   Counter blocked_calls;       ///< of which the VMM made one wait; its driver is called no more
   Counter ballooned_pages;     ///< the ledger's population, now

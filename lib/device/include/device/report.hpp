@@ -67,6 +67,10 @@ struct DeviceReport {
   std::uint64_t reclaimed_bytes = 0;  ///< of these, what the host has, at least
   std::uint64_t discarded_bytes = 0;  ///< given back to the host by inflation, cumulative
   std::uint64_t reported_bytes = 0;   ///< given back by free page reporting, cumulative
+  std::optional<std::uint64_t> resident_bytes;  ///< what the guest takes of the host's memory
+  std::uint64_t host_page_bytes = 0;            ///< the largest page that backs it
+  std::optional<unsigned> node;                 ///< the NUMA node that its memory is bound to
+  std::uint64_t pressure_messages = 0;          ///< sent by its driver, cumulative
   std::uint64_t stranded_bytes = 0;   ///< ballooned, but in a huge page that is not whole yet
   bool inhibited = false;             ///< nothing is discarded, by the operator's wish
   bool prefault = false;              ///< memory is put there before the guest gets a page back

@@ -33,6 +33,7 @@ struct Backing {
   std::uint64_t host_page = kPageSize;  ///< bytes; the smallest hole that frees anything
   bool can_discard = false;             ///< a writable file of a kind that takes holes
   bool huge_pages = false;              ///< the kernel may use transparent huge pages for it
+  bool memory = false;                  ///< its blocks are memory, not of a disk
 };
 
 struct Region {
@@ -85,5 +86,10 @@ class GuestMemory {
 
 /// Looks at the file: hugetlbfs tells its page size, everything else is freed by 4 KiB.
 [[nodiscard]] Backing inspect_backing(int fd) noexcept;
+
+/// Memory of the host that the files behind the guest's take, swapped-out pages included. Asks the
+/// files, so it costs a system call a region, and touches no page.
+/// @return at most the guest's size; nothing where a file is not one of memory.
+[[nodiscard]] std::optional<std::uint64_t> resident_bytes(const GuestMemory& memory) noexcept;
 
 }  // namespace vballoon::gmem

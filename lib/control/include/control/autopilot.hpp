@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/autopilot.hpp - looks at host and guests, asks the law, and sets the targets of automatic
+//                         VMs.
+// Layer:  control; may include base/, device/, host/, policy/ and rpc/; asio.
+// Thread: the event loop's.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "control/backend.hpp"
+#include "control/observe.hpp"
+#include "host/memory.hpp"
+#include "host/pressure_watch.hpp"
+#include "policy/law.hpp"
+#include "rpc/message.hpp"
+
+namespace vballoon::control {
+
+class Autopilot {
+ public:
+  /// Opens what it looks at: files that cannot be opened once the process is confined.
+  /// @errors kNotFound, kInvalidArgument: the cgroup is none; kHost.
+  [[nodiscard]] static Result<std::unique_ptr<Autopilot>> open(asio::io_context& loop,
+                                                               Backend& backend,
+                                                               const PolicyConfig& config,
+                                                               const host::Paths& paths = {});
+  ~Autopilot();
+  Autopilot(const Autopilot&) = delete;
+  Autopilot& operator=(const Autopilot&) = delete;
+
+  void start();
+  void stop();
+
+  /// What is to be done with a VM from now on; one that nobody told of is not automatic.
+  void wish(const std::string& name, const VmWish& wish) { wishes_[name] = wish; }
+  void forget(const std::string& name);
+
+  [[nodiscard]] bool automatic(const std::string& name) const;
+  /// @pre the device exists.
+  void set_automatic(const std::string& name, bool on);
+
+  /// What was decided last of a VM, and what about; of the host.
+  [[nodiscard]] rpc::Json explain(const std::string& name) const;
+  [[nodiscard]] rpc::Json show() const;
+
+  /// One turn, as if its time had come and the guests had answered. For tests.
+  void decide();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Past {
+    policy::Decision decision;
+    std::uint64_t before = 0;  ///< the target that it was about
+    Clock::time_point when;
+  };
+
+  Autopilot(asio::io_context& loop, Backend& backend, const PolicyConfig& config,
+            host::MemoryReader reader, host::BestWatch watch);
+
+  void wait_for_turn();
+  void wait_for_pressure();
+  void listen_to_guests();
+  void on_pressure();
+  void begin_turn();
+  void turn_soon();
+  [[nodiscard]] bool anybody_automatic() const;
+  [[nodiscard]] std::optional<host::MemoryFigures> read_host();
+  void apply(const policy::Observation& seen, std::vector<policy::Decision> decisions);
+
+  Backend& backend_;
+  const PolicyConfig config_;
+  host::MemoryReader reader_;
+  std::optional<host::PressureWatch> watch_;
+  std::string watch_text_;
+  std::unique_ptr<policy::Law> law_;
+  std::map<std::string, VmWish> wishes_;
+  std::map<std::string, Past> past_;
+  std::map<std::string, std::uint64_t> messages_;
+  std::vector<policy::PoolObservation> pools_;  // as last seen
+  std::string trouble_;                         // why the host cannot be seen as asked for; or empty
+  unsigned pressure_ = 0;                       // events since the last turn
+  std::uint64_t events_ = 0;                    // since the start
+  std::uint64_t turns_ = 0;
+  Clock::time_point last_turn_{};
+  bool turn_due_ = false;  // guests were asked; the answers are waited for
+  asio::steady_timer tick_;
+  asio::steady_timer answers_;
+  asio::steady_timer ear_;
+  asio::posix::stream_descriptor pressure_fd_;
+};
+
+}  // namespace vballoon::control

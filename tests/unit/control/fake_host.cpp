@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "fake_host.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+
+#include "base/units.hpp"
+
+namespace vballoon::control {
+
+FakeHost::FakeHost() {
+  std::string folder = std::filesystem::temp_directory_path() / "vballoon-host-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no scratch folder");
+  folder_ = folder;
+  std::filesystem::create_directory(folder_ / "proc");
+  std::filesystem::create_directory(folder_ / "sys");
+  set_memory(16 * kGiB, 8 * kGiB);
+}
+
+FakeHost::~FakeHost() {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+/// In place, for the file is kept open.
+void FakeHost::set_memory(std::uint64_t total_bytes, std::uint64_t available_bytes) const {
+  std::ofstream(folder_ / "proc" / "meminfo")
+      << fmt::format("MemTotal: {} kB\nMemFree: {} kB\nMemAvailable: {} kB\n", total_bytes / kKiB,
+                     available_bytes / kKiB, available_bytes / kKiB);
+}
+
+host::Paths FakeHost::paths() const {
+  return {folder_ / "proc", folder_ / "sys"};
+}
+
+std::unique_ptr<Autopilot> FakeHost::open(asio::io_context& loop, Backend& backend,
+                                          const std::string& law) const {
+  PolicyConfig config;
+  config.law = law;
+  config.host_pressure = "none";
+  auto autopilot = Autopilot::open(loop, backend, config, paths());
+  if (!autopilot) throw std::runtime_error(autopilot.error().message);
+  return std::move(*autopilot);
+}
+
+}  // namespace vballoon::control
