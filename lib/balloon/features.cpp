@@ -9,6 +9,8 @@
 namespace vballoon::balloon {
 namespace {
 
+constexpr Feature kBitTwo = Feature::kDeflateOnOom;
+
 struct NamedFeature {
   Feature feature;
   std::string_view name;
@@ -16,7 +18,7 @@ struct NamedFeature {
 constexpr std::array kNames{
     NamedFeature{Feature::kMustTellHost, "MUST_TELL_HOST"},
     NamedFeature{Feature::kStatsVq, "STATS_VQ"},
-    NamedFeature{Feature::kDeflateOnOom, "DEFLATE_ON_OOM"},
+    NamedFeature{kBitTwo, "DEFLATE_ON_OOM"},
     NamedFeature{Feature::kFreePageHint, "FREE_PAGE_HINT"},
     NamedFeature{Feature::kPagePoison, "PAGE_POISON"},
     NamedFeature{Feature::kReporting, "REPORTING"},
@@ -29,7 +31,8 @@ constexpr std::array kNames{
     NamedFeature{Feature::kInOrder, "IN_ORDER"},
 };
 
-std::string name_of_bit(unsigned bit) {
+std::string name_of_bit(unsigned bit, BitTwo meaning) {
+  if (bit == static_cast<unsigned>(kBitTwo) && meaning == BitTwo::kMessageVq) return "MESSAGE_VQ";
   for (const NamedFeature& known : kNames) {
     if (static_cast<unsigned>(known.feature) == bit) return std::string(known.name);
   }
@@ -38,10 +41,10 @@ std::string name_of_bit(unsigned bit) {
 
 }  // namespace
 
-std::vector<std::string> feature_names(Features features) {
+std::vector<std::string> feature_names(Features features, BitTwo meaning) {
   std::vector<std::string> names;
   for (unsigned bit = 0; bit < 64; ++bit) {
-    if (((features.bits() >> bit) & 1) != 0) names.push_back(name_of_bit(bit));
+    if (((features.bits() >> bit) & 1) != 0) names.push_back(name_of_bit(bit, meaning));
   }
   return names;
 }

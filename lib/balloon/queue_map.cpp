@@ -2,6 +2,7 @@
 #include "balloon/queue_map.hpp"
 
 #include <array>
+#include <span>
 
 namespace vballoon::balloon {
 namespace {
@@ -10,32 +11,35 @@ struct OptionalRole {
   Role role;
   Feature needs;
 };
-/// In the order of their numbers (5.5.2).
+/// In the order of their numbers (5.5.2), of which the first is kFirstOptional.
 constexpr std::array kOptional{OptionalRole{Role::kStats, Feature::kStatsVq},
                                OptionalRole{Role::kHint, Feature::kFreePageHint},
                                OptionalRole{Role::kReport, Feature::kReporting}};
+constexpr std::array kWithMessages{OptionalRole{Role::kStats, Feature::kStatsVq},
+                                   OptionalRole{Role::kMessage, Feature::kDeflateOnOom}};
+constexpr unsigned kFirstOptional = 2;
 
 }  // namespace
 
 std::string_view role_name(Role role) noexcept {
-  static constexpr std::array<std::string_view, kRoles> kNames{"inflate", "deflate", "stats", "hint",
-                                                               "report"};
+  static constexpr std::array<std::string_view, kRoles> kNames{
+      "inflate", "deflate", "stats", "hint", "report", "message"};
   return kNames[static_cast<unsigned>(role)];
 }
 
-std::optional<Role> role_of_queue(unsigned index, Features acked, bool gap_below) noexcept {
-  if (index <= static_cast<unsigned>(Role::kDeflate)) return static_cast<Role>(index);
-  unsigned compacted = static_cast<unsigned>(Role::kStats);
-  for (const OptionalRole& optional : kOptional) {
+std::optional<Role> role_of_queue(unsigned index, Features acked, bool gap_below,
+                                  BitTwo bit_two) noexcept {
+  if (index < kFirstOptional) return static_cast<Role>(index);
+  const std::span<const OptionalRole> known =
+      bit_two == BitTwo::kMessageVq ? std::span<const OptionalRole>(kWithMessages) : kOptional;
+  unsigned compacted = kFirstOptional;
+  for (const OptionalRole& optional : known) {
     if (!acked.has(optional.needs)) continue;
     if (compacted == index && !gap_below) return optional.role;
     ++compacted;
   }
-  for (const OptionalRole& optional : kOptional) {
-    if (static_cast<unsigned>(optional.role) == index && acked.has(optional.needs)) {
-      return optional.role;
-    }
-  }
+  const unsigned fixed = index - kFirstOptional;
+  if (fixed < known.size() && acked.has(known[fixed].needs)) return known[fixed].role;
   return std::nullopt;
 }
 

@@ -81,8 +81,8 @@ Json device_json(const device::DeviceReport& report) {
   json["hints"] = {{"state", std::string(report.hints.state)},
                    {"command_id", report.hints.command_id},
                    {"bytes", report.hints.bytes}};
-  json["features"] = {{"offered", balloon::feature_names(report.offered)},
-                      {"acked", balloon::feature_names(report.acked)}};
+  json["features"] = {{"offered", balloon::feature_names(report.offered, report.bit_two)},
+                      {"acked", balloon::feature_names(report.acked, report.bit_two)}};
   json["queues"] = Json::array();
   for (const auto& queue : report.queues) json["queues"].push_back(queue_json(queue));
   json["counters"] = Json::object();

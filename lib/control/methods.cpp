@@ -149,6 +149,7 @@ Methods::Answer Methods::add(const rpc::Json& object) {
   Params params(object, "device.add");
   DeviceConfig device{params.text("name"), params.text("socket")};
   const std::string mode = params.optional_text("mode").value_or("server");
+  device.message_queue = params.optional_flag("message_queue").value_or(false);
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (mode != "server" && mode != "client") {
     return rpc::refuse(

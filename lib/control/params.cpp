@@ -25,10 +25,17 @@ std::uint64_t Params::number(std::string_view key, std::uint64_t most) {
 }
 
 bool Params::flag(std::string_view key) {
+  const auto value = optional_flag(key);
+  if (!value) fail(fmt::format("{} needs '{}', true or false", method_, key));
+  return value.value_or(false);
+}
+
+std::optional<bool> Params::optional_flag(std::string_view key) {
   const rpc::Json* value = find(key);
-  if (value == nullptr || !value->is_boolean()) {
-    fail(fmt::format("{} needs '{}', true or false", method_, key));
-    return false;
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_boolean()) {
+    fail(fmt::format("{}: '{}' must be true or false", method_, key));
+    return std::nullopt;
   }
   return value->get<bool>();
 }

@@ -23,6 +23,7 @@ class Params {
   [[nodiscard]] std::string text(std::string_view key);
   [[nodiscard]] std::uint64_t number(std::string_view key, std::uint64_t most);
   [[nodiscard]] bool flag(std::string_view key);
+  [[nodiscard]] std::optional<bool> optional_flag(std::string_view key);
   [[nodiscard]] std::optional<std::string> optional_text(std::string_view key);
   [[nodiscard]] std::optional<std::uint64_t> optional_number(std::string_view key,
                                                              std::uint64_t most);

@@ -67,6 +67,7 @@ Result<void> VhostBackend::add(const DeviceConfig& device) {
                       .packed = device.packed,
                       .page_poison = device.page_poison,
                       .reporting = device.reporting,
+                      .message_queue = device.message_queue,
                       .group = *named ? *named : group_});
 }
 

@@ -20,6 +20,9 @@ std::vector<NamedCount> named_counts(const DeviceCounters& c) {
       {"bad_hint_commands", c.bad_hint_commands.get()},
       {"reported_pages", c.reported_pages.get()},
       {"reports_kept", c.reports_kept.get()},
+      {"pressure_messages", c.pressure_messages.get()},
+      {"unknown_messages", c.unknown_messages.get()},
+      {"messages_truncated", c.messages_truncated.get()},
       {"calls", c.calls.get()},
       {"blocked_calls", c.blocked_calls.get()},
   };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "device/data_path.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.hpp"
 #include "base/clock.hpp"
+#include "device/message_queue.hpp"
 #include "device/pfn_queue.hpp"
 #include "device/report_queue.hpp"
 
@@ -34,9 +36,12 @@ bool DataPath::poll() noexcept {
 }
 
 void DataPath::watch(std::span<Watch, kWatches> out) const noexcept {
-  for (std::size_t role = 0; role < handlers_.size(); ++role) {
-    out[role] = handlers_[role] != nullptr ? handlers_[role]->ring().watch() : nothing_to_watch();
+  // There are more roles than rings: no device has all of them.
+  auto next = out.begin();
+  for (const auto& handler : handlers_) {
+    if (handler != nullptr) *next++ = handler->ring().watch();
   }
+  std::fill(next, out.end(), nothing_to_watch());
   static_assert(sizeof(attention_) == sizeof(std::uint16_t));
   out.back() = Watch{reinterpret_cast<const std::uint16_t*>(&attention_),
                      attention_.load(std::memory_order_acquire)};
@@ -139,6 +144,8 @@ std::unique_ptr<QueueHandler> DataPath::make_handler(balloon::Role role, Ring ri
       return std::make_unique<HintQueue>(std::move(ring), context_, hints_, resumed);
     case balloon::Role::kReport:
       return std::make_unique<ReportQueue>(std::move(ring), context_);
+    case balloon::Role::kMessage:
+      return std::make_unique<MessageQueue>(std::move(ring), context_);
     case balloon::Role::kStats:
       return std::make_unique<StatsQueue>(std::move(ring), context_, stats_, resumed);
   }
@@ -146,7 +153,7 @@ std::unique_ptr<QueueHandler> DataPath::make_handler(balloon::Role role, Ring ri
 }
 
 Result<void> DataPath::start(balloon::Role role, const QueueSetup& setup) {
-  VB_CHECK(memory_ != nullptr && !running(role));
+  VB_CHECK(memory_ != nullptr && !running(role) && rings_running() < balloon::kQueues);
   auto queue = virtq::Queue::open(setup.areas, setup.position, *memory_);
   if (!queue) return tl::unexpected(queue.error());
   queue->log_writes(setup.log, *memory_);
@@ -170,11 +177,9 @@ bool DataPath::running(balloon::Role role) const noexcept {
   return handlers_[slot(role)] != nullptr;
 }
 
-bool DataPath::any_running() const noexcept {
-  for (const auto& handler : handlers_) {
-    if (handler != nullptr) return true;
-  }
-  return false;
+std::size_t DataPath::rings_running() const noexcept {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      handlers_, [](const auto& handler) { return handler != nullptr; }));
 }
 
 void DataPath::discard_again() noexcept {

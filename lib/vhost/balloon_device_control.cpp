@@ -197,10 +197,13 @@ device::DeviceReport BalloonDevice::report() const {
   report.reporting = path_.reports();
   report.poison_value = config_.poison_value();
   report.hints = report_hints();
+  report.pressure_messages = counters.pressure_messages.get();
   report.offered = spec_.offered();
   report.acked = acked_;
+  report.bit_two = spec_.bit_two();
   for (unsigned role = 0; role < balloon::kRoles; ++role) {
     const auto r = static_cast<Role>(role);
+    if (!balloon::may_have(r, report.bit_two)) continue;
     report.queues.push_back(report_queue(r, path_.running(r), path_.status(r)));
   }
   report.counters = device::named_counts(counters);

@@ -81,7 +81,7 @@ void BalloonDevice::start_ring(unsigned index) {
     if (decide()) start_waiting();
     return;
   }
-  const auto role = balloon::role_of_queue(index, acked_, gap_below(index));
+  const auto role = balloon::role_of_queue(index, acked_, gap_below(index), spec_.bit_two());
   auto found = describe_ring(index);
   if (!role || !found || path_.running(*role)) return;
   device::QueueSetup& setup = found->setup;

@@ -27,7 +27,7 @@ class Vm {
   /// @param roles  queues that run: the first so many.
   /// @pre   ram outlives the VM.
   Vm(const MemoryFile& ram, reclaim::ReclaimLimits limits, Ack ack,
-     unsigned roles = balloon::kRoles);
+     unsigned roles = balloon::kQueues);
 
   [[nodiscard]] device::DataPath& path() noexcept { return *path_; }
 

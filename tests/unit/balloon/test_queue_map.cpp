@@ -94,10 +94,54 @@ TEST(QueueMap, OtherFeaturesDoNotMoveQueues) {
   EXPECT_EQ(role_of_queue(UINT32_MAX, all), std::nullopt);
 }
 
+// "virtio-balloon: add pressure notification via a new virtqueue": it comes after the statistics.
+TEST(QueueMap, MessagesComeAfterTheStatistics) {
+  const Features both = Features{}.with(Feature::kStatsVq).with(Feature::kDeflateOnOom);
+  const auto role = [](unsigned index, Features acked, bool gap = false) {
+    return role_of_queue(index, acked, gap, BitTwo::kMessageVq);
+  };
+  EXPECT_EQ(role(0, both), Role::kInflate);
+  EXPECT_EQ(role(1, both), Role::kDeflate);
+  EXPECT_EQ(role(2, both), Role::kStats);
+  EXPECT_EQ(role(3, both), Role::kMessage);
+  EXPECT_EQ(role(4, both), std::nullopt);
+  EXPECT_EQ(role(UINT32_MAX, both), std::nullopt);
+  const Features alone = Features{}.with(Feature::kDeflateOnOom);
+  EXPECT_EQ(role(2, alone), Role::kMessage) << "of a driver that leaves no gaps";
+  EXPECT_EQ(role(3, alone, true), Role::kMessage) << "and of one that does";
+  EXPECT_EQ(role(2, alone, true), std::nullopt);
+  EXPECT_EQ(role(3, Features{}.with(Feature::kStatsVq)), std::nullopt) << "not acknowledged";
+}
+
+TEST(QueueMap, HintsAndReportsAreNotKnownBesideMessages) {
+  for (unsigned bits = 0; bits < 8; ++bits) {
+    const Features acked = subset(bits).with(Feature::kDeflateOnOom);
+    for (unsigned index = 0; index < 8; ++index) {
+      for (const bool gap : {false, true}) {
+        const auto role = role_of_queue(index, acked, gap, BitTwo::kMessageVq);
+        EXPECT_TRUE(!role || may_have(*role, BitTwo::kMessageVq)) << bits << " " << index;
+        const auto standard = role_of_queue(index, acked, gap);
+        EXPECT_TRUE(!standard || may_have(*standard, BitTwo::kDeflateOnOom)) << bits;
+      }
+    }
+  }
+}
+
+TEST(QueueMap, NoDeviceHasMoreQueuesThanItSays) {
+  for (const BitTwo bit_two : {BitTwo::kDeflateOnOom, BitTwo::kMessageVq}) {
+    unsigned queues = 0;
+    for (unsigned i = 0; i < kRoles; ++i) {
+      if (may_have(static_cast<Role>(i), bit_two)) ++queues;
+    }
+    EXPECT_LE(queues, kQueues);
+  }
+}
+
 TEST(QueueMap, RolesHaveNames) {
   std::set<std::string_view> names;
   for (unsigned i = 0; i < kRoles; ++i) names.insert(role_name(static_cast<Role>(i)));
-  EXPECT_EQ(names, (std::set<std::string_view>{"inflate", "deflate", "stats", "hint", "report"}));
+  EXPECT_EQ(names, (std::set<std::string_view>{"inflate", "deflate", "stats", "hint", "report",
+                                               "message"}));
 }
 
 // 5.5.3 and 6: the numbers of the bits.
@@ -127,6 +171,19 @@ TEST(Features, TheOfferHasWhatItMustAndNothingItCannotServe) {
   EXPECT_EQ((kOffered.bits() >> kEventIdx) & 1, 0U);
   // 6.3: of transitional devices only, and this one refuses legacy drivers.
   EXPECT_FALSE(kOffered.has(Feature::kAnyLayout));
+}
+
+// A stock driver takes bit 2 for DEFLATE_ON_OOM: it must not have a ring where messages come.
+TEST(Features, NeitherHintsNorReportsAreOfferedBesideMessages) {
+  EXPECT_EQ(kOfferedWithMessages.bits(), kOffered.bits() & ~std::uint64_t{1U << 3 | 1U << 5});
+}
+
+TEST(Features, BitTwoHasTwoNames) {
+  const Features two(1U << 2);
+  EXPECT_EQ(feature_names(two), std::vector<std::string>{"DEFLATE_ON_OOM"});
+  EXPECT_EQ(feature_names(two, BitTwo::kMessageVq), std::vector<std::string>{"MESSAGE_VQ"});
+  EXPECT_EQ(feature_names(Features(3), BitTwo::kMessageVq),
+            (std::vector<std::string>{"MUST_TELL_HOST", "STATS_VQ"}));
 }
 
 TEST(Features, NamesComeLowestBitFirst) {

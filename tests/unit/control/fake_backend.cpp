@@ -73,6 +73,7 @@ Result<void> FakeBackend::add(const DeviceConfig& device) {
   device::DeviceReport& report = guest(device.name);
   report.socket = device.socket;
   report.client = device.client;
+  if (device.message_queue) report.bit_two = balloon::BitTwo::kMessageVq;
   report.state = device::State::kWaiting;
   return {};
 }

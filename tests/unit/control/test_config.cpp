@@ -63,6 +63,7 @@ prefault = true
 packed = false
 page_poison = true
 reporting = false
+message_queue = true
 group = "tenant2"
 )");
   EXPECT_EQ(config.rpc_socket, "/run/x/rpc.sock");
@@ -91,6 +92,7 @@ group = "tenant2"
                                            .packed = false,
                                            .page_poison = true,
                                            .reporting = false,
+                                           .message_queue = true,
                                            .group = "tenant2"}};
   EXPECT_EQ(config.devices, devices);
 }

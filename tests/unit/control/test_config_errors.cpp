@@ -36,7 +36,10 @@ const Wrong kWrong[] = {
     {"UnknownFarKey", "[stats]\nx = 1\n", "t.toml:2: ", "only 'interval_ms' is known here"},
     {"UnknownDeviceKey", "[[device]]\nname=\"a\"\nsocket=\"b\"\nclient=true\n",
      "t.toml:4: ", "unknown key 'device.client'; known are name, socket, mode, prefault, packed, "
-                    "page_poison, reporting and group"},
+                    "page_poison, reporting, message_queue and group"},
+    {"MessageQueueNotABoolean",
+     "[[device]]\nname = \"a\"\nsocket = \"b\"\nmessage_queue = \"yes\"\n",
+     "t.toml:4: ", "'device.message_queue' must be true or false"},
     {"NoSocket", "\n[[device]]\nname = \"a\"\n", "t.toml:2: ", "this [[device]] has no 'socket'"},
     {"NoName", "[[device]]\nsocket = \"a\"\n", "t.toml:1: ", "this [[device]] has no 'name'"},
     {"OneBracket", "[device]\nname = \"a\"\n", "t.toml:1: ", "must be written [[device]]"},

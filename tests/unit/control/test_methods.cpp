@@ -171,6 +171,15 @@ TEST_F(MethodsTest, AddListensUnlessToldOtherwise) {
             rpc::kInvalidParams);
 }
 
+TEST_F(MethodsTest, AddHasNoMessageQueueUnlessToldSo) {
+  result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}});
+  result("device.add", {{"name", "vm2"}, {"socket", "/tmp/b"}, {"message_queue", true}});
+  EXPECT_EQ(backend_.devices[0].bit_two, balloon::BitTwo::kDeflateOnOom);
+  EXPECT_EQ(backend_.devices[1].bit_two, balloon::BitTwo::kMessageVq);
+  EXPECT_EQ(error("device.add", {{"name", "b"}, {"socket", "c"}, {"message_queue", 1}}).message,
+            "device.add: 'message_queue' must be true or false");
+}
+
 TEST_F(MethodsTest, ParametersAreChecked) {
   EXPECT_EQ(error("device.show").message, "device.show needs 'name', a string");
   EXPECT_EQ(error("device.show", {{"name", 5}}).message, "device.show: 'name' must be a string");

@@ -63,11 +63,14 @@ TEST(Reload, TakesSwitchesOverWithoutTheVmmNoticing) {
 }
 
 TEST(Reload, WhatADeviceOffersNeedsANewOne) {
-  DeviceConfig now{"a", "x"};
-  now.page_poison = true;
-  const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
-  EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
-  EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{now}));
+  for (bool DeviceConfig::*const offer :
+       {&DeviceConfig::page_poison, &DeviceConfig::message_queue}) {
+    DeviceConfig now{"a", "x"};
+    now.*offer = true;
+    const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
+    EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
+    EXPECT_EQ(plan.add, (std::vector<DeviceConfig>{now}));
+  }
 }
 
 TEST(Reload, LeavesAloneWhatCameByRpc) {

@@ -15,15 +15,16 @@ namespace {
 TEST(PassBound, ChainsOfEmptyDescriptorsAreSpreadOverPasses) {
   constexpr unsigned kSize = 32768;
   constexpr unsigned kBuffers = 64;
-  for (const Role role : kAllRoles) {
+  for (unsigned i = 0; i < balloon::kRoles; ++i) {
+    const auto role = static_cast<Role>(i);
     DeviceFixture f(kSize);
     f.start(role);
-    for (unsigned i = 0; i < kSize; ++i) {
-      const bool last = i + 1 == kSize;
-      f.ring(role).set_descriptor(i, {0, 0, static_cast<std::uint16_t>(last ? 0 : virtq::kDescNext),
-                                      static_cast<std::uint16_t>(i + 1)});
+    for (unsigned d = 0; d < kSize; ++d) {
+      const bool last = d + 1 == kSize;
+      f.ring(role).set_descriptor(d, {0, 0, static_cast<std::uint16_t>(last ? 0 : virtq::kDescNext),
+                                      static_cast<std::uint16_t>(d + 1)});
     }
-    for (unsigned i = 0; i < kBuffers; ++i) f.ring(role).offer(0);
+    for (unsigned sent = 0; sent < kBuffers; ++sent) f.ring(role).offer(0);
     EXPECT_TRUE(f.path().poll());
     EXPECT_LT(f.ring(role).used_idx(), kBuffers / 2)
         << balloon::role_name(role) << ": a pass walked " << f.ring(role).used_idx() << " x "

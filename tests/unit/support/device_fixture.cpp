@@ -11,10 +11,10 @@ namespace vballoon::device {
 DeviceFixture::DeviceFixture(unsigned ring_size, reclaim::ReclaimLimits limits)
     : ram_({{Gpa{0}, kLowBytes, 0}, {Gpa{kHighFirst}, kHighBytes, kHighInFile}}),
       path_(config_, limits) {
-  for (const Role role : kAllRoles) {
-    const Gpa base{index(role) * 2 * kMiB};
-    rings_[index(role)] = std::make_unique<test::DriverRing>(ram_, base, ring_size);
-    call_fds_[index(role)] = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  for (std::size_t role = 0; role < rings_.size(); ++role) {
+    const Gpa base{role * 2 * kMiB};
+    rings_[role] = std::make_unique<test::DriverRing>(ram_, base, ring_size);
+    call_fds_[role] = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   }
   path_.set_memory(ram_.map());
   use_own_sink();

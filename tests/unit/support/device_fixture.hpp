@@ -24,7 +24,8 @@ namespace vballoon::device {
 
 using balloon::Role;
 
-inline constexpr std::array<Role, balloon::kRoles> kAllRoles{
+/// Of a device that offers what the specification has; MESSAGE_VQ is of others.
+inline constexpr std::array<Role, balloon::kQueues> kAllRoles{
     Role::kInflate, Role::kDeflate, Role::kStats, Role::kHint, Role::kReport};
 
 /// Whatever is gathered goes with the next pass.

@@ -72,7 +72,18 @@ inline constexpr Features kOffered = Features{}
                                          .with(Feature::kRingPacked)
                                          .with(Feature::kInOrder);
 
+/// What bit 2 means on a device. The message queue was proposed with it, and is what guests that
+/// tell of pressure speak; the specification gave it to DEFLATE_ON_OOM.
+enum class BitTwo { kDeflateOnOom, kMessageVq };
+
+/// Not FREE_PAGE_HINT nor REPORTING beside the message queue. A stock driver takes bit 2 for
+/// DEFLATE_ON_OOM and numbers its rings as if there were no such queue: were it offered these, its
+/// ring of hints would stand where messages come. As it is not, it has no ring there at all.
+inline constexpr Features kOfferedWithMessages =
+    kOffered.without(Feature::kFreePageHint).without(Feature::kReporting);
+
 /// Names as Linux and the spec write them, lowest bit first; unknown bits as "BIT_n".
-[[nodiscard]] std::vector<std::string> feature_names(Features features);
+[[nodiscard]] std::vector<std::string> feature_names(Features features,
+                                                     BitTwo meaning = BitTwo::kDeflateOnOom);
 
 }  // namespace vballoon::balloon

@@ -31,6 +31,7 @@ struct DeviceConfig {
   bool packed = true;     ///< offer packed rings
   bool page_poison = false;  ///< offer PAGE_POISON: not for User Mode Linux
   bool reporting = true;     ///< discard what the guest reports as free
+  bool message_queue = false;  ///< offer MESSAGE_VQ in place of DEFLATE_ON_OOM, hints and reports
   std::string group = {};  ///< of its socket; empty: Config::socket_group
   bool automatic = false;  ///< the policy moves its target
   std::uint64_t floor_mib = 0;    ///< the policy leaves it so much at least; 0: a default

@@ -28,6 +28,8 @@ struct DeviceCounters {
   Counter reported_pages;      ///< offered by free page reporting
   Counter reports_kept;        ///< reported pages not discarded: switched off, or poisoned
   Counter pressure_messages;   ///< the guest said that it is short of memory
+  Counter unknown_messages;    ///< it said something else
+  Counter messages_truncated;  ///< message buffers longer than any driver's
   Counter calls;               ///< interrupts raised
   Counter blocked_calls;       ///< of which the VMM made one wait; its driver is called no more
   Counter ballooned_pages;     ///< the ledger's population, now

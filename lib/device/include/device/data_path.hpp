@@ -35,8 +35,8 @@ class DataPath {
   /// waited for that. @return false when nothing moved; then it made no system call either.
   bool poll() noexcept;
 
-  /// Each queue, and the requests of other threads.
-  static constexpr std::size_t kWatches = balloon::kRoles + 1;
+  /// Each queue that runs, and the requests of other threads.
+  static constexpr std::size_t kWatches = balloon::kQueues + 1;
   /// What must change before poll() finds something, once it is at rest.
   void watch(std::span<Watch, kWatches> out) const noexcept;
   /// From when on poll() is to be called although nothing changed, on the clock of now_us(): at once
@@ -51,7 +51,8 @@ class DataPath {
 
   // --- The owner, off the lcore -------------------------------------------------------------
 
-  /// Begins to serve a queue. @pre set_memory() was called; the role does not run.
+  /// Begins to serve a queue.
+  /// @pre set_memory() was called; the role does not run, nor kQueues others.
   /// @errors kInvalidArgument when the ring cannot be as the front end described it.
   Result<void> start(balloon::Role role, const QueueSetup& setup);
 
@@ -60,7 +61,7 @@ class DataPath {
   std::uint16_t stop(balloon::Role role) noexcept;
 
   [[nodiscard]] bool running(balloon::Role role) const noexcept;
-  [[nodiscard]] bool any_running() const noexcept;
+  [[nodiscard]] bool any_running() const noexcept { return rings_running() != 0; }
 
   /// Null while none is known.
   [[nodiscard]] const gmem::GuestMemory* memory() const noexcept { return memory_.get(); }
@@ -121,6 +122,7 @@ class DataPath {
  private:
   [[nodiscard]] std::unique_ptr<QueueHandler> make_handler(balloon::Role role, Ring ring,
                                                            bool resumed);
+  [[nodiscard]] std::size_t rings_running() const noexcept;
   [[nodiscard]] bool has_work() const noexcept;
   bool serve() noexcept;
   bool move_on() noexcept;

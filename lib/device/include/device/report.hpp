@@ -26,7 +26,7 @@ enum class State {
 /// One virtqueue as the operator sees it.
 struct QueueReport {
   unsigned index = 0;
-  std::string role;    ///< "inflate", "deflate", "stats", "hint", "report"
+  std::string role;    ///< "inflate", "deflate", "stats", "hint", "report", "message"
   std::string state;   ///< "stopped", "running", "broken"
   std::string reason;  ///< why it is broken, else empty
   unsigned size = 0;   ///< descriptors
@@ -77,8 +77,10 @@ struct DeviceReport {
   bool reporting = true;              ///< reported pages are discarded
   std::uint32_t poison_value = 0;
   HintReport hints;
+  std::uint64_t pressure_messages = 0;  ///< how often the guest said so, cumulative
   balloon::Features offered;
   balloon::Features acked;
+  balloon::BitTwo bit_two = balloon::BitTwo::kDeflateOnOom;  ///< what it means in these
   std::vector<QueueReport> queues;
   std::vector<NamedCount> counters;
   std::optional<StatsReport> stats;

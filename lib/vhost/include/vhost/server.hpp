@@ -34,12 +34,17 @@ struct DeviceSpec {
   bool packed = true;     ///< RING_PACKED is offered
   bool page_poison = false;  ///< PAGE_POISON is
   bool reporting = true;     ///< see Server::reporting()
+  bool message_queue = false;  ///< bit 2 is MESSAGE_VQ
   std::optional<gid_t> group;  ///< may connect; nothing: the daemon's own
 
   [[nodiscard]] balloon::Features offered() const noexcept {
     using balloon::Feature;
-    const auto rings = packed ? balloon::kOffered : balloon::kOffered.without(Feature::kRingPacked);
+    const auto all = message_queue ? balloon::kOfferedWithMessages : balloon::kOffered;
+    const auto rings = packed ? all : all.without(Feature::kRingPacked);
     return page_poison ? rings.with(Feature::kPagePoison) : rings;
+  }
+  [[nodiscard]] balloon::BitTwo bit_two() const noexcept {
+    return message_queue ? balloon::BitTwo::kMessageVq : balloon::BitTwo::kDeflateOnOom;
   }
 };
 
