@@ -139,6 +139,7 @@ Result<driver::DriverOptions> driver_options(const RawArguments& raw) {
   options.batch_pages = raw.batch;
   options.depth = raw.pipeline;
   options.poison_value = raw.poison;
+  options.message_queue = raw.message_queue;
   options.timeout = std::chrono::seconds(raw.timeout_s);
   return options;
 }
@@ -170,14 +171,16 @@ void declare(CLI::App& app, RawArguments& raw) {
   app.add_option("--without", raw.without, "features not to take, by name: stats,hint,...");
   app.add_option("--indirect", raw.indirect, "never, linux or always")->capture_default_str();
   app.add_flag("--spec-numbers", raw.spec_numbers, "number the queues by the spec, not by Linux");
+  app.add_flag("--message-queue", raw.message_queue,
+               "take feature bit 2 for the message queue, for the step \"pressure\"");
   app.add_flag("--spin", raw.spin, "look at the used ring all the time instead of sleeping");
   app.add_option("--timeout", raw.timeout_s, "seconds for one buffer or answer")
       ->check(CLI::Range(1U, 3600U))
       ->capture_default_str();
   app.add_flag("--json", raw.json, "print one JSON object instead of lines");
   app.add_option("STEP", raw.steps,
-                 "inflate:SIZE deflate:SIZE report:SIZE hint:SIZE follow:SECONDS pause:SECONDS "
-                 "reset; done in the order given");
+                 "inflate:SIZE deflate:SIZE report:SIZE hint:SIZE pressure follow:SECONDS "
+                 "pause:SECONDS reset; done in the order given");
 }
 
 Result<Arguments> check(const RawArguments& raw) {

@@ -50,6 +50,7 @@ struct RawArguments {
   bool untouched = false;
   bool spin = false;
   bool spec_numbers = false;
+  bool message_queue = false;
   bool json = false;
 };
 

@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kRangesPerReport = 32;
 /// VIRTIO_BALLOON_CMD_ID_STOP: VIRTIO 1.2, 5.5.6.6.
 constexpr std::uint32_t kHintStop = 0;
+/// VIRTIO_BALLOON_MSG_PRESSURE of the message queue.
+constexpr std::uint32_t kPressure = 1;
 /// While a buffer is out, statistics are looked at this often, as Linux's work queue would.
 constexpr std::chrono::milliseconds kServeInterval{5};
 
@@ -101,10 +103,18 @@ Result<std::uint32_t> BalloonDriver::hint_command() {
   return read_config(kHintCommandOffset);
 }
 
+Result<void> BalloonDriver::send_word(Role role, std::uint32_t word) {
+  std::memcpy(ram_.at(scratch_, sizeof(word)).data(), &word, sizeof(word));
+  const std::array<Segment, 1> segment{Segment{.addr = scratch_, .len = sizeof(word)}};
+  return send_one(role, segment);
+}
+
 Result<void> BalloonDriver::begin_hints(std::uint32_t id) {
-  std::memcpy(ram_.at(scratch_, sizeof(id)).data(), &id, sizeof(id));
-  const std::array<Segment, 1> segment{Segment{.addr = scratch_, .len = sizeof(id)}};
-  return send_one(Role::kHint, segment);
+  return send_word(Role::kHint, id);
+}
+
+Result<void> BalloonDriver::send_pressure() {
+  return send_word(Role::kMessage, kPressure);
 }
 
 Result<void> BalloonDriver::hint_pages(std::span<const GpaRange> ranges) {

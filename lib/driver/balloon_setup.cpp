@@ -89,6 +89,12 @@ Result<void> BalloonDriver::set_up() {
       .and_then([this] { return start_rings(); });
 }
 
+/// Where hints or reports are offered, too, bit 2 is the specification's DEFLATE_ON_OOM.
+bool BalloonDriver::messages_agreed() const noexcept {
+  return options_.message_queue && acked_.has(Feature::kDeflateOnOom) &&
+         !offered_.has(Feature::kFreePageHint) && !offered_.has(Feature::kReporting);
+}
+
 QueueShapes BalloonDriver::shapes() const noexcept {
   const bool indirect = acked_.has(Feature::kIndirectDesc) && options_.indirect != Indirect::kNever;
   const bool always = indirect && options_.indirect == Indirect::kAlways;
@@ -117,7 +123,8 @@ Result<void> BalloonDriver::lay_out() {
   auto stats = StatsResponder::create(ram_, *arena_);
   const auto scratch = arena_->take(kScratchBytes, kScratchBytes);
   // Last: with the buffers before them, all that is in use lies together.
-  auto rings = RingSet::create(ram_, *arena_, number_queues(acked_, options_.numbering), shapes());
+  auto rings = RingSet::create(
+      ram_, *arena_, number_queues(acked_, options_.numbering, messages_agreed()), shapes());
   if (!rings) return tl::unexpected(rings.error());
   if (!inflate) return tl::unexpected(inflate.error());
   if (!deflate) return tl::unexpected(deflate.error());

@@ -105,6 +105,8 @@ Result<void> PretendGuest::perform(const Step& step) {
       return report(pages);
     case Step::Verb::kHint:
       return driver_->hint(free_ranges(pages));
+    case Step::Verb::kPressure:
+      return driver_->send_pressure();
     case Step::Verb::kFollow:
       return follow(step.duration);
     case Step::Verb::kPause:

@@ -3,15 +3,19 @@
 
 namespace vballoon::driver {
 
-QueueNumbers number_queues(balloon::Features acked, Numbering scheme) noexcept {
+QueueNumbers number_queues(balloon::Features acked, Numbering scheme, bool messages) noexcept {
   using balloon::Feature;
-  const std::array<bool, kRoles> present{true, true, acked.has(Feature::kStatsVq),
-                                         acked.has(Feature::kFreePageHint),
-                                         acked.has(Feature::kReporting)};
+  static constexpr std::array<unsigned, kRoles> kFixed{0, 1, 2, 3, 4, 3};
+  const std::array<bool, kRoles> present{true,
+                                         true,
+                                         acked.has(Feature::kStatsVq),
+                                         !messages && acked.has(Feature::kFreePageHint),
+                                         !messages && acked.has(Feature::kReporting),
+                                         messages && acked.has(Feature::kDeflateOnOom)};
   QueueNumbers numbers;
   unsigned next = 0;
   for (unsigned role = 0; role < kRoles; ++role) {
-    if (present[role]) numbers[role] = scheme == Numbering::kSpec ? role : next++;
+    if (present[role]) numbers[role] = scheme == Numbering::kSpec ? kFixed[role] : next++;
   }
   return numbers;
 }

@@ -20,11 +20,12 @@ struct Form {
   Argument argument;
 };
 
-constexpr std::array<Form, 7> kForms{{
+constexpr std::array<Form, 8> kForms{{
     {"inflate", Step::Verb::kInflate, Argument::kSize},
     {"deflate", Step::Verb::kDeflate, Argument::kSize},
     {"report", Step::Verb::kReport, Argument::kSize},
     {"hint", Step::Verb::kHint, Argument::kSize},
+    {"pressure", Step::Verb::kPressure, Argument::kNone},
     {"follow", Step::Verb::kFollow, Argument::kSeconds},
     {"pause", Step::Verb::kPause, Argument::kSeconds},
     {"reset", Step::Verb::kReset, Argument::kNone},
@@ -72,7 +73,7 @@ Result<Step> parse_step(std::string_view text) {
   if (form == kForms.end() || has_argument != (form->argument != Argument::kNone)) {
     return fail(Code::kInvalidArgument,
                 fmt::format("step \"{}\" is none of inflate:SIZE, deflate:SIZE, report:SIZE, "
-                            "hint:SIZE, follow:SECONDS, pause:SECONDS, reset",
+                            "hint:SIZE, pressure, follow:SECONDS, pause:SECONDS, reset",
                             text));
   }
   Step step{.verb = form->verb, .text = std::string(text)};

@@ -53,6 +53,20 @@ TEST_F(VballoonDriver, DoesItsStepsAndCountsInJson) {
   EXPECT_EQ(all.at("steps").at(2).at("ballooned_bytes"), 0U);
 }
 
+TEST_F(VballoonDriver, TellsOfPressure) {
+  const std::string name = device_ + "-says";
+  const std::string socket = daemon_.folder() / (name + ".sock");
+  daemon_.call("device.add", {{"name", name}, {"socket", socket}, {"message_queue", true}});
+  const Ended r = run("--mem 16M --message-queue --json pressure pressure --socket " + socket);
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_EQ(daemon_.show(name).at("counters").at("pressure_messages"), 2);
+  EXPECT_EQ(Json::parse(r.output).at("steps").at(1).at("buffers"), 1);
+  daemon_.call("device.remove", {{"name", name}});
+  const Ended other = steps("--mem 16M --message-queue pressure");
+  EXPECT_EQ(other.status, 2) << "this device has no such queue";
+  EXPECT_NE(other.output.find("no message queue"), std::string::npos) << other.output;
+}
+
 TEST_F(VballoonDriver, FollowsATarget) {
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
       ::popen((std::string(std::getenv("VBALLOON_DRIVER")) + " --mem 64M --socket " +

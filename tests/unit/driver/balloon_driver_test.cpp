@@ -111,6 +111,15 @@ TEST_F(BalloonDriverTest, KeepsTheNumbersOfTheSpecWhenAskedTo) {
   EXPECT_EQ(recorder_.rings, (std::set<std::uint32_t>{0, 1, 3, 4}));
 }
 
+TEST_F(BalloonDriverTest, TakesBitTwoForMessagesOnlyWhereNeitherHintsNorReportsAreOffered) {
+  DriverOptions options;
+  options.message_queue = true;
+  const auto driver = start(options).value();
+  EXPECT_EQ(driver->queue_number(Role::kMessage), std::nullopt);
+  EXPECT_EQ(driver->send_pressure().error().code, Code::kUnavailable);
+  EXPECT_EQ(recorder_.rings, (std::set<std::uint32_t>{0, 1, 2, 3, 4}));
+}
+
 TEST_F(BalloonDriverTest, DoesNotEnableRingsWithoutProtocolFeatures) {
   DriverOptions options;
   options.features = ~balloon::Features{}.with(Feature::kVhostProtocolFeatures).bits();

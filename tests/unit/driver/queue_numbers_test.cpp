@@ -36,5 +36,16 @@ TEST(QueueNumbers, InflateAndDeflateAreAlwaysThere) {
             (QueueNumbers{0U, 1U, std::nullopt, std::nullopt, std::nullopt}));
 }
 
+TEST(QueueNumbers, MessagesComeAfterTheStatistics) {
+  const Features both = Features{}.with(Feature::kStatsVq).with(Feature::kDeflateOnOom);
+  const QueueNumbers expected{0U, 1U, 2U, std::nullopt, std::nullopt, 3U};
+  EXPECT_EQ(number_queues(both, Numbering::kLinux, true), expected);
+  EXPECT_EQ(number_queues(both, Numbering::kSpec, true), expected);
+  const Features alone = Features{}.with(Feature::kDeflateOnOom);
+  EXPECT_EQ(number_queues(alone, Numbering::kLinux, true)[5], 2U);
+  EXPECT_EQ(number_queues(alone, Numbering::kSpec, true)[5], 3U);
+  EXPECT_EQ(number_queues(both, Numbering::kLinux)[5], std::nullopt) << "a stock driver";
+}
+
 }  // namespace
 }  // namespace vballoon::driver

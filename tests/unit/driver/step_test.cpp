@@ -14,12 +14,14 @@ TEST(Step, ParsesVerbsWithTheirArguments) {
   EXPECT_EQ(parse_step("deflate:all")->bytes, ~std::uint64_t{0});
   EXPECT_EQ(parse_step("follow:1.5")->duration.count(), 1500);
   EXPECT_EQ(parse_step("pause:2s")->duration.count(), 2000);
+  EXPECT_EQ(parse_step("pressure")->verb, Step::Verb::kPressure);
   EXPECT_EQ(parse_step("reset")->verb, Step::Verb::kReset);
 }
 
 TEST(Step, RefusesWhatItDoesNotKnowAndNamesIt) {
-  for (const char* const wrong : {"", "inflate", "inflate:", "inflate:x", "reset:1", "grow:1M",
-                                  "follow:", "follow:-1", "follow:soon", "pause:1e9"}) {
+  for (const char* const wrong :
+       {"", "inflate", "inflate:", "inflate:x", "reset:1", "pressure:1", "grow:1M", "follow:",
+        "follow:-1", "follow:soon", "pause:1e9"}) {
     const auto step = parse_step(wrong);
     ASSERT_FALSE(step) << wrong;
     EXPECT_EQ(step.error().code, Code::kInvalidArgument);

@@ -40,6 +40,8 @@ struct DriverOptions {
   unsigned batch_pages = 256;  ///< page numbers a buffer
   unsigned depth = 1;          ///< inflate or deflate buffers outstanding
   std::uint32_t poison_value = 0;
+  /// Bit 2 is taken for the message queue, of a device that offers neither hints nor reports.
+  bool message_queue = false;
   std::vector<StatEntry> stats;      ///< empty: free and total memory, from the RAM
   std::uint64_t arena_bytes = kMiB;  ///< the driver's own memory
   Gpa arena_at;
@@ -72,6 +74,9 @@ class BalloonDriver {
   Result<void> begin_hints(std::uint32_t id);
   Result<void> hint_pages(std::span<const GpaRange> ranges);
   Result<void> end_hints();
+
+  /// Says that the guest is short of memory. @errors kUnavailable without a message queue.
+  Result<void> send_pressure();
 
   // --- Configuration space. ---
 
@@ -135,11 +140,13 @@ class BalloonDriver {
   Result<void> write_poison();
   Result<void> start_rings();
   Result<void> tell_inflight();
+  [[nodiscard]] bool messages_agreed() const noexcept;
   [[nodiscard]] bool lost() const noexcept { return options_.reconnect && front_end_.gone(); }
   Result<void> come_back();
   template <typename Ask>
   auto persist(Ask ask) -> decltype(ask());
   Result<void> send_one(Role role, std::span<const Segment> segments);
+  Result<void> send_word(Role role, std::uint32_t word);
   [[nodiscard]] QueueShapes shapes() const noexcept;
   [[nodiscard]] Result<std::uint32_t> read_config(std::uint32_t offset);
   Result<void> write_config(std::uint32_t offset, std::uint32_t value);
@@ -158,7 +165,7 @@ class BalloonDriver {
   std::optional<PfnSender> inflate_;
   std::optional<PfnSender> deflate_;
   std::optional<StatsResponder> stats_;
-  Gpa scratch_;                          // 64 bytes for command ids
+  Gpa scratch_;                          // 64 bytes for command ids and messages
   std::array<Traffic, kRoles> traffic_;  // of the queues without a PfnSender
   Violations past_violations_;           // of the queues before the last reset
   std::optional<InflightRegion> inflight_;  // where both sides know of it

@@ -15,16 +15,20 @@
 
 namespace vballoon::driver {
 
-enum class Role : unsigned { kInflate, kDeflate, kStats, kHint, kReport };
-inline constexpr std::size_t kRoles = 5;
-inline constexpr std::array<const char*, kRoles> kRoleNames{"inflate", "deflate", "stats", "hint",
-                                                            "report"};
+enum class Role : unsigned { kInflate, kDeflate, kStats, kHint, kReport, kMessage };
+inline constexpr std::size_t kRoles = 6;
+inline constexpr std::array<const char*, kRoles> kRoleNames{"inflate", "deflate", "stats",
+                                                            "hint",    "report",  "message"};
 
 enum class Numbering { kLinux, kSpec };
 
 /// By role; nothing where the driver has no such queue.
 using QueueNumbers = std::array<std::optional<unsigned>, kRoles>;
 
-[[nodiscard]] QueueNumbers number_queues(balloon::Features acked, Numbering scheme) noexcept;
+/// @param messages  bit 2 is MESSAGE_VQ, as "virtio-balloon: add pressure notification via a new
+///                  virtqueue" has it: that queue comes after the statistics, and hints and reports
+///                  are not known.
+[[nodiscard]] QueueNumbers number_queues(balloon::Features acked, Numbering scheme,
+                                         bool messages = false) noexcept;
 
 }  // namespace vballoon::driver

@@ -14,7 +14,7 @@
 namespace vballoon::driver {
 
 struct Step {
-  enum class Verb { kInflate, kDeflate, kReport, kHint, kFollow, kReset, kPause };
+  enum class Verb { kInflate, kDeflate, kReport, kHint, kPressure, kFollow, kReset, kPause };
 
   Verb verb = Verb::kInflate;
   std::string text;         ///< as it was written
@@ -23,7 +23,7 @@ struct Step {
 };
 
 /// "inflate:SIZE", "deflate:SIZE", "report:SIZE", "hint:SIZE" with SIZE as 512M, 1.5G or "all";
-/// "follow:SECONDS", "pause:SECONDS", "reset".
+/// "pressure", "follow:SECONDS", "pause:SECONDS", "reset".
 /// @errors kInvalidArgument, with the text and what would do.
 [[nodiscard]] Result<Step> parse_step(std::string_view text);
 
