@@ -8,6 +8,7 @@
 #include <bit>
 #include <map>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/check.hpp"
@@ -31,14 +32,14 @@ constexpr std::size_t kSlotBytes = 1024;
 
 /// How one input has it all set up.
 struct Mode {
-  bool packed, honest, later, waits;
+  bool packed, honest, later, waits, messages;
   unsigned ring_size;
 
   static Mode from(Input& input) {
     const unsigned bits = input.byte();
     const unsigned size = 2 + input.byte() % 63U;
     const bool packed = (bits & 1) != 0;
-    return {packed, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0,
+    return {packed, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0, (bits & 16) != 0,
             packed ? size : std::bit_floor(size)};
   }
   [[nodiscard]] reclaim::ReclaimLimits limits() const {
@@ -60,12 +61,12 @@ class Machine final : public reclaim::Discarder {
     switch (input.byte() % 16) {
       case 0: case 1: case 2: return send_pages(input, Role::kInflate);
       case 3: case 4: return send_pages(input, Role::kDeflate);
-      case 5: return send_report(input);
-      case 6: return send_words(input, Role::kHint);
+      case 5: return mode_.messages ? send_words(input, Role::kMessage) : send_report(input);
+      case 6: return send_words(input, mode_.messages ? Role::kMessage : Role::kHint);
       case 7: return send_words(input, Role::kStats);
       case 8: return write(input);
       case 9: return control(input);
-      case 10: return restart(static_cast<Role>(input.byte() % balloon::kRoles));
+      case 10: return restart(roles()[input.byte() % roles().size()]);
       case 11: return change_memory();
       case 12: return begin_anew(input.byte());
       case 13: return sink_.step();
@@ -79,7 +80,7 @@ class Machine final : public reclaim::Discarder {
     settle();
     check_counts();
     if (!mode_.honest) return;
-    for (const Role role : kRolesInOrder) {
+    for (const Role role : roles()) {
       VB_CHECK(of(role).out.size() <= (role == Role::kStats ? 1U : 0U));
       const driver::Violations& seen = of(role).queue->violations();
       VB_CHECK(seen.unknown_id + seen.not_outstanding + seen.index_jump + seen.out_of_order == 0);
@@ -90,6 +91,13 @@ class Machine final : public reclaim::Discarder {
  private:
   static constexpr std::array kRolesInOrder{Role::kInflate, Role::kDeflate, Role::kStats,
                                             Role::kHint, Role::kReport};
+  static constexpr std::array kWithMessages{Role::kInflate, Role::kDeflate, Role::kStats,
+                                            Role::kMessage};
+  /// A device has messages, or hints and reports.
+  [[nodiscard]] std::span<const Role> roles() const {
+    if (mode_.messages) return kWithMessages;
+    return kRolesInOrder;
+  }
   struct Side {
     std::unique_ptr<DriverQueue> queue;
     Gpa buffers;
@@ -190,7 +198,7 @@ class Machine final : public reclaim::Discarder {
     }
   }
 
-  /// Hint commands and statistics: whatever the input has, and now and then the round's id.
+  /// Hint commands, messages and statistics: whatever the input has, and now and then the round's id.
   void send_words(Input& input, Role role) {
     const auto slot = free_slot(role);
     const auto bytes = input.bytes(input.byte() % 64U);
@@ -259,7 +267,7 @@ class Machine final : public reclaim::Discarder {
   }
 
   void collect() {
-    for (const Role role : kRolesInOrder) {
+    for (const Role role : roles()) {
       Side& side = of(role);
       while (side.queue != nullptr) {
         const auto used = side.queue->poll();
@@ -278,6 +286,7 @@ class Machine final : public reclaim::Discarder {
     VB_CHECK(path_.counters().stranded_pages.get() <= ballooned);
     VB_CHECK(path_.reclaim_counters().reclaimed_pages.get() <= ballooned);
     VB_CHECK(path_.counters().reports_kept.get() <= path_.counters().reported_pages.get());
+    VB_CHECK(mode_.messages || path_.counters().pressure_messages.get() == 0);
   }
 
   void start(Role role, std::uint16_t position, bool resumed) {
@@ -303,7 +312,7 @@ class Machine final : public reclaim::Discarder {
   std::array<std::uint16_t, balloon::kRoles> stop_all() {
     std::array<std::uint16_t, balloon::kRoles> positions{};
     quiesce();
-    for (const Role role : kRolesInOrder) {
+    for (const Role role : roles()) {
       if (path_.running(role)) positions[static_cast<std::size_t>(role)] = path_.stop(role);
     }
     return positions;
@@ -314,7 +323,7 @@ class Machine final : public reclaim::Discarder {
     const auto positions = stop_all();
     model_.plug(!model_.plugged());
     path_.set_memory(memory(model_.plugged()));
-    for (const Role role : kRolesInOrder) {
+    for (const Role role : roles()) {
       start(role, positions[static_cast<std::size_t>(role)], true);
     }
   }
@@ -332,7 +341,7 @@ class Machine final : public reclaim::Discarder {
     if ((bits & 2) != 0) features = features.with(balloon::Feature::kPagePoison);
     path_.set_features(features);
     driver::Arena arena(GpaRange{Gpa{0}, kArena});
-    for (const Role role : kRolesInOrder) {
+    for (const Role role : roles()) {
       Side& side = of(role);
       side.out.clear();
       side.queue = std::make_unique<DriverQueue>(
