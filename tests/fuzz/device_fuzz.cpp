@@ -198,7 +198,7 @@ class Machine final : public reclaim::Discarder {
     }
   }
 
-  /// Hint commands, messages and statistics: whatever the input has, and now and then the round's id.
+  /// Hint commands, messages, statistics: whatever the input has; now and then the round's id.
   void send_words(Input& input, Role role) {
     const auto slot = free_slot(role);
     const auto bytes = input.bytes(input.byte() % 64U);

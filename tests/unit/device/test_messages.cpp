@@ -126,6 +126,8 @@ TEST_F(Messages, AnOddBeginningDoesNotStretchTheBound) {
   expect(0, 1024, 0);
   send(0, {{first, 3, false}, {first, 4096, false}, {first, 4096, false}});
   expect(0, 2048, 1);
+  send(0, {{first, 4, false}, {first, 4096, false}});
+  expect(0, 3072, 2);
 }
 
 TEST_F(Messages, APassHearsNotMuchMoreThanOneFullBuffer) {
