@@ -14,13 +14,20 @@ namespace {
 /// uses, as Hyper-V's buffer is by default.
 constexpr std::uint64_t kHeadroomPart = 5;
 constexpr std::uint64_t kSmallestHeadroom = 64 * kMiB;
-/// How long a guest that showed pressure gives nothing.
+/// The part of it that a guest cannot do without: less, and its kernel reclaims all the time.
+constexpr std::uint64_t kBarePart = 4;
+/// How long a guest that showed pressure gives nothing, unless the host is in need.
 constexpr Time kRecovery{10'000};
+/// What it had too little of it keeps for so long, as guests are left alone under the law pressure;
+/// then that fades within the same time.
+constexpr Time kMargin{60'000};
 /// No reversal within it, unless the guest or the host is in need.
 constexpr Time kLockOut{10'000};
-/// Less than this is not worth a move: the larger of the two.
+/// Less than this is not worth a move: the larger of the two, and twice of it for a move back.
 constexpr std::uint64_t kBandPart = 64;
 constexpr std::uint64_t kSmallestBand = 16 * kMiB;
+/// Shares leave so much more than the reserve, or every waver would be below it.
+constexpr std::uint64_t kAimPart = 8;
 /// Where nobody is in need, a quarter of what could move moves in a turn.
 constexpr std::uint64_t kSlowPart = 4;
 constexpr std::uint64_t kSmallestStep = 64 * kMiB;
@@ -35,9 +42,14 @@ std::uint64_t less(std::uint64_t from, std::uint64_t what) noexcept {
   return from - std::min(from, what);
 }
 
+/// What it takes of the host and could give. What it says to have given and takes all the same is
+/// not counted on.
 std::uint64_t cost_of(const VmObservation& vm, const GuestView& view) noexcept {
-  return vm.resident.value_or(view.plugged);
+  return std::min(vm.resident.value_or(view.plugged), view.plugged);
 }
+
+/// What it has when it is at its target.
+std::uint64_t granted(const VmObservation& vm) noexcept { return less(vm.guest, vm.target); }
 
 std::uint64_t band_of(const VmObservation& vm) noexcept {
   return std::max(vm.guest / kBandPart, kSmallestBand);
@@ -65,7 +77,10 @@ std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
   turns.reserve(seen.vms.size());
   for (const VmObservation& vm : seen.vms) turns.push_back(begin(vm, seen));
   watch_.forget_gone();
-  for (std::size_t i = 0; i < seen.pools.size(); ++i) share_out(seen.pools[i], i, &turns);
+  for (std::size_t i = 0; i < seen.pools.size(); ++i) {
+    share_out(seen.pools[i], i, &turns);
+    look_at(seen.pools[i], i, &turns);
+  }
   std::vector<Decision> decisions;
   decisions.reserve(turns.size());
   for (const Turn& turn : turns) {
@@ -104,16 +119,53 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   turn.past->seen = true;
   turn.view = watch_.look(vm, seen);
   const GuestView& view = turn.view;
-  if (view.pressure > 0) turn.past->pressed = seen.now;
-  turn.pressed = turn.past->pressed && within(*turn.past->pressed, kRecovery, seen.now);
   turn.floor = floor_of(vm);
   turn.ceiling = ceiling_of(vm);
   turn.headroom = std::max(view.used / kHeadroomPart, kSmallestHeadroom);
+  turn.margin = note_pressure(view, turn.headroom, seen.now, turn.past);
+  turn.pressed = turn.past->pressed && within(*turn.past->pressed, kRecovery, seen.now);
   const std::uint64_t more = turn.pressed ? turn.headroom + view.swapped : 0;
   turn.need = std::clamp(view.used + turn.headroom + more, turn.floor, turn.ceiling);
+  turn.bare = std::clamp(view.used + turn.headroom / kBarePart, turn.floor, turn.need);
   turn.share = turn.ceiling;
   turn.movable = vm.automatic && vm.running && !vm.inhibited && view.knows && !view.stalled;
   return turn;
+}
+
+/// For a guest that was pressed with so much available that is not idle, nor is a headroom more and
+/// what it moved to its swap. It keeps it for a while, or it would be pressed again.
+std::uint64_t BalanceLaw::note_pressure(const GuestView& view, std::uint64_t headroom, Time now,
+                                        Past* past) {
+  std::uint64_t margin = 0;
+  if (past->pressed && within(*past->pressed, 2 * kMargin, now)) {
+    const Time left = std::min(*past->pressed + 2 * kMargin - now, kMargin);
+    margin = past->margin / static_cast<std::uint64_t>(kMargin.count()) *
+             static_cast<std::uint64_t>(left.count());
+  }
+  if (view.pressure > 0) {
+    past->margin = std::max(margin, view.available + view.swapped + headroom);
+    past->pressed = now;
+    margin = past->margin;
+  }
+  return margin;
+}
+
+/// The pool owes what guests need and do not have, and has promised what they may touch and have not.
+void BalanceLaw::look_at(const PoolObservation& pool, std::size_t index,
+                         std::vector<Turn>* turns) const {
+  std::uint64_t owed = 0;
+  std::uint64_t promised = 0;
+  for (const Turn& turn : *turns) {
+    if (!in_pool(*turn.vm, index) || !turn.movable) continue;
+    owed += less(std::min(turn.need, turn.share), turn.view.plugged);
+    promised += less(granted(*turn.vm), cost_of(*turn.vm, turn.view));
+  }
+  const std::uint64_t reserve = reserve_of(pool);
+  for (Turn& turn : *turns) {
+    if (!in_pool(*turn.vm, index)) continue;
+    turn.host_short |= pool.available < reserve + owed;
+    turn.wait |= pool.available < reserve + promised;
+  }
 }
 
 /// What guests take today and what is left, without the reserve, is what they can have. Those that
@@ -122,21 +174,28 @@ void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
                            std::vector<Turn>* turns) const {
   std::uint64_t budget = pool.available;
   std::uint64_t needs = 0;
+  std::uint64_t bare = 0;
   std::vector<Claim> claims;
   std::vector<Turn*> members;
   for (Turn& turn : *turns) {
     if (!in_pool(*turn.vm, index)) continue;
-    turn.host_short |= pool.available < reserve_of(pool);
     if (!turn.movable) continue;
     members.push_back(&turn);
     budget += cost_of(*turn.vm, turn.view);
     needs += turn.need;
+    bare += turn.bare;
   }
-  budget = less(budget, reserve_of(pool) + pool.swapped);
-  const bool enough = needs <= budget;
+  const std::uint64_t reserve = reserve_of(pool);
+  budget = less(budget, reserve + reserve / kAimPart + pool.swapped);
+  // Idle memory is divided first, then headroom, and only then what is in use. Between these the
+  // shares do not jump.
   for (const Turn* turn : members) {
-    claims.push_back({enough ? turn->need : turn->floor, enough ? turn->ceiling : turn->need,
-                      turn->view.used, std::max<std::uint64_t>(turn->vm->limits.weight, 1)});
+    const bool all = needs <= budget;
+    const bool most = bare <= budget;
+    claims.push_back({all ? turn->need : most ? turn->bare : turn->floor,
+                      all ? turn->ceiling : most ? turn->need : turn->bare,
+                      turn->view.used + turn->margin,
+                      std::max<std::uint64_t>(turn->vm->limits.weight, 1)});
   }
   const auto shares = divide(budget, claims);
   for (std::size_t i = 0; i < members.size(); ++i) {
@@ -150,22 +209,8 @@ Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
   const std::uint64_t most = less(vm.guest, turn.floor);
   if (!vm.automatic) return stay(Rule::kManual);
   if (!vm.running) return stay(Rule::kNotRunning);
-  Decision decision;
-  if (vm.target > most) {
-    decision = {vm.name, most, Rule::kFloor, {}, {}};
-  } else if (vm.inhibited) {
-    decision = stay(Rule::kInhibited);
-  } else if (turn.view.stalled) {
-    decision = stay(Rule::kStalled);
-  } else if (!turn.view.knows) {
-    decision = stay(Rule::kNoStatistics);
-    if (turn.view.pressure > 0) {
-      decision = {vm.name, less(vm.target, kSmallestStep), Rule::kGuestNeeds, {}, {}};
-    }
-  } else {
-    const std::uint64_t wanted = vm.guest - turn.share;
-    decision = wanted < vm.target ? give(turn, wanted, seen.now) : take(turn, wanted, seen.now);
-  }
+  Decision decision = vm.target > most ? Decision{vm.name, most, Rule::kFloor, {}, {}}
+                                       : move(turn, seen);
   decision.signs = turn.view.signs;
   decision.terms = {{"guest_bytes", vm.guest},
                     {"has_bytes", turn.view.plugged},
@@ -173,6 +218,7 @@ Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
                     {"available_bytes", turn.view.available},
                     {"headroom_bytes", turn.headroom},
                     {"needs_bytes", turn.need},
+                    {"margin_bytes", turn.margin},
                     {"share_bytes", turn.share},
                     {"floor_bytes", turn.floor},
                     {"ceiling_bytes", turn.ceiling},
@@ -182,16 +228,45 @@ Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
   return decision;
 }
 
+/// @pre It is automatic, runs, and its target leaves it its floor.
+Decision BalanceLaw::move(const Turn& turn, const Observation& seen) const {
+  const VmObservation& vm = *turn.vm;
+  if (vm.inhibited) return {vm.name, vm.target, Rule::kInhibited, {}, {}};
+  if (!turn.view.knows) {
+    if (turn.view.pressure == 0) return {vm.name, vm.target, Rule::kNoStatistics, {}, {}};
+    return {vm.name, less(vm.target, kSmallestStep), Rule::kGuestNeeds, {}, {}};
+  }
+  if (turn.view.stalled) return let_off(turn);
+  const std::uint64_t wanted = vm.guest - turn.share;
+  return wanted < vm.target ? give(turn, wanted, seen.now) : take(turn, wanted, seen.now);
+}
+
+/// One that cannot give is not to go on trying at the cost of its programs.
+Decision BalanceLaw::let_off(const Turn& turn) {
+  const VmObservation& vm = *turn.vm;
+  const std::uint64_t wanted = vm.guest - turn.need;
+  const std::uint64_t to = turn.wait ? std::max(wanted, vm.actual) : wanted;
+  if (to >= vm.target) return {vm.name, vm.target, Rule::kStalled, {}, {}};
+  return {vm.name, to, Rule::kGuestNeeds, {}, {}};
+}
+
 /// @pre wanted < target.
 Decision BalanceLaw::give(const Turn& turn, std::uint64_t wanted, Time now) {
   const VmObservation& vm = *turn.vm;
+  const auto stay = [&vm](Rule rule) { return Decision{vm.name, vm.target, rule, {}, {}}; };
   const std::uint64_t amount = vm.target - wanted;
-  // At once and whole: giving it in portions is what guests are known to suffer from.
-  if (vm.guest - vm.target < turn.need) return {vm.name, wanted, Rule::kGuestNeeds, {}, {}};
-  if (amount < band_of(vm)) return {vm.name, vm.target, Rule::kDeadBand, {}, {}};
-  if (turn.past->taken && within(*turn.past->taken, kLockOut, now)) {
-    return {vm.name, vm.target, Rule::kLockedOut, {}, {}};
+  const std::uint64_t has = granted(vm);
+  const std::uint64_t band = band_of(vm);
+  if (amount < band) return stay(Rule::kDeadBand);
+  // At once and whole: giving it in portions is what guests are known to suffer from. What it does
+  // not need can wait until the host has it.
+  if (turn.pressed || has + band <= turn.need) {
+    const std::uint64_t needed = std::min(std::max(turn.need, has), turn.share);
+    return {vm.name, turn.wait ? vm.guest - needed : wanted, Rule::kGuestNeeds, {}, {}};
   }
+  if (turn.wait) return stay(Rule::kWaiting);
+  if (turn.past->taken > turn.past->given && amount < 2 * band) return stay(Rule::kDeadBand);
+  if (turn.past->taken && within(*turn.past->taken, kLockOut, now)) return stay(Rule::kLockedOut);
   return {vm.name, vm.target - slow_step(amount), Rule::kShare, {}, {}};
 }
 
@@ -200,19 +275,19 @@ Decision BalanceLaw::take(const Turn& turn, std::uint64_t wanted, Time now) {
   const VmObservation& vm = *turn.vm;
   const auto stay = [&vm](Rule rule) { return Decision{vm.name, vm.target, rule, {}, {}}; };
   if (wanted == vm.target) return stay(Rule::kSettled);
-  if (turn.share < turn.need) {
-    return {vm.name, vm.target + slow_step(wanted - vm.target), Rule::kShortage, {}, {}};
-  }
-  if (turn.pressed) return stay(Rule::kRecovering);
+  const bool shortage = turn.share < turn.need;
   // What is under way already comes out of the same.
   const std::uint64_t spare = less(turn.view.available, turn.headroom);
   const std::uint64_t reach = std::min(wanted, std::min(vm.actual, vm.target) + spare);
-  if (reach <= vm.target) return stay(Rule::kSettled);
-  const std::uint64_t amount = reach - vm.target;
-  if (turn.host_short) return {vm.name, reach, Rule::kHostNeeds, {}, {}};
-  if (amount < band_of(vm)) return stay(Rule::kDeadBand);
+  if (turn.host_short && reach > vm.target) return {vm.name, reach, Rule::kHostNeeds, {}, {}};
+  const std::uint64_t amount = less(shortage ? wanted : reach, vm.target);
+  if (amount == 0) return stay(Rule::kSettled);
+  const std::uint64_t band = band_of(vm) * (turn.past->given > turn.past->taken ? 2 : 1);
+  if (amount < band && !turn.host_short) return stay(Rule::kDeadBand);
   if (turn.past->given && within(*turn.past->given, kLockOut, now)) return stay(Rule::kLockedOut);
-  return {vm.name, vm.target + slow_step(amount), Rule::kShare, {}, {}};
+  if (turn.pressed && !shortage) return stay(Rule::kRecovering);
+  return {vm.name, vm.target + slow_step(amount), shortage ? Rule::kShortage : Rule::kShare,
+          {}, {}};
 }
 
 void BalanceLaw::remember(const Turn& turn, const Decision& decision, Time now) {

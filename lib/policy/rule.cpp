@@ -28,6 +28,7 @@ constexpr std::array kWords{
                       "first"},
     Words{"share", "moved slowly to its share"},
     Words{"recovering", "it was short of memory a moment ago: nothing is taken from it"},
+    Words{"waiting", "it may have more once others gave it: the host has promised all it has"},
     Words{"locked_out", "it was moved the other way a moment ago: it stays"},
     Words{"dead_band", "it is as good as at its share: it stays"},
     Words{"settled", "it has its share, or nothing to spare: it stays"},

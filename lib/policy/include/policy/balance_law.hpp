@@ -28,6 +28,7 @@ class BalanceLaw final : public Law {
     std::optional<Time> pressed;  ///< when it last showed pressure,
     std::optional<Time> taken;    ///< gave memory by this law, and
     std::optional<Time> given;    ///< got some
+    std::uint64_t margin = 0;     ///< what it had too little of, beyond what it used, when pressed
     bool seen = false;
   };
   /// One VM in one turn.
@@ -38,18 +39,26 @@ class BalanceLaw final : public Law {
     std::uint64_t floor = 0;
     std::uint64_t ceiling = 0;
     std::uint64_t headroom = 0;
-    std::uint64_t need = 0;
+    std::uint64_t need = 0;    ///< what it uses, and headroom
+    std::uint64_t bare = 0;    ///< what it uses, and the least headroom
+    std::uint64_t margin = 0;  ///< what it had too little of lately
     std::uint64_t share = 0;   ///< what it is to have
     bool movable = false;      ///< the law decides over it
     bool pressed = false;      ///< it showed pressure within kRecovery
-    bool host_short = false;   ///< one of its pools is below its reserve
+    bool host_short = false;   ///< one of its pools has less than its reserve and what it owes
+    bool wait = false;         ///< one of its pools has promised all that it has
   };
 
   void heed_pressure(const Observation& seen);
+  static std::uint64_t note_pressure(const GuestView& view, std::uint64_t headroom, Time now,
+                                     Past* past);
   [[nodiscard]] std::uint64_t reserve_of(const PoolObservation& pool) const noexcept;
   [[nodiscard]] Turn begin(const VmObservation& vm, const Observation& seen);
+  void look_at(const PoolObservation& pool, std::size_t index, std::vector<Turn>* turns) const;
   void share_out(const PoolObservation& pool, std::size_t index, std::vector<Turn>* turns) const;
   [[nodiscard]] Decision choose(const Turn& turn, const Observation& seen) const;
+  [[nodiscard]] Decision move(const Turn& turn, const Observation& seen) const;
+  [[nodiscard]] static Decision let_off(const Turn& turn);
   [[nodiscard]] static Decision give(const Turn& turn, std::uint64_t wanted, Time now);
   [[nodiscard]] static Decision take(const Turn& turn, std::uint64_t wanted, Time now);
   void remember(const Turn& turn, const Decision& decision, Time now);

@@ -30,8 +30,11 @@ struct GuestView {
 /// Remembers of each guest what it said last. @par Thread: one owner.
 class GuestWatch {
  public:
-  /// A driver that moves no page for so long is stalled.
+  /// A driver that gets no nearer to its target for so long is stalled, by so much at least;
   static constexpr Time kPatience{5000};
+  static constexpr std::uint64_t kLeastProgress = 1U << 20;
+  /// and is so until it moves, or for so long where it was let off.
+  static constexpr Time kStalled{60000};
   /// A sample older than this, or than three intervals, is none.
   static constexpr Time kStale{10000};
 
@@ -44,9 +47,13 @@ class GuestWatch {
     std::optional<GuestSample> last;
     std::uint64_t messages = 0;
     std::uint64_t guest = 0;
-    std::uint64_t actual = 0;
-    std::uint64_t target = 0;
-    Time moved{0};  ///< when it made progress, or had nothing to do
+    std::uint64_t used = 0;    ///< by the last sample,
+    std::uint64_t available = 0;  ///< and this, as it was then
+    std::uint64_t actual = 0;  ///< of the balloon, when it was looked at last
+    std::uint64_t reached = 0; ///< how far it has come in its direction,
+    int direction = 0;         ///< which is this
+    Time moved{0};             ///< when it made progress, or had nothing to do
+    bool stalled = false;
     bool seen = false;
     bool known = false;
   };
@@ -54,6 +61,9 @@ class GuestWatch {
   static void note_messages(const VmObservation& vm, Memory* memory, GuestView* view);
   static void note_sample(const VmObservation& vm, const Observation& seen, Memory* memory,
                           GuestView* view);
+  static void note_use(const VmObservation& vm, std::uint64_t claimed, Memory* memory,
+                       GuestView* view);
+  static void note_counters(const GuestSample& before, const VmObservation& vm, GuestView* view);
 
   std::unordered_map<std::string, Memory> guests_;
 };

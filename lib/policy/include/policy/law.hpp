@@ -28,6 +28,7 @@ enum class Rule {
   kShortage,       ///< taken below its need, by weight: the host has not enough for all
   kShare,          ///< moved slowly to its share
   kRecovering,     ///< it was short of memory a moment ago: nothing is taken from it
+  kWaiting,        ///< its share is larger, but the host has promised all that it has
   kLockedOut,      ///< moved the other way a moment ago
   kDeadBand,       ///< too little to be worth a move
   kSettled,        ///< it has its share

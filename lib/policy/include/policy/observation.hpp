@@ -21,6 +21,7 @@ using Time = std::chrono::milliseconds;
 struct GuestSample {
   std::uint64_t sequence = 0;  ///< another number is another sample
   Time age{0};
+  std::optional<std::uint64_t> actual;  ///< of the balloon when it said so, where that was noted
   std::optional<std::uint64_t> free;
   std::optional<std::uint64_t> available;
   std::optional<std::uint64_t> caches;
