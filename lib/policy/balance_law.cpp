@@ -23,9 +23,11 @@ constexpr Time kRecovery{10'000};
 constexpr Time kMargin{60'000};
 /// No reversal within it, unless the guest or the host is in need.
 constexpr Time kLockOut{10'000};
-/// Less than this is not worth a move: the larger of the two, and twice of it for a move back.
+/// Less than this is not worth a move: the larger of the two, and a multiple for a move back, for
+/// the wavering of all guests together ends in the shares of those that have most.
 constexpr std::uint64_t kBandPart = 64;
 constexpr std::uint64_t kSmallestBand = 16 * kMiB;
+constexpr std::uint64_t kBackBands = 4;
 /// Shares leave so much more than the reserve, or every waver would be below it.
 constexpr std::uint64_t kAimPart = 8;
 /// Where nobody is in need, a quarter of what could move moves in a turn.
@@ -127,8 +129,9 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   const std::uint64_t more = turn.pressed ? turn.headroom + view.swapped : 0;
   turn.need = std::clamp(view.used + turn.headroom + more, turn.floor, turn.ceiling);
   turn.bare = std::clamp(view.used + turn.headroom / kBarePart, turn.floor, turn.need);
+  turn.kept = view.stalled ? std::max(cost_of(vm, view), turn.floor) : turn.floor;
   turn.share = turn.ceiling;
-  turn.movable = vm.automatic && vm.running && !vm.inhibited && view.knows && !view.stalled;
+  turn.movable = vm.automatic && vm.running && !vm.inhibited && view.knows;
   return turn;
 }
 
@@ -150,15 +153,15 @@ std::uint64_t BalanceLaw::note_pressure(const GuestView& view, std::uint64_t hea
   return margin;
 }
 
-/// The pool owes what guests need and do not have, and has promised what they may touch and have not.
+/// The pool owes what guests need and do not have, and promised what they have and never touched.
 void BalanceLaw::look_at(const PoolObservation& pool, std::size_t index,
                          std::vector<Turn>* turns) const {
   std::uint64_t owed = 0;
   std::uint64_t promised = 0;
   for (const Turn& turn : *turns) {
-    if (!in_pool(*turn.vm, index) || !turn.movable) continue;
+    if (!turn.movable || !in_pool(*turn.vm, index)) continue;
     owed += less(std::min(turn.need, turn.share), turn.view.plugged);
-    promised += less(granted(*turn.vm), cost_of(*turn.vm, turn.view));
+    promised += turn.view.stalled ? 0 : less(granted(*turn.vm), cost_of(*turn.vm, turn.view));
   }
   const std::uint64_t reserve = reserve_of(pool);
   for (Turn& turn : *turns) {
@@ -182,8 +185,8 @@ void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
     if (!turn.movable) continue;
     members.push_back(&turn);
     budget += cost_of(*turn.vm, turn.view);
-    needs += turn.need;
-    bare += turn.bare;
+    needs += std::max(turn.need, turn.kept);
+    bare += std::max(turn.bare, turn.kept);
   }
   const std::uint64_t reserve = reserve_of(pool);
   budget = less(budget, reserve + reserve / kAimPart + pool.swapped);
@@ -192,8 +195,9 @@ void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
   for (const Turn* turn : members) {
     const bool all = needs <= budget;
     const bool most = bare <= budget;
-    claims.push_back({all ? turn->need : most ? turn->bare : turn->floor,
-                      all ? turn->ceiling : most ? turn->need : turn->bare,
+    const std::uint64_t least = all ? turn->need : most ? turn->bare : turn->floor;
+    const std::uint64_t more = all ? turn->ceiling : most ? turn->need : turn->bare;
+    claims.push_back({std::max(least, turn->kept), std::max(more, turn->kept),
                       turn->view.used + turn->margin,
                       std::max<std::uint64_t>(turn->vm->limits.weight, 1)});
   }
@@ -244,9 +248,9 @@ Decision BalanceLaw::move(const Turn& turn, const Observation& seen) const {
 /// One that cannot give is not to go on trying at the cost of its programs.
 Decision BalanceLaw::let_off(const Turn& turn) {
   const VmObservation& vm = *turn.vm;
-  const std::uint64_t wanted = vm.guest - turn.need;
+  const std::uint64_t wanted = vm.guest - std::min(turn.need, turn.share);
   const std::uint64_t to = turn.wait ? std::max(wanted, vm.actual) : wanted;
-  if (to >= vm.target) return {vm.name, vm.target, Rule::kStalled, {}, {}};
+  if (to + band_of(vm) > vm.target) return {vm.name, vm.target, Rule::kStalled, {}, {}};
   return {vm.name, to, Rule::kGuestNeeds, {}, {}};
 }
 
@@ -265,7 +269,8 @@ Decision BalanceLaw::give(const Turn& turn, std::uint64_t wanted, Time now) {
     return {vm.name, turn.wait ? vm.guest - needed : wanted, Rule::kGuestNeeds, {}, {}};
   }
   if (turn.wait) return stay(Rule::kWaiting);
-  if (turn.past->taken > turn.past->given && amount < 2 * band) return stay(Rule::kDeadBand);
+  const bool back = turn.past->taken > turn.past->given;
+  if (back && amount < kBackBands * band) return stay(Rule::kDeadBand);
   if (turn.past->taken && within(*turn.past->taken, kLockOut, now)) return stay(Rule::kLockedOut);
   return {vm.name, vm.target - slow_step(amount), Rule::kShare, {}, {}};
 }
@@ -282,7 +287,7 @@ Decision BalanceLaw::take(const Turn& turn, std::uint64_t wanted, Time now) {
   if (turn.host_short && reach > vm.target) return {vm.name, reach, Rule::kHostNeeds, {}, {}};
   const std::uint64_t amount = less(shortage ? wanted : reach, vm.target);
   if (amount == 0) return stay(Rule::kSettled);
-  const std::uint64_t band = band_of(vm) * (turn.past->given > turn.past->taken ? 2 : 1);
+  const std::uint64_t band = band_of(vm) * (turn.past->given > turn.past->taken ? kBackBands : 1);
   if (amount < band && !turn.host_short) return stay(Rule::kDeadBand);
   if (turn.past->given && within(*turn.past->given, kLockOut, now)) return stay(Rule::kLockedOut);
   if (turn.pressed && !shortage) return stay(Rule::kRecovering);

@@ -137,7 +137,7 @@ void GuestWatch::note_sample(const VmObservation& vm, const Observation& seen, M
 }
 
 /// Where the balloon of that moment was not noted it was between that of the last look and that of
-/// now. As far as this leaves it open it uses what it used; else each move of the balloon would look
+/// now. As far as this leaves it open it uses what it used, or each move of the balloon would look
 /// like a change of its needs.
 void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory* memory,
                           GuestView* view) {

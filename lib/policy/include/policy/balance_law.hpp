@@ -42,6 +42,7 @@ class BalanceLaw final : public Law {
     std::uint64_t need = 0;    ///< what it uses, and headroom
     std::uint64_t bare = 0;    ///< what it uses, and the least headroom
     std::uint64_t margin = 0;  ///< what it had too little of lately
+    std::uint64_t kept = 0;    ///< what it keeps whatever it is asked for
     std::uint64_t share = 0;   ///< what it is to have
     bool movable = false;      ///< the law decides over it
     bool pressed = false;      ///< it showed pressure within kRecovery
