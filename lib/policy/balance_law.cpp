@@ -226,9 +226,11 @@ Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
                     {"share_bytes", turn.share},
                     {"floor_bytes", turn.floor},
                     {"ceiling_bytes", turn.ceiling},
-                    {"weight", vm.limits.weight},
-                    {"host_available_bytes", seen.pools[vm.pool].available},
-                    {"host_reserve_bytes", reserve_of(seen.pools[vm.pool])}};
+                    {"weight", vm.limits.weight}};
+  if (vm.pool < seen.pools.size()) {
+    decision.terms.push_back({"host_available_bytes", seen.pools[vm.pool].available});
+    decision.terms.push_back({"host_reserve_bytes", reserve_of(seen.pools[vm.pool])});
+  }
   return decision;
 }
 

@@ -44,7 +44,7 @@ Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
     } else if (vm.inhibited || view.stalled) {
       decision.rule = vm.inhibited ? Rule::kInhibited : Rule::kStalled;
     } else {
-      const std::uint64_t most_steps = vm.guest / settings_.step + 1;
+      const std::uint64_t most_steps = vm.guest / std::max<std::uint64_t>(settings_.step, 1) + 1;
       decision.target += std::min<std::uint64_t>(seen.host_pressure, most_steps) * settings_.step;
       decision.rule = Rule::kHostPressure;
     }

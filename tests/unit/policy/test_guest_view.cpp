@@ -186,6 +186,63 @@ TEST_F(GuestViewTest, ABalloonLargerThanTheGuestLeavesNothing) {
   EXPECT_EQ(view.used, 0U);
 }
 
+TEST_F(GuestViewTest, ADriverThatOnlyWaversIsStalled) {
+  vm().target = 512 * kMiB;
+  vm().actual = 100 * kMiB;
+  (void)look();
+  bool stalled = false;
+  for (int turn = 0; turn < 12; ++turn) {
+    vm().actual = (turn % 2 == 0 ? 90 : 100) * kMiB + kPageSize;
+    stalled = look_later().stalled;
+  }
+  EXPECT_TRUE(stalled);
+}
+
+TEST_F(GuestViewTest, ADriverThatCrawlsIsNot) {
+  vm().target = 512 * kMiB;
+  (void)look();
+  for (int turn = 0; turn < 20; ++turn) {
+    vm().actual += kMiB / 4;
+    EXPECT_FALSE(look_later().stalled) << turn;
+  }
+}
+
+TEST_F(GuestViewTest, OneThatIsLetOffIsStalledForAMinuteOrUntilItMoves) {
+  vm().target = 512 * kMiB;
+  (void)look();
+  EXPECT_TRUE(look_later(Time(5000)).stalled);
+  vm().target = 0;
+  EXPECT_TRUE(look_later(Time(1000)).stalled);
+  vm().target = 512 * kMiB;
+  EXPECT_TRUE(look_later(Time(1000)).stalled);
+  vm().actual = 32 * kMiB;
+  EXPECT_FALSE(look_later(Time(1000)).stalled);
+  EXPECT_TRUE(look_later(Time(5000)).stalled);
+  vm().target = 32 * kMiB;
+  EXPECT_TRUE(look_later(Time(59'000)).stalled);
+  EXPECT_FALSE(look_later(Time(1000)).stalled);
+}
+
+TEST_F(GuestViewTest, ASampleIsOfTheBalloonOfItsMoment) {
+  (void)look();
+  vm().target = vm().actual = 300 * kMiB;  // since it answered
+  sample().actual = 0;
+  sample().available = 500 * kMiB;
+  const GuestView view = look_later();
+  EXPECT_EQ(view.used, 524 * kMiB);
+  EXPECT_EQ(view.available, 200 * kMiB);
+}
+
+TEST_F(GuestViewTest, WhereTheBalloonMovedAndWasNotNotedItUsesWhatItUsed) {
+  (void)look();  // 512 MiB
+  vm().target = vm().actual = 300 * kMiB;
+  EXPECT_EQ(look_later().used, 512 * kMiB);  // 212 to 512 fits
+  vm().target = vm().actual = 0;
+  sample().available = 100 * kMiB;
+  EXPECT_EQ(look_later().used, 624 * kMiB);  // 624 to 924: the nearest
+  EXPECT_EQ(look_later().used, 924 * kMiB);  // the balloon stood still
+}
+
 TEST_F(GuestViewTest, AnotherDriverStartsFromNothing) {
   sample().swap_in = 0;
   look();
