@@ -191,7 +191,6 @@ device::DeviceReport BalloonDevice::report() const {
   report.reported_bytes = reclaimed.reported.bytes.get();
   report.stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
   report_memory(&report);
-  report.pressure_messages = pressure_messages();
   report.inhibited = path_.inhibited();
   report.prefault = path_.prefaults();
   report.reporting = path_.reports();

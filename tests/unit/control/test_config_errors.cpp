@@ -36,7 +36,8 @@ const Wrong kWrong[] = {
     {"UnknownFarKey", "[stats]\nx = 1\n", "t.toml:2: ", "only 'interval_ms' is known here"},
     {"UnknownDeviceKey", "[[device]]\nname=\"a\"\nsocket=\"b\"\nclient=true\n",
      "t.toml:4: ", "unknown key 'device.client'; known are name, socket, mode, prefault, packed, "
-                    "page_poison, reporting, message_queue and group"},
+                    "page_poison, reporting, message_queue, group, automatic, floor_mib, "
+                    "ceiling_mib and weight"},
     {"MessageQueueNotABoolean",
      "[[device]]\nname = \"a\"\nsocket = \"b\"\nmessage_queue = \"yes\"\n",
      "t.toml:4: ", "'device.message_queue' must be true or false"},

@@ -77,7 +77,6 @@ struct DeviceReport {
   bool reporting = true;              ///< reported pages are discarded
   std::uint32_t poison_value = 0;
   HintReport hints;
-  std::uint64_t pressure_messages = 0;  ///< how often the guest said so, cumulative
   balloon::Features offered;
   balloon::Features acked;
   balloon::BitTwo bit_two = balloon::BitTwo::kDeflateOnOom;  ///< what it means in these
