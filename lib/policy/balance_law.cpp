@@ -128,7 +128,10 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   turn.pressed = turn.past->pressed && within(*turn.past->pressed, kRecovery, seen.now);
   const std::uint64_t more = turn.pressed ? turn.headroom + view.swapped : 0;
   turn.need = std::clamp(view.used + turn.headroom + more, turn.floor, turn.ceiling);
-  turn.bare = std::clamp(view.used + turn.headroom / kBarePart, turn.floor, turn.need);
+  // One that is pressed shows what it uses, not what it would: it would stay small for ever, and
+  // another that came first would keep all it has.
+  turn.bare = turn.pressed ? turn.need
+                           : std::clamp(view.used + turn.headroom / kBarePart, turn.floor, turn.need);
   turn.kept = view.stalled ? std::max(cost_of(vm, view), turn.floor) : turn.floor;
   turn.share = turn.ceiling;
   turn.movable = vm.automatic && vm.running && !vm.inhibited && view.knows;

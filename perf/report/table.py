@@ -27,7 +27,7 @@ def _number(value: float | None) -> str:
 
 
 def plain(table: list[tuple[str, ...]]) -> str:
-    widths = [max(len(row[column]) for row in table) for column in range(len(_HEAD))]
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in table)
     return "\n".join(line.rstrip() for line in lines)
 

@@ -48,7 +48,7 @@ struct GuestCounters {
   std::uint64_t swapped_out = 0;
   std::uint64_t major_faults = 0;  ///< pages
   std::uint64_t stalls = 0;
-  std::uint64_t below_need_ms = 0;  ///< its programs had less than they want, in memory
+  std::uint64_t below_need_ms = 0;  ///< of what its programs want a twentieth or more was missing
 };
 
 class Guest {

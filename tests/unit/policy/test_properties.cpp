@@ -280,6 +280,23 @@ TEST(Balance, ALiarGainsNothing) {
   }
 }
 
+/// Nor does it by being there first: the others want more later, and it holds what there is.
+TEST(Balance, ALiarKeepsNoMoreThanTheOthersGet) {
+  std::vector<GuestHabits> guests(6);
+  for (std::size_t i = 0; i < guests.size(); ++i) {
+    guests[i].name = "vm" + std::to_string(i);
+    guests[i].demand = ramp(100 * kMiB, 1400 * kMiB, Time(60'000), Time(60'000));
+  }
+  guests[0].demand = steady(100 * kMiB);
+  guests[0].fault = Fault::kClaimsNone;
+  policy::BalanceLaw law;
+  Host host({7 * kGiB, 512 * kMiB}, guests, &law);
+  host.run(Time(400'000));
+  for (const Guest& guest : host.guests()) {
+    EXPECT_LE(host.guests()[0].plugged(), guest.plugged() + guest.plugged() / 8);
+  }
+}
+
 /// What a driver keeps that was told to give costs the host no reserve in the end.
 TEST(Balance, ADriverThatGivesNothingIsNotCountedOn) {
   for (const Fault fault : {Fault::kStalls, Fault::kDithers, Fault::kClaimsDone, Fault::kSilent}) {
