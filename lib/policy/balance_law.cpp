@@ -30,6 +30,9 @@ constexpr std::uint64_t kSmallestBand = 16 * kMiB;
 constexpr std::uint64_t kBackBands = 4;
 /// Shares leave so much more than the reserve, or every waver would be below it.
 constexpr std::uint64_t kAimPart = 8;
+/// What is above so many reserves, or above such a part of all, is promised twice.
+constexpr std::uint64_t kComfort = 4;
+constexpr std::uint64_t kComfortPart = 8;
 /// Where nobody is in need, a quarter of what could move moves in a turn.
 constexpr std::uint64_t kSlowPart = 4;
 constexpr std::uint64_t kSmallestStep = 64 * kMiB;
@@ -114,6 +117,11 @@ std::uint64_t BalanceLaw::reserve_of(const PoolObservation& pool) const noexcept
   return pool.reserve + pool.reserve / 100 * alarm_;
 }
 
+/// What is far above the reserve is promised twice: few want it, and those can have it at once.
+std::uint64_t BalanceLaw::overpromise_of(const PoolObservation& pool) const noexcept {
+  return less(pool.available, std::max(kComfort * reserve_of(pool), pool.total / kComfortPart));
+}
+
 BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& seen) {
   Turn turn;
   turn.vm = &vm;
@@ -170,7 +178,7 @@ void BalanceLaw::look_at(const PoolObservation& pool, std::size_t index,
   for (Turn& turn : *turns) {
     if (!in_pool(*turn.vm, index)) continue;
     turn.host_short |= pool.available < reserve + owed;
-    turn.wait |= pool.available < reserve + promised;
+    turn.wait |= pool.available + overpromise_of(pool) < reserve + promised;
   }
 }
 
@@ -192,6 +200,7 @@ void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
     bare += std::max(turn.bare, turn.kept);
   }
   const std::uint64_t reserve = reserve_of(pool);
+  const std::uint64_t over = overpromise_of(pool);
   budget = less(budget, reserve + reserve / kAimPart + pool.swapped);
   // Idle memory is divided first, then headroom, and only then what is in use. Between these the
   // shares do not jump.
@@ -204,7 +213,7 @@ void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
                       turn->view.used + turn->margin,
                       std::max<std::uint64_t>(turn->vm->limits.weight, 1)});
   }
-  const auto shares = divide(budget, claims);
+  const auto shares = divide(needs <= budget ? budget + over : budget, claims);
   for (std::size_t i = 0; i < members.size(); ++i) {
     members[i]->share = std::min(members[i]->share, shares[i]);
   }

@@ -107,6 +107,7 @@ BARS = (
         "",
         "control.get_config_limit_p50_us",
     ),
+    _most("policy.decide_us.300", 1000, "us, a turn of the law over 300 VMs, one a second"),
     _most("guest.inflate.vs_qemu", 0.80, "time of QEMU's own balloon, 4 GiB"),
     _most("guest.deflate.vs_qemu", 0.90, "the same, deflate"),
 )

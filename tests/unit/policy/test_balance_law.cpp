@@ -282,6 +282,19 @@ TEST_F(BalanceLawTest, WhatIsOnTheHostsSwapIsNotThere) {
   EXPECT_NEAR(static_cast<double>(before - term(decide(), "share_bytes")), 200.0 * kMiB, 2 * kMiB);
 }
 
+TEST_F(BalanceLawTest, WhatIsFarAboveTheReserveIsPromisedTwice) {
+  host() = {"host", 6 * kGiB, 1000 * kMiB, 160 * kMiB, 0};
+  vm().resident = other().resident = 300 * kMiB;
+  vm().sample->available = other().sample->available = kGiB - 200 * kMiB;
+  const std::uint64_t once = 1000 + 600 - 180;
+  EXPECT_NEAR(static_cast<double>(term(decide(), "share_bytes")),
+              static_cast<double>((once + 1000 - 768) * kMiB / 2), kMiB);
+  host().available = 768 * kMiB;
+  vm().resident = other().resident = 416 * kMiB;  // they took it
+  EXPECT_NEAR(static_cast<double>(term(decide(), "share_bytes")),
+              static_cast<double>(once * kMiB / 2), kMiB);
+}
+
 TEST_F(BalanceLawTest, APoolThatIsNotThereIsNoReasonToStop) {
   vm().pool = 7;
   expect(decide(), 0, Rule::kSettled);

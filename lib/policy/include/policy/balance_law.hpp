@@ -54,6 +54,7 @@ class BalanceLaw final : public Law {
   static std::uint64_t note_pressure(const GuestView& view, std::uint64_t headroom, Time now,
                                      Past* past);
   [[nodiscard]] std::uint64_t reserve_of(const PoolObservation& pool) const noexcept;
+  [[nodiscard]] std::uint64_t overpromise_of(const PoolObservation& pool) const noexcept;
   [[nodiscard]] Turn begin(const VmObservation& vm, const Observation& seen);
   void look_at(const PoolObservation& pool, std::size_t index, std::vector<Turn>* turns) const;
   void share_out(const PoolObservation& pool, std::size_t index, std::vector<Turn>* turns) const;
