@@ -183,7 +183,7 @@ void BalanceLaw::look_at(const PoolObservation& pool, std::size_t index,
 }
 
 /// What guests take today and what is left, without the reserve, is what they can have. Those that
-/// the law does not move keep what they take.
+/// the law does not move keep what they take, and so does one that is stalled.
 void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
                            std::vector<Turn>* turns) const {
   std::uint64_t budget = pool.available;
@@ -192,8 +192,7 @@ void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
   std::vector<Claim> claims;
   std::vector<Turn*> members;
   for (Turn& turn : *turns) {
-    if (!in_pool(*turn.vm, index)) continue;
-    if (!turn.movable) continue;
+    if (!turn.movable || !in_pool(*turn.vm, index)) continue;
     members.push_back(&turn);
     budget += cost_of(*turn.vm, turn.view);
     needs += std::max(turn.need, turn.kept);
@@ -264,7 +263,7 @@ Decision BalanceLaw::let_off(const Turn& turn) {
   const VmObservation& vm = *turn.vm;
   const std::uint64_t wanted = vm.guest - std::min(turn.need, turn.share);
   const std::uint64_t to = turn.wait ? std::max(wanted, vm.actual) : wanted;
-  if (to + band_of(vm) > vm.target) return {vm.name, vm.target, Rule::kStalled, {}, {}};
+  if (less(vm.target, to) < band_of(vm)) return {vm.name, vm.target, Rule::kStalled, {}, {}};
   return {vm.name, to, Rule::kGuestNeeds, {}, {}};
 }
 

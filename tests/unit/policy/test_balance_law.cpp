@@ -206,9 +206,20 @@ TEST_F(BalanceLawTest, HeadroomGoesBeforeWhatIsInUse) {
   budget(1120 * kMiB);  // two need 614, and 537 at the very least
   vm().limits.weight = 1;
   other().limits.weight = 1000;
-  const Decision decision = decide();
-  EXPECT_EQ(term(decision, "share_bytes") / kMiB, 537U);
-  EXPECT_EQ(rule_name(decision.rule), "shortage");
+  const auto decisions = law.decide(seen);
+  EXPECT_EQ(term(decisions[0], "share_bytes") / kMiB, 537U);
+  EXPECT_EQ(term(decisions[1], "share_bytes") / kMiB, 582U);  // the rest
+  EXPECT_EQ(rule_name(decisions[0].rule), "shortage");
+}
+
+/// It shows no more than the 400 MiB it has; the other came first and uses all of its GiB.
+TEST_F(BalanceLawTest, WhoIsSqueezedIsHeardBeforeWhoCameFirst) {
+  balloon(vm(), 0, 0);
+  balloon(other(), 624 * kMiB, 0);
+  budget(1480 * kMiB);
+  const auto decisions = law.decide(seen);
+  EXPECT_EQ(term(decisions[1], "share_bytes") / kMiB, 560U);
+  EXPECT_NEAR(static_cast<double>(term(decisions[0], "share_bytes")), 920.0 * kMiB, kMiB);
 }
 
 TEST_F(BalanceLawTest, ALargerShareWaitsUntilTheHostHasIt) {
@@ -248,6 +259,15 @@ TEST_F(BalanceLawTest, AStalledDriverIsLetOffAndNotCountedOn) {
   const Decision decision = decide();
   EXPECT_EQ(rule_name(decision.rule), "guest_needs");
   EXPECT_LT(decision.target, 300 * kMiB);
+}
+
+TEST_F(BalanceLawTest, AStalledDriverThatClaimsAnyBalloonGetsNoLargerOne) {
+  budget(1400 * kMiB);
+  host().available = 0;
+  vm().target = 300 * kMiB;
+  vm().actual = UINT64_MAX;
+  (void)decide();
+  EXPECT_LE(decide(Time(5000)).target, 300 * kMiB);
 }
 
 TEST_F(BalanceLawTest, EventsOfAScarceHostRaiseTheReserveForAWhile) {

@@ -225,12 +225,12 @@ TEST_F(GuestViewTest, OneThatIsLetOffIsStalledForAMinuteOrUntilItMoves) {
 
 TEST_F(GuestViewTest, ASampleIsOfTheBalloonOfItsMoment) {
   (void)look();
-  vm().target = vm().actual = 300 * kMiB;  // since it answered
-  sample().actual = 0;
+  vm().target = vm().actual = 300 * kMiB;
+  sample().actual = 100 * kMiB;  // when it answered
   sample().available = 500 * kMiB;
   const GuestView view = look_later();
-  EXPECT_EQ(view.used, 524 * kMiB);
-  EXPECT_EQ(view.available, 200 * kMiB);
+  EXPECT_EQ(view.used, 424 * kMiB);
+  EXPECT_EQ(view.available, 300 * kMiB);
 }
 
 TEST_F(GuestViewTest, WhereTheBalloonMovedAndWasNotNotedItUsesWhatItUsed) {

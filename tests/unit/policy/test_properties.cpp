@@ -20,7 +20,7 @@ namespace {
 using policy::Decision;
 using policy::Observation;
 
-constexpr unsigned kSeeds = 40;
+constexpr unsigned kSeeds = 25;
 
 /// Runs a property for each seed.
 template <typename Property>
