@@ -138,8 +138,8 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   turn.need = std::clamp(view.used + turn.headroom + more, turn.floor, turn.ceiling);
   // One that is pressed shows what it uses, not what it would: it would stay small for ever, and
   // another that came first would keep all it has.
-  turn.bare = turn.pressed ? turn.need
-                           : std::clamp(view.used + turn.headroom / kBarePart, turn.floor, turn.need);
+  const std::uint64_t bare = view.used + turn.headroom / kBarePart;
+  turn.bare = turn.pressed ? turn.need : std::clamp(bare, turn.floor, turn.need);
   turn.kept = view.stalled ? std::max(cost_of(vm, view), turn.floor) : turn.floor;
   turn.share = turn.ceiling;
   turn.movable = vm.automatic && vm.running && !vm.inhibited && view.knows;

@@ -82,7 +82,8 @@ void Guest::run_programs(Time now, Time span) {
     if (room < wanted_ - has) ++counters_.stalls;
     anon_ += room;
   }
-  if (anon_ + wanted_ / 20 < wanted_) counters_.below_need_ms += static_cast<std::uint64_t>(span.count());
+  const auto ms = static_cast<std::uint64_t>(span.count());
+  if (anon_ + wanted_ / 20 < wanted_) counters_.below_need_ms += ms;
 }
 
 /// What is on the swap is wanted back as often as the rest.

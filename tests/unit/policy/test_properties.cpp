@@ -143,6 +143,7 @@ TEST(Balance, ComesToRest) {
     const auto guests = random_guests(&chance);
     HostHabits habits = host_for(guests, chance.between(110, 200));
     habits.notes_balloon = chance.one_in(2);
+    habits.tick = Time(chance.one_in(3) ? 5000 : 1000);
     policy::BalanceLaw law;
     Host host(habits, guests, &law);
     host.run(Time(300'000));
