@@ -6,8 +6,10 @@ from .bars import BARS, Bar
 _HEAD = ("key", "value", "bar", "", "baseline", "limit", "what")
 
 
-def rows(figures: dict[str, float], missing: dict[str, str]) -> list[tuple[str, ...]]:
-    return [_HEAD, *(_row(bar, figures, missing) for bar in BARS)]
+def rows(
+    figures: dict[str, float], missing: dict[str, str], bars: tuple[Bar, ...] = BARS
+) -> list[tuple[str, ...]]:
+    return [_HEAD, *(_row(bar, figures, missing) for bar in bars)]
 
 
 def _row(bar: Bar, figures: dict[str, float], missing: dict[str, str]) -> tuple[str, ...]:
@@ -34,10 +36,10 @@ def plain(table: list[tuple[str, ...]]) -> str:
 
 def markdown(table: list[tuple[str, ...]]) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in table]
-    lines.insert(1, "|" + "---|" * len(_HEAD))
+    lines.insert(1, "|" + "---|" * len(table[0]))
     return "\n".join(lines) + "\n"
 
 
-def not_met(figures: dict[str, float]) -> list[str]:
+def not_met(figures: dict[str, float], bars: tuple[Bar, ...] = BARS) -> list[str]:
     """Keys whose bar is not met, the missing ones included."""
-    return [b.key for b in BARS if b.key not in figures or not b.met(figures[b.key])]
+    return [b.key for b in bars if b.key not in figures or not b.met(figures[b.key])]

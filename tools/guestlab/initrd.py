@@ -13,17 +13,18 @@ _BUSYBOX = Path("/usr/bin/busybox"), Path("/bin/busybox")
 _FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "run", "sys", "tmp")
 
 
-def initrd_for(modules_folder: Path) -> Path:
+def initrd_for(modules_folder: Path, programs: tuple[Path, ...] = ()) -> Path:
     """@param modules_folder  holds the guest kernel's modules, at any depth.
+    @param programs  statically linked; they are in /bin of the guest.
     @return  path of an initrd whose init loads virtio_balloon and serves the command channel."""
-    data = _build(modules_folder)
+    data = _build(modules_folder, programs)
     path = cache_dir() / f"initrd-{hashlib.sha256(data).hexdigest()[:16]}.cpio"
     if not path.exists():
         write_whole(path, data)
     return path
 
 
-def _build(modules_folder: Path) -> bytes:
+def _build(modules_folder: Path, programs: tuple[Path, ...]) -> bytes:
     archive = cpio.Archive()
     for folder in _FOLDERS:
         archive.folder(folder)
@@ -31,6 +32,8 @@ def _build(modules_folder: Path) -> bytes:
     archive.char_device("dev/console", 5, 1)
     archive.file("bin/busybox", _static_busybox(), 0o755)
     archive.link("bin/sh", "busybox")
+    for program in programs:
+        archive.file(f"bin/{program.name}", program.read_bytes(), 0o755)
     archive.file("init", _INIT.read_bytes(), 0o755)
     names = []
     for name, data in modules.closure(modules_folder, "virtio_balloon"):

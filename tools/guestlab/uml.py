@@ -17,11 +17,29 @@ class UmlGuest(Guest):
     kind = "uml"
     boot_seconds = 30.0
 
-    def __init__(self, *, mem: int = 256 * MiB, tmpdir: str | Path = "/dev/shm", **options):
+    def __init__(
+        self,
+        *,
+        mem: int = 256 * MiB,
+        tmpdir: str | Path = "/dev/shm",
+        programs: tuple[Path, ...] = (),
+        swap: Path | None = None,
+        cgroup: Path | None = None,
+        **options,
+    ):
         """@param tmpdir   where UML keeps its RAM file; a tmpfs makes it memory and not disk.
+        @param programs  statically linked ones that the guest shall have in /bin.
+        @param swap     a file that the guest swaps to.
+        @param cgroup   folder of the control group in which it runs: what it writes to is charged
+                        there, its RAM file included.
         @param options  see Guest."""
         self.tmpdir = Path(tmpdir).resolve()
+        self.programs = programs
+        self.swap = swap
+        self.cgroup = cgroup
         super().__init__(mem=mem, **options)
+        if swap:
+            self.sh("mkswap /dev/ubda && swapon /dev/ubda")
 
     def ram_file(self) -> Path:
         # It never had a name, or lost it at once: "/dev/shm/#6 (deleted)".
@@ -35,10 +53,18 @@ class UmlGuest(Guest):
             raise LabError(
                 "no linux.uml on this machine: install user-mode-linux, or run tools/deps guests"
             )
-        command = [kernel, f"mem={self.mem // MiB}M", f"initrd={initrd_for(_modules())}"]
+        initrd = initrd_for(_modules(), self.programs)
+        command = [*self._enter_cgroup(), kernel, f"mem={self.mem // MiB}M", f"initrd={initrd}"]
         command += ["rdinit=/init", "root=/dev/ram0", "quiet", f"uml_dir={self.folder}"]
         command += ["con0=fd:0,fd:1", "con=null", *self._channel(), *self._device()]
+        command += [f"ubd0={self.swap}"] if self.swap else []
         return command + self.settings.split() + self.append.split()
+
+    def _enter_cgroup(self) -> list[str]:
+        """The shell becomes the kernel: its process number stays, and no page is charged before."""
+        if not self.cgroup:
+            return []
+        return ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', f"{self.cgroup}/cgroup.procs"]
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "TMPDIR": str(self.tmpdir)}

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is run: sizes and times, and the daemon's configuration for each variant."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MiB = 1 << 20
+VARIANTS = ("none", "reporting", "pressure", "balance")
+LAWS = ("pressure", "balance")
+GUESTS = ("vm-down", "vm-up")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The founding mail's experiment, or one of the same proportions."""
+
+    guest: int  # bytes of a guest's memory
+    host: int  # bytes that all have together
+    free: int  # bytes of these that are free once both guests have booted
+    chunks: tuple[int, ...]  # of 1 MiB, in the order of vm-down
+    phase_seconds: float
+    runs: int
+    swap: int  # bytes of the host's swap
+    guest_swap: int
+    step_mib: int  # law pressure
+    sample_seconds: float
+
+    def chunks_of(self, guest: str) -> tuple[int, ...]:
+        return self.chunks if guest == "vm-down" else self.chunks[::-1]
+
+
+FULL = Plan(
+    guest=1300 * MiB,
+    host=2048 * MiB,
+    free=1200 * MiB,
+    chunks=(1024, 824, 624, 424, 224),
+    phase_seconds=60,
+    runs=3,
+    swap=4096 * MiB,
+    guest_swap=1024 * MiB,
+    step_mib=32,
+    sample_seconds=1,
+)
+# A quarter of it, in a sixth of the time.
+QUICK = Plan(
+    guest=332 * MiB,
+    host=512 * MiB,
+    free=300 * MiB,
+    chunks=(256, 206, 156, 106, 56),
+    phase_seconds=10,
+    runs=1,
+    swap=1024 * MiB,
+    guest_swap=256 * MiB,
+    step_mib=8,
+    sample_seconds=0.5,
+)
+
+
+def configuration(plan: Plan, variant: str, cgroup: Path, sockets: dict[str, Path]) -> str:
+    """@return  vballoond.toml. Free page reporting is off: what moves memory is the law alone."""
+    law = variant in LAWS
+    blocks = [_policy(plan, variant, cgroup)] if law else []
+    for name, socket in sockets.items():
+        reporting = "true" if variant == "reporting" else "false"
+        lines = [f'name = "{name}"', f'socket = "{socket}"', f"reporting = {reporting}"]
+        lines += ["automatic = true"] if law else []
+        blocks.append("\n".join(["[[device]]", *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _policy(plan: Plan, law: str, cgroup: Path) -> str:
+    lines = ["[policy]", f'law = "{law}"', f'cgroup = "{cgroup}"', "interval_ms = 1000"]
+    if law == "pressure":
+        # Its times and steps are those of the full size; a smaller experiment has smaller ones.
+        lines += [f"step_mib = {plan.step_mib}", f"guest_pressure_s = {round(plan.phase_seconds)}"]
+    return "\n".join(lines)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A host smaller than this one: a memory cgroup with a limit, and swap on a file. Takes root.
+
+Version 1 of control groups, where this machine has its memory controller; each inhabitant has a
+group of its own below, so that the kernel counts for each and for all.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from .errors import LabError
+
+_CONTROLLER = Path("/sys/fs/cgroup/memory")
+_HERE = Path(__file__).parent
+_LOCK = "/run/lock/vballoon-small-host"
+
+
+class SmallHost:
+    """Use it as a context manager. One at a time on a machine: swap is counted machine-wide."""
+
+    def __init__(self, limit: int, swap: int, folder: Path):
+        """@param limit   bytes of memory for all inhabitants together.
+        @param swap    bytes of the swap file.
+        @param folder  where that is, on a disk; it is gone at the end, whatever happens."""
+        self.limit = limit
+        self._swap = swap
+        self._folder = folder
+        self._tidier: subprocess.Popen | None = None
+        self._holders: list[subprocess.Popen] = []
+
+    def __enter__(self):
+        if not (_CONTROLLER / "memory.limit_in_bytes").exists():
+            raise LabError(f"no memory controller of control groups version 1 at {_CONTROLLER}")
+        if os.geteuid():
+            raise LabError("a control group and a swap file take root")
+        self._lock = open(_LOCK, "a")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        file = Path(tempfile.mkdtemp(prefix="small-host-", dir=self._folder)) / "swap"
+        self.swap_file = file.resolve()
+        self.cgroup = _CONTROLLER / f"vballoon-{os.getpid()}-{self.swap_file.parent.name[-8:]}"
+        self._start_tidier()
+        try:
+            self._make()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for holder in self._holders:
+            holder.kill()
+            holder.wait()
+        self._tidier.stdin.close()
+        status = self._tidier.wait()
+        self._lock.close()
+        if status:
+            raise LabError(f"not all of {self.cgroup} and {self.swap_file} could be removed")
+
+    def room(self, name: str) -> Path:
+        """A group below for one inhabitant. @return  its folder"""
+        path = self.cgroup / name
+        path.mkdir(exist_ok=True)
+        return path
+
+    def hold(self, amount: int, name: str, locked: bool) -> "subprocess.Popen":
+        """A process in room(name) that holds so many bytes until release().
+        @param locked  they stay in memory; else they can be swapped out."""
+        enter = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', self.room(name) / "cgroup.procs"]
+        kind = "locked" if locked else "swappable"
+        command = [*enter, sys.executable, "-IS", _HERE / "hold_memory.py", str(amount), kind]
+        holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._holders.append(holder)
+        if holder.stdout.readline() != b"held\n":
+            raise LabError(f"could not hold {amount} bytes in {self.cgroup}")
+        return holder
+
+    def release(self, holder: "subprocess.Popen") -> None:
+        self._holders.remove(holder)
+        holder.communicate()
+
+    def clear_rooms(self) -> None:
+        """Removes the groups of inhabitants that have ended, and with them their counts."""
+        for path in [path for path in self.cgroup.iterdir() if path.is_dir()]:
+            path.rmdir()
+
+    # Figures
+
+    def stat(self, name: str = "") -> dict[str, int]:
+        """memory.stat of room(name), or of all; total_... include the groups below."""
+        text = (self.cgroup / name / "memory.stat").read_text()
+        return {key: int(value) for key, value in map(str.split, text.splitlines())}
+
+    def usage(self) -> int:
+        """Bytes charged, page cache included."""
+        return int((self.cgroup / "memory.usage_in_bytes").read_text())
+
+    def free(self) -> int:
+        """Bytes that could be had without swapping."""
+        stat = self.stat()
+        return self.limit - self.usage() + stat["total_cache"] - stat["total_shmem"]
+
+    def processes(self, name: str) -> list[int]:
+        return [int(pid) for pid in (self.cgroup / name / "cgroup.procs").read_text().split()]
+
+    # Private
+
+    def _start_tidier(self) -> None:
+        command = [sys.executable, "-IS", _HERE / "tidy_host.py", self.cgroup, self.swap_file]
+        self._tidier = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+
+    def _make(self) -> None:
+        self.cgroup.mkdir()
+        (self.cgroup / "memory.use_hierarchy").write_text("1")
+        (self.cgroup / "memory.limit_in_bytes").write_text(str(self.limit))
+        self.swap_file.touch(0o600)
+        for command in (
+            ["fallocate", "-l", str(self._swap), self.swap_file],
+            ["mkswap", self.swap_file],
+            # Before any other swap that the machine may have.
+            ["swapon", "-p", "32767", self.swap_file],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise LabError(f"{command[0]} {self.swap_file}: {done.stderr.strip()}")
