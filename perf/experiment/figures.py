@@ -44,7 +44,7 @@ def averages(runs: list[dict[str, float]]) -> dict[str, float]:
 
 def flat(means: dict[str, dict[str, float]]) -> dict[str, float]:
     """@param means  variant to figures. @return  one object: VARIANT.FIGURE and VARIANT.RATIO"""
-    found = {f"{variant}.{key}": value for variant in means for key, value in means[variant].items()}
+    found = {f"{law}.{key}": value for law in means for key, value in means[law].items()}
     for variant in (name for name in means if name != "none" and "none" in means):
         for ratio, key in RATIOS.items():
             if means["none"][key]:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +112,7 @@ class Run:
                     machines = {guest.name: guest.machine for guest in guests}
                     every = self.plan.sample_seconds
                     with Watch(self.host, self.daemon.rpc_socket, machines, every) as watch:
-                        self._at_once(guests, self._work)
+                        self._at_once(guests, Guest.work)
                     rows = self._at_once(guests, Guest.end)
                 return Outcome(self._figures(rows), watch.samples)
         finally:
@@ -149,11 +149,12 @@ class Run:
     @contextlib.contextmanager
     def _own_part(self):
         """The host's own memory, which is not to be swapped out: as much as leaves free what the
-        mail says was free when both guests had booted. Page cache is not wanted and counts as free."""
+        mail says was free when both guests had booted."""
         time.sleep(_SETTLE)
-        amount = self.host.free() - self.plan.free
+        free = self.plan.host - self.host.usage()
+        amount = free - self.plan.free
         if amount <= 0:
-            raise LabError(f"only {self.host.free() // MiB} MiB are free after booting")
+            raise LabError(f"only {free // MiB} MiB are free after booting")
         holder = self.host.hold(amount, "own", locked=True)
         self.say(f"booted; the host's own part is {amount // MiB} MiB")
         self.swapped = Swapped.now()
@@ -164,14 +165,17 @@ class Run:
 
     def _at_once(self, guests: list[Guest], what) -> list:
         with ThreadPoolExecutor(len(guests)) as pool:
-            return list(pool.map(what, guests))
-
-    def _work(self, guest: Guest) -> None:
-        try:
-            guest.work()
-        except BaseException:
-            self._failed.set()
-            raise
+            futures = [pool.submit(what, guest) for guest in guests]
+            try:
+                for done in wait(futures, return_when=FIRST_EXCEPTION).done:
+                    done.result()
+                return [future.result() for future in futures]
+            except BaseException:
+                # Ctrl-C, or one of them failed: the others are not to be waited for.
+                self._failed.set()
+                for guest in guests:
+                    guest.machine.kill()
+                raise
 
     def _figures(self, rows: list[dict[str, float]]) -> dict[str, float]:
         swapped = Swapped.now().since(self.swapped)

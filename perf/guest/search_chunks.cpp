@@ -12,6 +12,8 @@
 // Statically linked, and nothing of ours in it: the guest has no libraries.
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,7 +22,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <random>
 #include <span>
 #include <thread>
@@ -60,22 +61,35 @@ class Chunk {
   void* at_;
 };
 
+/// By the kernel. Under User Mode Linux each page that the program itself touches first costs it a
+/// fault of 40 us, and a copy would be 99 % faults; the kernel does a MiB in a fraction of one ms.
+void copy(const Chunk& from, Chunk& to) {
+  const iovec ours{const_cast<Key*>(from.keys().data()), kChunkBytes};
+  const iovec theirs{to.keys().data(), kChunkBytes};
+  if (process_vm_writev(getpid(), &ours, 1, &theirs, 1, 0) != ssize_t{kChunkBytes}) {
+    std::perror("search-chunks: process_vm_writev");
+    std::exit(1);
+  }
+}
+
 std::vector<Chunk> fill(std::size_t count) {
   std::vector<Chunk> chunks(count);
   std::minstd_rand chance(static_cast<unsigned>(count));
+  Chunk draft;
   for (Chunk& chunk : chunks) {
     Key key = chance();
     // The low part is random, so that no two pages hold the same and none can be stored as a hole.
-    std::ranges::generate(chunk.keys(), [&] { return (key += kGap - chance() % kGap); });
+    std::ranges::generate(draft.keys(), [&] { return (key += kGap - chance() % kGap); });
+    copy(draft, chunk);
   }
   return chunks;
 }
 
 bool found_in_copy(const Chunk& chunk, std::size_t place) {
-  Chunk copy;
-  std::memcpy(copy.keys().data(), chunk.keys().data(), kChunkBytes);
+  Chunk fresh;
+  copy(chunk, fresh);
   const Key wanted = chunk.keys()[place];
-  const auto keys = copy.keys();
+  const auto keys = fresh.keys();
   const auto found = std::ranges::lower_bound(keys, wanted);
   return found != keys.end() && *found == wanted && found - keys.begin() == std::ptrdiff_t(place);
 }

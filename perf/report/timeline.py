@@ -33,7 +33,7 @@ def draw(courses: dict[str, list[dict[str, float]]], limit: int, path: Path) -> 
         _lines(balloon, samples, "balloon")
         _fill(swap, samples, "host_swap", _SWAP)
         swap.set_xlabel("seconds")
-    for axes, what in zip(grid[:, 0], ("host memory behind\nthe guest", "balloon", "host swap used")):
+    for axes, what in zip(grid[:, 0], ("behind the guest", "balloon", "host swap used")):
         axes.set_ylabel(f"{what}, MiB")
     for axes in grid.flat:
         axes.set_ylim(bottom=0)

@@ -72,7 +72,8 @@ class SmallHost:
         enter = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', self.room(name) / "cgroup.procs"]
         kind = "locked" if locked else "swappable"
         command = [*enter, sys.executable, "-IS", _HERE / "hold_memory.py", str(amount), kind]
-        holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        holder = subprocess.Popen(command, **pipes, start_new_session=True)  # Ctrl-C is ours
         self._holders.append(holder)
         if holder.stdout.readline() != b"held\n":
             raise LabError(f"could not hold {amount} bytes in {self.cgroup}")

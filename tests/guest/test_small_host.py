@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The lab's small host: a guest in it swaps, and nothing of it outlives its maker."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guestlab import SmallHost, UmlGuest
+from guestlab.guest import MiB, wait_until
+
+_TOOLS = Path(__file__).resolve().parents[2] / "tools"
+_FOREVER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from guestlab import SmallHost
+with SmallHost(64 << 20, 64 << 20, Path(sys.argv[2])) as host:
+    host.hold(8 << 20, "room", locked=True)
+    print(host.cgroup, host.swap_file, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def host(folder):
+    with SmallHost(160 * MiB, 256 * MiB, folder) as host:
+        yield host
+
+
+def in_use(swap_file) -> bool:
+    return any(
+        line.split()[0] == str(swap_file) for line in Path("/proc/swaps").read_text().splitlines()
+    )
+
+
+def test_a_guest_that_does_not_fit_is_swapped_and_keeps_its_contents(host):
+    with UmlGuest(mem=256 * MiB, cgroup=host.room("guest")) as guest:
+        assert guest.process.pid in host.processes("guest")
+        checksum = guest.random_file("/tmp/all", 180 * MiB)
+        # What it has in memory and what was swapped out of its RAM file, together.
+        assert guest.ram_blocks_bytes() >= 180 * MiB
+        assert host.usage() <= host.limit
+        assert host.stat("guest")["swap"] >= 24 * MiB
+        assert guest.checksum("/tmp/all") == checksum
+
+
+def test_a_guest_swaps_to_a_file_of_its_own(folder):
+    swap = folder / "guest.swap"
+    with open(swap, "wb") as file:
+        file.truncate(128 * MiB)
+    with UmlGuest(mem=128 * MiB, swap=swap) as guest:
+        checksum = guest.random_file("/tmp/all", 120 * MiB)
+        assert guest.vmstat()["pswpout"] > 0
+        assert guest.checksum("/tmp/all") == checksum
+    swap.unlink()
+
+
+def test_memory_is_held_until_it_is_released(host):
+    before = host.usage()
+    holder = host.hold(64 * MiB, "room", locked=False)
+    assert before + 64 * MiB <= host.usage() <= before + 80 * MiB
+    host.release(holder)
+    wait_until(lambda: host.usage() < before + 16 * MiB, 10, "memory given back", found=host.usage)
+
+
+@pytest.mark.parametrize("number", ["INT", "TERM", "KILL"])
+def test_nothing_is_left_when_its_maker_is_killed(folder, number):
+    command = [sys.executable, "-c", _FOREVER, str(_TOOLS), str(folder)]
+    maker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    cgroup, swap_file = map(Path, maker.stdout.readline().split())
+    assert in_use(swap_file) and (cgroup / "room").exists()
+    subprocess.run(["kill", f"-{number}", str(maker.pid)], check=True)
+    maker.communicate()
+
+    def gone():
+        return not (cgroup.exists() or in_use(swap_file) or os.path.exists(swap_file.parent))
+
+    wait_until(gone, 30, "no control group and no swap file")
