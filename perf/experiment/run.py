@@ -148,20 +148,22 @@ class Run:
 
     @contextlib.contextmanager
     def _own_part(self):
-        """The host's own memory, which is not to be swapped out: as much as leaves free what the
-        mail says was free when both guests had booted."""
+        """The host's own memory: page cache, and as much that is not to be swapped out as leaves
+        free what the mail says was free when both guests had booted."""
         time.sleep(_SETTLE)
+        holders = [self.host.cache(self.plan.cache, "own")]
         free = self.plan.host - self.host.usage()
         amount = free - self.plan.free
         if amount <= 0:
             raise LabError(f"only {free // MiB} MiB are free after booting")
-        holder = self.host.hold(amount, "own", locked=True)
-        self.say(f"booted; the host's own part is {amount // MiB} MiB")
+        holders.append(self.host.hold(amount, "own", locked=True))
+        self.say(f"booted; the host's own part is {amount // MiB} MiB, and page cache")
         self.swapped = Swapped.now()
         try:
             yield
         finally:
-            self.host.release(holder)
+            for holder in holders:
+                self.host.release(holder)
 
     def _at_once(self, guests: list[Guest], what) -> list:
         with ThreadPoolExecutor(len(guests)) as pool:

@@ -6,6 +6,7 @@ from pathlib import Path
 _COLOURS = {"vm-down": "#1f6fb2", "vm-up": "#c9803d"}
 _SWAP, _LIMIT = "#b23a48", "#8a8a8a"
 _MIB = 1 << 20
+_LEAST_MIB = 64  # of an axis: a few pages are to look like a few
 _TITLES = {
     "none": "no ballooning",
     "reporting": "free page reporting",
@@ -36,7 +37,7 @@ def draw(courses: dict[str, list[dict[str, float]]], limit: int, path: Path) -> 
     for axes, what in zip(grid[:, 0], ("behind the guest", "balloon", "host swap used")):
         axes.set_ylabel(f"{what}, MiB")
     for axes in grid.flat:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(_LEAST_MIB, axes.get_ylim()[1]))
         axes.spines[["top", "right"]].set_visible(False)
     grid[0, 0].legend(frameon=False, fontsize=8)
     figure.tight_layout()

@@ -52,7 +52,7 @@ def test_a_guest_swaps_to_a_file_of_its_own(folder):
     with open(swap, "wb") as file:
         file.truncate(128 * MiB)
     with UmlGuest(mem=128 * MiB, swap=swap) as guest:
-        checksum = guest.random_file("/tmp/all", 120 * MiB)
+        checksum = guest.random_file("/tmp/all", guest.meminfo()["MemFree"] + 4 * MiB)
         assert guest.vmstat()["pswpout"] > 0
         assert guest.checksum("/tmp/all") == checksum
     swap.unlink()
@@ -64,6 +64,16 @@ def test_memory_is_held_until_it_is_released(host):
     assert before + 64 * MiB <= host.usage() <= before + 80 * MiB
     host.release(holder)
     wait_until(lambda: host.usage() < before + 16 * MiB, 10, "memory given back", found=host.usage)
+
+
+def test_page_cache_counts_as_free_and_goes_before_anything_is_swapped(host):
+    host.cache(48 * MiB, "room")
+    assert host.page_cache() >= 48 * MiB
+    free = host.limit - host.usage()
+    assert host.free() >= free + 46 * MiB
+    host.hold(free + 24 * MiB, "neighbour", locked=False)
+    assert host.stat()["total_swap"] <= 4 * MiB
+    assert host.page_cache() <= 32 * MiB
 
 
 @pytest.mark.parametrize("number", ["INT", "TERM", "KILL"])

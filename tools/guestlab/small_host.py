@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from .errors import LabError
+from .guest import MiB
 
 _CONTROLLER = Path("/sys/fs/cgroup/memory")
 _HERE = Path(__file__).parent
@@ -69,15 +70,19 @@ class SmallHost:
     def hold(self, amount: int, name: str, locked: bool) -> "subprocess.Popen":
         """A process in room(name) that holds so many bytes until release().
         @param locked  they stay in memory; else they can be swapped out."""
-        enter = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', self.room(name) / "cgroup.procs"]
-        kind = "locked" if locked else "swappable"
-        command = [*enter, sys.executable, "-IS", _HERE / "hold_memory.py", str(amount), kind]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        holder = subprocess.Popen(command, **pipes, start_new_session=True)  # Ctrl-C is ours
-        self._holders.append(holder)
-        if holder.stdout.readline() != b"held\n":
-            raise LabError(f"could not hold {amount} bytes in {self.cgroup}")
-        return holder
+        return self._hold(amount, name, "locked" if locked else "swappable")
+
+    def cache(self, amount: int, name: str) -> "subprocess.Popen":
+        """The same with so many bytes of page cache, of a file that it maps. The kernel takes
+        that before it swaps."""
+        path = self.swap_file.with_name("cached")
+        with open(path, "wb") as file:
+            for _ in range(amount // MiB):
+                file.write(os.urandom(MiB))
+            os.fsync(file.fileno())
+            # Else it stays on the account of whoever has written it.
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return self._hold(amount // MiB * MiB, name, str(path))
 
     def release(self, holder: "subprocess.Popen") -> None:
         self._holders.remove(holder)
@@ -101,13 +106,27 @@ class SmallHost:
 
     def free(self) -> int:
         """Bytes that could be had without swapping."""
+        return self.limit - self.usage() + self.page_cache()
+
+    def page_cache(self) -> int:
+        """Bytes of it; shared memory, which has to be swapped out, is none."""
         stat = self.stat()
-        return self.limit - self.usage() + stat["total_cache"] - stat["total_shmem"]
+        return stat["total_cache"] - stat["total_shmem"]
 
     def processes(self, name: str) -> list[int]:
         return [int(pid) for pid in (self.cgroup / name / "cgroup.procs").read_text().split()]
 
     # Private
+
+    def _hold(self, amount: int, name: str, what: str) -> "subprocess.Popen":
+        enter = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', self.room(name) / "cgroup.procs"]
+        command = [*enter, sys.executable, "-IS", _HERE / "hold_memory.py", str(amount), what]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        holder = subprocess.Popen(command, **pipes, start_new_session=True)  # Ctrl-C is ours
+        self._holders.append(holder)
+        if holder.stdout.readline() != b"held\n":
+            raise LabError(f"could not hold {amount} bytes in {self.cgroup}")
+        return holder
 
     def _start_tidier(self) -> None:
         command = [sys.executable, "-IS", _HERE / "tidy_host.py", self.cgroup, self.swap_file]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Takes a SmallHost down again, once its maker closes our standard input - or has died.
 
-usage: tidy_host.py CGROUP SWAP_FILE
+usage: tidy_host.py CGROUP SWAP_FILE      the file's folder goes with it
 
 A process of its own, in a session of its own: neither Ctrl-C nor SIGKILL of the maker may leave
 a swap file in use. What is still in the group is killed: it was started for it.
@@ -9,6 +9,7 @@ Exit status: 0 nothing is left, 1 something is (said on standard error).
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,9 +70,7 @@ def _swap_off(swap: Path) -> bool:
         done = subprocess.run(["swapoff", str(swap)], capture_output=True, text=True)
         if done.returncode:
             return _say(f"swapoff {swap}: {done.stderr.strip()}")
-    swap.unlink(missing_ok=True)
-    if swap.parent.exists():
-        swap.parent.rmdir()
+    shutil.rmtree(swap.parent, ignore_errors=True)
     return True
 
 
