@@ -11,6 +11,8 @@ import pytest
 from guestlab import SmallHost, UmlGuest
 from guestlab.guest import MiB, wait_until
 
+pytestmark = pytest.mark.skipif(bool(SmallHost.missing()), reason=SmallHost.missing())
+
 _TOOLS = Path(__file__).resolve().parents[2] / "tools"
 _FOREVER = """
 import sys, time

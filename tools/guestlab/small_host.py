@@ -33,11 +33,16 @@ class SmallHost:
         self._tidier: subprocess.Popen | None = None
         self._holders: list[subprocess.Popen] = []
 
-    def __enter__(self):
+    @staticmethod
+    def missing() -> str:
+        """@return  why this machine cannot have one; empty when it can."""
         if not (_CONTROLLER / "memory.limit_in_bytes").exists():
-            raise LabError(f"no memory controller of control groups version 1 at {_CONTROLLER}")
-        if os.geteuid():
-            raise LabError("a control group and a swap file take root")
+            return f"no memory controller of control groups version 1 at {_CONTROLLER}"
+        return "a control group and a swap file take root" if os.geteuid() else ""
+
+    def __enter__(self):
+        if why := self.missing():
+            raise LabError(why)
         self._lock = open(_LOCK, "a")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         file = Path(tempfile.mkdtemp(prefix="small-host-", dir=self._folder)) / "swap"
