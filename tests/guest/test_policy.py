@@ -4,6 +4,7 @@ runs short gets it back, under each law. The host is a memory cgroup that swaps;
 it, and the daemon does not."""
 
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.skipif(bool(SmallHost.missing()), reason=SmallHost.miss
 _HOST = 448 * MiB
 _GUEST = 320 * MiB
 _STEP = 32 * MiB  # of law pressure
+_ALONE = 1  # seconds after pressure in which law pressure leaves a guest alone
 _SECONDS = 60  # for a law to act: ticks are short, a machine with two cpus is busy
 
 _CONFIG = """
@@ -24,7 +26,7 @@ _CONFIG = """
 law = "{law}"
 cgroup = "{cgroup}"
 interval_ms = 200
-guest_pressure_s = 2
+guest_pressure_s = {alone}
 
 [[device]]
 name = "vm1"
@@ -41,6 +43,12 @@ class Cycle:
         self.host = host
         self.lab = lab
         self._neighbours = []
+
+    def touch_guest(self) -> None:
+        """All of its memory, which is pressure in the guest: what follows is not to be ignored
+        for that."""
+        self.lab.guest.touch_memory()
+        time.sleep(_ALONE + 0.5)
 
     def short_host(self) -> None:
         """Allocates until the host swaps a little: what a neighbour that grows does to it."""
@@ -73,7 +81,7 @@ def running(law: str, folder: Path):
     with SmallHost(_HOST, 512 * MiB, folder) as host:
         config = folder / f"{law}.toml"
         daemon = Daemon(folder, devices=(), arguments=("--config", str(config)))
-        words = {"law": law, "cgroup": host.cgroup, "socket": daemon.socket("vm1")}
+        words = {"law": law, "cgroup": host.cgroup, "socket": daemon.socket("vm1"), "alone": _ALONE}
         config.write_text(_CONFIG.format(**words))
         options = {"mem": _GUEST, "cgroup": host.room("vm1"), "swap": swap}
         with daemon, Lab("uml", daemon, **options) as lab:
@@ -92,7 +100,7 @@ def cycle(request, folder):
 def test_one_full_cycle(cycle):
     guest, lab = cycle.lab.guest, cycle.lab
     checksum = guest.random_file("/tmp/canary", 24 * MiB)
-    guest.touch_memory()
+    cycle.touch_guest()
     blocks = lab.blocks()
 
     # The host runs short: the guest's free memory goes to the neighbour.
@@ -111,7 +119,7 @@ def test_one_full_cycle(cycle):
 
 
 def test_a_decision_is_explained(cycle):
-    cycle.lab.guest.touch_memory()
+    cycle.touch_guest()
     cycle.short_host()
     cycle.wait_for_balloon(lambda now: now > 0, "a balloon")
     assert "vm1" in cycle.explained()
