@@ -123,9 +123,10 @@ Result<void> read_policy(TableReader& table, Config* config) {
   table.read("step_mib", &policy.step_mib, kStepMib);
   table.read("guest_pressure_s", &policy.guest_pressure_s, kPressureS);
   if (policy.psi_stall_ms > policy.psi_window_ms) {
-    table.fail_at(table.table(), fmt::format("'policy.psi_stall_ms' ({}) is longer than its window, "
-                                             "'policy.psi_window_ms' ({})",
-                                             policy.psi_stall_ms, policy.psi_window_ms));
+    table.fail_at(table.table(),
+                  fmt::format("'policy.psi_stall_ms' ({}) is longer than its window, "
+                              "'policy.psi_window_ms' ({})",
+                              policy.psi_stall_ms, policy.psi_window_ms));
   }
   return table.finish();
 }

@@ -249,7 +249,8 @@ Result<void> Daemon::start_devices() {
 
 void Daemon::start_rpc(RpcSocket socket) {
   methods_ = std::make_unique<Methods>(
-      loop_, *backend_, *autopilot_, rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", eal_version()}});
+      loop_, *backend_, *autopilot_,
+      rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", eal_version()}});
   rpc_ = std::make_unique<RpcServer>(loop_, std::move(socket), *methods_);
   hooks_.say(fmt::format("rpc on {}", config_.rpc_socket));
 }

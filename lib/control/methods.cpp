@@ -60,8 +60,9 @@ Result<std::uint64_t> wanted_bytes(const device::DeviceReport& device,
 
 Status automatic_already(const std::string& name) {
   return Status{Code::kUnavailable,
-                fmt::format("{} is ballooned automatically, and the next turn would undo it; `vballoonctl "
-                            "policy auto {} off` comes first", name, name)};
+                fmt::format("{} is ballooned automatically, and the next turn would undo it; "
+                            "`vballoonctl policy auto {} off` comes first",
+                            name, name)};
 }
 
 Result<balloon::HintAction> hint_action(std::string_view word) {

@@ -10,6 +10,9 @@
 namespace vballoon::policy {
 namespace {
 
+/// What it used at most within so long it is taken to use: a program that ends is often followed by
+/// another one.
+constexpr Time kPeak{3'000};
 /// What a guest is to have available, for what it may do before the next turn: a fifth of what it
 /// uses, as Hyper-V's buffer is by default.
 constexpr std::uint64_t kHeadroomPart = 5;
@@ -33,6 +36,8 @@ constexpr std::uint64_t kAimPart = 8;
 /// What is above so many reserves, or above such a part of all, is promised twice.
 constexpr std::uint64_t kComfort = 4;
 constexpr std::uint64_t kComfortPart = 8;
+/// The part of the reserve that is kept even where guests would have to swap for it.
+constexpr std::uint64_t kLastPart = 4;
 /// Where nobody is in need, a quarter of what could move moves in a turn.
 constexpr std::uint64_t kSlowPart = 4;
 constexpr std::uint64_t kSmallestStep = 64 * kMiB;
@@ -128,6 +133,7 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   turn.past = &past_[vm.name];
   turn.past->seen = true;
   turn.view = watch_.look(vm, seen);
+  note_peak(seen.now, &turn);
   const GuestView& view = turn.view;
   turn.floor = floor_of(vm);
   turn.ceiling = ceiling_of(vm);
@@ -138,12 +144,28 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   turn.need = std::clamp(view.used + turn.headroom + more, turn.floor, turn.ceiling);
   // One that is pressed shows what it uses, not what it would: it would stay small for ever, and
   // another that came first would keep all it has.
-  const std::uint64_t bare = view.used + turn.headroom / kBarePart;
-  turn.bare = turn.pressed ? turn.need : std::clamp(bare, turn.floor, turn.need);
+  const std::uint64_t least = view.used + turn.headroom / kBarePart;
+  const bool squeezed = turn.pressed && view.available < turn.headroom;
+  turn.bare = squeezed ? turn.need : std::clamp(least, turn.floor, turn.need);
   turn.kept = view.stalled ? std::max(cost_of(vm, view), turn.floor) : turn.floor;
   turn.share = turn.ceiling;
   turn.movable = vm.automatic && vm.running && !vm.inhibited && view.knows;
   return turn;
+}
+
+/// From then on its view has what it used at most, and less available.
+void BalanceLaw::note_peak(Time now, Turn* turn) {
+  GuestView& view = turn->view;
+  Past& past = *turn->past;
+  if (!view.knows) return;
+  if (view.used >= past.peak || !within(past.peaked, kPeak, now)) {
+    past.peak = view.used;
+    past.peaked = now;
+    return;
+  }
+  const std::uint64_t more = std::min(past.peak - view.used, view.available);
+  view.used += more;
+  view.available -= more;
 }
 
 /// For a guest that was pressed with so much available that is not idle, nor is a headroom more and
@@ -200,7 +222,10 @@ void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
   }
   const std::uint64_t reserve = reserve_of(pool);
   const std::uint64_t over = overpromise_of(pool);
-  budget = less(budget, reserve + reserve / kAimPart + pool.swapped);
+  const std::uint64_t whole = less(budget, pool.swapped + pool.reserve / kLastPart);
+  budget = less(budget, pool.swapped + reserve + reserve / kAimPart);
+  // The reserve is there to be used before a guest has to swap.
+  if (bare > budget) budget = std::max(budget, std::min(bare, whole));
   // Idle memory is divided first, then headroom, and only then what is in use. Between these the
   // shares do not jump.
   for (const Turn* turn : members) {

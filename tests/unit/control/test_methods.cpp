@@ -72,7 +72,8 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
   for (const char* field :
        {"name", "socket", "mode", "lcore", "state", "reason", "guest_bytes", "target_bytes",
         "wanted_bytes", "actual_bytes", "ballooned_bytes", "reclaimed_bytes", "discarded_bytes",
-        "reported_bytes", "stranded_bytes", "resident_bytes", "automatic", "inhibited", "prefault", "reporting", "poison_value",
+        "reported_bytes", "stranded_bytes", "resident_bytes", "automatic", "inhibited", "prefault",
+        "reporting", "poison_value",
         "hints", "features", "queues", "counters", "stats", "stats_waiting_ms", "stats_stalled"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }

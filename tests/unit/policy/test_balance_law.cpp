@@ -28,6 +28,12 @@ struct BalanceLawTest : ::testing::Test {
     host().swapped = taken - std::min(bytes, taken);
     for (VmObservation& one : seen.vms) one.resident = one.guest - one.actual;
   }
+  /// The host has nothing beyond what guests take, of which so much is in memory.
+  void no_reserve(std::uint64_t bytes) {
+    budget(bytes);
+    host().reserve = 0;
+    host().available -= 900 * kMiB;
+  }
   void balloon(VmObservation& one, std::uint64_t bytes, std::uint64_t available) {
     one.target = one.actual = bytes;
     one.sample->available = available;
@@ -182,7 +188,7 @@ TEST_F(BalanceLawTest, OfAGuestThatWasPressedNothingIsTaken) {
 }
 
 TEST_F(BalanceLawTest, AShortageIsSharedByWeight) {
-  budget(600 * kMiB);
+  no_reserve(600 * kMiB);
   other().limits.weight = 300;
   Decision decision;
   for (int turn = 0; turn < 60; ++turn) {
@@ -195,7 +201,7 @@ TEST_F(BalanceLawTest, AShortageIsSharedByWeight) {
     for (VmObservation& one : seen.vms) {
       one.sample->available = 512 * kMiB - std::min(one.actual, 512 * kMiB);
     }
-    budget(600 * kMiB);
+    no_reserve(600 * kMiB);
   }
   EXPECT_GE(kGiB - vm().target, 128 * kMiB);
   EXPECT_NEAR(static_cast<double>(kGiB - vm().target), 150.0 * kMiB, 40.0 * kMiB);
@@ -216,7 +222,7 @@ TEST_F(BalanceLawTest, HeadroomGoesBeforeWhatIsInUse) {
 TEST_F(BalanceLawTest, WhoIsSqueezedIsHeardBeforeWhoCameFirst) {
   balloon(vm(), 0, 0);
   balloon(other(), 624 * kMiB, 0);
-  budget(1480 * kMiB);
+  no_reserve(1480 * kMiB);
   const auto decisions = law.decide(seen);
   EXPECT_EQ(term(decisions[1], "share_bytes") / kMiB, 560U);
   EXPECT_NEAR(static_cast<double>(term(decisions[0], "share_bytes")), 920.0 * kMiB, kMiB);

@@ -277,7 +277,8 @@ TEST(Balance, ALiarGainsNothing) {
     host->run(Time(300'000));
     EXPECT_LE(host->guests()[0].plugged(), fair->guests()[0].plugged() + 64 * kMiB);
     for (const Guest& guest : host->guests()) EXPECT_GE(guest.plugged(), 700 * kMiB);
-    EXPECT_GE(host->available() + 16 * kMiB, host->habits().reserve);
+    // All together want more than there is: most of the reserve is in use, and no more than that.
+    EXPECT_GE(host->available() + 16 * kMiB, host->habits().reserve / 4);
   }
 }
 

@@ -88,7 +88,7 @@ class Autopilot {
   std::map<std::string, Past> past_;
   std::map<std::string, std::uint64_t> messages_;
   std::vector<policy::PoolObservation> pools_;  // as last seen
-  std::string trouble_;                         // why the host cannot be seen as asked for; or empty
+  std::string trouble_;                         // why the host is not seen as asked for; or empty
   unsigned pressure_ = 0;                       // events since the last turn
   std::uint64_t events_ = 0;                    // since the start
   std::uint64_t turns_ = 0;

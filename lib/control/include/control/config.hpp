@@ -44,7 +44,7 @@ struct DeviceConfig {
 struct PolicyConfig {
   std::string law = "balance";  ///< or "pressure"
   std::uint64_t interval_ms = 1000;
-  std::string cgroup;                   ///< folder of the memory cgroup that is the host; empty: all
+  std::string cgroup;                   ///< folder of a memory cgroup that is the host; empty: all
   std::string host_pressure = "auto";   ///< "auto", "psi", "cgroup" or "none"
   std::string pressure_level = "low";   ///< of cgroup v1: "low", "medium" or "critical"
   std::uint64_t psi_stall_ms = 100;     ///< tasks waiting for memory so long,

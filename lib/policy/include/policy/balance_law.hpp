@@ -28,6 +28,8 @@ class BalanceLaw final : public Law {
     std::optional<Time> pressed;  ///< when it last showed pressure,
     std::optional<Time> taken;    ///< gave memory by this law, and
     std::optional<Time> given;    ///< got some
+    std::uint64_t peak = 0;       ///< the most that it used lately,
+    Time peaked{0};               ///< and when
     std::uint64_t margin = 0;     ///< what it had too little of, beyond what it used, when pressed
     bool seen = false;
   };
@@ -40,7 +42,7 @@ class BalanceLaw final : public Law {
     std::uint64_t ceiling = 0;
     std::uint64_t headroom = 0;
     std::uint64_t need = 0;    ///< what it uses, and headroom
-    std::uint64_t bare = 0;    ///< what it uses, and the least headroom
+    std::uint64_t bare = 0;    ///< what it uses, and the least headroom; squeezed: what it needs
     std::uint64_t margin = 0;  ///< what it had too little of lately
     std::uint64_t kept = 0;    ///< what it keeps whatever it is asked for
     std::uint64_t share = 0;   ///< what it is to have
@@ -51,6 +53,7 @@ class BalanceLaw final : public Law {
   };
 
   void heed_pressure(const Observation& seen);
+  static void note_peak(Time now, Turn* turn);
   static std::uint64_t note_pressure(const GuestView& view, std::uint64_t headroom, Time now,
                                      Past* past);
   [[nodiscard]] std::uint64_t reserve_of(const PoolObservation& pool) const noexcept;
