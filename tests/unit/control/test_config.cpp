@@ -52,6 +52,17 @@ hugetlb_reserve = true
 neighbours = "0x6"
 [stats]
 interval_ms = 2000
+[policy]
+law = "pressure"
+interval_ms = 500
+cgroup = "/sys/fs/cgroup/vms"
+host_pressure = "cgroup"
+pressure_level = "medium"
+psi_stall_ms = 50
+psi_window_ms = 1000
+reserve_mib = 300
+step_mib = 16
+guest_pressure_s = 30
 [[device]]
 name = "vm1"
 socket = "/run/x/vm1.sock"
@@ -65,6 +76,10 @@ page_poison = true
 reporting = false
 message_queue = true
 group = "tenant2"
+automatic = true
+floor_mib = 100
+ceiling_mib = 200
+weight = 300
 )");
   EXPECT_EQ(config.rpc_socket, "/run/x/rpc.sock");
   EXPECT_EQ(config.rpc_group, "kvm");
@@ -84,6 +99,9 @@ group = "tenant2"
   EXPECT_TRUE(config.hugetlb_reserve);
   EXPECT_EQ(config.neighbours, (std::vector<unsigned>{1, 2}));
   EXPECT_EQ(config.stats_interval_ms, 2000U);
+  const PolicyConfig policy{"pressure", 500, "/sys/fs/cgroup/vms", "cgroup", "medium", 50, 1000, 300,
+                            16,         30};
+  EXPECT_EQ(config.policy, policy);
   const std::vector<DeviceConfig> devices{{"vm1", "/run/x/vm1.sock", false},
                                           {.name = "vm2",
                                            .socket = "/run/x/vm2.sock",
@@ -93,7 +111,11 @@ group = "tenant2"
                                            .page_poison = true,
                                            .reporting = false,
                                            .message_queue = true,
-                                           .group = "tenant2"}};
+                                           .group = "tenant2",
+                                           .automatic = true,
+                                           .floor_mib = 100,
+                                           .ceiling_mib = 200,
+                                           .weight = 300}};
   EXPECT_EQ(config.devices, devices);
 }
 

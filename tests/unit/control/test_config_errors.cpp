@@ -38,6 +38,13 @@ const Wrong kWrong[] = {
      "t.toml:4: ", "unknown key 'device.client'; known are name, socket, mode, prefault, packed, "
                     "page_poison, reporting, message_queue, group, automatic, floor_mib, "
                     "ceiling_mib and weight"},
+    {"FloorAboveCeiling",
+     "[[device]]\nname=\"a\"\nsocket=\"b\"\nfloor_mib=3\nceiling_mib=2\n",
+     "t.toml:1: ", "'floor_mib' (3) is above 'ceiling_mib' (2)"},
+    {"NoSuchLaw", "[policy]\nlaw = \"chaos\"\n", "t.toml:2: ", "balance"},
+    {"StallBeyondItsWindow", "[policy]\npsi_stall_ms = 700\npsi_window_ms = 500\n",
+     "t.toml:1: ", "'policy.psi_stall_ms' (700) is longer than its window"},
+    {"WeightOfZero", "[[device]]\nname=\"a\"\nsocket=\"b\"\nweight=0\n", "t.toml:4: ", "1"},
     {"MessageQueueNotABoolean",
      "[[device]]\nname = \"a\"\nsocket = \"b\"\nmessage_queue = \"yes\"\n",
      "t.toml:4: ", "'device.message_queue' must be true or false"},

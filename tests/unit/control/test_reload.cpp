@@ -55,6 +55,8 @@ TEST(Reload, TakesSwitchesOverWithoutTheVmmNoticing) {
   for (int i = 0; i < 2; ++i) {
     now.prefault = i == 0;
     now.reporting = i == 0;
+    now.automatic = i == 0;
+    now.weight = 100U + static_cast<unsigned>(i);
     const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
     EXPECT_TRUE(plan.remove.empty());
     EXPECT_TRUE(plan.add.empty());

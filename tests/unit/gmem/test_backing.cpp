@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -95,6 +97,35 @@ TEST(Backing, ARegionIsToldItsBacking) {
   EXPECT_TRUE((*map)->regions()[0].backing.can_discard);
   EXPECT_FALSE((*map)->regions()[1].backing.can_discard);
   EXPECT_FALSE((*map)->regions()[2].backing.can_discard);
+}
+
+TEST(Resident, IsWhatWasTouchedOfEachFileOnce) {
+  const UniqueFd memfd = open_memfd();
+  std::byte anchor{};
+  const auto map = GuestMemory::create(std::vector<RegionSpec>{
+      {Gpa{0}, kMiB, &anchor, memfd.get(), 0}, {Gpa{kMiB}, kMiB, &anchor, memfd.get(), kMiB}});
+  ASSERT_TRUE(map.has_value());
+  EXPECT_EQ(resident_bytes(**map), 0U);
+  const std::vector<char> bytes(3 * kPageSize, 'x');
+  ASSERT_EQ(::pwrite(memfd.get(), bytes.data(), bytes.size(), 0), 3 * kPageSize);
+  EXPECT_EQ(resident_bytes(**map), 3 * kPageSize);
+  ASSERT_EQ(::fallocate(memfd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kPageSize), 0);
+  EXPECT_EQ(resident_bytes(**map), 2 * kPageSize);
+}
+
+TEST(Resident, IsNotKnownOfWhatIsNoMemory) {
+  const UniqueFd disk(::open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  struct statfs system {};
+  if (!disk.valid() || ::fstatfs(disk.get(), &system) != 0 || system.f_type == TMPFS_MAGIC) {
+    GTEST_SKIP() << "no file of a disk can be had in /var/tmp";
+  }
+  std::byte anchor{};
+  for (const int fd : {disk.get(), -1}) {
+    const auto map =
+        GuestMemory::create(std::vector<RegionSpec>{{Gpa{0}, kMiB, &anchor, fd, 0}});
+    ASSERT_TRUE(map.has_value());
+    EXPECT_FALSE(resident_bytes(**map)) << fd;
+  }
 }
 
 }  // namespace
