@@ -39,7 +39,8 @@ host::PressureLevel level_of(std::string_view word) noexcept {
 
 host::BestWatch open_watch(const PolicyConfig& config, const host::Paths& paths) {
   if (config.host_pressure == "none") {
-    return {std::nullopt, "not listened to (policy.host_pressure = \"none\")"};
+    return {std::nullopt, "not listened to: policy.host_pressure is \"none\", or no VM was automatic "
+                          "when the daemon started"};
   }
   host::PressureWatch::Options options;
   options.paths = paths;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 
+#include <algorithm>
 #include <asio/signal_set.hpp>
 #include <csignal>
 #include <memory>
@@ -62,6 +63,7 @@ class Daemon {
   Result<void> start_engine();
   Result<void> start_pollers();
   Result<void> start_devices();
+  [[nodiscard]] PolicyConfig policy() const;
   [[nodiscard]] poll::IdleStrategy idle() const;
   [[nodiscard]] vhost::ReclaimSettings reclaim_settings() const;
   [[nodiscard]] std::vector<LcoreReport> report_lcores() const;
@@ -221,6 +223,15 @@ std::vector<LcoreReport> Daemon::report_lcores() const {
   return reports;
 }
 
+/// A trigger costs the kernel a thread of its own, on any cpu: not where nobody asked for it.
+PolicyConfig Daemon::policy() const {
+  PolicyConfig policy = config_.policy;
+  const bool wanted = std::any_of(config_.devices.begin(), config_.devices.end(),
+                                  [](const DeviceConfig& device) { return device.automatic; });
+  if (!wanted) policy.host_pressure = "none";
+  return policy;
+}
+
 Result<void> Daemon::start_devices() {
   if (config_.hugetlb_reserve) {
     reserve_ = std::make_unique<reclaim::HugeReserve>([](std::uint64_t page_bytes) {
@@ -236,7 +247,7 @@ Result<void> Daemon::start_devices() {
   const auto group = find_group(config_.socket_group, "daemon.socket_group");
   if (!group) return tl::unexpected(group.error());
   backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); }, *group);
-  auto autopilot = Autopilot::open(loop_, *backend_, config_.policy);
+  auto autopilot = Autopilot::open(loop_, *backend_, policy());
   if (!autopilot) return tl::unexpected(autopilot.error());
   autopilot_ = std::move(*autopilot);
   for (const DeviceConfig& device : config_.devices) {
