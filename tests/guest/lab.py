@@ -154,6 +154,16 @@ class Lab:
             found=lambda: f"{self.blocks() // MiB} MiB\n{self.guest.sh('cat /proc/buddyinfo')}",
         )
 
+    def wait_for_reports(self) -> None:
+        """Linux reports free memory two seconds after it became free, and sets up to half of a
+        small guest aside meanwhile: a guest that wants it at that moment kills for it."""
+        quiet, reported = 0, -1
+        deadline = time.monotonic() + 30
+        while quiet < 30 and time.monotonic() < deadline:
+            now = self.show()["reported_bytes"]
+            quiet, reported = (quiet + 1 if now == reported else 0), now
+            time.sleep(0.1)
+
     def _boot(self) -> Guest:
         guest = _KINDS[self.kind](
             mem=self.mem,

@@ -51,6 +51,7 @@ def test_guest_has_its_memory_back_after_a_deflate(lab):
     amount = lab.guest.touch_memory()
     lab.resize(128 * MiB)
     lab.resize(0)
+    lab.wait_for_reports()
     checksum = lab.guest.random_file("/tmp/again", 64 * MiB)
     lab.guest.fill("/tmp/rest", amount - 80 * MiB)
     assert lab.guest.checksum("/tmp/again") == checksum

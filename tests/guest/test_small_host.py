@@ -15,8 +15,10 @@ pytestmark = pytest.mark.skipif(bool(SmallHost.missing()), reason=SmallHost.miss
 
 _TOOLS = Path(__file__).resolve().parents[2] / "tools"
 _FOREVER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# Who starts tests in the background may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, sys.argv[1])
 from guestlab import SmallHost
 with SmallHost(64 << 20, 64 << 20, Path(sys.argv[2])) as host:
@@ -85,7 +87,7 @@ def test_nothing_is_left_when_its_maker_is_killed(folder, number):
     cgroup, swap_file = map(Path, maker.stdout.readline().split())
     assert in_use(swap_file) and (cgroup / "room").exists()
     subprocess.run(["kill", f"-{number}", str(maker.pid)], check=True)
-    maker.communicate()
+    maker.communicate(timeout=60)
 
     def gone():
         return not (cgroup.exists() or in_use(swap_file) or os.path.exists(swap_file.parent))
