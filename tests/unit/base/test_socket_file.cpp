@@ -6,22 +6,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
 #include "base/socket_file.hpp"
 #include "base/unique_fd.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace vballoon {
 namespace {
 
 class SocketFile : public testing::Test {
  protected:
-  SocketFile() { EXPECT_NE(::mkdtemp(folder_.data()), nullptr); }
-  ~SocketFile() override { std::filesystem::remove_all(folder_); }
-
   [[nodiscard]] UniqueFd bind() const {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -35,8 +31,8 @@ class SocketFile : public testing::Test {
     EXPECT_EQ(::lstat(path().c_str(), &info), 0);
     return info;
   }
-  [[nodiscard]] std::string path() const { return folder_ + "/s"; }
-  std::string folder_ = std::filesystem::temp_directory_path() / "vbXXXXXX";
+  [[nodiscard]] std::string path() const { return folder_.path("s"); }
+  test::ScratchFolder folder_;
 };
 
 TEST_F(SocketFile, IsItsOwnersAloneUntilItIsShared) {
@@ -62,7 +58,7 @@ TEST_F(SocketFile, GoesToAGroup) {
 }
 
 TEST_F(SocketFile, NoOtherFileIsShared) {
-  const std::string secret = folder_ + "/secret";
+  const std::string secret = folder_.path("secret");
   ASSERT_EQ(::close(::open(secret.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
   ASSERT_EQ(::symlink(secret.c_str(), path().c_str()), 0);
   EXPECT_FALSE(share_socket(path(), std::nullopt)) << "a link";
@@ -70,7 +66,7 @@ TEST_F(SocketFile, NoOtherFileIsShared) {
   struct stat info {};
   ASSERT_EQ(::stat(secret.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0600U);
-  EXPECT_FALSE(share_socket(folder_ + "/nothing", std::nullopt));
+  EXPECT_FALSE(share_socket(folder_.path("nothing"), std::nullopt));
 }
 
 TEST(SocketPath, HasNoControlCharacters) {

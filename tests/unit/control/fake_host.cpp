@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
@@ -12,28 +12,20 @@
 namespace vballoon::control {
 
 FakeHost::FakeHost() {
-  std::string folder = std::filesystem::temp_directory_path() / "vballoon-host-XXXXXX";
-  if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no scratch folder");
-  folder_ = folder;
-  std::filesystem::create_directory(folder_ / "proc");
-  std::filesystem::create_directory(folder_ / "sys");
+  std::filesystem::create_directory(folder_.path() / "proc");
+  std::filesystem::create_directory(folder_.path() / "sys");
   set_memory(16 * kGiB, 8 * kGiB);
-}
-
-FakeHost::~FakeHost() {
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
 }
 
 /// In place, for the file is kept open.
 void FakeHost::set_memory(std::uint64_t total_bytes, std::uint64_t available_bytes) const {
-  std::ofstream(folder_ / "proc" / "meminfo")
+  std::ofstream(folder_.path("proc/meminfo"))
       << fmt::format("MemTotal: {} kB\nMemFree: {} kB\nMemAvailable: {} kB\n", total_bytes / kKiB,
                      available_bytes / kKiB, available_bytes / kKiB);
 }
 
 host::Paths FakeHost::paths() const {
-  return {folder_ / "proc", folder_ / "sys"};
+  return {folder_.path("proc"), folder_.path("sys")};
 }
 
 std::unique_ptr<Autopilot> FakeHost::open(asio::io_context& loop, Backend& backend,

@@ -6,20 +6,17 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "control/autopilot.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace vballoon::control {
 
 class FakeHost {
  public:
   FakeHost();
-  ~FakeHost();
-  FakeHost(const FakeHost&) = delete;
-  FakeHost& operator=(const FakeHost&) = delete;
 
   void set_memory(std::uint64_t total_bytes, std::uint64_t available_bytes) const;
   [[nodiscard]] host::Paths paths() const;
@@ -28,7 +25,7 @@ class FakeHost {
                                                 const std::string& law = "balance") const;
 
  private:
-  std::filesystem::path folder_;
+  test::ScratchFolder folder_;
 };
 
 }  // namespace vballoon::control

@@ -7,18 +7,8 @@
 #include <sys/un.h>
 
 #include <array>
-#include <cstdlib>
-#include <filesystem>
 
 namespace vballoon::control {
-
-ScratchFolder::ScratchFolder() : folder_(std::filesystem::temp_directory_path() / "vbXXXXXX") {
-  EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
-}
-
-ScratchFolder::~ScratchFolder() {
-  std::filesystem::remove_all(folder_);
-}
 
 ServedBackend::ServedBackend(RpcLimits limits)
     : work_(loop_.get_executor()),

@@ -18,23 +18,11 @@
 #include "control/rpc_server.hpp"
 #include "fake_backend.hpp"
 #include "fake_host.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace vballoon::control {
 
-/// A folder of its own under the system's temporary one, removed with all that is in it.
-class ScratchFolder {
- public:
-  ScratchFolder();
-  ~ScratchFolder();
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  [[nodiscard]] std::string path(std::string_view name) const {
-    return folder_ + "/" + std::string(name);
-  }
-
- private:
-  std::string folder_;
-};
+using test::ScratchFolder;
 
 /// Serves a FakeBackend until it goes out of scope.
 class ServedBackend {

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,25 +12,18 @@
 #include <string_view>
 
 #include "host/memory.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace vballoon::host {
 
 class Scratch {
  public:
-  Scratch() { EXPECT_NE(::mkdtemp(root_.data()), nullptr); }
-  ~Scratch() {
-    std::error_code none;
-    std::filesystem::remove_all(root_, none);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
   void put(const std::string& path, std::string_view text) const {
     const std::filesystem::path file = at(path);
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file) << text;
   }
-  [[nodiscard]] std::string at(const std::string& path) const { return root_ + "/" + path; }
+  [[nodiscard]] std::string at(const std::string& path) const { return folder_.path(path); }
   [[nodiscard]] Paths paths() const { return Paths{at("proc"), at("sys")}; }
 
   /// 1 GiB, of which 256 MiB are free and 512 MiB available; no swap.
@@ -47,7 +39,7 @@ class Scratch {
   }
 
  private:
-  std::string root_ = "/tmp/vballoon-host-XXXXXX";
+  test::ScratchFolder folder_;
 };
 
 }  // namespace vballoon::host

@@ -22,6 +22,7 @@
 #include "reclaim/huge_reserve.hpp"
 #include "reclaim/reclaimer.hpp"
 #include "support/guest_ram.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace vballoon::reclaim {
 namespace {
@@ -29,16 +30,13 @@ namespace {
 class SysfsPoolTest : public testing::Test {
  protected:
   SysfsPoolTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "vballoon-pools-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
     std::filesystem::create_directory(folder_ / "hugepages-2048kB");
   }
-  ~SysfsPoolTest() override { std::filesystem::remove_all(folder_); }
   void put(const char* name, const char* text) {
     std::ofstream(folder_ / "hugepages-2048kB" / name) << text << '\n';
   }
-  std::filesystem::path folder_;
+  test::ScratchFolder scratch_;
+  const std::filesystem::path folder_ = scratch_.path();
 };
 
 TEST_F(SysfsPoolTest, ReadsTheFilesOfItsSizeAnewEachTime) {

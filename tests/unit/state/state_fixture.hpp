@@ -11,6 +11,7 @@
 
 #include "state/device_state.hpp"
 #include "support/guest_ram.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace vballoon::state {
 
@@ -18,17 +19,7 @@ class State : public ::testing::Test {
  protected:
   static constexpr std::uint64_t kFeatures = 0x130000001;
 
-  State() {
-    std::string name = (std::filesystem::temp_directory_path() / "vballoon-state-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = name;
-    open_folder(Folder::this_boot());
-  }
-  ~State() override {
-    folder_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
+  State() { open_folder(Folder::this_boot()); }
 
   void open_folder(std::string boot) {
     folder_.reset();
@@ -57,7 +48,8 @@ class State : public ::testing::Test {
   const std::shared_ptr<const gmem::GuestMemory> memory_ = ram_.map();
 
  private:
-  std::filesystem::path path_;
+  test::ScratchFolder scratch_;
+  const std::filesystem::path path_ = scratch_.path();
   std::optional<Folder> folder_;
 };
 
