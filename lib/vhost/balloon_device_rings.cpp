@@ -159,13 +159,15 @@ void BalloonDevice::suspend_all() {
   take_back();
 }
 
-/// Rings go on where librte_vhost still has them ready; the others it announces when they are.
+/// Rings go on where librte_vhost still has them ready; the others it announces when they are. So do
+/// those that waited for decide(), which a new memory table may have answered.
 void BalloonDevice::resume_suspended() {
   for (unsigned index = 0; index < rings_.size(); ++index) {
     if (!rings_[index].suspended) continue;
     if (rings_[index].ready) start_ring(index);
     rings_[index].suspended = false;
   }
+  start_waiting();
   hand_over();
 }
 
