@@ -145,12 +145,20 @@ void Autopilot::listen_to_guests() {
   ear_.async_wait([this](const asio::error_code& cancelled) {
     if (cancelled) return;
     for (const auto& [name, wish] : wishes_) {
-      if (!wish.automatic) continue;
-      const std::uint64_t sent = backend_.pressure_messages(name);
-      if (std::exchange(messages_[name], sent) != sent && sent != 0) turn_soon();
+      if (wish.automatic) listen_to(name);
     }
     listen_to_guests();
   });
+}
+
+/// A turn is about all VMs: one that goes on crying gets no more of them than the clock brings.
+void Autopilot::listen_to(const std::string& name) {
+  Heard& heard = heard_[name];
+  const std::uint64_t sent = backend_.pressure_messages(name);
+  const auto now = Clock::now();
+  if (std::exchange(heard.messages, sent) == sent || sent == 0 || now < heard.deaf_until) return;
+  heard.deaf_until = now + std::chrono::milliseconds(config_.interval_ms);
+  turn_soon();
 }
 
 void Autopilot::turn_soon() {
@@ -233,7 +241,7 @@ void Autopilot::apply(const policy::Observation& seen, std::vector<policy::Decis
 void Autopilot::forget(const std::string& name) {
   wishes_.erase(name);
   past_.erase(name);
-  messages_.erase(name);
+  heard_.erase(name);
 }
 
 bool Autopilot::automatic(const std::string& name) const {

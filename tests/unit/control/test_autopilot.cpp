@@ -118,6 +118,19 @@ TEST_F(AutopilotTest, TurnsComeByThemselves) {
   by_itself->stop();
 }
 
+TEST_F(AutopilotTest, AGuestThatCriesOnGetsOneTurnBeforeItsTime) {
+  const auto by_itself = host_.open(loop_, backend_);
+  by_itself->wish("idle", {.automatic = true});
+  by_itself->start();
+  for (int cries = 0; cries < 10; ++cries) {
+    ++vm("idle").pressure_messages;
+    loop_.run_for(std::chrono::milliseconds(60));
+    loop_.restart();
+  }
+  EXPECT_EQ(by_itself->show().at("turns"), 1U);
+  by_itself->stop();
+}
+
 TEST_F(AutopilotTest, MethodsRefuseATargetThatTheNextTurnWouldUndo) {
   Methods methods(loop_, backend_, *autopilot_, Json::object());
   const auto call = [&](const char* method, Json params) {

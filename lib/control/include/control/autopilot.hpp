@@ -64,6 +64,10 @@ class Autopilot {
     std::uint64_t before = 0;  ///< the target that it was about
     Clock::time_point when;
   };
+  struct Heard {
+    std::uint64_t messages = 0;       ///< as last counted
+    Clock::time_point deaf_until{};   ///< it asks for no turn before
+  };
 
   Autopilot(asio::io_context& loop, Backend& backend, const PolicyConfig& config,
             host::MemoryReader reader, host::BestWatch watch);
@@ -71,6 +75,7 @@ class Autopilot {
   void wait_for_turn();
   void wait_for_pressure();
   void listen_to_guests();
+  void listen_to(const std::string& name);
   void on_pressure();
   void begin_turn();
   void turn_soon();
@@ -86,7 +91,7 @@ class Autopilot {
   std::unique_ptr<policy::Law> law_;
   std::map<std::string, VmWish> wishes_;
   std::map<std::string, Past> past_;
-  std::map<std::string, std::uint64_t> messages_;
+  std::map<std::string, Heard> heard_;
   std::vector<policy::PoolObservation> pools_;  // as last seen
   std::string trouble_;                         // why the host is not seen as asked for; or empty
   unsigned pressure_ = 0;                       // events since the last turn
