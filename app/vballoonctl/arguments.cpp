@@ -40,6 +40,17 @@ std::string hint_fault(const std::string& text) {
              : "'" + text + "' is none of start, stop, done";
 }
 
+std::string key_fault(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    return "'" + text + "' is not KEY=VALUE, as in automatic=true";
+  }
+  const std::string key = text.substr(0, equals);
+  return key == "name" || key == "socket" || key == "mode"
+             ? "'" + key + "' is no -k: NAME, SOCKET and --client say it"
+             : "";
+}
+
 CLI::App* add_command(CLI::App& app, const char* name, const char* what, Arguments* out) {
   CLI::App* command = app.add_subcommand(name, what);
   // --json and --rpc are understood after the command as well as before it.
@@ -86,6 +97,12 @@ void add_add(CLI::App& app, Arguments* out) {
       ->required()
       ->type_name("");
   add->add_flag("--client", out->client, "The VMM listens on the socket, and the daemon connects");
+  add->add_option("-k,--key", out->keys,
+                  "More of it, as in the configuration: automatic=true, floor_mib=512")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(key_fault, "");
 }
 
 void add_switch(CLI::App& app, const char* name, const char* what, Arguments* out) {

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace vballoon::ctl {
 
@@ -20,6 +21,7 @@ struct Arguments {
   unsigned timeout_s = 0;  ///< set --wait, stats; 0: none, or the default
   std::string socket;      ///< add
   bool client = false;     ///< add
+  std::vector<std::string> keys;  ///< add, each KEY=VALUE
   double interval_s = 1;   ///< watch
   bool on = false;         ///< inhibit, prefault, reporting, policy auto
   std::string action;      ///< hint

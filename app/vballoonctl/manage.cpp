@@ -8,6 +8,9 @@
 #include "command.hpp"
 
 namespace vballoon::ctl {
+
+using rpc::Json;
+
 namespace {
 
 int finish(Command& command, const rpc::Outcome<rpc::Json>& result, std::string_view said) {
@@ -20,6 +23,12 @@ int finish(Command& command, const rpc::Outcome<rpc::Json>& result, std::string_
   return kDone;
 }
 
+/// As JSON has it, so that true is no word and 512 a number; anything else is text.
+Json value_of(const std::string& text) {
+  Json value = Json::parse(text, nullptr, false);
+  return value.is_discarded() ? Json(text) : value;
+}
+
 }  // namespace
 
 int run_add(Command& command) {
@@ -28,10 +37,14 @@ int run_add(Command& command) {
   std::error_code ignored;
   std::string socket = std::filesystem::absolute(arguments.socket, ignored).lexically_normal();
   if (socket.empty()) socket = arguments.socket;
-  const auto result =
-      command.call("device.add", {{"name", arguments.name},
-                                  {"socket", socket},
-                                  {"mode", arguments.client ? "client" : "server"}});
+  Json params{{"name", arguments.name},
+              {"socket", socket},
+              {"mode", arguments.client ? "client" : "server"}};
+  for (const std::string& key : arguments.keys) {
+    const std::size_t equals = key.find('=');
+    params[key.substr(0, equals)] = value_of(key.substr(equals + 1));
+  }
+  const auto result = command.call("device.add", std::move(params));
   return finish(
       command, result,
       fmt::format("{} {} {}", arguments.name,

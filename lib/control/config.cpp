@@ -37,10 +37,10 @@ constexpr std::array<std::string_view, 3> kPressureLevels{"low", "medium", "crit
 constexpr Range kTickMs{kMinIntervalMs, 60'000, "milliseconds"};
 constexpr Range kPsiStallMs{1, 10'000, "milliseconds"};
 constexpr Range kPsiWindowMs{500, 10'000, "milliseconds"};
-constexpr Range kSizeMib{0, 1 << 30, "MiB"};
+constexpr Range kSizeMib{0, kMostSizeMib, "MiB"};
 constexpr Range kStepMib{1, 1 << 20, "MiB"};
 constexpr Range kPressureS{0, 86'400, "seconds"};
-constexpr Range kWeight{1, 10'000, ""};
+constexpr Range kWeight{1, kMostWeight, ""};
 constexpr std::array<std::string_view, 1> kPollWords{"auto"};
 constexpr std::array<std::string_view, 2> kReclaimWords{"auto", "none"};
 
@@ -148,10 +148,7 @@ Result<void> read_device(TableReader& table, Config* config) {
   table.read("floor_mib", &device.floor_mib, kSizeMib);
   table.read("ceiling_mib", &device.ceiling_mib, kSizeMib);
   table.read("weight", &device.weight, kWeight);
-  if (device.ceiling_mib != 0 && device.floor_mib > device.ceiling_mib) {
-    table.fail_at(table.table(), fmt::format("'floor_mib' ({}) is above 'ceiling_mib' ({})",
-                                             device.floor_mib, device.ceiling_mib));
-  }
+  if (auto ok = check_limits(device); !ok) table.fail_at(table.table(), ok.error().message);
   if (auto done = table.finish(); !done) return done;
   if (table.require("name") && table.require("socket")) {
     config->devices.push_back(std::move(device));
@@ -245,6 +242,15 @@ Result<DeviceConfig> parse_device_option(std::string_view text) {
     return fail(Code::kInvalidArgument, fmt::format("'{}' names no socket", text));
   }
   return device;
+}
+
+Result<void> check_limits(const DeviceConfig& device) {
+  if (device.ceiling_mib != 0 && device.floor_mib > device.ceiling_mib) {
+    return fail(Code::kInvalidArgument, fmt::format("'floor_mib' ({}) is above 'ceiling_mib' ({})",
+                                                    device.floor_mib, device.ceiling_mib));
+  }
+  if (device.weight != 0) return {};
+  return fail(Code::kInvalidArgument, "'weight' must be 1 or more: the share of 0 is no share");
 }
 
 Result<void> check_devices(const std::vector<DeviceConfig>& devices) {

@@ -65,6 +65,25 @@ Status automatic_already(const std::string& name) {
                             name, name)};
 }
 
+/// Those of its block in the configuration, by the same names and with the same defaults.
+void read_keys(Params& params, DeviceConfig* device) {
+  const auto flag = [&params](std::string_view key, bool* field) {
+    *field = params.optional_flag(key).value_or(*field);
+  };
+  const auto number = [&params](std::string_view key, std::uint64_t most, std::uint64_t* field) {
+    *field = params.optional_number(key, most).value_or(*field);
+  };
+  flag("prefault", &device->prefault);
+  flag("packed", &device->packed);
+  flag("page_poison", &device->page_poison);
+  flag("reporting", &device->reporting);
+  flag("message_queue", &device->message_queue);
+  flag("automatic", &device->automatic);
+  number("floor_mib", kMostSizeMib, &device->floor_mib);
+  number("ceiling_mib", kMostSizeMib, &device->ceiling_mib);
+  number("weight", kMostWeight, &device->weight);
+}
+
 Result<balloon::HintAction> hint_action(std::string_view word) {
   if (word == "start") return balloon::HintAction::kStart;
   if (word == "stop") return balloon::HintAction::kStop;
@@ -150,7 +169,7 @@ Methods::Answer Methods::add(const rpc::Json& object) {
   Params params(object, "device.add");
   DeviceConfig device{params.text("name"), params.text("socket")};
   const std::string mode = params.optional_text("mode").value_or("server");
-  device.message_queue = params.optional_flag("message_queue").value_or(false);
+  read_keys(params, &device);
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (mode != "server" && mode != "client") {
     return rpc::refuse(
@@ -158,6 +177,9 @@ Methods::Answer Methods::add(const rpc::Json& object) {
         fmt::format("device.add: 'mode' must be \"server\" or \"client\", not \"{}\"", mode));
   }
   device.client = mode == "client";
+  if (auto ok = check_limits(device); !ok) {
+    return rpc::refuse(rpc::kInvalidParams, "device.add: " + ok.error().message);
+  }
   if (auto added = backend_.add(device); !added) return refuse(added.error());
   autopilot_.wish(device.name, wish_of(device));
   log::info("{}: added, {} {}", device.name, mode, device.socket);

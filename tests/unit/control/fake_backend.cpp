@@ -70,6 +70,7 @@ Result<void> FakeBackend::request_stats(std::string_view name) {
 
 Result<void> FakeBackend::add(const DeviceConfig& device) {
   if (index_of(device.name) != devices.size()) return fail(Code::kAlreadyExists, "name is taken");
+  added.push_back(device);
   device::DeviceReport& report = guest(device.name);
   report.socket = device.socket;
   report.client = device.client;

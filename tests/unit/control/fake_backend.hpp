@@ -35,6 +35,7 @@ class FakeBackend final : public Backend {
   [[nodiscard]] std::vector<LcoreReport> lcores() const override { return lcore_reports; }
 
   std::vector<device::DeviceReport> devices;
+  std::vector<DeviceConfig> added;
   std::vector<LcoreReport> lcore_reports;
   bool answers_stats = true;  ///< at once; else only answer_stats() does
   unsigned stats_requests = 0;

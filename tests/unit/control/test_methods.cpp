@@ -181,6 +181,38 @@ TEST_F(MethodsTest, AddHasNoMessageQueueUnlessToldSo) {
             "device.add: 'message_queue' must be true or false");
 }
 
+TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {
+  result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}, {"automatic", true},
+                        {"floor_mib", 64U}, {"ceiling_mib", 512U}, {"weight", 300U},
+                        {"prefault", true}, {"packed", false}, {"page_poison", true},
+                        {"reporting", false}});
+  ASSERT_EQ(backend_.added.size(), 1U);
+  const DeviceConfig& device = backend_.added[0];
+  EXPECT_EQ(device.floor_mib, 64U);
+  EXPECT_EQ(device.ceiling_mib, 512U);
+  EXPECT_EQ(device.weight, 300U);
+  EXPECT_TRUE(device.prefault && device.page_poison);
+  EXPECT_FALSE(device.packed || device.reporting);
+  EXPECT_TRUE(result("device.show", {{"name", "vm1"}}).at("automatic").get<bool>());
+
+  result("device.add", {{"name", "vm2"}, {"socket", "/tmp/b"}});
+  EXPECT_EQ(backend_.added[1], (DeviceConfig{"vm2", "/tmp/b"})) << "the defaults of the configuration";
+}
+
+TEST_F(MethodsTest, AddRefusesKeysThatCannotBe) {
+  const auto refused = [this](rpc::Json keys) {
+    keys.update({{"name", "b"}, {"socket", "c"}});
+    return error("device.add", keys).message;
+  };
+  EXPECT_EQ(refused({{"floor_mib", 9U}, {"ceiling_mib", 8U}}),
+            "device.add: 'floor_mib' (9) is above 'ceiling_mib' (8)");
+  EXPECT_EQ(refused({{"weight", 0U}}), "device.add: 'weight' must be 1 or more: the share of 0 is no share");
+  EXPECT_EQ(refused({{"weight", 10'001U}}), "device.add: 'weight' must be a whole number from 0 to 10000");
+  EXPECT_EQ(refused({{"flor_mib", 9U}}),
+            "device.add: unknown parameter 'flor_mib'; did you mean 'floor_mib'?");
+  EXPECT_TRUE(backend_.added.empty());
+}
+
 TEST_F(MethodsTest, ParametersAreChecked) {
   EXPECT_EQ(error("device.show").message, "device.show needs 'name', a string");
   EXPECT_EQ(error("device.show", {{"name", 5}}).message, "device.show: 'name' must be a string");

@@ -40,6 +40,9 @@ struct DeviceConfig {
   friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
 };
 
+inline constexpr std::uint64_t kMostSizeMib = 1 << 30;
+inline constexpr std::uint64_t kMostWeight = 10'000;
+
 /// [policy]
 struct PolicyConfig {
   std::string law = "balance";  ///< or "pressure"
@@ -104,6 +107,9 @@ struct Config {
 
 /// Parses NAME=SOCKET or NAME=client:SOCKET, as --device takes it.
 [[nodiscard]] Result<DeviceConfig> parse_device_option(std::string_view text);
+
+/// Floor, ceiling and weight, each in its range, also go together.
+[[nodiscard]] Result<void> check_limits(const DeviceConfig& device);
 
 /// @errors kInvalidArgument when a name or a socket is given twice.
 [[nodiscard]] Result<void> check_devices(const std::vector<DeviceConfig>& devices);
