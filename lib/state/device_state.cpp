@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <tuple>
 #include <utility>
 
@@ -101,7 +103,13 @@ void DeviceState::commit(bool same_guest) noexcept {
     header.target_pages = old.target_pages;
     header.inhibited = old.inhibited;
   }
-  ::renameat(folder_->fd(), new_name(name_).c_str(), folder_->fd(), file_name(name_).c_str());
+  const int folder = folder_->fd();
+  if (::renameat(folder, new_name(name_).c_str(), folder, file_name(name_).c_str()) != 0) {
+    log::warn("{}: nothing of it will outlive the daemon: cannot replace {} in {}: {}", name_,
+              file_name(name_), folder_->path(), std::strerror(errno));
+    // What has the name still is of an older time, and is not to be believed at the next start.
+    forget();
+  }
   file_ = std::move(next_);
 }
 

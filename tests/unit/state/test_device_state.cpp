@@ -78,6 +78,24 @@ TEST_F(State, WithoutANewNameTheOldOneStands) {
   EXPECT_TRUE(state.left());
 }
 
+/// The new file cannot take the name: what stands there is then older than what happened since.
+TEST_F(State, ThatCannotBeReplacedIsOfNobody) {
+  leave_a_guest();
+  const auto aside = path() / "state" / "aside.state";
+  {
+    const test::GuestRam other({{Gpa{0}, 4 * kMiB, 0}});
+    DeviceState state(&folder(), "vm");
+    EXPECT_FALSE(state.room_for(*other.map()).filled);
+    std::filesystem::rename(file(), aside);
+    std::filesystem::create_directory(file());
+    state.commit(true);
+    EXPECT_EQ(state.target_pages(), 50U) << "this daemon goes on";
+  }
+  std::filesystem::remove(file());
+  std::filesystem::rename(aside, file());
+  EXPECT_EQ(DeviceState(&folder(), "vm").left(), std::nullopt);
+}
+
 TEST_F(State, ThatIsForgottenIsOfNobody) {
   leave_a_guest();
   {
