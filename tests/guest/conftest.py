@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from guestlab import Daemon  # noqa: E402
+from guestlab.daemon import built  # noqa: E402
 from guestlab.guest import MiB  # noqa: E402
 from huge import huge_pages  # noqa: E402
 from lab import GUEST_BYTES, Lab  # noqa: E402
@@ -71,6 +72,12 @@ def clearing_qemu_lab():
 def growing_qemu_lab():
     """A QEMU guest with a slot for more memory."""
     yield from _own_lab("qemu", extra=("-m", "slots=1,maxmem=1G"))
+
+
+@pytest.fixture
+def kexec_qemu_lab():
+    """A QEMU guest that can start another kernel."""
+    yield from _own_lab("qemu", kexec=built("kexec", "tests"))
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 """What only QEMU can show: a guest that reboots while its VMM stays connected, and features that
 User Mode Linux has not or must not have."""
 
+import pytest
+
 from guestlab.guest import MiB, wait_until
 from huge import HUGE, free_huge_pages
 from lab import PAGE
@@ -42,6 +44,27 @@ def test_reset_button_in_the_middle_of_an_inflate(qemu_lab):
         qemu_lab.wait_for_ledger(192 * MiB)
         qemu_lab.resize(0)
     assert qemu_lab.guest.random_file("/tmp/all", 192 * MiB)
+
+
+@pytest.mark.parametrize("when", ["with a balloon", "in the middle of an inflate"])
+def test_another_kernel_starts_in_the_guest_by_kexec(kexec_qemu_lab, when):
+    """No reset of the machine between them: the new kernel's driver resets the device. All memory
+    is the new kernel's, whatever the old one had in the balloon."""
+    lab = kexec_qemu_lab
+    lab.resize(96 * MiB)
+    if when != "with a balloon":
+        lab.set_target(224 * MiB)
+    lab.guest.kexec("LAB_SECOND=1")
+    assert "LAB_SECOND=1" in lab.guest.sh("cat /proc/cmdline")
+    lab.wait_for_state("running")
+    # The target outlives the old kernel, and the new driver follows it from an empty balloon.
+    target = lab.show()["target_bytes"]
+    lab.wait_for_actual(target)
+    lab.wait_for_ledger(target)
+    lab.resize(0)
+    lab.wait_for_ledger(0)
+    assert lab.guest.random_file("/tmp/all", 192 * MiB)
+    assert lab.show()["counters"]["not_ballooned"] == 0
 
 
 def test_balloon_survives_a_pause_wherever_its_rings_stand(qemu_lab):

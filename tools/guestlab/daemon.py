@@ -14,10 +14,11 @@ from .rpc import RpcClient
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
-def built(name: str) -> Path:
-    """Path of a program of the build in $VBALLOON_BUILD, else build/. @errors  LabError"""
+def built(name: str, folder: str = "") -> Path:
+    """Path of a program of the build in $VBALLOON_BUILD, else build/. @errors  LabError
+    @param folder  of the build; empty: that of the program of that name."""
     build = Path(os.environ.get("VBALLOON_BUILD") or _PROJECT / "build").absolute()
-    path = build / "app" / name / name
+    path = build / (folder or f"app/{name}") / name
     if not path.exists():
         raise LabError(
             f"no {path}: run 'meson setup build && ninja -C build', or set VBALLOON_BUILD"

@@ -10,21 +10,24 @@ from .errors import LabError
 
 _INIT = Path(__file__).with_name("init.sh")
 _BUSYBOX = Path("/usr/bin/busybox"), Path("/bin/busybox")
-_FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "run", "sys", "tmp")
+_FOLDERS = ("bin", "boot", "dev", "lib", "lib/modules", "proc", "run", "sys", "tmp")
 
 
-def initrd_for(modules_folder: Path, programs: tuple[Path, ...] = ()) -> Path:
+def initrd_for(
+    modules_folder: Path, programs: tuple[Path, ...] = (), boot: dict[str, Path] | None = None
+) -> Path:
     """@param modules_folder  holds the guest kernel's modules, at any depth.
     @param programs  statically linked; they are in /bin of the guest.
+    @param boot      files of the guest's /boot, by their name there.
     @return  path of an initrd whose init loads virtio_balloon and serves the command channel."""
-    data = _build(modules_folder, programs)
+    data = _build(modules_folder, programs, boot or {})
     path = cache_dir() / f"initrd-{hashlib.sha256(data).hexdigest()[:16]}.cpio"
     if not path.exists():
         write_whole(path, data)
     return path
 
 
-def _build(modules_folder: Path, programs: tuple[Path, ...]) -> bytes:
+def _build(modules_folder: Path, programs: tuple[Path, ...], boot: dict[str, Path]) -> bytes:
     archive = cpio.Archive()
     for folder in _FOLDERS:
         archive.folder(folder)
@@ -34,6 +37,8 @@ def _build(modules_folder: Path, programs: tuple[Path, ...]) -> bytes:
     archive.link("bin/sh", "busybox")
     for program in programs:
         archive.file(f"bin/{program.name}", program.read_bytes(), 0o755)
+    for name, file in boot.items():
+        archive.file(f"boot/{name}", file.read_bytes())
     archive.file("init", _INIT.read_bytes(), 0o755)
     names = []
     for name, data in modules.closure(modules_folder, "virtio_balloon"):

@@ -32,12 +32,14 @@ class QemuGuest(Guest):
         builtin_balloon: bool = False,
         reporting: bool = False,
         huge_pages: bool = False,
+        kexec: Path | None = None,
         extra: tuple[str, ...] = (),
         **options,
     ):
         """@param builtin_balloon  QEMU's own balloon device, for comparisons; not with socket=.
         @param reporting  free page reporting of the builtin device.
         @param huge_pages  of 2 MiB behind the guest's memory; the host's pool has to have them.
+        @param kexec      the program behind kexec(); the guest then has its kernel in /boot.
         @param extra      more arguments for QEMU.
         @param options    see Guest."""
         if builtin_balloon and options.get("socket"):
@@ -45,6 +47,7 @@ class QemuGuest(Guest):
         self.builtin_balloon = builtin_balloon
         self.reporting = reporting
         self.huge_pages = huge_pages
+        self.kexec_program = kexec
         self.extra = extra
         self._qmp: Qmp | None = None
         super().__init__(mem=mem, **options)
@@ -69,10 +72,27 @@ class QemuGuest(Guest):
         self.qmp("system_reset")
         self._wait_booted()
 
+    def kexec(self, append: str) -> None:
+        """Starts the guest's kernel anew out of the running one, which tells no device. Waits
+        until the new one serves commands; that one has no kernel in /boot.
+        @param append  more arguments for it."""
+        arguments = f"{self.sh('cat /proc/cmdline').strip()} {append}"
+        program = f"/bin/{self.kexec_program.name}"
+        self._send_off(f"{program} /boot/vmlinuz /boot/initrd '{arguments}'")
+        self._wait_booted()
+
+    def _kernel_and_initrd(self, root: Path) -> tuple[Path, Path]:
+        kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
+        modules = root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-")
+        initrd = initrd_for(modules)
+        if self.kexec_program:
+            boot = {"vmlinuz": kernel, "initrd": initrd}
+            initrd = initrd_for(modules, (self.kexec_program,), boot)
+        return kernel, initrd
+
     def _command(self) -> list[str]:
         root = prepared_root()
-        kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
-        initrd = initrd_for(root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-"))
+        kernel, initrd = self._kernel_and_initrd(root)
         size = f"{self.mem // MiB}M"
         arguments = f"console=ttyS0 quiet LAB_CHANNEL=/dev/ttyS1 {self.settings} {self.append}"
         huge = ",hugetlb=on,hugetlbsize=2M" if self.huge_pages else ""
