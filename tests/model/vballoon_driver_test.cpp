@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoon-driver, the program: what it prints and how it exits.
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 
 #include "harness/fixture.hpp"
 
@@ -65,6 +67,24 @@ TEST_F(VballoonDriver, TellsOfPressure) {
   const Ended other = steps("--mem 16M --message-queue pressure");
   EXPECT_EQ(other.status, 2) << "this device has no such queue";
   EXPECT_NE(other.output.find("no message queue"), std::string::npos) << other.output;
+}
+
+TEST_F(VballoonDriver, GoesOnWithTheNextDaemon) {
+  Daemon daemon({"vm"}, "", true);
+  daemon.call("device.set", {{"name", "vm"}, {"target_bytes", 32 * kMiB}});
+  std::future<Ended> ended = std::async(std::launch::async, [&daemon] {
+    return run("--mem 64M --canaries --reconnect --json --socket " + daemon.socket("vm") +
+               " inflate:32M follow:4 deflate:32M");
+  });
+  ASSERT_TRUE(eventually([&] { return daemon.show("vm").at("ballooned_bytes") == 32 * kMiB; }));
+  daemon.restart(SIGKILL);
+  const Ended r = ended.get();
+  ASSERT_EQ(r.status, 0) << r.output;
+  const Json all = Json::parse(r.output);
+  EXPECT_EQ(all.at("ok"), true) << "no canary was lost, and no buffer";
+  EXPECT_EQ(all.at("steps").at(2).at("pages").at("deflate"), 8192);
+  EXPECT_EQ(daemon.show("vm").at("counters").at("not_ballooned"), 0)
+      << "the second daemon knew of the balloon";
 }
 
 TEST_F(VballoonDriver, FollowsATarget) {
