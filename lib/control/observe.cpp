@@ -92,6 +92,7 @@ policy::GuestSample sample_of(const device::StatsReport& stats) {
   policy::GuestSample sample;
   sample.sequence = stats.sequence;
   sample.age = policy::Time(std::min<std::uint64_t>(stats.age_ms, INT32_MAX));
+  sample.actual = stats.ballooned_bytes;
   sample.free = from.get(StatTag::kFree);
   sample.available = from.get(StatTag::kAvailable);
   sample.caches = from.get(StatTag::kDiskCaches);

@@ -63,6 +63,7 @@ std::uint32_t StatsQueue::record(virtq::Head head) noexcept {
   record.sample = balloon::decode_stats(std::span(bytes).first(filled));
   record.sequence += 1;
   record.taken_ms = now_ms();
+  record.ballooned_pages = context_.counters.ballooned_pages.get();
   exchange_.newest.store(record);
   context_.counters.stats_samples.add(1);
   return walk.hops();

@@ -10,9 +10,9 @@
 namespace vballoon::policy {
 namespace {
 
-/// What it used at most within so long it is taken to use: a program that ends is often followed by
-/// another one.
-constexpr Time kPeak{3'000};
+/// What it used at most within one to two such spans it is taken to use: a program that ends is
+/// often followed by another one.
+constexpr Time kPeakSpan{2'000};
 /// What a guest is to have available, for what it may do before the next turn: a fifth of what it
 /// uses, as Hyper-V's buffer is by default.
 constexpr std::uint64_t kHeadroomPart = 5;
@@ -158,12 +158,14 @@ void BalanceLaw::note_peak(Time now, Turn* turn) {
   GuestView& view = turn->view;
   Past& past = *turn->past;
   if (!view.knows) return;
-  if (view.used >= past.peak || !within(past.peaked, kPeak, now)) {
-    past.peak = view.used;
-    past.peaked = now;
-    return;
+  if (!within(past.span, kPeakSpan, now)) {
+    past.before = within(past.span, 2 * kPeakSpan, now) ? past.peak : 0;
+    past.peak = 0;
+    past.span = now;
   }
-  const std::uint64_t more = std::min(past.peak - view.used, view.available);
+  past.peak = std::max(past.peak, view.used);
+  const std::uint64_t most = std::max(past.peak, past.before);
+  const std::uint64_t more = std::min(most - view.used, view.available);
   view.used += more;
   view.available -= more;
 }

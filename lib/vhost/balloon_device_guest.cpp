@@ -55,7 +55,8 @@ void BalloonDevice::report_stats(device::DeviceReport* report) const {
   const device::StatsRecord stats = path_.newest_stats();
   const std::uint64_t now = now_ms();
   if (stats.sequence != 0) {
-    report->stats = device::StatsReport{stats.sample, stats.sequence, now - stats.taken_ms};
+    report->stats = device::StatsReport{stats.sample, stats.sequence, now - stats.taken_ms,
+                                        pages_to_bytes(stats.ballooned_pages)};
   }
   if (path_.running(Role::kStats)) {
     report->stats_waiting_ms = stats_patience_.waiting_ms(stats.sequence, now);

@@ -115,6 +115,7 @@ TEST_F(ObserveTest, WishesAndFiguresOfAVm) {
   auto& stats = report.stats.emplace();
   stats.sequence = 9;
   stats.age_ms = 12;
+  stats.ballooned_bytes = 15;
   stats.sample.values[static_cast<unsigned>(balloon::StatTag::kSwapIn)] = 77;
   stats.sample.present = 1U << static_cast<unsigned>(balloon::StatTag::kSwapIn);
   const auto seen = look();
@@ -129,6 +130,7 @@ TEST_F(ObserveTest, WishesAndFiguresOfAVm) {
   EXPECT_EQ(one.pressure_messages, 4U);
   EXPECT_EQ(one.sample->sequence, 9U);
   EXPECT_EQ(one.sample->age, policy::Time(12));
+  EXPECT_EQ(one.sample->actual, 15U) << "the ledger's, of that moment, not the driver's of now";
   EXPECT_EQ(one.sample->swap_in, 77U);
   EXPECT_FALSE(one.sample->available) << "the guest did not send it";
 }

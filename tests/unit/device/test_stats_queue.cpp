@@ -57,6 +57,22 @@ TEST_F(StatsTest, TheBufferIsReadAndHeld) {
   EXPECT_EQ(f_.take_calls(Role::kStats), 0U);
 }
 
+TEST_F(StatsTest, TheBalloonOfThatMomentIsNoted) {
+  f_.start(Role::kInflate);
+  f_.start(Role::kStats);
+  const auto inflate = [this](std::uint16_t head, std::uint32_t page) {
+    f_.send_pfns(Role::kInflate, head, {DeviceFixture::page(page)});
+    f_.poll_until_idle();
+  };
+  inflate(0, 100);
+  inflate(1, 101);
+  send_free(2, 1000);
+  f_.poll_until_idle();
+  EXPECT_EQ(f_.path().newest_stats().ballooned_pages, 2U);
+  inflate(3, 102);
+  EXPECT_EQ(f_.path().newest_stats().ballooned_pages, 2U) << "of the sample, not of now";
+}
+
 TEST_F(StatsTest, ARequestReturnsItAndTheNextOneIsFresh) {
   f_.start(Role::kStats);
   send_free(2, 1000);

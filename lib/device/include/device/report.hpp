@@ -42,6 +42,7 @@ struct StatsReport {
   balloon::StatsSample sample;
   std::uint64_t sequence = 0;  ///< counts samples since the driver started; a new one is a new number
   std::uint64_t age_ms = 0;
+  std::uint64_t ballooned_bytes = 0;  ///< what the ledger held when it came
 };
 
 /// Free page hinting, as far as it went.

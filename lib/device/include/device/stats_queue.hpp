@@ -19,6 +19,7 @@ struct StatsRecord {
   balloon::StatsSample sample;
   std::uint64_t sequence = 0;  ///< 0: none came yet
   std::uint64_t taken_ms = 0;  ///< steady clock
+  std::uint64_t ballooned_pages = 0;  ///< by the ledger, when the sample came
 };
 
 /// What outlives the queue: readers and requesters need not know whether it runs.

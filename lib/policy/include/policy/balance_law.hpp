@@ -28,8 +28,9 @@ class BalanceLaw final : public Law {
     std::optional<Time> pressed;  ///< when it last showed pressure,
     std::optional<Time> taken;    ///< gave memory by this law, and
     std::optional<Time> given;    ///< got some
-    std::uint64_t peak = 0;       ///< the most that it used lately,
-    Time peaked{0};               ///< and when
+    std::uint64_t peak = 0;       ///< the most that it used since
+    Time span{0};                 ///< this moment,
+    std::uint64_t before = 0;     ///< and in the span before that
     std::uint64_t margin = 0;     ///< what it had too little of, beyond what it used, when pressed
     bool seen = false;
   };
