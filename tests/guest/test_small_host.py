@@ -4,11 +4,12 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from guestlab import SmallHost, UmlGuest
+from guestlab import SmallHost, UmlGuest, slow_disk
 from guestlab.guest import MiB, wait_until
 
 pytestmark = pytest.mark.skipif(bool(SmallHost.missing()), reason=SmallHost.missing())
@@ -21,7 +22,9 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, sys.argv[1])
 from guestlab import SmallHost
-with SmallHost(64 << 20, 64 << 20, Path(sys.argv[2])) as host:
+from guestlab.slow_disk import Pace
+pace = Pace(1 << 20, 1 << 22) if sys.argv[3] == "slow" else None
+with SmallHost(64 << 20, 64 << 20, Path(sys.argv[2]), pace) as host:
     host.hold(8 << 20, "room", locked=True)
     print(host.cgroup, host.swap_file, flush=True)
     time.sleep(600)
@@ -80,9 +83,28 @@ def test_page_cache_counts_as_free_and_goes_before_anything_is_swapped(host):
     assert host.page_cache() <= 32 * MiB
 
 
+@pytest.mark.skipif(bool(slow_disk.missing()), reason=slow_disk.missing())
+def test_a_slow_disk_is_no_faster_than_it_says(folder):
+    pace = slow_disk.Pace(read=2 * MiB, written=4 * MiB)
+    with SmallHost(64 * MiB, 16 * MiB, folder, pace, room=16 * MiB) as host:
+        assert in_use(host.swap_file) and host.swap_file.is_relative_to(host.disk)
+        took = {}
+        for way, words in (("written", ("if=/dev/zero", "oflag=direct", f"of={host.disk}/file")),
+                           ("read", ("of=/dev/null", "iflag=direct", f"if={host.disk}/file"))):
+            began = time.monotonic()
+            subprocess.run(["dd", *words, "bs=64K", "count=128", "status=none"], check=True)
+            took[way] = time.monotonic() - began
+        # 8 MiB, of which the kernel lets a first part through at once.
+        assert took["written"] > 1 and took["read"] > 2, took
+    assert not os.path.ismount(host.disk) and not host.disk.exists()
+
+
 @pytest.mark.parametrize("number", ["INT", "TERM", "KILL"])
-def test_nothing_is_left_when_its_maker_is_killed(folder, number):
-    command = [sys.executable, "-c", _FOREVER, str(_TOOLS), str(folder)]
+@pytest.mark.parametrize("disk", ["any", "slow"])
+def test_nothing_is_left_when_its_maker_is_killed(folder, number, disk):
+    if disk == "slow" and slow_disk.missing():
+        pytest.skip(slow_disk.missing())
+    command = [sys.executable, "-c", _FOREVER, str(_TOOLS), str(folder), disk]
     maker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     cgroup, swap_file = map(Path, maker.stdout.readline().split())
     assert in_use(swap_file) and (cgroup / "room").exists()

@@ -12,8 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from . import slow_disk
 from .errors import LabError
 from .guest import MiB
+from .slow_disk import Pace
 
 _CONTROLLER = Path("/sys/fs/cgroup/memory")
 _HERE = Path(__file__).parent
@@ -23,12 +25,18 @@ _LOCK = "/run/lock/vballoon-small-host"
 class SmallHost:
     """Use it as a context manager. One at a time on a machine: swap is counted machine-wide."""
 
-    def __init__(self, limit: int, swap: int, folder: Path):
+    def __init__(
+        self, limit: int, swap: int, folder: Path, pace: Pace | None = None, room: int = 0
+    ):
         """@param limit   bytes of memory for all inhabitants together.
         @param swap    bytes of the swap file.
-        @param folder  where that is, on a disk; it is gone at the end, whatever happens."""
+        @param folder  where that is, on a disk; it is gone at the end, whatever happens.
+        @param pace    of a disk for the swap file that is not to be faster; None: as it comes.
+        @param room    bytes that inhabitants may have on the same disk, in self.disk."""
         self.limit = limit
         self._swap = swap
+        self._pace = pace
+        self._room = room
         self._folder = folder
         self._tidier: subprocess.Popen | None = None
         self._holders: list[subprocess.Popen] = []
@@ -45,9 +53,9 @@ class SmallHost:
             raise LabError(why)
         self._lock = open(_LOCK, "a")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        file = Path(tempfile.mkdtemp(prefix="small-host-", dir=self._folder)) / "swap"
-        self.swap_file = file.resolve()
-        self.cgroup = _CONTROLLER / f"vballoon-{os.getpid()}-{self.swap_file.parent.name[-8:]}"
+        own = Path(tempfile.mkdtemp(prefix="small-host-", dir=self._folder)).resolve()
+        self._own, self.disk = own, own
+        self.cgroup = _CONTROLLER / f"vballoon-{os.getpid()}-{own.name[-8:]}"
         self._start_tidier()
         try:
             self._make()
@@ -64,7 +72,7 @@ class SmallHost:
         status = self._tidier.wait()
         self._lock.close()
         if status:
-            raise LabError(f"not all of {self.cgroup} and {self.swap_file} could be removed")
+            raise LabError(f"not all of {self.cgroup} and {self._own} could be removed")
 
     def room(self, name: str) -> Path:
         """A group below for one inhabitant. @return  its folder"""
@@ -80,7 +88,7 @@ class SmallHost:
     def cache(self, amount: int, name: str) -> "subprocess.Popen":
         """The same with so many bytes of page cache, of a file that it maps. The kernel takes
         that before it swaps."""
-        path = self.swap_file.with_name("cached")
+        path = self._own / "cached"
         with open(path, "wb") as file:
             for _ in range(amount // MiB):
                 file.write(os.urandom(MiB))
@@ -134,20 +142,20 @@ class SmallHost:
         return holder
 
     def _start_tidier(self) -> None:
-        command = [sys.executable, "-IS", _HERE / "tidy_host.py", self.cgroup, self.swap_file]
+        command = [sys.executable, "-IBS", _HERE / "tidy_host.py", self.cgroup, self._own]
         self._tidier = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
     def _make(self) -> None:
         self.cgroup.mkdir()
         (self.cgroup / "memory.use_hierarchy").write_text("1")
         (self.cgroup / "memory.limit_in_bytes").write_text(str(self.limit))
+        if self._pace:
+            # Some of it is the file system's own.
+            size = (self._swap + self._room) * 9 // 8 + 64 * MiB
+            self.disk = slow_disk.make(self._own, size, self._pace)
+        self.swap_file = self.disk / "swap"
         self.swap_file.touch(0o600)
-        for command in (
-            ["fallocate", "-l", str(self._swap), self.swap_file],
-            ["mkswap", self.swap_file],
-            # Before any other swap that the machine may have.
-            ["swapon", "-p", "32767", self.swap_file],
-        ):
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise LabError(f"{command[0]} {self.swap_file}: {done.stderr.strip()}")
+        slow_disk.run("fallocate", "-l", self._swap, self.swap_file)
+        slow_disk.run("mkswap", self.swap_file)
+        # Before any other swap that the machine may have.
+        slow_disk.run("swapon", "-p", "32767", self.swap_file)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Takes a SmallHost down again, once its maker closes our standard input - or has died.
 
-usage: tidy_host.py CGROUP SWAP_FILE      the file's folder goes with it
+usage: tidy_host.py CGROUP FOLDER      with its swap file, and its disk if it has one
 
 A process of its own, in a session of its own: neither Ctrl-C nor SIGKILL of the maker may leave
 a swap file in use. What is still in the group is killed: it was started for it.
@@ -11,10 +11,13 @@ Exit status: 0 nothing is left, 1 something is (said on standard error).
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from guestlab import slow_disk  # noqa: E402
+from guestlab.errors import LabError  # noqa: E402
 
 _TIMEOUT = 60
 
@@ -22,9 +25,9 @@ _TIMEOUT = 60
 def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    cgroup, swap = Path(sys.argv[1]), Path(sys.argv[2])
+    cgroup, folder = Path(sys.argv[1]), Path(sys.argv[2])
     sys.stdin.buffer.read()
-    return 0 if all([_empty(cgroup), _remove(cgroup), _swap_off(swap)]) else 1
+    return 0 if all([_empty(cgroup), _remove(cgroup), _clear(folder)]) else 1
 
 
 def _empty(cgroup: Path) -> bool:
@@ -65,12 +68,15 @@ def _remove_one(group: Path) -> bool:
     return True
 
 
-def _swap_off(swap: Path) -> bool:
-    if any(line.split()[0] == str(swap) for line in Path("/proc/swaps").read_text().splitlines()):
-        done = subprocess.run(["swapoff", str(swap)], capture_output=True, text=True)
-        if done.returncode:
-            return _say(f"swapoff {swap}: {done.stderr.strip()}")
-    shutil.rmtree(swap.parent, ignore_errors=True)
+def _clear(folder: Path) -> bool:
+    try:
+        for line in Path("/proc/swaps").read_text().splitlines()[1:]:
+            if (swap := Path(line.split()[0])).is_relative_to(folder):
+                slow_disk.run("swapoff", swap)
+        slow_disk.remove(folder)
+    except LabError as error:
+        return _say(str(error))
+    shutil.rmtree(folder, ignore_errors=True)
     return True
 
 
