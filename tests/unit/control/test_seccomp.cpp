@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <linux/falloc.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -162,6 +163,7 @@ TEST_F(Seccomp, ADaemonsWorkGoesOn) {
     std::thread([&done] { done = 0; }).join();
     return done;
   });
+  expect_works("DPDK's event loop", [] { return ::epoll_create(1) < 0 ? errno : 0; });
   expect_works("short sleeps", [] { return ::prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0); });
   expect_works("a hole in memory", [] {
     const int fd = ::memfd_create("guest", MFD_CLOEXEC);
