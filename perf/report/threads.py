@@ -39,7 +39,7 @@ def role_of(name: str, is_qemu_main: bool) -> str:
         return "vcpu"
     if name.startswith(("rte-worker", "lcore-worker", "dpdk-worker")):
         return "poll"
-    return "events" if name.startswith(("vhost-events", "vhost-evt")) else "rest"
+    return "events" if name.startswith(("vhost-events", "dpdk-vhost-evt")) else "rest"
 
 
 @dataclass
