@@ -101,6 +101,7 @@ class Server::Impl {
   [[nodiscard]] std::vector<device::DeviceReport> list() const {
     const std::scoped_lock lock(mutex_);
     std::vector<device::DeviceReport> reports;
+    reports.reserve(devices_.size());
     for (const auto& device : devices_) reports.push_back(device->report());
     return reports;
   }

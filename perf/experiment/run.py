@@ -33,7 +33,7 @@ class Guest:
         self.run = run
         self.phases: list[dict[str, float]] = []
         self.began = time.monotonic()
-        swap = run.folder / f"{name}.swap"
+        swap = run.host.disk / f"{name}.swap"
         with open(swap, "wb") as file:
             file.truncate(run.plan.guest_swap)
         self.machine = UmlGuest(
@@ -117,6 +117,8 @@ class Run:
                 return Outcome(self._figures(rows), watch.samples)
         finally:
             self.host.clear_rooms()
+            for name in GUESTS:
+                (self.host.disk / f"{name}.swap").unlink(missing_ok=True)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     # For the guests

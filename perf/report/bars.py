@@ -108,6 +108,9 @@ BARS = (
         "control.get_config_limit_p50_us",
     ),
     _most("policy.decide_us.300", 1000, "us, a turn of the law over 300 VMs, one a second"),
+    _most("policy.reaction_statistics_p99_ms", 1250, "ms, 512 MiB back, asked once a second"),
+    _most("policy.reaction_message_p99_ms", 250, "ms, the same, the guest sends a message"),
+    _most("policy.cost_percent.300", 0.5, "% of a core, 300 VMs, a turn a second"),
     _most("guest.inflate.vs_qemu", 0.80, "time of QEMU's own balloon, 4 GiB"),
     _most("guest.deflate.vs_qemu", 0.90, "the same, deflate"),
 )

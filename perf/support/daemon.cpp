@@ -42,9 +42,9 @@ std::string program() {
 
 }  // namespace
 
-Daemon::Daemon(unsigned devices, Lcore lcore)
+Daemon::Daemon(unsigned devices, Lcore lcore, const MoreConfig& more)
     : folder_(make_folder()), client_(devices > kMostServers) {
-  write_config(devices, lcore);
+  write_config(devices, lcore, more);
   // All before it starts: what it finds nobody at it tries again only every second.
   for (unsigned device = 0; client_ && device < devices; ++device) {
     listeners_.push_back(or_give_up(driver::Listener::bind(socket(device))));
@@ -63,15 +63,16 @@ std::string Daemon::socket(unsigned device) const {
   return (folder_ / fmt::format("{}.sock", device)).string();
 }
 
-void Daemon::write_config(unsigned devices, Lcore lcore) const {
+void Daemon::write_config(unsigned devices, Lcore lcore, const MoreConfig& more) const {
   std::ofstream config(folder_ / "config.toml");
   config << fmt::format("[daemon]\nrpc_socket = \"{}\"\nlog_level = \"warning\"\n",
                         (folder_ / "rpc.sock").string());
   config << "[eal]\nmemory_mib = 256\n";
   if (lcore == Lcore::kPolls) config << "[poll]\nidle = \"spin\"\n";
+  config << more.tables;
   for (unsigned device = 0; device < devices; ++device) {
-    config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\nmode = \"{}\"\n", device,
-                          socket(device), client_ ? "client" : "server");
+    config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\nmode = \"{}\"\n{}", device,
+                          socket(device), client_ ? "client" : "server", more.device_keys);
   }
 }
 
@@ -100,6 +101,14 @@ driver::MessageSocket Daemon::connect(unsigned device) {
   std::ifstream log(folder_ / "log");
   for (std::string line; std::getline(log, line);) progress("vballoond: " + line);
   give_up(made.error().message);
+}
+
+double Daemon::control_ns() const {
+  // The first thread: time on a cpu, time waiting for one, turns.
+  std::ifstream schedstat(fmt::format("/proc/{0}/task/{0}/schedstat", pid_));
+  double ns = 0;
+  if (!(schedstat >> ns)) give_up("no /proc/PID/task/TID/schedstat");
+  return ns;
 }
 
 Resident Daemon::resident() const {

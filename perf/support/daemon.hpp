@@ -29,10 +29,16 @@ enum class Lcore {
   kPolls,   ///< as in production
 };
 
+/// More of the configuration, as TOML.
+struct MoreConfig {
+  std::string tables;       ///< before the devices
+  std::string device_keys;  ///< of each device
+};
+
 class Daemon {
  public:
   /// With so many devices, none of which has a VMM yet. @pre no other thread runs.
-  explicit Daemon(unsigned devices, Lcore lcore = Lcore::kSleeps);
+  explicit Daemon(unsigned devices, Lcore lcore = Lcore::kSleeps, const MoreConfig& more = {});
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -41,10 +47,12 @@ class Daemon {
   [[nodiscard]] driver::MessageSocket connect(unsigned device);
 
   [[nodiscard]] Resident resident() const;
+  /// Processor time of its control thread so far.
+  [[nodiscard]] double control_ns() const;
 
  private:
   [[nodiscard]] std::string socket(unsigned device) const;
-  void write_config(unsigned devices, Lcore lcore) const;
+  void write_config(unsigned devices, Lcore lcore, const MoreConfig& more) const;
   void launch();
 
   std::filesystem::path folder_;

@@ -271,7 +271,7 @@ TEST(Memory, ReleaseForgetsAllOfTheGuest) {
 TEST(Counters, AllHaveNamesOfTheirOwn) {
   DeviceFixture f;
   std::set<std::string> names;
-  for (const NamedCount& count : named_counts(f.counters())) names.insert(count.name);
+  for (const NamedCount& count : named_counts(f.counters())) names.emplace(count.name);
   EXPECT_EQ(names.size(), named_counts(f.counters()).size());
   EXPECT_TRUE(names.contains("inflate_pages"));
 }

@@ -26,15 +26,15 @@ enum class State {
 /// One virtqueue as the operator sees it.
 struct QueueReport {
   unsigned index = 0;
-  std::string role;    ///< "inflate", "deflate", "stats", "hint", "report", "message"
-  std::string state;   ///< "stopped", "running", "broken"
-  std::string reason;  ///< why it is broken, else empty
+  std::string_view role;    ///< "inflate", "deflate", "stats", "hint", "report", "message"
+  std::string_view state;   ///< "stopped", "running", "broken"
+  std::string_view reason;  ///< why it is broken, else empty
   unsigned size = 0;   ///< descriptors
   std::uint64_t buffers = 0;
 };
 
 struct NamedCount {
-  std::string name;
+  std::string_view name;
   std::uint64_t value = 0;
 };
 
