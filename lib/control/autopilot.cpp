@@ -144,21 +144,23 @@ void Autopilot::listen_to_guests() {
   ear_.expires_after(kHear);
   ear_.async_wait([this](const asio::error_code& cancelled) {
     if (cancelled) return;
-    for (const auto& [name, wish] : wishes_) {
-      if (wish.automatic) listen_to(name);
-    }
+    bool cries = false;
+    backend_.each_pressure([this, &cries](const std::string& name, std::uint64_t messages) {
+      cries |= messages != 0 && automatic(name) && hear(name, messages);
+    });
+    if (cries) turn_soon();
     listen_to_guests();
   });
 }
 
 /// A turn is about all VMs: one that goes on crying gets no more of them than the clock brings.
-void Autopilot::listen_to(const std::string& name) {
+/// @return  whether there has to be one.
+bool Autopilot::hear(const std::string& name, std::uint64_t messages) {
   Heard& heard = heard_[name];
-  const std::uint64_t sent = backend_.pressure_messages(name);
   const auto now = Clock::now();
-  if (std::exchange(heard.messages, sent) == sent || sent == 0 || now < heard.deaf_until) return;
+  if (std::exchange(heard.messages, messages) == messages || now < heard.deaf_until) return false;
   heard.deaf_until = now + std::chrono::milliseconds(config_.interval_ms);
-  turn_soon();
+  return true;
 }
 
 void Autopilot::turn_soon() {

@@ -19,8 +19,8 @@ Result<std::uint64_t> VhostBackend::set_target(std::string_view name, std::uint6
   return server_.set_target(name, bytes);
 }
 
-std::uint64_t VhostBackend::pressure_messages(std::string_view name) const {
-  return server_.pressure_messages(name);
+void VhostBackend::each_pressure(const VisitPressure& visit) const {
+  server_.each_pressure(visit);
 }
 
 Result<void> VhostBackend::request_stats(std::string_view name) {

@@ -107,6 +107,12 @@ class Server::Impl {
   }
 
   template <typename Action>
+  void each(Action action) const {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& device : devices_) action(*device);
+  }
+
+  template <typename Action>
   auto with(std::string_view name, Action action) const -> decltype(action(std::declval<BalloonDevice&>())) {
     const std::scoped_lock lock(mutex_);
     const auto at = std::find_if(devices_.begin(), devices_.end(), named(name));
@@ -183,11 +189,10 @@ Result<std::uint64_t> Server::set_target(std::string_view name, std::uint64_t by
   return impl_->with(name, [bytes](BalloonDevice& device) { return device.set_target(bytes); });
 }
 
-std::uint64_t Server::pressure_messages(std::string_view name) const {
-  const auto sent = impl_->with(name, [](const BalloonDevice& device) {
-    return Result<std::uint64_t>(device.pressure_messages());
+void Server::each_pressure(const VisitPressure& visit) const {
+  impl_->each([&visit](const BalloonDevice& device) {
+    visit(device.spec().name, device.pressure_messages());
   });
-  return sent.value_or(0);
 }
 
 Result<void> Server::request_stats(std::string_view name) {

@@ -21,8 +21,8 @@ class FakeBackend final : public Backend {
   [[nodiscard]] std::vector<device::DeviceReport> list() const override { return devices; }
   [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const override;
   Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) override;
-  [[nodiscard]] std::uint64_t pressure_messages(std::string_view name) const override {
-    return devices[index_of(name)].pressure_messages;
+  void each_pressure(const VisitPressure& visit) const override {
+    for (const auto& device : devices) visit(device.name, device.pressure_messages);
   }
   Result<void> request_stats(std::string_view name) override;
   Result<void> add(const DeviceConfig& device) override;

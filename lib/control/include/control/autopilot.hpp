@@ -75,7 +75,7 @@ class Autopilot {
   void wait_for_turn();
   void wait_for_pressure();
   void listen_to_guests();
-  void listen_to(const std::string& name);
+  [[nodiscard]] bool hear(const std::string& name, std::uint64_t messages);
   void on_pressure();
   void begin_turn();
   void turn_soon();

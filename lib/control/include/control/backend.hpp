@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,8 +30,10 @@ class Backend {
   /// @return the target as it now stands.
   virtual Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) = 0;
 
-  /// Messages of pressure that the guest sent since its device was added. Costs next to nothing.
-  [[nodiscard]] virtual std::uint64_t pressure_messages(std::string_view name) const = 0;
+  /// Of each device: its name, and how many messages of pressure its guest sent since it was added.
+  /// Costs next to nothing. @pre visit asks nothing of the backend.
+  using VisitPressure = std::function<void(const std::string& name, std::uint64_t messages)>;
+  virtual void each_pressure(const VisitPressure& visit) const = 0;
 
   /// The answer arrives later, as a report whose statistics have another sequence.
   virtual Result<void> request_stats(std::string_view name) = 0;

@@ -93,8 +93,10 @@ class Server {
   /// @errors kNotFound; kInvalidArgument above guest memory.
   Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes);
 
-  /// Messages of pressure from the guest, since the device was added; 0 for one that is not there.
-  [[nodiscard]] std::uint64_t pressure_messages(std::string_view name) const;
+  /// Of each device the messages of pressure from its guest, since it was added.
+  /// @pre visit asks nothing of the server.
+  using VisitPressure = std::function<void(const std::string& name, std::uint64_t messages)>;
+  void each_pressure(const VisitPressure& visit) const;
 
   /// Asks the driver for fresh statistics; they arrive as a StatsReport with a new sequence.
   /// @errors kNotFound; kUnavailable where the driver has no statistics queue or is not running.
