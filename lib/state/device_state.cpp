@@ -65,14 +65,20 @@ std::unique_ptr<DeviceState::File> DeviceState::load() const {
   return nullptr;
 }
 
-std::unique_ptr<DeviceState::File> DeviceState::make(const gmem::GuestMemory* memory) const {
+std::unique_ptr<DeviceState::File> DeviceState::make(const gmem::GuestMemory* memory) {
   const auto regions = memory != nullptr ? regions_of(*memory) : std::vector<RegionRecord>{};
   if (!regions) return nullptr;
   auto file = File::make(*folder_, new_name(name_), *regions);
   if (file) return *std::move(file);
-  log::warn("{}: nothing of it will outlive the daemon: cannot write into {}: {}", name_,
-            folder_->path(), file.error().message);
+  complain("write into", file.error().message);
   return nullptr;
+}
+
+/// Once, until it works again: how often there is new memory is for the VMM to choose.
+void DeviceState::complain(std::string_view what, std::string_view why) {
+  if (std::exchange(told_, true)) return;
+  log::warn("{}: nothing of it will outlive the daemon: cannot {} {}: {}", name_, what,
+            folder_->path(), why);
 }
 
 DeviceState::Room DeviceState::room_for(const gmem::GuestMemory& memory) {
@@ -104,9 +110,10 @@ void DeviceState::commit(bool same_guest) noexcept {
     header.inhibited = old.inhibited;
   }
   const int folder = folder_->fd();
-  if (::renameat(folder, new_name(name_).c_str(), folder, file_name(name_).c_str()) != 0) {
-    log::warn("{}: nothing of it will outlive the daemon: cannot replace {} in {}: {}", name_,
-              file_name(name_), folder_->path(), std::strerror(errno));
+  if (::renameat(folder, new_name(name_).c_str(), folder, file_name(name_).c_str()) == 0) {
+    told_ = false;
+  } else {
+    complain("replace a file in", std::strerror(errno));
     // What has the name still is of an older time, and is not to be believed at the next start.
     forget();
   }

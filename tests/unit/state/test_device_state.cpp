@@ -96,6 +96,24 @@ TEST_F(State, ThatCannotBeReplacedIsOfNobody) {
   EXPECT_EQ(DeviceState(&folder(), "vm").left(), std::nullopt);
 }
 
+/// New memory comes as often as a VMM likes.
+TEST_F(State, ThatCannotBeReplacedIsToldOfOnce) {
+  leave_a_guest();
+  DeviceState state(&folder(), "vm");
+  std::filesystem::remove(file());
+  std::filesystem::create_directory(file());
+  testing::internal::CaptureStdout();
+  for (unsigned times = 0; times < 3; ++times) {
+    const test::GuestRam other({{Gpa{0}, 4 * kMiB, 0}});
+    EXPECT_FALSE(state.room_for(*other.map()).filled);
+    state.commit(true);
+  }
+  const std::string said = testing::internal::GetCapturedStdout();
+  const std::string complaint = "nothing of it will outlive the daemon";
+  EXPECT_NE(said.find(complaint), std::string::npos) << said;
+  EXPECT_EQ(said.find(complaint), said.rfind(complaint)) << said;
+}
+
 TEST_F(State, ThatIsForgottenIsOfNobody) {
   leave_a_guest();
   {

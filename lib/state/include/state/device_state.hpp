@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "gmem/guest_memory.hpp"
 #include "state/folder.hpp"
@@ -91,13 +92,15 @@ class DeviceState {
  private:
   class File;
   [[nodiscard]] std::unique_ptr<File> load() const;
-  [[nodiscard]] std::unique_ptr<File> make(const gmem::GuestMemory* memory) const;
+  [[nodiscard]] std::unique_ptr<File> make(const gmem::GuestMemory* memory);
+  void complain(std::string_view what, std::string_view why);
 
   const Folder* folder_;
   const std::string name_;
   std::unique_ptr<File> file_;  // null: nothing is kept
   std::unique_ptr<File> next_;  // without its name yet
   bool give_up_ = false;        // there was no room for another: nothing is kept from commit() on
+  bool told_ = false;           // that nothing can be kept
 };
 
 }  // namespace vballoon::state
