@@ -2,7 +2,6 @@
 #include "policy/balance_law.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "base/units.hpp"
 #include "policy/divide.hpp"
@@ -17,6 +16,13 @@ constexpr Time kPeakSpan{2'000};
 /// uses, as Hyper-V's buffer is by default.
 constexpr std::uint64_t kHeadroomPart = 5;
 constexpr std::uint64_t kSmallestHeadroom = 64 * kMiB;
+/// One that grows has twice what it took since the look before: as much until the next look, and as
+/// much while its balloon follows.
+constexpr std::uint64_t kGrowthTimes = 2;
+/// What was given to one in need is not taken from it at once, or it would have to ask again.
+constexpr Time kSettles{2'000};
+/// One that has too little for so long is to get it from those that came first.
+constexpr Time kSqueezed{3'000};
 /// The part of it that a guest cannot do without: less, and its kernel reclaims all the time.
 constexpr std::uint64_t kBarePart = 4;
 /// How long a guest that showed pressure gives nothing, unless the host is in need.
@@ -34,7 +40,7 @@ constexpr std::uint64_t kBackBands = 4;
 /// Shares leave so much more than the reserve, or every waver would be below it.
 constexpr std::uint64_t kAimPart = 8;
 /// What is above so many reserves, or above such a part of all, is promised twice.
-constexpr std::uint64_t kComfort = 4;
+constexpr std::uint64_t kComfort = 2;
 constexpr std::uint64_t kComfortPart = 8;
 /// The part of the reserve that is kept even where guests would have to swap for it.
 constexpr std::uint64_t kLastPart = 4;
@@ -127,6 +133,14 @@ std::uint64_t BalanceLaw::overpromise_of(const PoolObservation& pool) const noex
   return less(pool.available, std::max(kComfort * reserve_of(pool), pool.total / kComfortPart));
 }
 
+/// What a guest can have, from least to most: those above are divided before any below are cut, and
+/// between two of them shares do not jump.
+BalanceLaw::Steps BalanceLaw::steps_of(const Turn& turn) noexcept {
+  Steps steps{turn.floor, turn.bare, turn.urgent, turn.need, turn.ceiling};
+  for (std::uint64_t& step : steps) step = std::max(step, turn.kept);
+  return steps;
+}
+
 BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& seen) {
   Turn turn;
   turn.vm = &vm;
@@ -137,16 +151,21 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   const GuestView& view = turn.view;
   turn.floor = floor_of(vm);
   turn.ceiling = ceiling_of(vm);
-  turn.headroom = std::max(view.used / kHeadroomPart, kSmallestHeadroom);
-  turn.margin = note_pressure(view, turn.headroom, seen.now, turn.past);
+  const std::uint64_t usual = std::max(view.used / kHeadroomPart, kSmallestHeadroom);
+  turn.headroom = std::max(usual, kGrowthTimes * view.grown);
+  turn.margin = note_pressure(view, usual, seen.now, turn.past);
   turn.pressed = turn.past->pressed && within(*turn.past->pressed, kRecovery, seen.now);
-  const std::uint64_t more = turn.pressed ? turn.headroom + view.swapped : 0;
+  const std::uint64_t more = turn.pressed ? usual + view.swapped : 0;
   turn.need = std::clamp(view.used + turn.headroom + more, turn.floor, turn.ceiling);
   // One that is pressed shows what it uses, not what it would: it would stay small for ever, and
   // another that came first would keep all it has.
-  const std::uint64_t least = view.used + turn.headroom / kBarePart;
-  const bool squeezed = turn.pressed && view.available < turn.headroom;
-  turn.bare = squeezed ? turn.need : std::clamp(least, turn.floor, turn.need);
+  const bool squeezed = turn.pressed && view.available < usual;
+  const std::uint64_t bare = view.used + usual / kBarePart;
+  const std::uint64_t urgent = squeezed ? view.used + usual + more : bare;
+  turn.urgent = std::clamp(urgent, turn.floor, turn.need);
+  turn.bare = note_squeeze(squeezed, seen.now, turn.past) ? turn.urgent
+                                                          : std::clamp(bare, turn.floor, turn.need);
+  turn.settles = turn.past->needed && within(*turn.past->needed, kSettles, seen.now);
   turn.kept = view.stalled ? std::max(cost_of(vm, view), turn.floor) : turn.floor;
   turn.share = turn.ceiling;
   turn.movable = vm.automatic && vm.running && !vm.inhibited && view.knows;
@@ -188,6 +207,16 @@ std::uint64_t BalanceLaw::note_pressure(const GuestView& view, std::uint64_t hea
   return margin;
 }
 
+/// @return  whether it has had too little for long.
+bool BalanceLaw::note_squeeze(bool has_too_little, Time now, Past* past) {
+  if (!has_too_little) {
+    past->squeezed.reset();
+    return false;
+  }
+  if (!past->squeezed || now < *past->squeezed) past->squeezed = now;
+  return now - *past->squeezed >= kSqueezed;
+}
+
 /// The pool owes what guests need and do not have, and promised what they have and never touched.
 void BalanceLaw::look_at(const PoolObservation& pool, std::size_t index,
                          std::vector<Turn>* turns) const {
@@ -211,35 +240,30 @@ void BalanceLaw::look_at(const PoolObservation& pool, std::size_t index,
 void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
                            std::vector<Turn>* turns) const {
   std::uint64_t budget = pool.available;
-  std::uint64_t needs = 0;
-  std::uint64_t bare = 0;
-  std::vector<Claim> claims;
+  Steps sums{};
+  std::vector<Steps> steps;
   std::vector<Turn*> members;
   for (Turn& turn : *turns) {
     if (!turn.movable || !in_pool(*turn.vm, index)) continue;
     members.push_back(&turn);
+    steps.push_back(steps_of(turn));
     budget += cost_of(*turn.vm, turn.view);
-    needs += std::max(turn.need, turn.kept);
-    bare += std::max(turn.bare, turn.kept);
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += steps.back()[i];
   }
   const std::uint64_t reserve = reserve_of(pool);
-  const std::uint64_t over = overpromise_of(pool);
   const std::uint64_t whole = less(budget, pool.swapped + pool.reserve / kLastPart);
   budget = less(budget, pool.swapped + reserve + reserve / kAimPart);
   // The reserve is there to be used before a guest has to swap.
-  if (bare > budget) budget = std::max(budget, std::min(bare, whole));
-  // Idle memory is divided first, then headroom, and only then what is in use. Between these the
-  // shares do not jump.
-  for (const Turn* turn : members) {
-    const bool all = needs <= budget;
-    const bool most = bare <= budget;
-    const std::uint64_t least = all ? turn->need : most ? turn->bare : turn->floor;
-    const std::uint64_t more = all ? turn->ceiling : most ? turn->need : turn->bare;
-    claims.push_back({std::max(least, turn->kept), std::max(more, turn->kept),
-                      turn->view.used + turn->margin,
-                      std::max<std::uint64_t>(turn->vm->limits.weight, 1)});
+  if (sums[kUrgent] > budget) budget = std::max(budget, std::min(sums[kUrgent], whole));
+  std::size_t step = kFloor;
+  while (step < kNeed && sums[step + 1] <= budget) ++step;
+  std::vector<Claim> claims;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const Turn& turn = *members[i];
+    claims.push_back({steps[i][step], steps[i][step + 1], turn.view.used + turn.margin,
+                      std::max<std::uint64_t>(turn.vm->limits.weight, 1)});
   }
-  const auto shares = divide(needs <= budget ? budget + over : budget, claims);
+  const auto shares = divide(step == kNeed ? budget + overpromise_of(pool) : budget, claims);
   for (std::size_t i = 0; i < members.size(); ++i) {
     members[i]->share = std::min(members[i]->share, shares[i]);
   }
@@ -324,20 +348,26 @@ Decision BalanceLaw::take(const Turn& turn, std::uint64_t wanted, Time now) {
   // What is under way already comes out of the same.
   const std::uint64_t spare = less(turn.view.available, turn.headroom);
   const std::uint64_t reach = std::min(wanted, std::min(vm.actual, vm.target) + spare);
-  if (turn.host_short && reach > vm.target) return {vm.name, reach, Rule::kHostNeeds, {}, {}};
+  const bool enough = reach >= vm.target + GuestWatch::kLeastProgress;
+  if (turn.host_short && enough && !turn.settles) {
+    return {vm.name, reach, Rule::kHostNeeds, {}, {}};
+  }
   const std::uint64_t amount = less(shortage ? wanted : reach, vm.target);
   if (amount == 0) return stay(Rule::kSettled);
   const std::uint64_t band = band_of(vm) * (turn.past->given > turn.past->taken ? kBackBands : 1);
   if (amount < band && !turn.host_short) return stay(Rule::kDeadBand);
   if (turn.past->given && within(*turn.past->given, kLockOut, now)) return stay(Rule::kLockedOut);
-  if (turn.pressed && !shortage) return stay(Rule::kRecovering);
+  if ((turn.pressed || turn.settles) && !shortage) return stay(Rule::kRecovering);
   return {vm.name, vm.target + slow_step(amount), shortage ? Rule::kShortage : Rule::kShare,
           {}, {}};
 }
 
 void BalanceLaw::remember(const Turn& turn, const Decision& decision, Time now) {
   if (decision.target > turn.vm->target) turn.past->taken = now;
-  if (decision.target < turn.vm->target) turn.past->given = now;
+  if (decision.target < turn.vm->target) {
+    turn.past->given = now;
+    if (decision.rule == Rule::kGuestNeeds) turn.past->needed = now;
+  }
 }
 
 }  // namespace vballoon::policy

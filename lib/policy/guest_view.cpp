@@ -150,6 +150,7 @@ void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory
   const std::uint64_t most = std::max(one, other);
   const std::uint64_t low = least - std::min(claimed, least);
   const std::uint64_t high = most - std::min(claimed, most);
+  const std::uint64_t before = memory->used;
   memory->available = claimed;
   memory->used = memory->known ? std::clamp(memory->used, low, high) : high;
   if (claimed > vm.guest) view->signs.emplace_back("it claims more memory than it has");
@@ -159,6 +160,7 @@ void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory
     memory->used = *vm.resident;
     memory->available = vm.guest;
   }
+  if (memory->known) view->grown = memory->used - std::min(before, memory->used);
 }
 
 void GuestWatch::note_counters(const GuestSample& before, const VmObservation& vm,

@@ -219,13 +219,46 @@ TEST_F(BalanceLawTest, HeadroomGoesBeforeWhatIsInUse) {
 }
 
 /// It shows no more than the 400 MiB it has; the other came first and uses all of its GiB.
-TEST_F(BalanceLawTest, WhoIsSqueezedIsHeardBeforeWhoCameFirst) {
+TEST_F(BalanceLawTest, WhoIsSqueezedForLongIsHeardBeforeWhoCameFirst) {
   balloon(vm(), 0, 0);
   balloon(other(), 624 * kMiB, 0);
   no_reserve(1480 * kMiB);
-  const auto decisions = law.decide(seen);
-  EXPECT_EQ(term(decisions[1], "share_bytes") / kMiB, 560U);
-  EXPECT_NEAR(static_cast<double>(term(decisions[0], "share_bytes")), 920.0 * kMiB, kMiB);
+  const auto share_of = [this](std::size_t which, Time later) {
+    seen.now += later;
+    return static_cast<double>(term(law.decide(seen)[which], "share_bytes"));
+  };
+  for (const Time later : {Time(0), Time(2999)}) {
+    EXPECT_NEAR(share_of(1, later), 456.0 * kMiB, kMiB);  // what the other does not use
+  }
+  EXPECT_NEAR(share_of(1, Time(1)), 560.0 * kMiB, kMiB);
+  EXPECT_NEAR(share_of(0, Time(0)), 920.0 * kMiB, kMiB);
+}
+
+/// From a reserve of 800 MiB, of which 200 are kept even then.
+TEST_F(BalanceLawTest, WhoIsSqueezedHasTheReserveAtOnce) {
+  balloon(vm(), 0, 0);
+  balloon(other(), 624 * kMiB, 0);
+  budget(1480 * kMiB);
+  EXPECT_NEAR(static_cast<double>(term(law.decide(seen)[1], "share_bytes")), 560.0 * kMiB, kMiB);
+}
+
+TEST_F(BalanceLawTest, OneThatGrowsHasHeadroomForAsMuchTwice) {
+  (void)decide();
+  vm().sample->available = 412 * kMiB;
+  EXPECT_EQ(term(decide(), "headroom_bytes"), 200 * kMiB);
+  EXPECT_EQ(term(decide(), "headroom_bytes"), 612 * kMiB / 5);
+}
+
+TEST_F(BalanceLawTest, WhatWasGivenToOneInNeedIsNotTakenAtOnce) {
+  balloon(vm(), 600 * kMiB, 20 * kMiB);
+  budget(3000 * kMiB);
+  expect(decide(), 0, Rule::kGuestNeeds);
+  balloon(vm(), 0, 512 * kMiB);
+  budget(1400 * kMiB);
+  host().available = 790 * kMiB;
+  host().swapped = 500 * kMiB;
+  expect(decide(Time(1999)), 0, Rule::kLockedOut);
+  EXPECT_EQ(rule_name(decide(Time(1)).rule), "host_needs");
 }
 
 TEST_F(BalanceLawTest, ALargerShareWaitsUntilTheHostHasIt) {
@@ -319,6 +352,11 @@ TEST_F(BalanceLawTest, WhatIsFarAboveTheReserveIsPromisedTwice) {
   vm().resident = other().resident = 416 * kMiB;  // they took it
   EXPECT_NEAR(static_cast<double>(term(decide(), "share_bytes")),
               static_cast<double>(once * kMiB / 2), kMiB);
+  host().available = 1000 * kMiB;
+  host().reserve = 400 * kMiB;
+  vm().resident = other().resident = 300 * kMiB;
+  EXPECT_NEAR(static_cast<double>(term(decide(), "share_bytes")),
+              static_cast<double>((1000 + 600 - 450 + 1000 - 800) * kMiB / 2), kMiB);
 }
 
 TEST_F(BalanceLawTest, APoolThatIsNotThereIsNoReasonToStop) {

@@ -6,6 +6,7 @@
 // Source: docs/policy.md has the law, each of its constants and where they come from.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,7 +28,9 @@ class BalanceLaw final : public Law {
   struct Past {
     std::optional<Time> pressed;  ///< when it last showed pressure,
     std::optional<Time> taken;    ///< gave memory by this law, and
-    std::optional<Time> given;    ///< got some
+    std::optional<Time> given;    ///< got some,
+    std::optional<Time> needed;   ///< and because it needed it
+    std::optional<Time> squeezed; ///< since when it has too little
     std::uint64_t peak = 0;       ///< the most that it used since
     Time span{0};                 ///< this moment,
     std::uint64_t before = 0;     ///< and in the span before that
@@ -43,20 +46,28 @@ class BalanceLaw final : public Law {
     std::uint64_t ceiling = 0;
     std::uint64_t headroom = 0;
     std::uint64_t need = 0;    ///< what it uses, and headroom
-    std::uint64_t bare = 0;    ///< what it uses, and the least headroom; squeezed: what it needs
+    std::uint64_t bare = 0;    ///< what it uses, and the least headroom; squeezed for long: more
+    std::uint64_t urgent = 0;  ///< the same; squeezed: more
     std::uint64_t margin = 0;  ///< what it had too little of lately
     std::uint64_t kept = 0;    ///< what it keeps whatever it is asked for
     std::uint64_t share = 0;   ///< what it is to have
     bool movable = false;      ///< the law decides over it
     bool pressed = false;      ///< it showed pressure within kRecovery
     bool host_short = false;   ///< one of its pools has less than its reserve and what it owes
+    bool settles = false;      ///< it was given what it needed a moment ago
     bool wait = false;         ///< one of its pools has promised all that it has
   };
+
+  /// Of one VM, in bytes: its floor, its bare need, with what is urgent, its need, its ceiling.
+  enum Step : std::size_t { kFloor, kBare, kUrgent, kNeed, kCeiling, kSteps };
+  using Steps = std::array<std::uint64_t, kSteps>;
 
   void heed_pressure(const Observation& seen);
   static void note_peak(Time now, Turn* turn);
   static std::uint64_t note_pressure(const GuestView& view, std::uint64_t headroom, Time now,
                                      Past* past);
+  [[nodiscard]] static Steps steps_of(const Turn& turn) noexcept;
+  [[nodiscard]] static bool note_squeeze(bool has_too_little, Time now, Past* past);
   [[nodiscard]] std::uint64_t reserve_of(const PoolObservation& pool) const noexcept;
   [[nodiscard]] std::uint64_t overpromise_of(const PoolObservation& pool) const noexcept;
   [[nodiscard]] Turn begin(const VmObservation& vm, const Observation& seen);

@@ -20,6 +20,7 @@ struct GuestView {
   std::uint64_t plugged = 0;    ///< what it has: its memory without the balloon
   std::uint64_t available = 0;  ///< of that, what it can do without, as far as it is believed
   std::uint64_t used = 0;       ///< the rest
+  std::uint64_t grown = 0;      ///< by which that rose since the sample before
   std::uint64_t swapped = 0;    ///< moved to or from its swap since the sample before
   bool knows = false;           ///< it said so, and lately
   bool stalled = false;         ///< it made no progress towards its target for kPatience
