@@ -7,7 +7,7 @@ from pathlib import Path
 from guestlab.slow_disk import Pace
 
 MiB = 1 << 20
-VARIANTS = ("none", "reporting", "pressure", "balance")
+VARIANTS = ("none", "reporting", "roomy", "pressure", "balance")
 LAWS = ("pressure", "balance")
 GUESTS = ("vm-down", "vm-up")
 # The host's disk, on which it and its guests swap. "mail" reads as fast as that of the mail did, by
@@ -67,6 +67,11 @@ QUICK = Plan(
     tick_ms=250,
     sample_seconds=0.5,
 )
+
+
+def host_of(plan: Plan, variant: str) -> int:
+    """@return  bytes. `roomy` is the limit: nobody ever has to do without."""
+    return plan.host + (len(GUESTS) * plan.guest if variant == "roomy" else 0)
 
 
 def configuration(plan: Plan, variant: str, cgroup: Path, sockets: dict[str, Path]) -> str:

@@ -2,6 +2,7 @@
 """One run of one variant: a daemon, two guests in the small host, five phases in each."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from guestlab import Daemon, LabError, SmallHost, UmlGuest
 
-from .plan import GUESTS, MiB, Plan, configuration
+from .plan import GUESTS, MiB, Plan, configuration, host_of
 from .watch import Swapped, Used, Watch
 
 _PATIENCE = 600  # seconds beyond a phase's own: a guest that swaps is slow
@@ -42,6 +43,7 @@ class Guest:
             programs=(run.workload,),
             swap=swap,
             cgroup=run.host.room(name),
+            cpu=_own_cpu(name),
         )
 
     def work(self) -> None:
@@ -90,6 +92,11 @@ class Guest:
         return {f"{self.name}.{key}": value for key, value in figures.items()}
 
 
+def _own_cpu(guest: str) -> int:
+    cpus = sorted(os.sched_getaffinity(0))
+    return cpus[GUESTS.index(guest) % len(cpus)]
+
+
 class Run:
     def __init__(self, plan: Plan, variant: str, host: SmallHost, workload: Path, say):
         """@param workload  the program search-chunks.
@@ -105,6 +112,7 @@ class Run:
         self._failed = threading.Event()
 
     def outcome(self) -> Outcome:
+        self.host.resize(host_of(self.plan, self.variant))
         try:
             with self.daemon, contextlib.ExitStack() as stack:
                 guests = self._boot(stack)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The lab itself, without a daemon: when these fail, look at tools/guestlab first."""
 
+import os
+
 import pytest
 
 from guestlab import CommandFailed, CommandTimeout, LabError, QemuGuest, UmlGuest
@@ -40,6 +42,12 @@ def test_ram_file_grows_with_what_the_guest_touches(guest):
     guest.fill("/tmp/file", 48 * MiB)
     assert guest.ram_blocks_bytes() >= before + 40 * MiB
     guest.sh("rm /tmp/file")
+
+
+def test_a_guest_stays_on_its_cpu():
+    cpu = max(os.sched_getaffinity(0))
+    with UmlGuest(mem=64 * MiB, cpu=cpu) as guest:
+        assert os.sched_getaffinity(guest.process.pid) == {cpu}
 
 
 def test_guest_that_ended_says_so():

@@ -65,6 +65,14 @@ def test_a_guest_swaps_to_a_file_of_its_own(folder):
     swap.unlink()
 
 
+def test_a_host_that_becomes_larger_has_more_free(host):
+    limit, free = host.limit, host.free()
+    host.resize(limit + 256 * MiB)
+    assert host.free() >= free + 240 * MiB
+    host.resize(limit)
+    assert host.free() <= free + 16 * MiB
+
+
 def test_memory_is_held_until_it_is_released(host):
     before = host.usage()
     holder = host.hold(64 * MiB, "room", locked=False)

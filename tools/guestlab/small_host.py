@@ -74,6 +74,10 @@ class SmallHost:
         if status:
             raise LabError(f"not all of {self.cgroup} and {self._own} could be removed")
 
+    def resize(self, limit: int) -> None:
+        self.limit = limit
+        (self.cgroup / "memory.limit_in_bytes").write_text(str(limit))
+
     def room(self, name: str) -> Path:
         """A group below for one inhabitant. @return  its folder"""
         path = self.cgroup / name
@@ -148,7 +152,7 @@ class SmallHost:
     def _make(self) -> None:
         self.cgroup.mkdir()
         (self.cgroup / "memory.use_hierarchy").write_text("1")
-        (self.cgroup / "memory.limit_in_bytes").write_text(str(self.limit))
+        self.resize(self.limit)
         if self._pace:
             # Some of it is the file system's own.
             size = (self._swap + self._room) * 9 // 8 + 64 * MiB

@@ -25,6 +25,7 @@ class UmlGuest(Guest):
         programs: tuple[Path, ...] = (),
         swap: Path | None = None,
         cgroup: Path | None = None,
+        cpu: int | None = None,
         **options,
     ):
         """@param tmpdir   where UML keeps its RAM file; a tmpfs makes it memory and not disk.
@@ -32,11 +33,14 @@ class UmlGuest(Guest):
         @param swap     a file that the guest swaps to.
         @param cgroup   folder of the control group in which it runs: what it writes to is charged
                         there, its RAM file included.
+        @param cpu      of the host's, that it stays on. Its processes take turns: on several cpus
+                        each turn has to wake an idle one, and a program is less than half as fast.
         @param options  see Guest."""
         self.tmpdir = Path(tmpdir).resolve()
         self.programs = programs
         self.swap = swap
         self.cgroup = cgroup
+        self.cpu = cpu
         super().__init__(mem=mem, **options)
         if swap:
             self.sh("mkswap /dev/ubda && swapon /dev/ubda")
@@ -54,8 +58,9 @@ class UmlGuest(Guest):
                 "no linux.uml on this machine: install user-mode-linux, or run tools/deps guests"
             )
         initrd = initrd_for(_modules(), self.programs)
-        command = [*self._enter_cgroup(), kernel, f"mem={self.mem // MiB}M", f"initrd={initrd}"]
-        command += ["rdinit=/init", "root=/dev/ram0", "quiet", f"uml_dir={self.folder}"]
+        command = [*self._enter_cgroup(), *self._stay_on_cpu(), kernel]
+        command += [f"mem={self.mem // MiB}M", f"initrd={initrd}", "rdinit=/init"]
+        command += ["root=/dev/ram0", "quiet", f"uml_dir={self.folder}"]
         command += ["con0=fd:0,fd:1", "con=null", *self._channel(), *self._device()]
         command += [f"ubd0={self.swap}"] if self.swap else []
         return command + self.settings.split() + self.append.split()
@@ -65,6 +70,9 @@ class UmlGuest(Guest):
         if not self.cgroup:
             return []
         return ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', f"{self.cgroup}/cgroup.procs"]
+
+    def _stay_on_cpu(self) -> list[str]:
+        return [] if self.cpu is None else ["taskset", "--cpu-list", str(self.cpu)]
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "TMPDIR": str(self.tmpdir)}
