@@ -31,6 +31,7 @@ bool DataPath::poll() noexcept {
   // Buffers that need not wait for the discards do not: acknowledgement latency is throughput.
   if (served) publish_all();
   const bool moved = move_on();
+  if (moved) lone_ = false;
   if (served || moved) show_population();
   return served || moved;
 }
@@ -69,10 +70,12 @@ bool DataPath::quiesce() noexcept {
 
 bool DataPath::serve() noexcept {
   bool served = false;
-  for (const auto& handler : handlers_) {
-    if (handler == nullptr || !handler->has_work()) continue;
-    handler->serve();
+  lone_ = true;
+  for (std::size_t i = 0; i < handlers_.size(); ++i) {
+    if (handlers_[i] == nullptr || !handlers_[i]->has_work()) continue;
+    handlers_[i]->serve();
     served = true;
+    lone_ &= i == slot(balloon::Role::kStats) || i == slot(balloon::Role::kMessage);
   }
   return served;
 }

@@ -34,8 +34,9 @@ void Idle::begin() const noexcept {
   if (strategy_ == IdleStrategy::kBackoff) ::prctl(PR_SET_TIMERSLACK, kSlackNs, 0, 0, 0);
 }
 
-bool Idle::after_pass(bool worked) noexcept {
-  if (worked) {
+bool Idle::after_pass(Found found) noexcept {
+  if (found == Found::kLone) return false;
+  if (found == Found::kStream) {
     empty_passes_ = 0;
     sleep_us_ = kFirstSleepUs;
     return false;

@@ -30,22 +30,25 @@ void Poller::run() {
   idle_.begin();
   while (!stopping_.load(std::memory_order_relaxed)) {
     read_mail();
-    const bool worked = pass();
+    const Found found = pass();
     counters_.passes.add(1);
-    if (worked) counters_.busy_passes.add(1);
-    if (idle_.after_pass(worked)) counters_.sleeps.add(1);
+    if (found != Found::kNothing) counters_.busy_passes.add(1);
+    if (idle_.after_pass(found)) counters_.sleeps.add(1);
   }
 }
 
-bool Poller::pass() noexcept {
-  bool worked = engine_ != nullptr && engine_->collect(lane_) != 0;
+Found Poller::pass() noexcept {
+  const bool collected = engine_ != nullptr && engine_->collect(lane_) != 0;
+  Found found = collected ? Found::kStream : Found::kNothing;
   // Most passes need no clock: whatever is half done is due at 0.
   const std::uint64_t now = std::exchange(clocked_, false) ? now_us() : 0;
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-    if (slots_[slot].look_again_us <= now || anything_new(slot)) worked |= serve(slot);
+    if (slots_[slot].look_again_us <= now || anything_new(slot)) {
+      found = std::max(found, serve(slot));
+    }
     clocked_ |= slots_[slot].look_again_us != device::DataPath::kNever;
   }
-  return worked;
+  return found;
 }
 
 bool Poller::anything_new(std::size_t slot) const noexcept {
@@ -56,13 +59,14 @@ bool Poller::anything_new(std::size_t slot) const noexcept {
   return changed;
 }
 
-bool Poller::serve(std::size_t slot) noexcept {
+Found Poller::serve(std::size_t slot) noexcept {
   // In this order: a request that the watch takes for seen is one that look_again_us() still finds.
   device::DataPath& path = *slots_[slot].path;
   const bool worked = path.poll();
   path.watch(watches_of(slot));
   slots_[slot].look_again_us = path.look_again_us();
-  return worked;
+  if (!worked) return Found::kNothing;
+  return path.lone() ? Found::kLone : Found::kStream;
 }
 
 std::span<device::Watch, Poller::kWatches> Poller::watches_of(std::size_t slot) noexcept {

@@ -9,7 +9,8 @@ void ReclaimLcore::run() noexcept {
     const std::size_t batches = engine_.work(worker_, &counters_.batches);
     counters_.passes.add(1);
     if (batches != 0) counters_.busy_passes.add(1);
-    if (idle_.after_pass(batches != 0)) counters_.sleeps.add(1);
+    const Found found = batches != 0 ? Found::kStream : Found::kNothing;
+    if (idle_.after_pass(found)) counters_.sleeps.add(1);
   }
 }
 

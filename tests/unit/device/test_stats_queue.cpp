@@ -57,6 +57,26 @@ TEST_F(StatsTest, TheBufferIsReadAndHeld) {
   EXPECT_EQ(f_.take_calls(Role::kStats), 0U);
 }
 
+TEST_F(StatsTest, ASampleIsLoneAndABufferOfPagesIsNot) {
+  f_.start(Role::kInflate);
+  f_.start(Role::kStats);
+  send_free(2, 1000);
+  ASSERT_TRUE(f_.path().poll());
+  EXPECT_TRUE(f_.path().lone());
+  f_.send_pfns(Role::kInflate, 0, {DeviceFixture::page(100)});
+  ASSERT_TRUE(f_.path().poll());
+  EXPECT_FALSE(f_.path().lone());
+}
+
+TEST_F(StatsTest, ASampleBesideABufferOfPagesIsNotLone) {
+  f_.start(Role::kInflate);
+  f_.start(Role::kStats);
+  f_.send_pfns(Role::kInflate, 0, {DeviceFixture::page(100)});
+  send_free(2, 1000);
+  ASSERT_TRUE(f_.path().poll());
+  EXPECT_FALSE(f_.path().lone());
+}
+
 TEST_F(StatsTest, TheBalloonOfThatMomentIsNoted) {
   f_.start(Role::kInflate);
   f_.start(Role::kStats);

@@ -90,13 +90,13 @@ TEST(Idle, OnlyWhoSleepsAsksForSleepsThatEndInTime) {
 
 TEST(Idle, SpinningNeverSleeps) {
   Idle idle(IdleStrategy::kSpin);
-  for (int pass = 0; pass < 20'000; ++pass) ASSERT_FALSE(idle.after_pass(false));
+  for (int pass = 0; pass < 20'000; ++pass) ASSERT_FALSE(idle.after_pass(Found::kNothing));
 }
 
 /// Passes without work before the first sleep.
 int passes_before_sleep(Idle& idle) {
   int passes = 0;
-  while (!idle.after_pass(false)) ++passes;
+  while (!idle.after_pass(Found::kNothing)) ++passes;
   return passes;
 }
 
@@ -105,7 +105,9 @@ TEST(Idle, BackingOffSpinsFirstAndAgainAfterWork) {
   const int first = passes_before_sleep(idle);
   EXPECT_GT(first, 100) << "the next buffer is tens of microseconds away";
   EXPECT_EQ(passes_before_sleep(idle), 0) << "still idle: it sleeps on";
-  EXPECT_FALSE(idle.after_pass(true)) << "work never sleeps";
+  EXPECT_FALSE(idle.after_pass(Found::kLone)) << "work never sleeps";
+  EXPECT_EQ(passes_before_sleep(idle), 0) << "nothing comes behind it";
+  EXPECT_FALSE(idle.after_pass(Found::kStream)) << "work never sleeps";
   EXPECT_EQ(passes_before_sleep(idle), first);
 }
 

@@ -34,6 +34,9 @@ class DataPath {
   /// One pass over the queues: serve, publish, hand over what is ready to be discarded, publish what
   /// waited for that. @return false when nothing moved; then it made no system call either.
   bool poll() noexcept;
+  /// Whether all that the last poll() moved were answers and messages. Of these a guest sends one;
+  /// behind a buffer of the other queues there comes another.
+  [[nodiscard]] bool lone() const noexcept { return lone_; }
 
   /// Each queue that runs, and the requests of other threads.
   static constexpr std::size_t kWatches = balloon::kQueues + 1;
@@ -141,6 +144,7 @@ class DataPath {
   std::array<QueueStatus, balloon::kRoles> status_;
   StatsExchange stats_;
   HintRound hints_;
+  bool lone_ = false;
   std::atomic<std::uint16_t> attention_{0};  // raised by other threads that want to be heard
 };
 

@@ -13,6 +13,13 @@ enum class IdleStrategy : std::uint8_t {
   kBackoff,  ///< development: sleep a little, then a little longer; kicks stay off
 };
 
+/// What a pass found.
+enum class Found : std::uint8_t {
+  kNothing,
+  kLone,    ///< something, and nothing is to be expected behind it: it changes no rest
+  kStream,  ///< something, and more may be on its way
+};
+
 class Idle {
  public:
   explicit Idle(IdleStrategy strategy) noexcept : strategy_(strategy) {}
@@ -21,7 +28,7 @@ class Idle {
   void begin() const noexcept;
 
   /// After each pass. @return true when it slept.
-  bool after_pass(bool worked) noexcept;
+  bool after_pass(Found found) noexcept;
 
  private:
   std::uint32_t empty_passes_ = 0;

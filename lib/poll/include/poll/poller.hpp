@@ -62,8 +62,8 @@ class Poller {
   };
   static constexpr std::size_t kWatches = device::DataPath::kWatches;
 
-  bool pass() noexcept;
-  bool serve(std::size_t slot) noexcept;
+  Found pass() noexcept;
+  Found serve(std::size_t slot) noexcept;
   [[nodiscard]] bool anything_new(std::size_t slot) const noexcept;
   [[nodiscard]] std::span<device::Watch, kWatches> watches_of(std::size_t slot) noexcept;
   void add(device::DataPath& path);
