@@ -10,6 +10,7 @@ _LEAST_MIB = 64  # of an axis: a few pages are to look like a few
 _TITLES = {
     "none": "no ballooning",
     "reporting": "free page reporting",
+    "roomy": "room for both",
     "pressure": "law pressure",
     "balance": "law balance",
 }
