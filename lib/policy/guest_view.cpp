@@ -119,14 +119,18 @@ void GuestWatch::note_messages(const VmObservation& vm, Memory* memory, GuestVie
 
 void GuestWatch::note_sample(const VmObservation& vm, const Observation& seen, Memory* memory,
                              GuestView* view) {
+  const bool compares = std::exchange(memory->compares, false);
   if (!vm.sample) return;
   const GuestSample& sample = *vm.sample;
   const auto claimed = claimed_available(sample);
   view->knows = claimed.has_value() && is_fresh(sample, seen.sample_interval);
   if (!view->knows) return;
+  memory->compares = true;
   const auto before = std::exchange(memory->last, sample);
   const bool is_new = !before || before->sequence != sample.sequence;
+  const std::uint64_t used = memory->used;
   if (is_new) note_use(vm, *claimed, memory, view);
+  if (compares) view->grown = memory->used - std::min(used, memory->used);
   view->used = std::min(memory->used, view->plugged);
   view->available = std::min(memory->available, view->plugged - view->used);
   if (!is_new) return;
@@ -150,7 +154,6 @@ void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory
   const std::uint64_t most = std::max(one, other);
   const std::uint64_t low = least - std::min(claimed, least);
   const std::uint64_t high = most - std::min(claimed, most);
-  const std::uint64_t before = memory->used;
   memory->available = claimed;
   memory->used = memory->known ? std::clamp(memory->used, low, high) : high;
   if (claimed > vm.guest) view->signs.emplace_back("it claims more memory than it has");
@@ -160,7 +163,6 @@ void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory
     memory->used = *vm.resident;
     memory->available = vm.guest;
   }
-  if (memory->known) view->grown = memory->used - std::min(before, memory->used);
 }
 
 void GuestWatch::note_counters(const GuestSample& before, const VmObservation& vm,

@@ -3,6 +3,9 @@
 // Each rule of the law balance, on hosts made for it. What holds on any host: test_properties.cpp.
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <utility>
+
 #include "observed.hpp"
 #include "policy/balance_law.hpp"
 
@@ -247,6 +250,24 @@ TEST_F(BalanceLawTest, OneThatGrowsHasHeadroomForAsMuchTwice) {
   vm().sample->available = 412 * kMiB;
   EXPECT_EQ(term(decide(), "headroom_bytes"), 200 * kMiB);
   EXPECT_EQ(term(decide(), "headroom_bytes"), 612 * kMiB / 5);
+}
+
+/// What it used when nobody looked is no growth: a daemon that starts would empty all balloons.
+TEST_F(BalanceLawTest, AFirstSampleIsNoGrowth) {
+  const auto sample = std::exchange(vm().sample, std::nullopt);
+  (void)decide();
+  vm().sample = sample;
+  EXPECT_EQ(term(decide(), "headroom_bytes"), 512 * kMiB / 5);
+}
+
+TEST_F(BalanceLawTest, AFirstSampleAfterStaleOnesIsNoGrowth) {
+  vm().sample->available = 900 * kMiB;
+  (void)decide();
+  vm().sample->age = GuestWatch::kStale + Time(1);
+  (void)decide(Time(11'000));
+  vm().sample->age = Time(0);
+  vm().sample->available = 512 * kMiB;
+  EXPECT_EQ(term(decide(), "headroom_bytes"), 512 * kMiB / 5);
 }
 
 TEST_F(BalanceLawTest, WhatWasGivenToOneInNeedIsNotTakenAtOnce) {

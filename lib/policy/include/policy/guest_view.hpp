@@ -57,6 +57,7 @@ class GuestWatch {
     bool stalled = false;
     bool seen = false;
     bool known = false;
+    bool compares = false; ///< the look before had a sample to compare with
   };
   static void note_progress(const VmObservation& vm, Time now, Memory* memory, GuestView* view);
   static void note_messages(const VmObservation& vm, Memory* memory, GuestView* view);
