@@ -16,6 +16,8 @@ constexpr Time kPeakSpan{2'000};
 /// uses, as Hyper-V's buffer is by default.
 constexpr std::uint64_t kHeadroomPart = 5;
 constexpr std::uint64_t kSmallestHeadroom = 64 * kMiB;
+/// The part of it that a guest cannot do without: less, and its kernel reclaims all the time.
+constexpr std::uint64_t kBarePart = 4;
 /// One that grows has twice what it took since the look before: as much until the next look, and as
 /// much while its balloon follows.
 constexpr std::uint64_t kGrowthTimes = 2;
@@ -23,8 +25,6 @@ constexpr std::uint64_t kGrowthTimes = 2;
 constexpr Time kSettles{2'000};
 /// One that has too little for so long is to get it from those that came first.
 constexpr Time kSqueezed{3'000};
-/// The part of it that a guest cannot do without: less, and its kernel reclaims all the time.
-constexpr std::uint64_t kBarePart = 4;
 /// How long a guest that showed pressure gives nothing, unless the host is in need.
 constexpr Time kRecovery{10'000};
 /// What it had too little of it keeps for so long, as guests are left alone under the law pressure;
@@ -348,16 +348,16 @@ Decision BalanceLaw::take(const Turn& turn, std::uint64_t wanted, Time now) {
   // What is under way already comes out of the same.
   const std::uint64_t spare = less(turn.view.available, turn.headroom);
   const std::uint64_t reach = std::min(wanted, std::min(vm.actual, vm.target) + spare);
-  const bool enough = reach >= vm.target + GuestWatch::kLeastProgress;
-  if (turn.host_short && enough && !turn.settles) {
+  const std::uint64_t usual = band_of(vm) * (turn.past->given > turn.past->taken ? kBackBands : 1);
+  const std::uint64_t band = turn.host_short ? GuestWatch::kLeastProgress : usual;
+  if (turn.host_short && reach >= vm.target + band && !turn.settles) {
     return {vm.name, reach, Rule::kHostNeeds, {}, {}};
   }
   const std::uint64_t amount = less(shortage ? wanted : reach, vm.target);
   if (amount == 0) return stay(Rule::kSettled);
-  const std::uint64_t band = band_of(vm) * (turn.past->given > turn.past->taken ? kBackBands : 1);
-  if (amount < band && !turn.host_short) return stay(Rule::kDeadBand);
+  if (amount < band) return stay(Rule::kDeadBand);
   if (turn.past->given && within(*turn.past->given, kLockOut, now)) return stay(Rule::kLockedOut);
-  if ((turn.pressed || turn.settles) && !shortage) return stay(Rule::kRecovering);
+  if (turn.pressed && !shortage) return stay(Rule::kRecovering);
   return {vm.name, vm.target + slow_step(amount), shortage ? Rule::kShortage : Rule::kShare,
           {}, {}};
 }

@@ -131,6 +131,17 @@ TEST_F(BalanceLawTest, AHostBelowItsReserveTakesWhatIsIdleAtOnce) {
   EXPECT_GE(term(decision, "share_bytes"), term(decision, "needs_bytes"));
 }
 
+/// Each move wakes the guest, and these would come with every turn.
+TEST_F(BalanceLawTest, AHostBelowItsReserveLeavesLessThanAMiB) {
+  budget(3000 * kMiB);
+  host().available = 790 * kMiB;
+  other().limits.ceiling = 700 * kMiB;
+  vm().limits.ceiling = kGiB - kMiB / 2;
+  expect(decide(), 0, Rule::kDeadBand);
+  vm().limits.ceiling = kGiB - kMiB * 2;
+  EXPECT_EQ(rule_name(decide().rule), "host_needs");
+}
+
 TEST_F(BalanceLawTest, WhatIsUnderWayIsNotTakenTwice) {
   budget(1400 * kMiB);
   host().available = 790 * kMiB;
