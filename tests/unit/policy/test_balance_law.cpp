@@ -3,64 +3,12 @@
 // Each rule of the law balance, on hosts made for it. What holds on any host: test_properties.cpp.
 #include <gtest/gtest.h>
 
-#include <optional>
-#include <utility>
-
-#include "observed.hpp"
-#include "policy/balance_law.hpp"
+#include "balance_fixture.hpp"
 
 namespace vballoon::policy {
 namespace {
 
 /// One or two guests of 1 GiB that use 512 MiB: each needs 614 MiB, and 537 at the very least.
-struct BalanceLawTest : ::testing::Test {
-  Observation seen = host_with({running_vm("a"), running_vm("b")});
-  BalanceLaw law;
-
-  VmObservation& vm() { return seen.vms[0]; }
-  VmObservation& other() { return seen.vms[1]; }
-  PoolObservation& host() { return seen.pools.front(); }
-
-  /// The host has what is to be kept and so much more for both, what they take included; what is
-  /// missing is on its swap.
-  void budget(std::uint64_t bytes) {
-    std::uint64_t taken = 0;
-    for (const VmObservation& one : seen.vms) taken += one.guest - one.actual;
-    host().reserve = 800 * kMiB;
-    host().available = 900 * kMiB + bytes - std::min(bytes, taken);
-    host().swapped = taken - std::min(bytes, taken);
-    for (VmObservation& one : seen.vms) one.resident = one.guest - one.actual;
-  }
-  /// The host has nothing beyond what guests take, of which so much is in memory.
-  void no_reserve(std::uint64_t bytes) {
-    budget(bytes);
-    host().reserve = 0;
-    host().available -= 900 * kMiB;
-  }
-  void balloon(VmObservation& one, std::uint64_t bytes, std::uint64_t available) {
-    one.target = one.actual = bytes;
-    one.sample->available = available;
-  }
-  Decision decide(Time later = Time(1000)) {
-    seen.now += later;
-    for (VmObservation& one : seen.vms) {
-      if (one.sample) ++one.sample->sequence;
-    }
-    return law.decide(seen).front();
-  }
-  static void expect(const Decision& decision, std::uint64_t mib, Rule rule) {
-    EXPECT_EQ(decision.target / kMiB, mib);
-    EXPECT_EQ(rule_name(decision.rule), rule_name(rule));
-  }
-  static std::uint64_t term(const Decision& decision, std::string_view name) {
-    for (const Term& one : decision.terms) {
-      if (one.name == name) return one.value;
-    }
-    ADD_FAILURE() << "no term " << name;
-    return 0;
-  }
-};
-
 TEST_F(BalanceLawTest, AManualTargetIsLeft) {
   vm().automatic = false;
   vm().target = 1023 * kMiB;
@@ -230,67 +178,6 @@ TEST_F(BalanceLawTest, HeadroomGoesBeforeWhatIsInUse) {
   EXPECT_EQ(term(decisions[0], "share_bytes") / kMiB, 537U);
   EXPECT_EQ(term(decisions[1], "share_bytes") / kMiB, 582U);  // the rest
   EXPECT_EQ(rule_name(decisions[0].rule), "shortage");
-}
-
-/// It shows no more than the 400 MiB it has; the other came first and uses all of its GiB.
-TEST_F(BalanceLawTest, WhoIsSqueezedForLongIsHeardBeforeWhoCameFirst) {
-  balloon(vm(), 0, 0);
-  balloon(other(), 624 * kMiB, 0);
-  no_reserve(1480 * kMiB);
-  const auto share_of = [this](std::size_t which, Time later) {
-    seen.now += later;
-    return static_cast<double>(term(law.decide(seen)[which], "share_bytes"));
-  };
-  for (const Time later : {Time(0), Time(2999)}) {
-    EXPECT_NEAR(share_of(1, later), 456.0 * kMiB, kMiB);  // what the other does not use
-  }
-  EXPECT_NEAR(share_of(1, Time(1)), 560.0 * kMiB, kMiB);
-  EXPECT_NEAR(share_of(0, Time(0)), 920.0 * kMiB, kMiB);
-}
-
-/// From a reserve of 800 MiB, of which 200 are kept even then.
-TEST_F(BalanceLawTest, WhoIsSqueezedHasTheReserveAtOnce) {
-  balloon(vm(), 0, 0);
-  balloon(other(), 624 * kMiB, 0);
-  budget(1480 * kMiB);
-  EXPECT_NEAR(static_cast<double>(term(law.decide(seen)[1], "share_bytes")), 560.0 * kMiB, kMiB);
-}
-
-TEST_F(BalanceLawTest, OneThatGrowsHasHeadroomForAsMuchTwice) {
-  (void)decide();
-  vm().sample->available = 412 * kMiB;
-  EXPECT_EQ(term(decide(), "headroom_bytes"), 200 * kMiB);
-  EXPECT_EQ(term(decide(), "headroom_bytes"), 612 * kMiB / 5);
-}
-
-/// What it used when nobody looked is no growth: a daemon that starts would empty all balloons.
-TEST_F(BalanceLawTest, AFirstSampleIsNoGrowth) {
-  const auto sample = std::exchange(vm().sample, std::nullopt);
-  (void)decide();
-  vm().sample = sample;
-  EXPECT_EQ(term(decide(), "headroom_bytes"), 512 * kMiB / 5);
-}
-
-TEST_F(BalanceLawTest, AFirstSampleAfterStaleOnesIsNoGrowth) {
-  vm().sample->available = 900 * kMiB;
-  (void)decide();
-  vm().sample->age = GuestWatch::kStale + Time(1);
-  (void)decide(Time(11'000));
-  vm().sample->age = Time(0);
-  vm().sample->available = 512 * kMiB;
-  EXPECT_EQ(term(decide(), "headroom_bytes"), 512 * kMiB / 5);
-}
-
-TEST_F(BalanceLawTest, WhatWasGivenToOneInNeedIsNotTakenAtOnce) {
-  balloon(vm(), 600 * kMiB, 20 * kMiB);
-  budget(3000 * kMiB);
-  expect(decide(), 0, Rule::kGuestNeeds);
-  balloon(vm(), 0, 512 * kMiB);
-  budget(1400 * kMiB);
-  host().available = 790 * kMiB;
-  host().swapped = 500 * kMiB;
-  expect(decide(Time(1999)), 0, Rule::kLockedOut);
-  EXPECT_EQ(rule_name(decide(Time(1)).rule), "host_needs");
 }
 
 TEST_F(BalanceLawTest, ALargerShareWaitsUntilTheHostHasIt) {
