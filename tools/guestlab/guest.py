@@ -15,6 +15,11 @@ from .process import Process
 
 MiB = 1 << 20
 _CHUNK = 1200  # bytes of a file that fit into one request, after base64 twice
+# Linux reports free memory two seconds after it became free, and sets up to 32 blocks of 4 MiB
+# aside for as long as that takes, half of a small guest: a program that wants all that was free at
+# that moment is killed for it. Later there is less to report.
+_ATTEMPTS = 3
+_KILLED = 128 + 9
 # awk, since it is the one tool in busybox that writes to two files without a process a page.
 _INTERLEAVE = """awk 'BEGIN {
   page = sprintf("%%4096s", "x")
@@ -156,11 +161,11 @@ class Guest:
 
     def fill(self, path: str, amount: int) -> None:
         """A file in the guest's tmpfs. Zeroes do: the guest writes each of its pages."""
-        self.sh(f"dd if=/dev/zero of={path} bs=1M count={amount // MiB} 2>&1", timeout=120)
+        self._write(path, "/dev/zero", amount)
 
     def random_file(self, path: str, amount: int) -> str:
         """A file of random bytes in the guest's tmpfs. @return  its checksum()."""
-        self.sh(f"dd if=/dev/urandom of={path} bs=1M count={amount // MiB} 2>&1", timeout=120)
+        self._write(path, "/dev/urandom", amount)
         return self.checksum(path)
 
     def checksum(self, path: str) -> str:
@@ -185,6 +190,17 @@ class Guest:
     def ram_blocks_bytes(self) -> int:
         """Host memory that the guest's RAM really takes up, in bytes."""
         return os.stat(self.ram_file()).st_blocks * 512
+
+    def _write(self, path: str, source: str, amount: int) -> None:
+        """Tries again where it was killed for memory that the guest was reporting: see _ATTEMPTS."""
+        command = f"dd if={source} of={path} bs=1M count={amount // MiB} 2>&1"
+        for left in reversed(range(_ATTEMPTS)):
+            status, output = self.run(command, timeout=120)
+            if status != _KILLED or not left:
+                break
+            self.sh(f"rm -f {path}")
+        if status:
+            raise CommandFailed(self._explain(command, f"status {status}\n{output.rstrip()}"))
 
     # For the subclasses
 
