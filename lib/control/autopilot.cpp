@@ -87,6 +87,12 @@ Autopilot::~Autopilot() {
   stop();
 }
 
+bool Autopilot::wanted(const Backend& backend, const std::vector<DeviceConfig>& devices) {
+  return std::any_of(devices.begin(), devices.end(), [&backend](const DeviceConfig& device) {
+    return wish_of(device, backend.automatic(device.name)).automatic;
+  });
+}
+
 void Autopilot::start() {
   if (watch_) {
     pressure_fd_.assign(watch_->fd());
@@ -251,8 +257,19 @@ bool Autopilot::automatic(const std::string& name) const {
   return wish != wishes_.end() && wish->second.automatic;
 }
 
+void Autopilot::wish(const DeviceConfig& device) {
+  const VmWish wish = wish_of(device, backend_.automatic(device.name));
+  // What was said before the configuration changed is not to come back with its next change.
+  if (wish.automatic == wish.configured) {
+    backend_.keep_automatic(device.name, {wish.automatic, wish.configured});
+  }
+  wishes_[device.name] = wish;
+}
+
 void Autopilot::set_automatic(const std::string& name, bool on) {
-  wishes_[name].automatic = on;
+  VmWish& wish = wishes_[name];
+  wish.automatic = on;
+  backend_.keep_automatic(name, {on, wish.configured});
   past_.erase(name);
 }
 

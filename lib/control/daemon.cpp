@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 
-#include <algorithm>
 #include <asio/signal_set.hpp>
 #include <csignal>
 #include <memory>
@@ -63,6 +62,7 @@ class Daemon {
   Result<void> start_engine();
   Result<void> start_pollers();
   Result<void> start_devices();
+  Result<void> start_autopilot();
   [[nodiscard]] PolicyConfig policy() const;
   [[nodiscard]] poll::IdleStrategy idle() const;
   [[nodiscard]] vhost::ReclaimSettings reclaim_settings() const;
@@ -226,9 +226,7 @@ std::vector<LcoreReport> Daemon::report_lcores() const {
 /// A trigger costs the kernel a thread of its own, on any cpu: not where nobody asked for it.
 PolicyConfig Daemon::policy() const {
   PolicyConfig policy = config_.policy;
-  const bool wanted = std::any_of(config_.devices.begin(), config_.devices.end(),
-                                  [](const DeviceConfig& device) { return device.automatic; });
-  if (!wanted) policy.host_pressure = "none";
+  if (!Autopilot::wanted(*backend_, config_.devices)) policy.host_pressure = "none";
   return policy;
 }
 
@@ -247,14 +245,19 @@ Result<void> Daemon::start_devices() {
   const auto group = find_group(config_.socket_group, "daemon.socket_group");
   if (!group) return tl::unexpected(group.error());
   backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); }, *group);
+  for (const DeviceConfig& device : config_.devices) {
+    if (auto added = backend_->add(device); !added) return added;
+    say_device(device);
+  }
+  return start_autopilot();
+}
+
+/// After the devices, which know what was said of them before.
+Result<void> Daemon::start_autopilot() {
   auto autopilot = Autopilot::open(loop_, *backend_, policy());
   if (!autopilot) return tl::unexpected(autopilot.error());
   autopilot_ = std::move(*autopilot);
-  for (const DeviceConfig& device : config_.devices) {
-    if (auto added = backend_->add(device); !added) return added;
-    autopilot_->wish(device.name, wish_of(device));
-    say_device(device);
-  }
+  for (const DeviceConfig& device : config_.devices) autopilot_->wish(device);
   return {};
 }
 
@@ -338,7 +341,7 @@ void Daemon::apply(const ReloadPlan& plan) {
   for (const DeviceConfig& device : plan.add) {
     const auto added = backend_->add(device);
     if (added) {
-      autopilot_->wish(device.name, wish_of(device));
+      autopilot_->wish(device);
       log::info("reload: {} added on {}", device.name, device.socket);
     } else {
       log::error("reload: {}", added.error().message);
@@ -347,10 +350,10 @@ void Daemon::apply(const ReloadPlan& plan) {
   for (const DeviceConfig& device : plan.switched) {
     (void)backend_->prefault(device.name, device.prefault);
     (void)backend_->reporting(device.name, device.reporting);
-    autopilot_->wish(device.name, wish_of(device));
+    autopilot_->wish(device);
     log::info("reload: {}: prefault is {}, reporting is {}, ballooned {}", device.name,
               device.prefault ? "on" : "off", device.reporting ? "on" : "off",
-              device.automatic ? "automatically" : "by hand");
+              autopilot_->automatic(device.name) ? "automatically" : "by hand");
   }
   for (const std::string& key : plan.needs_restart) {
     log::warn("reload: {} changed; that needs a restart", key);

@@ -181,7 +181,7 @@ Methods::Answer Methods::add(const rpc::Json& object) {
     return rpc::refuse(rpc::kInvalidParams, "device.add: " + ok.error().message);
   }
   if (auto added = backend_.add(device); !added) return refuse(added.error());
-  autopilot_.wish(device.name, wish_of(device));
+  autopilot_.wish(device);
   log::info("{}: added, {} {}", device.name, mode, device.socket);
   return rpc::Json::object();
 }

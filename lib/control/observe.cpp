@@ -127,8 +127,9 @@ policy::VmObservation vm_of(const device::DeviceReport& device, const VmWish& wi
 
 }  // namespace
 
-VmWish wish_of(const DeviceConfig& device) noexcept {
-  return {device.automatic,
+VmWish wish_of(const DeviceConfig& device, std::optional<state::AutomaticWord> said) noexcept {
+  const bool counts = said && said->configured == device.automatic;
+  return {counts ? said->on : device.automatic, device.automatic,
           {device.floor_mib * kMiB, device.ceiling_mib * kMiB, device.weight}};
 }
 

@@ -31,6 +31,14 @@ Result<void> VhostBackend::inhibit(std::string_view name, bool on) {
   return server_.inhibit(name, on);
 }
 
+std::optional<state::AutomaticWord> VhostBackend::automatic(std::string_view name) const {
+  return server_.automatic(name).value_or(std::nullopt);
+}
+
+void VhostBackend::keep_automatic(std::string_view name, state::AutomaticWord word) {
+  (void)server_.keep_automatic(name, word);
+}
+
 Result<void> VhostBackend::prefault(std::string_view name, bool on) {
   return server_.prefault(name, on);
 }

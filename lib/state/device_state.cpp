@@ -108,6 +108,7 @@ void DeviceState::commit(bool same_guest) noexcept {
     header.target_set = old.target_set;
     header.target_pages = old.target_pages;
     header.inhibited = old.inhibited;
+    header.automatic = old.automatic;
   }
   const int folder = folder_->fd();
   if (::renameat(folder, new_name(name_).c_str(), folder, file_name(name_).c_str()) == 0) {
@@ -137,6 +138,18 @@ bool DeviceState::inhibited() const noexcept {
 
 void DeviceState::set_inhibited(bool on) noexcept {
   if (file_ != nullptr) put(file_->header().inhibited, on ? 1U : 0U);
+}
+
+std::optional<AutomaticWord> DeviceState::automatic() const noexcept {
+  const std::uint32_t word = file_ != nullptr ? file_->header().automatic : 0;
+  if ((word & kSaid) == 0) return std::nullopt;
+  return AutomaticWord{(word & kSaidOn) != 0, (word & kConfiguredOn) != 0};
+}
+
+void DeviceState::set_automatic(AutomaticWord word) noexcept {
+  if (file_ == nullptr) return;
+  put(file_->header().automatic,
+      kSaid | (word.on ? kSaidOn : 0) | (word.configured ? kConfiguredOn : 0));
 }
 
 std::optional<Left> DeviceState::left() const noexcept {

@@ -39,6 +39,10 @@ struct Fixed {
   std::array<RegionRecord, kMaxRegions> region{};
 };
 
+inline constexpr std::uint32_t kSaid = 1;
+inline constexpr std::uint32_t kSaidOn = 2;
+inline constexpr std::uint32_t kConfiguredOn = 4;
+
 struct Header {
   Fixed fixed;
   std::uint64_t fixed_sum = 0;
@@ -55,7 +59,9 @@ struct Header {
   std::uint32_t complete = 0;        // nothing of the ledger waits to be discarded
   std::uint32_t actual_pages = 0;
   std::uint32_t poison = 0;
-  std::uint32_t reserved = 0;
+
+  // The operator's again, in a word that was 0 before there was this.
+  std::uint32_t automatic = 0;  // kSaid, with or without the others; or nothing was said
   std::array<RingRecord, kRings> ring{};
 };
 static_assert(sizeof(Header) <= kHeaderBytes);

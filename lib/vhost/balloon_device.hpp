@@ -80,6 +80,9 @@ class BalloonDevice {
   Result<void> move_to(unsigned lcore);
   /// From the return on nothing is discarded, nor on its way to be.
   void inhibit(bool on);
+  /// Of the operator's wish, for the next daemon; nothing here follows it.
+  [[nodiscard]] std::optional<state::AutomaticWord> automatic() const;
+  void keep_automatic(state::AutomaticWord word);
   void prefault(bool on) noexcept { path_.prefault(on); }
   void reporting(bool on) noexcept { path_.report(on); }
   /// @return free_page_hint_cmd_id as it now stands.

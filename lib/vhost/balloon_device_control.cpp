@@ -111,6 +111,16 @@ void BalloonDevice::inhibit(bool on) {
   hand_over();
 }
 
+std::optional<state::AutomaticWord> BalloonDevice::automatic() const {
+  const std::scoped_lock lock(mutex_);
+  return kept_.automatic();
+}
+
+void BalloonDevice::keep_automatic(state::AutomaticWord word) {
+  const std::scoped_lock lock(mutex_);
+  kept_.set_automatic(word);
+}
+
 void BalloonDevice::tick() {
   if (shared_memory_lost()) {
     const std::scoped_lock lock(mutex_);

@@ -210,6 +210,20 @@ Result<void> Server::inhibit(std::string_view name, bool on) {
   });
 }
 
+Result<std::optional<state::AutomaticWord>> Server::automatic(std::string_view name) const {
+  using Word = std::optional<state::AutomaticWord>;
+  return impl_->with(name, [](const BalloonDevice& device) -> Result<Word> {
+    return device.automatic();
+  });
+}
+
+Result<void> Server::keep_automatic(std::string_view name, state::AutomaticWord word) {
+  return impl_->with(name, [word](BalloonDevice& device) -> Result<void> {
+    device.keep_automatic(word);
+    return {};
+  });
+}
+
 Result<void> Server::prefault(std::string_view name, bool on) {
   return impl_->with(name, [on](BalloonDevice& device) -> Result<void> {
     device.prefault(on);

@@ -200,6 +200,15 @@ TEST_F(RestartOf, ADaemonKeepsTheInhibition) {
   EXPECT_TRUE(vm_->show().at("inhibited").get<bool>());
 }
 
+TEST_F(RestartOf, ADaemonKeepsThatAVmIsAutomatic) {
+  daemon_.call("policy.auto", {{"name", "vm"}, {"on", true}});
+  daemon_.restart(SIGKILL);
+  EXPECT_TRUE(vm_->show().at("automatic").get<bool>());
+  daemon_.call("policy.auto", {{"name", "vm"}, {"on", false}});
+  daemon_.restart(SIGTERM);
+  EXPECT_FALSE(vm_->show().at("automatic").get<bool>());
+}
+
 TEST_F(RestartOf, ADaemonGivesAnotherVmAnEmptyBalloonAndTheTarget) {
   daemon_.call("device.set", {{"name", "vm"}, {"target_bytes", 3 * kMiB}});
   fill_some();

@@ -4,6 +4,7 @@
 // Layer:  tests. Thread: the event loop's, once the loop runs.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,14 @@ class FakeBackend final : public Backend {
   Result<void> add(const DeviceConfig& device) override;
   Result<void> remove(std::string_view name) override;
   Result<void> inhibit(std::string_view name, bool on) override;
+  [[nodiscard]] std::optional<state::AutomaticWord> automatic(
+      std::string_view name) const override {
+    const auto word = words.find(std::string(name));
+    return word == words.end() ? std::nullopt : std::optional(word->second);
+  }
+  void keep_automatic(std::string_view name, state::AutomaticWord word) override {
+    words[std::string(name)] = word;
+  }
   Result<void> prefault(std::string_view name, bool on) override;
   Result<void> reporting(std::string_view name, bool on) override;
   Result<std::uint32_t> hint(std::string_view name, balloon::HintAction action) override;
@@ -36,6 +45,7 @@ class FakeBackend final : public Backend {
 
   std::vector<device::DeviceReport> devices;
   std::vector<DeviceConfig> added;
+  std::map<std::string, state::AutomaticWord> words;  ///< outlive the daemon
   std::vector<LcoreReport> lcore_reports;
   bool answers_stats = true;  ///< at once; else only answer_stats() does
   unsigned stats_requests = 0;

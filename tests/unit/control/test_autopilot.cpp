@@ -67,6 +67,22 @@ TEST_F(AutopilotTest, WhoIsNotAutomaticIsLeftToAPerson) {
   EXPECT_EQ(autopilot_->explain("idle").at("rule"), "manual");
 }
 
+TEST_F(AutopilotTest, WhatAPersonSaidOutlivesTheDaemonUntilTheConfigurationChanges) {
+  const DeviceConfig by_hand{.name = "idle", .socket = "/s"};
+  DeviceConfig by_itself = by_hand;
+  by_itself.automatic = true;
+  autopilot_->wish(by_itself);
+  EXPECT_TRUE(autopilot_->automatic("idle"));
+  autopilot_->set_automatic("idle", false);
+
+  autopilot_ = host_.open(loop_, backend_);
+  autopilot_->wish(by_itself);
+  EXPECT_FALSE(autopilot_->automatic("idle"));
+  autopilot_->wish(by_hand);
+  autopilot_->wish(by_itself);
+  EXPECT_TRUE(autopilot_->automatic("idle")) << "the later word is the configuration's";
+}
+
 TEST_F(AutopilotTest, AnotherLawIsAskedWhereThatIsConfigured) {
   const auto other = host_.open(loop_, backend_, "pressure");
   other->wish("idle", {.automatic = true});

@@ -105,7 +105,7 @@ TEST_F(ObserveTest, WishesAndFiguresOfAVm) {
   config.floor_mib = 1;
   config.ceiling_mib = 2;
   config.weight = 3;
-  wishes_["vm0"] = wish_of(config);
+  wishes_["vm0"] = wish_of(config, std::nullopt);
   device::DeviceReport& report = vm(kPageSize, std::nullopt);
   report.target_bytes = 10;
   report.actual_bytes = 20;

@@ -16,10 +16,15 @@ TEST_F(State, WishesOutliveTheirDaemon) {
     EXPECT_FALSE(state.inhibited());
     state.set_target_pages(77);
     state.set_inhibited(true);
+    EXPECT_EQ(state.automatic(), std::nullopt);
+    state.set_automatic({.on = false, .configured = true});
   }
   DeviceState state(&folder(), "vm");
   EXPECT_EQ(state.target_pages(), 77U);
   EXPECT_TRUE(state.inhibited());
+  EXPECT_EQ(state.automatic(), (AutomaticWord{.on = false, .configured = true}));
+  state.set_automatic({.on = true, .configured = false});
+  EXPECT_EQ(state.automatic(), (AutomaticWord{.on = true, .configured = false}));
   EXPECT_EQ(DeviceState(&folder(), "other").target_pages(), std::nullopt);
 }
 
@@ -48,9 +53,11 @@ TEST_F(State, OfAnotherMemoryIsEmptyAndKeepsTheWishes) {
   const auto room = state.room_for(*other.map());
   EXPECT_FALSE(room.filled);
   for (const std::uint64_t word : room.words) ASSERT_EQ(word, 0U);
+  state.set_automatic({.on = true, .configured = false});
   state.commit(false);
   EXPECT_EQ(state.left(), std::nullopt);
   EXPECT_EQ(state.target_pages(), 50U);
+  EXPECT_EQ(state.automatic(), (AutomaticWord{.on = true, .configured = false}));
 }
 
 TEST_F(State, OfAMemoryThatGrowsGoesAlong) {

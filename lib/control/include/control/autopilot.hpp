@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "control/backend.hpp"
@@ -39,15 +40,22 @@ class Autopilot {
   Autopilot(const Autopilot&) = delete;
   Autopilot& operator=(const Autopilot&) = delete;
 
+  /// Whether any of these is automatic: as configured, or as a person said since.
+  [[nodiscard]] static bool wanted(const Backend& backend,
+                                   const std::vector<DeviceConfig>& devices);
+
   void start();
   void stop();
 
   /// What is to be done with a VM from now on; one that nobody told of is not automatic.
   void wish(const std::string& name, const VmWish& wish) { wishes_[name] = wish; }
+  /// As its configuration says, and what the backend has kept of set_automatic().
+  /// @pre the device exists.
+  void wish(const DeviceConfig& device);
   void forget(const std::string& name);
 
   [[nodiscard]] bool automatic(const std::string& name) const;
-  /// @pre the device exists.
+  /// For the next daemon, too. @pre the device exists.
   void set_automatic(const std::string& name, bool on);
 
   /// What was decided last of a VM, and what about; of the host.

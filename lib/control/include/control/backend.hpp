@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "control/config.hpp"
 #include "control/lcore_report.hpp"
 #include "device/report.hpp"
+#include "state/device_state.hpp"
 
 namespace vballoon::control {
 
@@ -40,6 +42,10 @@ class Backend {
 
   /// While on, nothing of that guest's memory is discarded.
   virtual Result<void> inhibit(std::string_view name, bool on) = 0;
+  /// What an earlier daemon, or this one, was told to keep; nothing where that is not possible.
+  [[nodiscard]] virtual std::optional<state::AutomaticWord> automatic(
+      std::string_view name) const = 0;
+  virtual void keep_automatic(std::string_view name, state::AutomaticWord word) = 0;
   /// While on, memory is put there before the guest gets a page back.
   virtual Result<void> prefault(std::string_view name, bool on) = 0;
   /// While off, reported pages are returned to the guest as they are.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,15 +14,19 @@
 #include "device/report.hpp"
 #include "host/memory.hpp"
 #include "policy/observation.hpp"
+#include "state/device_state.hpp"
 
 namespace vballoon::control {
 
 /// What the operator wants of one VM.
 struct VmWish {
   bool automatic = false;
+  bool configured = false;  ///< automatic, as the configuration has it
   policy::Limits limits{};
 };
-[[nodiscard]] VmWish wish_of(const DeviceConfig& device) noexcept;
+/// @param said  by a person, if anything: it counts until the configuration says something new.
+[[nodiscard]] VmWish wish_of(const DeviceConfig& device,
+                             std::optional<state::AutomaticWord> said) noexcept;
 
 /// The host's memory, and the pools that guests are bound to or backed by. Huge pages are a pool by
 /// page size, and by node where the guest is bound to one. Ordinary pages are the host's; those

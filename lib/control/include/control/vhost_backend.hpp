@@ -28,6 +28,8 @@ class VhostBackend final : public Backend {
   void each_pressure(const VisitPressure& visit) const override;
   Result<void> request_stats(std::string_view name) override;
   Result<void> inhibit(std::string_view name, bool on) override;
+  [[nodiscard]] std::optional<state::AutomaticWord> automatic(std::string_view name) const override;
+  void keep_automatic(std::string_view name, state::AutomaticWord word) override;
   Result<void> prefault(std::string_view name, bool on) override;
   Result<void> reporting(std::string_view name, bool on) override;
   Result<std::uint32_t> hint(std::string_view name, balloon::HintAction action) override;

@@ -43,6 +43,14 @@ struct Left {
   std::array<RingRecord, kRings> rings{};
 };
 
+/// Whether the operator wants a VM to be ballooned automatically, and what the configuration said when
+/// that was asked for: the later word counts.
+struct AutomaticWord {
+  bool on = false;
+  bool configured = false;
+  friend bool operator==(const AutomaticWord&, const AutomaticWord&) = default;
+};
+
 class DeviceState {
  public:
   /// Of the file there is, if it can be trusted; else of a new one, after a warning.
@@ -59,6 +67,8 @@ class DeviceState {
   void set_target_pages(std::uint32_t pages) noexcept;
   [[nodiscard]] bool inhibited() const noexcept;
   void set_inhibited(bool on) noexcept;
+  [[nodiscard]] std::optional<AutomaticWord> automatic() const noexcept;
+  void set_automatic(AutomaticWord word) noexcept;
 
   // --- The guest ---
 

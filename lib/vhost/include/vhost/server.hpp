@@ -22,6 +22,7 @@
 #include "device/report.hpp"
 #include "poll/poller.hpp"
 #include "reclaim/reclaimer.hpp"
+#include "state/device_state.hpp"
 #include "state/folder.hpp"
 
 namespace vballoon::vhost {
@@ -110,6 +111,12 @@ class Server {
   /// to another host. Its buffers are served; what it gives is discarded once this is off again.
   /// @errors kNotFound.
   Result<void> inhibit(std::string_view name, bool on);
+
+  /// What was kept of the operator's wish that a device be automatic; nothing where none was said, or
+  /// there is no state folder.
+  /// @errors kNotFound.
+  [[nodiscard]] Result<std::optional<state::AutomaticWord>> automatic(std::string_view name) const;
+  Result<void> keep_automatic(std::string_view name, state::AutomaticWord word);
 
   /// While on, memory is put where the guest's pages were before it gets them back, so that its
   /// first touch does not stall.
