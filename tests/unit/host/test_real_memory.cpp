@@ -40,10 +40,14 @@ TEST(RealMemory, OfThisMachine) {
     estimates += node.available;
   }
   if (figures->nodes.empty()) return;
-  EXPECT_EQ(of_nodes, figures->total);
+  EXPECT_GT(of_nodes, 0U);
+  EXPECT_LE(of_nodes, figures->total);
   // Slab is missing in the estimate, and others allocate meanwhile.
   EXPECT_LT(estimates, figures->available + figures->total / 20);
-  EXPECT_GT(estimates, figures->available / 2);
+  // Some kernels count memory that no node has yet: a VM whose host hands it out later.
+  if (of_nodes == figures->total) {
+    EXPECT_GT(estimates, figures->available / 2);
+  }
 }
 
 TEST(RealMemory, ATickCostsNextToNothing) {
