@@ -17,7 +17,14 @@ MiB = 1 << 20
 _CHUNK = 1200  # bytes of a file that fit into one request, after base64 twice
 # Linux reports free memory two seconds after it became free, and sets up to 32 blocks of 4 MiB
 # aside for as long as that takes, half of a small guest: a program that wants all that was free at
-# that moment is killed for it. Later there is less to report.
+# that moment is killed for it, or init, which is a panic. Meanwhile there are no blocks large enough
+# to report (page_reporting_order), where the kernel lets us; elsewhere it tries again.
+_WRITE = """order=/sys/module/page_reporting/parameters/page_reporting_order
+was=$(cat $order) && echo 11 2> /dev/null > $order && sleep 0.2
+dd if=%s of=%s bs=1M count=%d 2>&1
+status=$?
+echo $was > $order
+exit $status"""
 _ATTEMPTS = 3
 _KILLED = 128 + 9
 # awk, since it is the one tool in busybox that writes to two files without a process a page.
@@ -192,8 +199,7 @@ class Guest:
         return os.stat(self.ram_file()).st_blocks * 512
 
     def _write(self, path: str, source: str, amount: int) -> None:
-        """Tries again where it was killed for memory that the guest was reporting: see _ATTEMPTS."""
-        command = f"dd if={source} of={path} bs=1M count={amount // MiB} 2>&1"
+        command = _WRITE % (source, path, amount // MiB)
         for left in reversed(range(_ATTEMPTS)):
             status, output = self.run(command, timeout=120)
             if status != _KILLED or not left:
