@@ -213,15 +213,28 @@ std::optional<host::MemoryFigures> Autopilot::read_host() {
                 figures ? "the whole host is looked at instead" : "nothing is decided");
     }
     trouble_ = std::move(trouble);
+    swapped_in_.reset();  // it was another's
   }
   if (!figures) return std::nullopt;
   return std::move(*figures);
+}
+
+/// Since the last turn.
+bool Autopilot::reads_its_swap(const host::MemoryFigures& host) {
+  const auto now = host.cgroup ? host.cgroup->swap_in_bytes : host.swap_in_bytes;
+  const auto before = std::exchange(swapped_in_, now);
+  return before && now && *now > *before;
 }
 
 void Autopilot::decide() {
   last_turn_ = Clock::now();
   const auto host = read_host();
   if (!host) return;
+  // Who has to read it back waits for memory, whether the kernel tells of that or not.
+  if (reads_its_swap(*host) && !watch_ && config_.host_pressure != "none") {
+    ++events_;
+    ++pressure_;
+  }
   policy::Observation seen = observe(*host, backend_.list(), wishes_, config_.reserve_mib);
   seen.now = std::chrono::duration_cast<policy::Time>(last_turn_.time_since_epoch());
   seen.sample_interval = policy::Time(config_.interval_ms);

@@ -15,6 +15,7 @@ FakeHost::FakeHost() {
   std::filesystem::create_directory(folder_.path() / "proc");
   std::filesystem::create_directory(folder_.path() / "sys");
   set_memory(16 * kGiB, 8 * kGiB);
+  set_swapped_in(0);
 }
 
 /// In place, for the file is kept open.
@@ -24,15 +25,20 @@ void FakeHost::set_memory(std::uint64_t total_bytes, std::uint64_t available_byt
                      available_bytes / kKiB, available_bytes / kKiB);
 }
 
+void FakeHost::set_swapped_in(std::uint64_t pages) const {
+  std::ofstream(folder_.path("proc/vmstat")) << fmt::format("pswpin {}\npswpout 0\n", pages);
+}
+
 host::Paths FakeHost::paths() const {
   return {folder_.path("proc"), folder_.path("sys")};
 }
 
 std::unique_ptr<Autopilot> FakeHost::open(asio::io_context& loop, Backend& backend,
-                                          const std::string& law) const {
+                                          const std::string& law,
+                                          const std::string& pressure) const {
   PolicyConfig config;
   config.law = law;
-  config.host_pressure = "none";
+  config.host_pressure = pressure;
   auto autopilot = Autopilot::open(loop, backend, config, paths());
   if (!autopilot) throw std::runtime_error(autopilot.error().message);
   return std::move(*autopilot);

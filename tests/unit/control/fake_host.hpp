@@ -19,10 +19,15 @@ class FakeHost {
   FakeHost();
 
   void set_memory(std::uint64_t total_bytes, std::uint64_t available_bytes) const;
+  /// So many pages came back from its swap, since it booted.
+  void set_swapped_in(std::uint64_t pages) const;
   [[nodiscard]] host::Paths paths() const;
-  /// Hears no pressure. @param law  of the configuration.
+  /// It tells of no pressure.
+  /// @param law       of the configuration,
+  /// @param pressure  and where it is to be listened to.
   [[nodiscard]] std::unique_ptr<Autopilot> open(asio::io_context& loop, Backend& backend,
-                                                const std::string& law = "balance") const;
+                                                const std::string& law = "balance",
+                                                const std::string& pressure = "none") const;
 
  private:
   test::ScratchFolder folder_;

@@ -92,6 +92,29 @@ TEST_F(AutopilotTest, AnotherLawIsAskedWhereThatIsConfigured) {
   EXPECT_EQ(other->show().at("law"), "pressure");
 }
 
+/// PSI is compiled out of this host, and it has no cgroup.
+TEST_F(AutopilotTest, AHostThatReadsItsSwapIsUnderPressureWhereTheKernelDoesNotTell) {
+  host_.set_swapped_in(1000);
+  const auto falls_back = host_.open(loop_, backend_, "pressure", "auto");
+  falls_back->wish("idle", {.automatic = true});
+  falls_back->decide();
+  EXPECT_EQ(vm("idle").target_bytes, 0U) << "that was before";
+  host_.set_swapped_in(1001);
+  falls_back->decide();
+  EXPECT_EQ(vm("idle").target_bytes, 32 * kMiB);
+  EXPECT_EQ(falls_back->explain("idle").at("rule"), "host_pressure");
+  EXPECT_EQ(falls_back->show().at("host_pressure").at("events"), 1U);
+  falls_back->decide();
+  EXPECT_EQ(vm("idle").target_bytes, 32 * kMiB) << "nothing more came back";
+
+  const auto deaf = host_.open(loop_, backend_, "pressure", "none");
+  deaf->wish("idle", {.automatic = true});
+  deaf->decide();
+  host_.set_swapped_in(2000);
+  deaf->decide();
+  EXPECT_EQ(vm("idle").target_bytes, 32 * kMiB) << "it is not to be listened to";
+}
+
 TEST_F(AutopilotTest, ShowsTheHostAndItsVms) {
   autopilot_->decide();
   const Json shown = autopilot_->show();

@@ -89,6 +89,7 @@ class Autopilot {
   void turn_soon();
   [[nodiscard]] bool anybody_automatic() const;
   [[nodiscard]] std::optional<host::MemoryFigures> read_host();
+  [[nodiscard]] bool reads_its_swap(const host::MemoryFigures& host);
   void apply(const policy::Observation& seen, std::vector<policy::Decision> decisions);
 
   Backend& backend_;
@@ -102,6 +103,7 @@ class Autopilot {
   std::map<std::string, Heard> heard_;
   std::vector<policy::PoolObservation> pools_;  // as last seen
   std::string trouble_;                         // why the host is not seen as asked for; or empty
+  std::optional<std::uint64_t> swapped_in_;     // by the host so far, as last seen
   unsigned pressure_ = 0;                       // events since the last turn
   std::uint64_t events_ = 0;                    // since the start
   std::uint64_t turns_ = 0;
