@@ -5,7 +5,9 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <sstream>
 
+#include "base/printable.hpp"
 #include "base/size_text.hpp"
 #include "base/units.hpp"
 
@@ -176,7 +178,10 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    std::ostringstream said;
+    const bool fine = app.exit(error, said, said) == 0;
+    (fine ? std::cout : std::cerr) << printable(said.str());
+    return fine ? 0 : 2;
   }
   if (out->command.empty()) {
     std::cerr << app.help();

@@ -3,6 +3,7 @@
 // vballoonctl/set.cpp - set a target, and see it through.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/size_text.hpp"
@@ -35,9 +36,12 @@ class Display {
     if (silent_) return;
     const std::uint64_t done = progress.done_bytes(actual);
     if (terminal_) {
+      const std::string figures =
+          fmt::format("{:>4}  {} of {}", percent(done, progress.whole_bytes()), format_size(actual),
+                      format_size(target_));
       return redraw_line(fmt::format(
-          "{} {} {:>4}  {} of {}", name_, bar(done, progress.whole_bytes(), kBarCells),
-          percent(done, progress.whole_bytes()), format_size(actual), format_size(target_)));
+          "{} {} {}", name_,
+          bar(done, progress.whole_bytes(), bar_cells(name_.size() + figures.size())), figures));
     }
     if (actual == shown_ || Clock::now() < next_) return;
     fmt::print("{}: {} of {}\n", name_, format_size(actual), format_size(target_));
@@ -51,6 +55,14 @@ class Display {
   }
 
  private:
+  /// What a narrow terminal leaves for the bar beside the text.
+  [[nodiscard]] static unsigned bar_cells(std::size_t text) {
+    constexpr std::size_t kAround = 5;  // brackets, blanks, the cell that stays free
+    const std::size_t cells = terminal_size().cells;
+    const std::size_t room = cells > text + kAround ? cells - text - kAround : 0;
+    return static_cast<unsigned>(std::min<std::size_t>(room, kBarCells));
+  }
+
   const std::string& name_;
   std::uint64_t target_;
   bool silent_;

@@ -42,6 +42,11 @@ void print_sizes(const Json& device) {
   print_field("actual", fmt::format("{}, as the guest says", size_field(device, "actual_bytes")));
   print_field("reclaimed", fmt::format("{} in the balloon and given to the host",
                                        size_field(device, "reclaimed_bytes")));
+  if (const auto resident = device.find("resident_bytes");
+      resident != device.end() && resident->is_number_unsigned()) {
+    print_field("resident", fmt::format("{} of the host's memory, all that the guest takes now",
+                                        size_field(device, "resident_bytes")));
+  }
   if (number(device, "stranded_bytes") > 0) {
     print_field("stranded", fmt::format("{} in the balloon, in huge pages that are not whole yet",
                                         size_field(device, "stranded_bytes")));
@@ -120,6 +125,9 @@ int run_show(Command& command) {
   print_field("state", fmt::format("{}, on lcore {}{}{}", text(device, "state"),
                                    number(device, "lcore"), reason.empty() ? "" : ": ", reason));
   print_field("socket", fmt::format("{} ({})", text(device, "socket"), text(device, "mode")));
+  print_field("ballooned", device.value("automatic", false)
+                               ? "automatically; `vballoonctl policy explain` tells why"
+                               : "by hand");
   if (device.value("inhibited", false)) {
     print_field("inhibited", "nothing is discarded, by the operator's wish");
   }

@@ -9,10 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "base/printable.hpp"
 #include "base/unique_fd.hpp"
 
 namespace vballoon {
@@ -21,10 +21,6 @@ namespace {
 constexpr mode_t kOwnOnly = 0177;  // what a umask takes away
 constexpr mode_t kOwnerAndGroup = 0660;
 constexpr uid_t kSameOwner = static_cast<uid_t>(-1);
-
-bool is_control(char c) noexcept {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
 
 }  // namespace
 
@@ -39,9 +35,10 @@ Result<void> check_socket_path(std::string_view path) {
                 fmt::format("socket path '{}' is {} bytes long; it must have 1 to {}", path,
                             path.size(), sizeof(sockaddr_un::sun_path) - 1));
   }
-  if (std::any_of(path.begin(), path.end(), is_control)) {
+  if (has_unprintable(path)) {
     return fail(Code::kInvalidArgument,
-                fmt::format("socket path {:?}: no control characters", path));
+                fmt::format("socket path {:?}: no control characters, marks of direction or bytes "
+                            "that are not UTF-8", path));
   }
   return {};
 }

@@ -4,7 +4,6 @@
 #include "control/daemon.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 
 #include <asio/signal_set.hpp>
 #include <csignal>
@@ -380,13 +379,6 @@ void Daemon::pet_watchdog() {
 }
 
 }  // namespace
-
-void start_log(std::string_view level) {
-  auto logger = spdlog::stderr_color_mt("vballoond");
-  logger->set_pattern(logs_to_journal() ? "%l: %v" : "%H:%M:%S.%e %^%l%$: %v");
-  logger->set_level(spdlog::level::from_str(std::string(level)));
-  spdlog::set_default_logger(std::move(logger));
-}
 
 Result<void> run_daemon(Config config, const DaemonHooks& hooks) {
   std::signal(SIGPIPE, SIG_IGN);

@@ -75,7 +75,8 @@ TEST(SocketPath, HasNoControlCharacters) {
   EXPECT_TRUE(check_socket_path("/run/b\u00e4lle.sock"));
   EXPECT_TRUE(check_socket_path(std::string(107, 'x')));
   for (const std::string_view wrong :
-       {""sv, "\0abstract"sv, "/run/a\0b"sv, "/run/a\n"sv, "\x1b[2J"sv, "/run/\x7f"sv}) {
+       {""sv, "\0abstract"sv, "/run/a\0b"sv, "/run/a\n"sv, "\x1b[2J"sv, "/run/\x7f"sv,
+        "/run/\xc2\x9b"sv, "/run/\xe2\x80\xae"sv, "/run/\xff"sv}) {
     EXPECT_FALSE(check_socket_path(wrong));
   }
   EXPECT_FALSE(check_socket_path(std::string(108, 'x')));

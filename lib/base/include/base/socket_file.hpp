@@ -28,8 +28,8 @@ class MadePrivate {
 };
 
 /// @errors kInvalidArgument when no UNIX address can be made of it: it is empty, too long, or has
-///         control characters (a zero would end it early, or begin an abstract name, which has no
-///         file and so no mode).
+///         what printable() escapes or a line feed (a zero would end it early, or begin an abstract
+///         name, which has no file and so no mode; the others spoil logs and terminals).
 [[nodiscard]] Result<void> check_socket_path(std::string_view path);
 
 /// Lets the group connect, besides ourselves. Only to a socket of our own: whoever may rename in
