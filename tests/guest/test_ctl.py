@@ -114,6 +114,7 @@ def test_text_of_others_is_escaped(daemon):
     for wrong in ("set", "hint"):
         said = daemon.ctl(wrong, "vm1", "\u202e12").stderr
         assert "\\u202e12" in said and "\u202e" not in said
+    assert "\\u202e" in daemon.ctl("show", "\u202e", "--json").stdout
     done = daemon.ctl("add", "vm9", "/tmp/\u202evm9.sock")
     assert done.returncode == 1 and "marks of direction" in done.stderr
     assert "\u202e" not in done.stderr
