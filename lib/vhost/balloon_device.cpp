@@ -81,6 +81,11 @@ void BalloonDevice::close() {
   reclaim::InlineSink here(discarder_);
   path_.discard_gathered(here);
   note_complete();
+  // Of a device in client mode librte_vhost ends it, and would try again after this.
+  if (!spec_.client) {
+    connection_.end();
+    next_connection_.end();
+  }
   let_go();
   closed_ = true;
 }
