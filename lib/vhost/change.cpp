@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.hpp"
 #include "callbacks.hpp"
 #include "driver.hpp"
 #include "socket_path.hpp"
@@ -170,16 +171,22 @@ Result<void> Change::commit(const Make& make) {
     take_down(*member);
     member->device->remove_state();
   }
-  Result<void> all;
+  Result<void> alone;
   for (Incoming& incoming : incoming_) {
-    if (auto ok = bring_in(incoming, make); !ok) all = ok;
+    auto ok = bring_in(incoming, make);
+    if (ok) continue;
+    if (leaving_.empty() && incoming_.size() == 1) {
+      alone = std::move(ok);
+    } else {
+      log::error("{}: it is not there any more: {}", incoming.spec.name, ok.error().message);
+    }
   }
   for (Member* member : leaving_) {
     if (member->listener) member->gate->forget(*member->listener);
   }
   roster_.drop_leaving();
   room_.keep_for_clients(roster_.clients());
-  return all;
+  return alone;
 }
 
 Result<void> Change::bring_in(Incoming& incoming, const Make& make) {

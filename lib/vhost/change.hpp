@@ -34,9 +34,10 @@ class Change {
   [[nodiscard]] Result<void> prepare(std::span<const std::string> remove,
                                      std::span<const DeviceSpec> add);
 
+  /// Cannot fail but where librte_vhost has no memory for a device in client mode, or for the thread
+  /// that connects it. Such a device is missing, which the log says; one that was added alone is
+  /// refused.
   /// @pre prepare() was successful.
-  /// @errors kHost: a device in client mode has the socket of one that left, and librte_vhost did not
-  ///         take it. All others came and went.
   using Make = std::function<std::shared_ptr<BalloonDevice>(const DeviceSpec& spec)>;
   [[nodiscard]] Result<void> commit(const Make& make);
 
