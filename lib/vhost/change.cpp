@@ -192,7 +192,8 @@ Result<void> Change::commit(const Make& make) {
 Result<void> Change::bring_in(Incoming& incoming, const Make& make) {
   const DeviceSpec& spec = incoming.spec;
   if (spec.client && !incoming.registered) {
-    if (auto ok = register_driver(spec.socket, RTE_VHOST_USER_CLIENT, spec.offered()); !ok) return ok;
+    if (auto ok = register_driver(spec.socket, RTE_VHOST_USER_CLIENT, spec.offered()); !ok)
+      return ok;
   }
   auto member = std::make_unique<Member>();
   member->device = make(spec);
@@ -201,8 +202,10 @@ Result<void> Change::bring_in(Incoming& incoming, const Make& make) {
     bind_path(spec.socket, member->device);
     if (rte_vhost_driver_start(spec.socket.c_str()) != 0) {
       take_down(*member);
-      return fail(Code::kHost, fmt::format("cannot connect to the vhost-user socket {}; see the log "
-                                           "for librte_vhost's reason", spec.socket));
+      return fail(Code::kHost,
+                  fmt::format("cannot connect to the vhost-user socket {}; see the log "
+                              "for librte_vhost's reason",
+                              spec.socket));
     }
     roster_.add(std::move(member));
     return {};

@@ -2,7 +2,8 @@
 //
 // vhost/change.hpp - devices that go and devices that come, all of them or none.
 // Layer:  vhost, its sources only. Thread: under the server's lock.
-// Why:    whoever moves a device to another socket, or changes what it offers, is not to lose it because
+// Why:    whoever moves a device to another socket, or changes what it offers, is not to lose it
+// because
 //         the new one cannot be: all that can fail is done while the old ones still serve.
 #pragma once
 
@@ -34,9 +35,9 @@ class Change {
   [[nodiscard]] Result<void> prepare(std::span<const std::string> remove,
                                      std::span<const DeviceSpec> add);
 
-  /// Cannot fail but where librte_vhost has no memory for a device in client mode, or for the thread
-  /// that connects it. Such a device is missing, which the log says; one that was added alone is
-  /// refused.
+  /// Cannot fail but where librte_vhost has no memory for a device in client mode, or for the
+  /// thread that connects it. Such a device is missing, which the log says; one that was added
+  /// alone is refused.
   /// @pre prepare() was successful.
   using Make = std::function<std::shared_ptr<BalloonDevice>(const DeviceSpec& spec)>;
   [[nodiscard]] Result<void> commit(const Make& make);
@@ -48,8 +49,8 @@ class Change {
     const DeviceSpec& spec;
     std::string canonical;
     std::unique_ptr<Listener> listener;  // of its own
-    Member* lender = nullptr;          // whose listener it takes over
-    gid_t lent_group = 0;              // that this had before
+    Member* lender = nullptr;            // whose listener it takes over
+    gid_t lent_group = 0;                // that this had before
     Gate* gate = nullptr;
     bool registered = false;  // with librte_vhost
 
@@ -77,8 +78,8 @@ class Change {
   bool committed_ = false;
 };
 
-/// Ends a device and its VMM's connection, and whatever librte_vhost has of it. Its listening socket
-/// remains, and lets nobody in.
+/// Ends a device and its VMM's connection, and whatever librte_vhost has of it. Its listening
+/// socket remains, and lets nobody in.
 void take_down(Member& member);
 
 }  // namespace vballoon::vhost

@@ -12,7 +12,8 @@
 
 namespace vballoon::vhost {
 
-/// Registers it with all that its connections are to have; rte_vhost_driver_start() is what remains.
+/// Registers it with all that its connections are to have; rte_vhost_driver_start() is what
+/// remains.
 /// @param flags  of rte_vhost_driver_register().
 /// @errors kHost; then nothing is registered.
 [[nodiscard]] Result<void> register_driver(const std::string& name, std::uint64_t flags,

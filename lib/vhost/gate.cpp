@@ -101,8 +101,8 @@ int Gate::accept() noexcept {
 /// A VMM that cannot be let in stays in the queue of its socket, and nobody wakes us for it.
 int Gate::accept_from(int listener, Door& door) {
   if (!room_.left()) {
-    wait(listener, door, fmt::format("librte_vhost has no room for more than {} connections",
-                                     room_.taken()));
+    wait(listener, door,
+         fmt::format("librte_vhost has no room for more than {} connections", room_.taken()));
     return -1;
   }
   const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);

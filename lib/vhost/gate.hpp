@@ -3,7 +3,8 @@
 // vhost/gate.hpp - the one socket of librte_vhost's through which the VMMs of many devices come.
 // Layer:  vhost, its sources only.
 // Thread: any opens and closes; the vhost event thread accepts.
-// Why:    librte_vhost waits for at most 1024 descriptors, its listening sockets among them: with one
+// Why:    librte_vhost waits for at most 1024 descriptors, its listening sockets among them: with
+// one
 //         for each device it is full at 511 VMs. So the listening sockets are ours, in a set of
 //         epoll(7), and what librte_vhost takes for its listening socket is the descriptor of that
 //         set: readable when a VMM knocks anywhere. When librte_vhost accepts from it, the VMM's
@@ -11,7 +12,8 @@
 //         has it, on its own thread.
 //         Features belong to a socket of librte_vhost's, so there is a gate for each set that is
 //         offered: eight at most.
-// Source: DPDK lib/vhost/socket.c, vhost_user_start_server() and vhost_user_server_new_connection();
+// Source: DPDK lib/vhost/socket.c, vhost_user_start_server() and
+// vhost_user_server_new_connection();
 //         lib/vhost/fd_man.c, MAX_FDS (22.11 to 26.07).
 #pragma once
 
@@ -35,8 +37,8 @@ namespace vballoon::vhost {
 
 class Gate final : private AcceptSource {
  public:
-  /// What the name of each begins with for librte_vhost, which unlinks it in the end: nobody can make
-  /// a file there.
+  /// What the name of each begins with for librte_vhost, which unlinks it in the end: nobody can
+  /// make a file there.
   static constexpr std::string_view kNames = "/proc/vballoon/";
 
   /// Registers it. @param room  of all gates.

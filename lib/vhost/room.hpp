@@ -3,14 +3,16 @@
 // vhost/room.hpp - how many devices and connections librte_vhost has room for.
 // Layer:  vhost, its sources only. Thread: any.
 // Why:    the table of its event thread has 1024 entries (MAX_FDS in lib/vhost/fd_man.h), of which
-//         the thread's own pipe takes one and each gate one. An entry that is given up in a round of
-//         the event thread is free after that round, and a table that is full in the middle of a
+//         the thread's own pipe takes one and each gate one. An entry that is given up in a round
+//         of the event thread is free after that round, and a table that is full in the middle of a
 //         round gets shuffled under the thread's feet (22.11): so it is never filled. In a round
 //         each gate lets one VMM in; a device in client mode may lose its connection and be
 //         connected again, two entries.
 #pragma once
 
 #include <atomic>
+#include <optional>
+#include <string>
 
 #include "base/result.hpp"
 #include "vhost/server.hpp"
@@ -27,6 +29,10 @@ class Room {
   /// @param servers, clients  with those that are to be added.
   /// @errors kUnavailable, with the limit and its reason.
   [[nodiscard]] static Result<void> check(unsigned servers, unsigned clients);
+
+  /// DPDK's own memory, in which librte_vhost has what it knows of a VM's rings.
+  /// @return what to say where it is about to run out.
+  [[nodiscard]] static std::optional<std::string> short_of_memory();
 
   /// Entries that may be connections of gates are all but those of clients.
   void keep_for_clients(unsigned clients) noexcept { clients_.store(clients * kOfAClient); }

@@ -34,7 +34,8 @@ tl::unexpected<Status> Roster::unknown(std::string_view name) const {
   for (std::size_t i = 0; i < std::min(members_.size(), kNamesTold); ++i) {
     known += (known.empty() ? "" : ", ") + members_[i]->spec().name;
   }
-  if (members_.size() > kNamesTold) known += fmt::format(" and {} more", members_.size() - kNamesTold);
+  if (members_.size() > kNamesTold)
+    known += fmt::format(" and {} more", members_.size() - kNamesTold);
   return fail(Code::kNotFound, fmt::format("no device is named '{}'; there {}", name,
                                            known.empty() ? "are none" : "is: " + known));
 }

@@ -14,7 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string block(const std::string& name, const fs::path& socket, const std::string& more = {}) {
-  return "[[device]]\nname = \"" + name + "\"\nsocket = \"" + socket.string() + "\"\n" + more + "\n";
+  return "[[device]]\nname = \"" + name + "\"\nsocket = \"" + socket.string() + "\"\n" + more +
+         "\n";
 }
 
 class Reload : public ::testing::Test {
@@ -57,7 +58,7 @@ TEST_F(Reload, ThatFailsChangesNothing) {
   start(block("a", path("a")) + block("b", path("b")));
   const auto driver = connect("a");
   const std::vector<std::string> bad{
-      block("c", path("c")) + block("a", path("missing") / "a"),    // a folder that is missing
+      block("c", path("c")) + block("a", path("missing") / "a"),  // a folder that is missing
       block("c", path("c")) + block("a", path("a"), "group = \"no-such-group\"\n"),
       block("c", path("c")) + block("a", path("elsewhere")) + block("d", "/dev/null"),
   };
@@ -126,7 +127,8 @@ TEST_F(Reload, AFolderThatIsMissingIsNamedForEverySocket) {
       "device.add", {{"name", "a"}, {"socket", (path("missing") / "a").string()}});
   ASSERT_FALSE(added);
   const std::string folder = path("missing").string();
-  EXPECT_NE(added.error().message.find("its folder " + folder + ": No such file"), std::string::npos)
+  EXPECT_NE(added.error().message.find("its folder " + folder + ": No such file"),
+            std::string::npos)
       << added.error().message;
   EXPECT_EQ(devices(), 0U);
   EXPECT_FALSE(fs::exists(folder));

@@ -14,13 +14,15 @@ namespace {
 constexpr std::size_t kVms = 1000;
 constexpr std::uint32_t kGetFeatures = 1;
 
-std::string name_of(std::size_t i) { return "vm" + std::to_string(i); }
+std::string name_of(std::size_t i) {
+  return "vm" + std::to_string(i);
+}
 
 /// Rings for inflate and deflate alone: few descriptors on either side.
 DriverOptions small() {
   DriverOptions options;
-  options.features = all_but({balloon::Feature::kStatsVq, balloon::Feature::kFreePageHint,
-                              balloon::Feature::kReporting});
+  options.features = all_but(
+      {balloon::Feature::kStatsVq, balloon::Feature::kFreePageHint, balloon::Feature::kReporting});
   options.arena_bytes = 256 * kKiB;
   options.timeout = std::chrono::seconds(20);
   return options;
@@ -114,8 +116,9 @@ TEST(Scale, AsManyDevicesAsThereMayBeDescriptorsFor) {
   std::size_t added = 0;
   rpc::Outcome<Json> last = Json();
   for (; added < 20; ++added) {
-    last = daemon.try_call("device.add", {{"name", "more" + std::to_string(added)},
-                                          {"socket", daemon.socket("more" + std::to_string(added))}});
+    last =
+        daemon.try_call("device.add", {{"name", "more" + std::to_string(added)},
+                                       {"socket", daemon.socket("more" + std::to_string(added))}});
     if (!last) break;
   }
   ASSERT_FALSE(last);

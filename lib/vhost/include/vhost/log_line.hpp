@@ -10,8 +10,8 @@
 
 namespace vballoon::vhost {
 
-/// The line with the socket of the device that it is about, where librte_vhost knows the device by a
-/// name that only this program understands.
+/// The line with the socket of the device that it is about, where librte_vhost knows the device by
+/// a name that only this program understands.
 [[nodiscard]] std::string readable_line(std::string_view line);
 
 }  // namespace vballoon::vhost
