@@ -93,6 +93,7 @@ void BalloonDevice::close() {
     connection_.end();
     next_connection_.end();
   }
+  next_connection_ = {};
   let_go();
   closed_ = true;
 }

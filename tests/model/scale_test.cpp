@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 #include "harness/fixture.hpp"
 #include "harness/raw_vmm.hpp"
@@ -45,7 +47,8 @@ TEST(Scale, AThousandVmsAreServedAtOnceAndOneMoreIsRefused) {
   for (std::size_t i = 0; i < kVms; ++i) {
     config += "[[device]]\nname = \"" + name_of(i) + "\"\nsocket = \"" + socket(i) + "\"\n";
   }
-  Daemon daemon({}, config);
+  std::optional<Daemon> running(std::in_place, std::vector<std::string>{}, config);
+  Daemon& daemon = *running;
   const auto refused =
       daemon.try_call("device.add", {{"name", "one-more"}, {"socket", socket(kVms)}});
   ASSERT_FALSE(refused);
@@ -76,6 +79,9 @@ TEST(Scale, AThousandVmsAreServedAtOnceAndOneMoreIsRefused) {
     drivers[i] = connect(socket(i), rams[i], small());
   }
   EXPECT_EQ(daemon.log().find("because of what it sent"), std::string::npos);
+  // It ends, and leaves nothing, with all of them connected.
+  running.reset();
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(Scale, VmmsThatFindNoRoomWaitForItAndTheHostsLimitIsNamed) {
