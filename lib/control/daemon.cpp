@@ -16,6 +16,7 @@
 #include "control/eal.hpp"
 #include "control/group.hpp"
 #include "control/call_guard.hpp"
+#include "control/descriptors.hpp"
 #include "control/heartbeat.hpp"
 #include "control/methods.hpp"
 #include "control/notify.hpp"
@@ -322,6 +323,10 @@ void Daemon::reload() {
   std::vector<std::string> present;
   for (const auto& report : backend_->list()) present.push_back(report.name);
   const ReloadPlan plan = plan_reload(config_, *after, present);
+  if (auto changed = backend_->change(plan.remove, plan.add); !changed) {
+    log::error("reload: {}; everything stays as it was", changed.error().message);
+    return;
+  }
   apply(plan);
   if (plan.stats_interval_changed) {
     sample_.start(std::chrono::milliseconds(after->stats_interval_ms));
@@ -331,20 +336,15 @@ void Daemon::reload() {
   config_.stats_interval_ms = after->stats_interval_ms;
 }
 
+/// What has become of the devices is done.
 void Daemon::apply(const ReloadPlan& plan) {
   for (const std::string& name : plan.remove) {
-    const auto removed = backend_->remove(name);
     autopilot_->forget(name);
-    log::info("reload: {} {}", name, removed ? "removed" : removed.error().message);
+    log::info("reload: {} removed", name);
   }
   for (const DeviceConfig& device : plan.add) {
-    const auto added = backend_->add(device);
-    if (added) {
-      autopilot_->wish(device);
-      log::info("reload: {} added on {}", device.name, device.socket);
-    } else {
-      log::error("reload: {}", added.error().message);
-    }
+    autopilot_->wish(device);
+    log::info("reload: {} added on {}", device.name, device.socket);
   }
   for (const DeviceConfig& device : plan.switched) {
     (void)backend_->prefault(device.name, device.prefault);
@@ -382,6 +382,7 @@ void Daemon::pet_watchdog() {
 
 Result<void> run_daemon(Config config, const DaemonHooks& hooks) {
   std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   Daemon daemon(std::move(config), hooks);
   if (auto started = daemon.start(); !started) return started;
   daemon.run();

@@ -10,6 +10,7 @@
 #include "home_node.hpp"
 #include "memory_table.hpp"
 #include "message_check.hpp"
+#include "room.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -36,6 +37,11 @@ bool BalloonDevice::connected(int vid) {
   if (closed_ || successor_ || (banned() && !spec_.client)) return false;
   Connection connection =
       spec_.client ? Connection::made_to(spec_.socket) : Connection::accepted();
+  // Without a descriptor of our own for it, it could not be ended.
+  if (!spec_.client && !connection.valid()) {
+    warn("no file descriptor is left for a VMM; raise the limit (LimitNOFILE=, ulimit -n)");
+    return false;
+  }
   if (vid_) {
     successor_ = vid;
     next_connection_ = std::move(connection);
@@ -49,6 +55,7 @@ void BalloonDevice::welcome(int vid, Connection connection) {
   vid_ = vid;
   connection_ = std::move(connection);
   note(fmt::format("a VMM connected (process {})", connection_.peer()));
+  if (const auto shortage = Room::short_of_memory()) warn(*shortage);
 }
 
 /// librte_vhost ended the last connection because of what came, which may have cost the event
@@ -81,6 +88,12 @@ void BalloonDevice::close() {
   reclaim::InlineSink here(discarder_);
   path_.discard_gathered(here);
   note_complete();
+  // Of a device in client mode librte_vhost ends it, and would try again after this.
+  if (!spec_.client) {
+    connection_.end();
+    next_connection_.end();
+  }
+  next_connection_ = {};
   let_go();
   closed_ = true;
 }

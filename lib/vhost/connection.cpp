@@ -68,6 +68,10 @@ bool Connection::takes_answers() const noexcept {
   return !valid() || ::poll(&room, 1, 0) == 1;
 }
 
+void Connection::end() const noexcept {
+  ::shutdown(fd_.get(), SHUT_RDWR);
+}
+
 bool Connection::hung_up() const noexcept {
   std::byte next{};
   return !valid() || ::recv(fd_.get(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;

@@ -30,6 +30,8 @@ class Connection {
   [[nodiscard]] pid_t peer() const noexcept;
   /// There is room for an answer. True where the connection is not known.
   [[nodiscard]] bool takes_answers() const noexcept;
+  /// Ends it, for the VMM and for librte_vhost, whose event thread sees to the rest.
+  void end() const noexcept;
   /// The VMM ended it, and not librte_vhost because of what the VMM sent.
   [[nodiscard]] bool hung_up() const noexcept;
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "base/socket_file.hpp"
 #include "base/unique_fd.hpp"
@@ -47,17 +46,6 @@ Result<void> check_name(std::string_view name) {
                             "a letter or digit first", name, kMaxName));
   }
   return {};
-}
-
-bool same_path(const std::string& one, const std::string& other) {
-  struct stat first {};
-  struct stat second {};
-  if (::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0) {
-    return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-  }
-  std::error_code failed;
-  const auto canonical = std::filesystem::weakly_canonical(one, failed);
-  return one == other || (!failed && canonical == std::filesystem::weakly_canonical(other, failed));
 }
 
 Result<void> clear_socket_path(const std::string& path) {

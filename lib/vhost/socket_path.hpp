@@ -14,9 +14,6 @@ namespace vballoon::vhost {
 /// @errors kInvalidArgument: not 1 to 64 of [A-Za-z0-9._-] with a letter or digit first.
 Result<void> check_name(std::string_view name);
 
-/// Whether both name one socket, however they are spelled; it need not exist.
-[[nodiscard]] bool same_path(const std::string& one, const std::string& other);
-
 /// Makes way for a listening socket: nothing there is fine, a socket nobody listens on is removed.
 /// @errors kAlreadyExists when somebody does, or when something else than a socket is there;
 ///         and those of check_socket_path().

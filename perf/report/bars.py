@@ -100,6 +100,8 @@ BARS = (
         "hugetlb.2m.limit_ns_per_page",
     ),
     _most("memory.per_vm_bytes", 96 * 1024, "resident growth a VM of 1 GiB"),
+    _most("start.1000_devices_ms", 3000, "ms, from exec to ready, 1,000 devices"),
+    _most("start.end_with_1000_vms_ms", 3000, "ms, from SIGTERM to the end, 1,000 VMs connected"),
     _most(
         "control.get_config_p50_us",
         40,

@@ -19,9 +19,6 @@ namespace vballoon::perf {
 namespace {
 
 constexpr std::chrono::seconds kPatience{60};
-/// librte_vhost watches 1,024 files: a listening socket and a connection a VM are too many for
-/// more.
-constexpr unsigned kMostServers = 400;
 
 std::filesystem::path make_folder() {
   std::string name = (std::filesystem::temp_directory_path() / "vbperf-XXXXXX").string();
@@ -43,18 +40,13 @@ std::string program() {
 }  // namespace
 
 Daemon::Daemon(unsigned devices, Lcore lcore, const MoreConfig& more)
-    : folder_(make_folder()), client_(devices > kMostServers) {
+    : folder_(make_folder()) {
   write_config(devices, lcore, more);
-  // All before it starts: what it finds nobody at it tries again only every second.
-  for (unsigned device = 0; client_ && device < devices; ++device) {
-    listeners_.push_back(or_give_up(driver::Listener::bind(socket(device))));
-  }
   launch();
 }
 
 Daemon::~Daemon() {
-  ::kill(pid_, SIGTERM);
-  ::waitpid(pid_, nullptr, 0);
+  end();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
@@ -71,8 +63,8 @@ void Daemon::write_config(unsigned devices, Lcore lcore, const MoreConfig& more)
   if (lcore == Lcore::kPolls) config << "[poll]\nidle = \"spin\"\n";
   config << more.tables;
   for (unsigned device = 0; device < devices; ++device) {
-    config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\nmode = \"{}\"\n{}", device,
-                          socket(device), client_ ? "client" : "server", more.device_keys);
+    config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\n{}", device,
+                          socket(device), more.device_keys);
   }
 }
 
@@ -95,12 +87,34 @@ void Daemon::launch() {
 
 driver::MessageSocket Daemon::connect(unsigned device) {
   const driver::Deadline deadline(kPatience);
-  auto made = client_ ? listeners_[device].accept(deadline)
-                      : driver::MessageSocket::connect(socket(device), deadline);
+  auto made = driver::MessageSocket::connect(socket(device), deadline);
   if (made) return *std::move(made);
+  tell_and_give_up(made.error().message);
+}
+
+void Daemon::wait_until_ready() const {
+  const driver::Deadline deadline(kPatience);
+  while (!deadline.passed()) {
+    std::ifstream log(folder_ / "log");
+    for (std::string line; std::getline(log, line);) {
+      if (line == "vballoond: ready") return;
+    }
+    ::usleep(2'000);
+  }
+  tell_and_give_up("the daemon does not come up");
+}
+
+void Daemon::end() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGTERM);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void Daemon::tell_and_give_up(const std::string& why) const {
   std::ifstream log(folder_ / "log");
   for (std::string line; std::getline(log, line);) progress("vballoond: " + line);
-  give_up(made.error().message);
+  give_up(why);
 }
 
 double Daemon::control_ns() const {

@@ -46,6 +46,11 @@ class Daemon {
   /// A VMM's connection to one of its devices. Device 0 tells that the daemon is up.
   [[nodiscard]] driver::MessageSocket connect(unsigned device);
 
+  /// Until it says so.
+  void wait_until_ready() const;
+  /// Ends it, and waits for that.
+  void end();
+
   [[nodiscard]] Resident resident() const;
   /// Processor time of its control thread so far.
   [[nodiscard]] double control_ns() const;
@@ -54,10 +59,9 @@ class Daemon {
   [[nodiscard]] std::string socket(unsigned device) const;
   void write_config(unsigned devices, Lcore lcore, const MoreConfig& more) const;
   void launch();
+  [[noreturn]] void tell_and_give_up(const std::string& why) const;
 
   std::filesystem::path folder_;
-  bool client_;  // the daemon connects to us
-  std::vector<driver::Listener> listeners_;
   pid_t pid_ = -1;
 };
 

@@ -3,8 +3,11 @@
 // The daemon's sockets: which paths it takes, and what it leaves behind.
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 #include "harness/fixture.hpp"
+#include "harness/raw_vmm.hpp"
 
 namespace vballoon::model {
 namespace {
@@ -36,6 +39,38 @@ TEST_F(Sockets, ADaemonThatDoesNotComeUpLeavesNothing) {
   EXPECT_THROW(Daemon({"no name"}), std::runtime_error);
   ::unsetenv("TMPDIR");
   EXPECT_TRUE(fs::is_empty(outer.path()));
+}
+
+TEST_F(Sockets, OfAnotherThatTookThePathIsLeftToIt) {
+  const TemporaryFolder sockets;
+  const auto path = [&](const std::string& name) { return (sockets.path() / name).string(); };
+  std::string config;
+  for (const std::string name : {"a", "b"}) {
+    config += "[[device]]\nname = \"" + name + "\"\nsocket = \"" + path(name) + "\"\n";
+  }
+  std::optional<Daemon> daemon{std::in_place, std::vector<std::string>{}, config};
+  ASSERT_TRUE(fs::exists(path("a")));
+  // Somebody else's from here on.
+  fs::remove(path("a"));
+  fs::remove(path("b"));
+  const auto a = must(driver::Listener::bind(path("a")));
+  const auto b = must(driver::Listener::bind(path("b")));
+  daemon->call("device.remove", {{"name", "a"}});
+  EXPECT_TRUE(fs::exists(path("a")));
+  daemon.reset();
+  EXPECT_TRUE(fs::exists(path("b")));
+}
+
+TEST_F(Sockets, TheLogNamesTheDevicesSocket) {
+  const auto lines = [&] { return logged("VHOST_CONFIG: (" + daemon_.socket(device_) + ")"); };
+  const std::size_t before = lines();
+  {
+    RawVmm vmm(daemon_.socket(device_));
+    // A feature that nobody offers.
+    EXPECT_FALSE(vmm.verdict(2, RawVmm::payload({std::uint64_t{1} << 60})).value_or(1) == 0);
+  }
+  EXPECT_TRUE(eventually([&] { return lines() > before; }));
+  EXPECT_EQ(logged("/proc/vballoon"), 0U);
 }
 
 }  // namespace

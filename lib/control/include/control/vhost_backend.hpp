@@ -36,9 +36,13 @@ class VhostBackend final : public Backend {
   Result<void> move(std::string_view name, unsigned lcore) override;
   Result<void> add(const DeviceConfig& device) override;
   Result<void> remove(std::string_view name) override;
+  /// All of it or nothing; see vhost::Server::change().
+  Result<void> change(const std::vector<std::string>& remove, const std::vector<DeviceConfig>& add);
   [[nodiscard]] std::vector<LcoreReport> lcores() const override;
 
  private:
+  [[nodiscard]] Result<vhost::DeviceSpec> spec_of(const DeviceConfig& device) const;
+
   vhost::Server& server_;
   const Lcores lcores_;
   const std::optional<gid_t> group_;

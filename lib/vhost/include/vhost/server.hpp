@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@
 #include "state/folder.hpp"
 
 namespace vballoon::vhost {
+
+/// That one daemon serves; one in client mode counts as two (see room.hpp).
+inline constexpr unsigned kMaxDevices = 1000;
 
 struct DeviceSpec {
   std::string name;    ///< 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
@@ -77,12 +81,18 @@ class Server {
   /// Registers a socket and begins to listen (or to connect).
   /// @errors kInvalidArgument for a name or path that cannot be; kAlreadyExists for a name that is
   ///         taken or a socket on which somebody listens; kHost with the reason. A stale socket
-  ///         file, on which nobody listens, is removed.
+  ///         file, on which nobody listens, is removed. kUnavailable where there are kMaxDevices, or
+  ///         more than this process may have descriptors for. What fails leaves nothing behind.
   Result<void> add(const DeviceSpec& spec);
 
   /// Disconnects the VMM, removes the socket and what is kept of the device; the guest keeps its
   /// balloon as it is.
   Result<void> remove(std::string_view name);
+
+  /// Both at once, for many: all or nothing. A device that is added may have the name or the socket
+  /// of one that is removed.
+  /// @errors those of add(), and kNotFound; then everything is as it was.
+  Result<void> change(std::span<const std::string> remove, std::span<const DeviceSpec> add);
 
   /// Names in the order they were added.
   [[nodiscard]] std::vector<device::DeviceReport> list() const;
