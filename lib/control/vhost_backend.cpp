@@ -74,6 +74,7 @@ Result<void> VhostBackend::add(const DeviceConfig& device) {
                       .prefault = device.prefault,
                       .packed = device.packed,
                       .page_poison = device.page_poison,
+                      .indirect = device.indirect,
                       .reporting = device.reporting,
                       .message_queue = device.message_queue,
                       .group = *named ? *named : group_});
