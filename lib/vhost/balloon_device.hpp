@@ -125,6 +125,7 @@ class BalloonDevice {
                                                 std::uint16_t base) const;
   [[nodiscard]] bool decide();
   void go_on();
+  void go_on_or_begin();
   void drop_left();
   void start_anew();
   void start_waiting();
