@@ -141,6 +141,7 @@ Result<void> read_device(TableReader& table, Config* config) {
   table.read("prefault", &device.prefault);
   table.read("packed", &device.packed);
   table.read("page_poison", &device.page_poison);
+  table.read("indirect", &device.indirect);
   table.read("reporting", &device.reporting);
   table.read("message_queue", &device.message_queue);
   table.read("group", &device.group);

@@ -76,6 +76,7 @@ void read_keys(Params& params, DeviceConfig* device) {
   flag("prefault", &device->prefault);
   flag("packed", &device->packed);
   flag("page_poison", &device->page_poison);
+  flag("indirect", &device->indirect);
   flag("reporting", &device->reporting);
   flag("message_queue", &device->message_queue);
   flag("automatic", &device->automatic);

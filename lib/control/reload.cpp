@@ -17,7 +17,7 @@ const DeviceConfig* same(const std::vector<DeviceConfig>& devices, const DeviceC
   const auto at = std::find_if(devices.begin(), devices.end(), [&](const DeviceConfig& other) {
     return other.name == device.name && other.socket == device.socket &&
            other.client == device.client && other.packed == device.packed &&
-           other.page_poison == device.page_poison &&
+           other.page_poison == device.page_poison && other.indirect == device.indirect &&
            other.message_queue == device.message_queue && other.group == device.group;
   });
   return at == devices.end() ? nullptr : &*at;

@@ -74,6 +74,7 @@ Result<vhost::DeviceSpec> VhostBackend::spec_of(const DeviceConfig& device) cons
                            .prefault = device.prefault,
                            .packed = device.packed,
                            .page_poison = device.page_poison,
+                           .indirect = device.indirect,
                            .reporting = device.reporting,
                            .message_queue = device.message_queue,
                            .group = *named ? *named : group_};

@@ -116,6 +116,7 @@ void BalloonDevice::let_go() {
   memory_valid_ = false;
   memory_lost_ = false;
   told_of_legacy_ = false;
+  ends_unsaid_ = false;
   stats_patience_.forget();
   show_target();
   notify_due_.store(false, std::memory_order_relaxed);
@@ -174,11 +175,16 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
       give_up_lost_memory();
       watch_.clear();
       break;
-    case Request::kSetFeatures: suspend_all(); break;
+    case Request::kSetFeatures: prepare_for(balloon::Features(message.number(0))); break;
+    case Request::kGetFeatures:
+      if (ends_unsaid_) end_rings();
+      break;
     case Request::kSetLogBase: return set_log(message);
+    case Request::kSetVringAddr: suspend(message.ring_index()); break;
+    // Of a ring that runs nobody moves the place, nor the size: it is set up anew.
     case Request::kSetVringNum:
-    case Request::kSetVringAddr:
-    case Request::kSetVringBase: suspend(message.ring_index()); break;
+    case Request::kSetVringBase: end_ring(message.ring_index()); break;
+    case Request::kSetVringKick: rings_[message.fd_ring_index()].over = false; break;
     case Request::kGetVringBase: stop_ring(message.ring_index()); break;
     default: break;
   }
@@ -217,8 +223,8 @@ void BalloonDevice::after_message(int vid, Message message) {
 void BalloonDevice::ring_changed(int vid, unsigned index, bool ready) {
   const std::scoped_lock lock(mutex_);
   if (closed_ || vid_ != vid || index >= rings_.size()) return;
-  rings_[index].ready = ready;
-  if (ready) {
+  rings_[index].ready = ready && !rings_[index].over;
+  if (rings_[index].ready) {
     start_ring(index);
   } else {
     stop_ring(index);
@@ -238,10 +244,30 @@ void BalloonDevice::load_memory() {
   provide_tables();
 }
 
+/// Before features are acknowledged. No driver changes its mind but by a reset, and then its rings
+/// are over; the log alone is its VMM's. What was not offered librte_vhost refuses, and as long as
+/// all rings are ready any change.
+void BalloonDevice::prepare_for(balloon::Features features) {
+  constexpr auto kLog = balloon::Feature::kLogAll;
+  if ((features.bits() & ~spec_.offered().bits()) != 0) return;
+  const bool same = features.without(kLog) == acked_.without(kLog);
+  if (same || acked_ == balloon::Features{}) {
+    suspend_all();
+  } else {
+    end_rings();
+    take_back();
+  }
+}
+
 void BalloonDevice::load_features() {
   std::uint64_t bits = 0;
   if (rte_vhost_get_negotiated_features(*vid_, &bits) != 0) return;
   const balloon::Features before = std::exchange(acked_, balloon::Features(bits));
+  constexpr auto kProtocol = balloon::Feature::kVhostProtocolFeatures;
+  // Without this one there is no SET_VRING_ENABLE to take a ring away with. Who had it, and lets it
+  // go, may know no other way, as User Mode Linux: all that it does then is to wait for an answer to
+  // GET_FEATURES. (Others use that to wait for what came before it, while their rings run.)
+  ends_unsaid_ = !acked_.has(kProtocol) && (ends_unsaid_ || before.has(kProtocol));
   // A place in a ring of the other layout is no place in this one.
   if (before.has(balloon::Feature::kRingPacked) != acked_.has(balloon::Feature::kRingPacked)) {
     for (RingState& ring : rings_) ring.stopped.reset();

@@ -98,6 +98,7 @@ class BalloonDevice {
   struct RingState {
     bool ready = false;      // librte_vhost has all it needs of it
     bool suspended = false;  // stopped for the message at hand, to go on after it
+    bool over = false;       // not to be touched before its next SET_VRING_KICK, ready or not
     std::optional<balloon::Role> role;     // set while it is served
     std::optional<std::uint16_t> stopped;  // where it stopped last on this connection
     bool begun = false;  // it was served on this connection: what others left of it is past
@@ -124,6 +125,7 @@ class BalloonDevice {
                                                 std::uint16_t base) const;
   [[nodiscard]] bool decide();
   void go_on();
+  void go_on_or_begin();
   void drop_left();
   void start_anew();
   void start_waiting();
@@ -134,10 +136,13 @@ class BalloonDevice {
   void load_wishes();
   [[nodiscard]] bool may_call(unsigned index, int fd);
   void stop_ring(unsigned index);
+  void end_ring(unsigned index);
+  void end_rings();
   void suspend(unsigned index);
   void suspend_all();
   void resume_suspended();
   void load_memory();
+  void prepare_for(balloon::Features features);
   void load_features();
   void let_go();
   void welcome(int vid, Connection connection);
@@ -194,6 +199,7 @@ class BalloonDevice {
   bool memory_valid_ = false;
   bool memory_lost_ = false;     // on this connection: nothing is served any more
   bool told_of_legacy_ = false;  // on this connection
+  bool ends_unsaid_ = false;     // on this connection: see load_features()
   balloon::Features acked_;
   std::array<RingState, balloon::kQueues> rings_{};
   std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections

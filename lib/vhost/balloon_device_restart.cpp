@@ -97,12 +97,18 @@ bool BalloonDevice::decide() {
   const auto inflate = describe_ring(kInflateRing);
   const auto deflate = describe_ring(kDeflateRing);
   // A reset is one of all rings. One of which nothing came back yet begins as a new driver's does,
-  // and says nothing against the other.
-  const bool same = left_->features == acked_.bits() && inflate && inflate->setup.resumed &&
-                    deflate && (deflate->setup.resumed || (deflate->ours && deflate->unused));
+  // and says nothing against the other: no more than one that was about to be started for the first
+  // time when the earlier daemon ended.
+  const bool began = left_->rings[kDeflateRing].layout != state::kNoRing;
+  const bool same_driver = left_->features == acked_.bits() && inflate && deflate;
+  const bool either =
+      same_driver &&
+      (deflate->setup.resumed || (deflate->unused && (deflate->ours || !began)));
   undecided_ = false;
-  if (same) {
+  if (either && inflate->setup.resumed) {
     go_on();
+  } else if (either && inflate->ours && inflate->unused) {
+    go_on_or_begin();
   } else {
     drop_left();
   }
@@ -118,6 +124,22 @@ void BalloonDevice::go_on() {
   notify_due_.store(true, std::memory_order_relaxed);
   log::info("{}: its guest goes on with the {} that were in its balloon", spec_.name,
             format_size(pages_to_bytes(path_.counters().ballooned_pages.get())));
+}
+
+/// The inflate ring looks unused: the old driver's balloon is as empty as a new one's, and which of
+/// the two it is does not show. What only the old one said stays in force, since a new one says it
+/// anew; and whoever it is hears of the target.
+void BalloonDevice::go_on_or_begin() {
+  const bool poisons = acked_.has(balloon::Feature::kPagePoison) && config_.poison_value() == 0;
+  if (poisons) config_.restore_driver_fields(config_.actual(), left_->poison);
+  if (path_.counters().ballooned_pages.get() == 0) {
+    log::info("{}: its guest had nothing in its balloon yet", spec_.name);
+    start_anew();
+  } else {
+    drop_left();
+  }
+  kept_.set_driver_fields(config_.actual(), config_.poison_value());
+  notify_due_.store(true, std::memory_order_relaxed);
 }
 
 void BalloonDevice::drop_left() {

@@ -148,6 +148,21 @@ void BalloonDevice::stop_ring(unsigned index) {
   hand_over();
 }
 
+/// What is there is no ring any more, or not the one that it was, and nobody stopped it: it is left
+/// alone until it is kicked anew, which comes last when a ring is set up. librte_vhost calls it
+/// ready meanwhile, and again with every SET_VRING_CALL.
+void BalloonDevice::end_ring(unsigned index) {
+  if (index >= rings_.size() || !rings_[index].ready) return;
+  stop_ring(index);
+  rings_[index].ready = false;
+  rings_[index].suspended = false;
+  rings_[index].over = true;
+}
+
+void BalloonDevice::end_rings() {
+  for (unsigned index = 0; index < rings_.size(); ++index) end_ring(index);
+}
+
 void BalloonDevice::suspend(unsigned index) {
   if (index >= rings_.size() || !rings_[index].role) return;
   stop_ring(index);

@@ -80,6 +80,8 @@ class Message {
 
   /// The ring that a vring message is about: in all of them the first word of the payload.
   [[nodiscard]] std::uint32_t ring_index() const noexcept { return word(kPayload); }
+  /// Of SET_VRING_KICK, _CALL and _ERR its low byte: a flag stands above it.
+  [[nodiscard]] std::uint32_t fd_ring_index() const noexcept { return ring_index() & 0xFF; }
 
   /// @return nothing where the message is shorter than it says it is.
   [[nodiscard]] std::optional<ConfigPayload> config() const noexcept;

@@ -36,8 +36,8 @@ const Wrong kWrong[] = {
     {"UnknownFarKey", "[stats]\nx = 1\n", "t.toml:2: ", "only 'interval_ms' is known here"},
     {"UnknownDeviceKey", "[[device]]\nname=\"a\"\nsocket=\"b\"\nclient=true\n",
      "t.toml:4: ", "unknown key 'device.client'; known are name, socket, mode, prefault, packed, "
-                    "page_poison, reporting, message_queue, group, automatic, floor_mib, "
-                    "ceiling_mib and weight"},
+                    "page_poison, indirect, reporting, message_queue, group, automatic, "
+                    "floor_mib, ceiling_mib and weight"},
     {"FloorAboveCeiling",
      "[[device]]\nname=\"a\"\nsocket=\"b\"\nfloor_mib=3\nceiling_mib=2\n",
      "t.toml:1: ", "'floor_mib' (3) is above 'ceiling_mib' (2)"},

@@ -185,13 +185,13 @@ TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {
   result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}, {"automatic", true},
                         {"floor_mib", 64U}, {"ceiling_mib", 512U}, {"weight", 300U},
                         {"prefault", true}, {"packed", false}, {"page_poison", true},
-                        {"reporting", false}});
+                        {"indirect", true}, {"reporting", false}});
   ASSERT_EQ(backend_.added.size(), 1U);
   const DeviceConfig& device = backend_.added[0];
   EXPECT_EQ(device.floor_mib, 64U);
   EXPECT_EQ(device.ceiling_mib, 512U);
   EXPECT_EQ(device.weight, 300U);
-  EXPECT_TRUE(device.prefault && device.page_poison);
+  EXPECT_TRUE(device.prefault && device.page_poison && device.indirect);
   EXPECT_FALSE(device.packed || device.reporting);
   EXPECT_TRUE(result("device.show", {{"name", "vm1"}}).at("automatic").get<bool>());
 

@@ -66,7 +66,7 @@ TEST(Reload, TakesSwitchesOverWithoutTheVmmNoticing) {
 
 TEST(Reload, WhatADeviceOffersNeedsANewOne) {
   for (bool DeviceConfig::*const offer :
-       {&DeviceConfig::page_poison, &DeviceConfig::message_queue}) {
+       {&DeviceConfig::page_poison, &DeviceConfig::indirect, &DeviceConfig::message_queue}) {
     DeviceConfig now{"a", "x"};
     now.*offer = true;
     const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});

@@ -30,6 +30,7 @@ struct DeviceConfig {
   bool prefault = false;  ///< put memory there before the guest gets a page back
   bool packed = true;     ///< offer packed rings
   bool page_poison = false;  ///< offer PAGE_POISON: not for User Mode Linux
+  bool indirect = false;     ///< offer INDIRECT_DESC: not for User Mode Linux, either
   bool reporting = true;     ///< discard what the guest reports as free
   bool message_queue = false;  ///< offer MESSAGE_VQ in place of DEFLATE_ON_OOM, hints and reports
   std::string group = {};  ///< of its socket; empty: Config::socket_group

@@ -38,6 +38,7 @@ struct DeviceSpec {
   bool prefault = false;  ///< see Server::prefault()
   bool packed = true;     ///< RING_PACKED is offered
   bool page_poison = false;  ///< PAGE_POISON is
+  bool indirect = false;     ///< INDIRECT_DESC is
   bool reporting = true;     ///< see Server::reporting()
   bool message_queue = false;  ///< bit 2 is MESSAGE_VQ
   std::optional<gid_t> group;  ///< may connect; nothing: the daemon's own
@@ -46,7 +47,8 @@ struct DeviceSpec {
     using balloon::Feature;
     const auto all = message_queue ? balloon::kOfferedWithMessages : balloon::kOffered;
     const auto rings = packed ? all : all.without(Feature::kRingPacked);
-    return page_poison ? rings.with(Feature::kPagePoison) : rings;
+    const auto chains = indirect ? rings.with(Feature::kIndirectDesc) : rings;
+    return page_poison ? chains.with(Feature::kPagePoison) : chains;
   }
   [[nodiscard]] balloon::BitTwo bit_two() const noexcept {
     return message_queue ? balloon::BitTwo::kMessageVq : balloon::BitTwo::kDeflateOnOom;
