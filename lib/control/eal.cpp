@@ -12,7 +12,9 @@
 #include <rte_version.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include "eal_log.hpp"
 
@@ -82,6 +84,15 @@ std::string eal_version() {
 Eal::Eal() : log_(std::make_unique<LogStream>()) {}
 
 Result<std::unique_ptr<Eal>> Eal::start(const Config& config, const LcorePlan& plan) {
+  // EAL's own threads get what the process may use less the cpus of all lcores: the neighbours',
+  // were it left at that. So it may use the main lcore's only, and nothing is left over, for which
+  // EAL takes these.
+  if (!placement::stay_on(plan.main.cpus)) {
+    return fail(Code::kHost, fmt::format("the kernel does not let the control thread run on cpu {}: "
+                                         "{}",
+                                         placement::format_cpu_list(plan.main.cpus),
+                                         std::strerror(errno)));
+  }
   std::unique_ptr<Eal> eal(new Eal());
   std::vector<std::string> args = eal_arguments(config, plan);
   log::debug("eal: {}", fmt::join(args, " "));

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace vballoon::control {
 namespace {
@@ -48,6 +49,15 @@ std::vector<Lcore> seated(const std::vector<Seat>& seats, CpuList* ids) {
     lcores.push_back(Lcore{id, {seat.cpu}, seat.node, seat.why});
   }
   return lcores;
+}
+
+/// A telemetry socket in a folder of its own. In EAL's default one the first process has the name
+/// that everybody looks for, and one that comes later, OVS-DPDK for instance, another.
+constexpr const char* kFilePrefix = "vballoon";
+
+bool is_given(const std::vector<std::string>& args, std::string_view option) {
+  return std::any_of(args.begin(), args.end(),
+                     [option](const std::string& arg) { return arg.starts_with(option); });
 }
 
 std::string note_of(const Config& config, const CpuList& rest) {
@@ -94,7 +104,7 @@ Result<LcorePlan> plan_lcores(const Config& config, const Cpus& cpus,
   CpuList rest = without(ours, taken);
   if (rest.empty()) {
     rest = ours;
-    plan.note = "every cpu is a poll or reclaim lcore; the control thread and the sockets share "
+    plan.note = "every cpu of ours is a poll or reclaim lcore; the control thread and the sockets share "
                 "them, so messages of VMMs will be slow";
   }
   plan.main.cpus = config.main_lcore ? CpuList{*config.main_lcore} : rest;
@@ -117,6 +127,7 @@ std::vector<std::string> eal_arguments(const Config& config, const LcorePlan& pl
   std::vector<std::string> args{"vballoond", "--lcores", lcores, "--main-lcore",
                                 std::to_string(plan.main.id)};
   const auto add = [&args](auto... more) { (args.emplace_back(more), ...); };
+  if (!is_given(config.eal_args, "--file-prefix")) add("--file-prefix", kFilePrefix);
   add("--no-pci", "--iova-mode=va", "-m", std::to_string(config.memory_mib));
   if (config.no_huge) {
     // In 22.11 --in-memory and --no-huge exclude each other; this comes to the same.

@@ -25,9 +25,9 @@ struct Lcore {
   std::string why;          ///< why these, for people
 };
 
-/// The main lcore is the control thread. EAL lets its own threads, among them the one that serves
-/// every vhost socket, run where the main lcore may: away from the pinned poll lcores, which would
-/// starve them.
+/// The main lcore is the control thread. All threads that are no lcore, among them EAL's own with
+/// the one that serves every vhost socket, run where the main lcore may (eal.cpp): away from the
+/// pinned poll lcores, which would starve them, and from the neighbours' cpus.
 struct LcorePlan {
   Lcore main;
   std::vector<Lcore> poll;     ///< at least one
