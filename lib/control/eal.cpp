@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "control/huge_pages.hpp"
 #include "eal_log.hpp"
 
 namespace vballoon::control {
@@ -43,10 +44,9 @@ class SignalsBlocked {
 
 std::string way_out(const Config& config) {
   if (config.no_huge) return "";
-  return fmt::format(
-      "; it needs {} MiB of huge pages: reserve them (sysctl vm.nr_hugepages={}), or set "
-      "eal.no_huge = true, or try --dev",
-      config.memory_mib, (config.memory_mib + 1) / 2);
+  const std::string advice = huge_page_advice(config.memory_mib, default_huge_page_kib());
+  if (advice.empty()) return "";
+  return fmt::format("; {}; or set eal.no_huge = true, or try --dev", advice);
 }
 
 }  // namespace
@@ -104,9 +104,15 @@ Result<std::unique_ptr<Eal>> Eal::start(const Config& config, const LcorePlan& p
   }
   if (eal->started_) return eal;
 
+  const int error = rte_errno;
   std::string reason = eal->log_->lines.last_error();
-  if (reason.empty()) reason = rte_strerror(rte_errno);
+  if (reason.empty()) reason = rte_strerror(error);
   if (reason.ends_with('.')) reason.pop_back();
+  if (error == EINVAL && !config.eal_args.empty()) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("eal.args: DPDK does not start with \"{}\": {}",
+                            fmt::join(config.eal_args, " "), reason));
+  }
   return fail(Code::kHost, fmt::format("DPDK does not start: {}{}", reason, way_out(config)));
 }
 

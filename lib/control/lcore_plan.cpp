@@ -67,20 +67,18 @@ std::string note_of(const Config& config, const CpuList& rest) {
                      config.idle == Idle::kSpin ? "; set poll.idle = \"backoff\"" : "");
 }
 
-/// Of several patterns the last one counts for what is registered by then, the first one for what
-/// is registered later; telemetry is.
-void add_log_levels(const Config& config, std::vector<std::string>* args) {
-  const bool trace = config.log_level == "trace";
-  const bool verbose = trace || config.log_level == "debug";
-  // Else it warns at each start of a telemetry socket that nobody has used for years.
-  args->emplace_back("--log-level=lib.telemetry:error");
-  args->emplace_back(verbose ? "--log-level=*:info" : "--log-level=*:warning");
-  // A guest writes its configuration once per 256 pages; DPDK would log each of these messages.
-  args->emplace_back(trace ? "--log-level=lib.vhost.config:info"
-                           : "--log-level=lib.vhost.config:warning");
-}
 
 }  // namespace
+
+std::vector<EalLogLevel> eal_log_levels(std::string_view level) {
+  const bool trace = level == "trace";
+  const bool verbose = trace || level == "debug";
+  return {// Else it warns at each start of a telemetry socket that nobody has used for years.
+          {"lib.telemetry", "error"},
+          {"*", verbose ? "info" : "warning"},
+          // A guest writes its configuration once per 256 pages; DPDK would log each message of it.
+          {"lib.vhost.config", trace ? "info" : "warning"}};
+}
 
 Result<LcorePlan> plan_lcores(const Config& config, const Cpus& cpus,
                               const placement::Topology& topology) {
@@ -136,7 +134,9 @@ std::vector<std::string> eal_arguments(const Config& config, const LcorePlan& pl
     add("--in-memory");
   }
   if (config.profile == Profile::kDevelopment) add("--no-telemetry");
-  add_log_levels(config, &args);
+  for (const EalLogLevel& entry : eal_log_levels(config.log_level)) {
+    args.push_back(fmt::format("--log-level={}:{}", entry.pattern, entry.level));
+  }
   args.insert(args.end(), config.eal_args.begin(), config.eal_args.end());
   return args;
 }

@@ -8,11 +8,9 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "vhost/device_name.hpp"
 
 namespace vballoon::vhost {
-
-/// @errors kInvalidArgument: not 1 to 64 of [A-Za-z0-9._-] with a letter or digit first.
-Result<void> check_name(std::string_view name);
 
 /// Whether both name one socket, however they are spelled; it need not exist.
 [[nodiscard]] bool same_path(const std::string& one, const std::string& other);

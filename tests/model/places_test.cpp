@@ -127,9 +127,9 @@ class Places : public ::testing::Test {
     const std::string socket = path("dpdk/vballoon/dpdk_telemetry.v2");
     socket.copy(address.sun_path, sizeof(address.sun_path) - 1);
     telemetry_ = UniqueFd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(::connect(telemetry_.get(), reinterpret_cast<const sockaddr*>(&address),
-                        sizeof(address)),
-              0)
+    ASSERT_EQ(
+        ::connect(telemetry_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+        0)
         << socket;
     std::array<char, 1024> hello{};
     ASSERT_GT(::recv(telemetry_.get(), hello.data(), hello.size(), 0), 0);
@@ -174,8 +174,9 @@ TEST_F(Places, NeighboursOfADevelopersDaemonToo) {
 }
 
 TEST_F(Places, MainLcoreHoldsEveryThreadButTheLcores) {
-  start("[eal]\nno_huge = true\nmain_lcore = 1\n[poll]\nidle = \"backoff\"\nlcores = [0]\n"
-        "[reclaim]\nlcores = \"none\"\n");
+  start(
+      "[eal]\nno_huge = true\nmain_lcore = 1\n[poll]\nidle = \"backoff\"\nlcores = [0]\n"
+      "[reclaim]\nlcores = \"none\"\n");
   expect_places({{0, "0"}}, "1");
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -41,6 +42,14 @@ struct LcorePlan {
 /// @errors those of placement::place(); kInvalidArgument when the neighbours have every cpu.
 [[nodiscard]] Result<LcorePlan> plan_lcores(const Config& config, const placement::Cpus& cpus,
                                             const placement::Topology& topology);
+
+/// How much DPDK says where the daemon logs at this level. Of several patterns the last one counts
+/// for what is registered by then, the first one for what is registered later; telemetry is.
+struct EalLogLevel {
+  const char* pattern;
+  const char* level;  ///< "error", "warning" or "info"
+};
+[[nodiscard]] std::vector<EalLogLevel> eal_log_levels(std::string_view level);
 
 /// @return the command line for EAL, its own name first.
 [[nodiscard]] std::vector<std::string> eal_arguments(const Config& config, const LcorePlan& plan);
