@@ -87,9 +87,20 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return parts->exact ? *parts->exact * *unit : static_cast<std::uint64_t>(std::llround(bytes));
 }
 
+Result<std::uint64_t> parse_memory_size(std::string_view text) {
+  auto size = parse_size(text);
+  if (!size || *size == 0 || *size >= kMiB) return size;
+  if (const auto parts = split_number(text); !parts || !parts->suffix.empty()) return size;
+  return fail(Code::kInvalidArgument,
+              fmt::format("'{0}' without a unit is {0} bytes; write {0}M for MiB, {0}K for KiB, or "
+                          "{0}B if you mean bytes",
+                          text));
+}
+
 Result<std::uint64_t> parse_size_or_share(std::string_view text, std::uint64_t whole) {
   const auto parts = split_number(text);
   if (!parts || parts->suffix != "%") {
+    if (parts && unit_bytes(parts->suffix)) return parse_memory_size(text);
     auto size = parse_size(text);
     if (!size) return bad_size(text, ", or as a share of guest memory: 50%");
     return size;

@@ -16,8 +16,10 @@
 #include "control/eal.hpp"
 #include "control/group.hpp"
 #include "control/call_guard.hpp"
+#include "control/config_check.hpp"
 #include "control/descriptors.hpp"
 #include "control/heartbeat.hpp"
+#include "control/log_level.hpp"
 #include "control/methods.hpp"
 #include "control/notify.hpp"
 #include "control/reload.hpp"
@@ -110,7 +112,7 @@ Result<void> Daemon::start() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
   // Before all else: a second daemon must find out before it touches anything of the first.
   auto socket = RpcSocket::listen(config_.rpc_socket, config_.rpc_group);
-  if (!socket) return tl::unexpected(socket.error());
+  if (!socket) return tl::unexpected(blame(config_, "daemon.rpc_socket", socket.error()));
   if (auto ok = open_folder(); !ok) return ok;
   if (auto ok = start_lcores(); !ok) return ok;
   // After DPDK, which has its own use for the signal while it starts.
@@ -132,7 +134,7 @@ Result<void> Daemon::confine_process() {
 Result<void> Daemon::open_folder() {
   if (config_.state_dir.empty()) return {};
   auto folder = state::Folder::open(config_.state_dir);
-  if (!folder) return tl::unexpected(folder.error());
+  if (!folder) return tl::unexpected(blame(config_, "daemon.state_dir", folder.error()));
   folder_ = std::move(*folder);
   return {};
 }
@@ -141,11 +143,11 @@ Result<void> Daemon::start_lcores() {
   const auto topology = placement::Topology::of_this_host();
   if (!topology) return tl::unexpected(topology.error());
   auto plan = plan_lcores(config_, placement::read_cpus(), *topology);
-  if (!plan) return tl::unexpected(plan.error());
+  if (!plan) return tl::unexpected(blame_named(config_, plan.error()));
   plan_ = std::move(*plan);
   if (!plan_.note.empty()) log::warn("{}", plan_.note);
   auto eal = Eal::start(config_, plan_);
-  if (!eal) return tl::unexpected(eal.error());
+  if (!eal) return tl::unexpected(blame_named(config_, eal.error()));
   eal_ = std::move(*eal);
   if (auto ok = start_engine(); !ok) return ok;
   call_guard_.emplace();
@@ -246,7 +248,9 @@ Result<void> Daemon::start_devices() {
   if (!group) return tl::unexpected(group.error());
   backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); }, *group);
   for (const DeviceConfig& device : config_.devices) {
-    if (auto added = backend_->add(device); !added) return added;
+    if (auto added = backend_->add(device); !added) {
+      return tl::unexpected(blame_device(config_, device, "socket", added.error()));
+    }
     say_device(device);
   }
   return start_autopilot();
@@ -255,7 +259,7 @@ Result<void> Daemon::start_devices() {
 /// After the devices, which know what was said of them before.
 Result<void> Daemon::start_autopilot() {
   auto autopilot = Autopilot::open(loop_, *backend_, policy());
-  if (!autopilot) return tl::unexpected(autopilot.error());
+  if (!autopilot) return tl::unexpected(blame(config_, "policy.cgroup", autopilot.error()));
   autopilot_ = std::move(*autopilot);
   for (const DeviceConfig& device : config_.devices) autopilot_->wish(device);
   return {};
@@ -332,6 +336,8 @@ void Daemon::reload() {
     sample_.start(std::chrono::milliseconds(after->stats_interval_ms));
     log::info("reload: stats.interval_ms is now {}", after->stats_interval_ms);
   }
+  if (config_.log_level != after->log_level) change_log_level(after->log_level);
+  config_.log_level = after->log_level;
   config_.devices = std::move(after->devices);
   config_.stats_interval_ms = after->stats_interval_ms;
 }

@@ -33,7 +33,6 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   note(before.state_dir, after.state_dir, "daemon.state_dir");
   note(before.socket_group, after.socket_group, "daemon.socket_group");
   note(before.seccomp, after.seccomp, "daemon.seccomp");
-  note(before.log_level, after.log_level, "daemon.log_level");
   note(before.no_huge, after.no_huge, "eal.no_huge");
   note(before.memory_mib, after.memory_mib, "eal.memory_mib");
   note(before.main_lcore, after.main_lcore, "eal.main_lcore");

@@ -8,11 +8,9 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "vhost/device_name.hpp"
 
 namespace vballoon::vhost {
-
-/// @errors kInvalidArgument: not 1 to 64 of [A-Za-z0-9._-] with a letter or digit first.
-Result<void> check_name(std::string_view name);
 
 /// Makes way for a listening socket: nothing there is fine, a socket nobody listens on is removed.
 /// @errors kAlreadyExists when somebody does, or when something else than a socket is there;

@@ -37,6 +37,29 @@ TEST(ParseSize, EveryUnitInEverySpelling) {
   }
 }
 
+TEST(ParseMemorySize, ASmallNumberNeedsItsUnit) {
+  for (const char* text : {"512", "1", "1048575", "0.5"}) {
+    for (const auto& size : {parse_memory_size(text), parse_size_or_share(text, kGiB)}) {
+      ASSERT_FALSE(size.has_value()) << text;
+      EXPECT_EQ(size.error().code, Code::kInvalidArgument);
+      EXPECT_NE(size.error().message.find(std::string("write ") + text + "M for MiB"),
+                std::string::npos)
+          << size.error().message;
+    }
+  }
+}
+
+TEST(ParseMemorySize, WhatCanBeMeantOnlyOneWayIsTaken) {
+  const std::vector<std::pair<const char*, std::uint64_t>> sizes{
+      {"0", 0},          {"0.0", 0},         {"512B", 512},           {"512 b", 512},
+      {"512K", 524288},  {"1048576", kMiB},  {"536870912", 512 * kMiB}, {"512M", 512 * kMiB}};
+  for (const auto& [text, bytes] : sizes) {
+    EXPECT_EQ(parse_memory_size(text).value_or(1), bytes) << text;
+    EXPECT_EQ(parse_size_or_share(text, kGiB).value_or(1), bytes) << text;
+  }
+  EXPECT_EQ(parse_size_or_share("0.5%", 1000 * kMiB).value_or(1), 5 * kMiB);
+}
+
 TEST(ParseSize, Fractions) {
   EXPECT_EQ(parse_size("1.5G").value_or(0), kGiB + 512 * kMiB);
   EXPECT_EQ(parse_size("0.5K").value_or(0), 512U);

@@ -131,6 +131,31 @@ TEST(Config, LcoresMayBeAWordInsteadOfAList) {
   EXPECT_TRUE(parsed("[poll]\nlcores = \"auto\"\n").poll_lcores.empty());
 }
 
+TEST(Config, WarnIsWarning) {
+  EXPECT_EQ(parsed("[daemon]\nlog_level = \"warn\"\n").log_level, "warning");
+  EXPECT_EQ(parsed("[daemon]\nlog_level = \"error\"\n").log_level, "error");
+}
+
+TEST(Config, KnowsWhereEachKeyStands) {
+  const Places places = parsed(R"([daemon]
+
+rpc_group = "x"
+[[device]]
+name = "a"
+socket = "s"
+[[device]]
+socket = "t"
+name = "b"
+group = "g"
+)").places;
+  EXPECT_EQ(places.of("daemon.rpc_group"), "t.toml:3: ");
+  EXPECT_EQ(places.of("daemon.state_dir"), "");
+  EXPECT_EQ(places.of_device("a", "socket"), "t.toml:6: ");
+  EXPECT_EQ(places.of_device("b", "group"), "t.toml:10: ");
+  EXPECT_EQ(places.of_device("a", "group"), "t.toml:4: ") << "its block";
+  EXPECT_EQ(places.of_device("c", "group"), "");
+}
+
 TEST(Config, FileIsStrongerThanTheProfile) {
   const Config config = parsed("[poll]\nidle = \"spin\"\n", Profile::kDevelopment);
   EXPECT_EQ(config.idle, Idle::kSpin);

@@ -16,7 +16,12 @@ namespace vballoon {
 /// @errors kInvalidArgument, naming the text and the accepted forms; also above 2^63 - 1.
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
 
-/// As parse_size, and also a share of `whole`, as in "50%".
+/// As parse_size, for memory of a guest: a small number without a unit was meant in some other one
+/// (QEMU counts in MiB, libvirt in KiB) and is refused, not taken for bytes.
+/// @errors as parse_size; also above 0 and below 1 MiB without a unit, with what to write instead.
+[[nodiscard]] Result<std::uint64_t> parse_memory_size(std::string_view text);
+
+/// As parse_memory_size, and also a share of `whole`, as in "50%".
 /// @errors kInvalidArgument; shares above 100 % included.
 [[nodiscard]] Result<std::uint64_t> parse_size_or_share(std::string_view text, std::uint64_t whole);
 
