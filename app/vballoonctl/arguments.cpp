@@ -28,7 +28,7 @@ See vballoonctl(1).)";
 
 /// A size that no guest could make valid is a usage error, found before anybody is asked.
 std::string size_fault(const std::string& text) {
-  const auto size = parse_size_or_share(text, kGiB);
+  const auto size = parse_size_or_share(text);
   return size ? std::string() : size.error().message;
 }
 
@@ -75,6 +75,7 @@ void add_set(CLI::App& app, Arguments* out) {
       ->required()
       ->type_name("")
       ->check(size_fault, "");
+  set->add_flag("-f,--force", out->force, "However little it leaves to the guest");
   CLI::Option* wait =
       set->add_flag("-w,--wait", out->wait,
                     "Wait until it is reached; give up after 10 s without progress (status 1)");

@@ -62,6 +62,15 @@ int complain(const Command& command, const rpc::Error& error) {
   return complain(command.arguments.json, error);
 }
 
+void print_warnings(const Command& command, const Json& result) {
+  if (command.arguments.json) return;
+  for (const Json& warning : result.value("warnings", Json::array())) {
+    if (!warning.is_string()) continue;
+    fmt::print(stderr, "vballoonctl: {}: warning: {}\n", command.arguments.name,
+               warning.get<std::string>());
+  }
+}
+
 void print_json(const Json& result) {
   fmt::print("{}\n", rpc::dump(result, 2));
 }

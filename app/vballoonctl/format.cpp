@@ -25,9 +25,14 @@ const rpc::Json* find(const rpc::Json& object, std::string_view key) {
 
 }  // namespace
 
-std::uint64_t number(const rpc::Json& object, std::string_view key) {
+std::optional<std::uint64_t> known(const rpc::Json& object, std::string_view key) {
   const rpc::Json* field = find(object, key);
-  return field != nullptr && field->is_number_unsigned() ? field->get<std::uint64_t>() : 0;
+  if (field == nullptr || !field->is_number_unsigned()) return std::nullopt;
+  return field->get<std::uint64_t>();
+}
+
+std::uint64_t number(const rpc::Json& object, std::string_view key) {
+  return known(object, key).value_or(0);
 }
 
 std::string text(const rpc::Json& object, std::string_view key) {
@@ -36,9 +41,16 @@ std::string text(const rpc::Json& object, std::string_view key) {
 }
 
 std::string size_field(const rpc::Json& object, std::string_view key) {
-  const rpc::Json* field = find(object, key);
-  if (field == nullptr || !field->is_number_unsigned()) return "-";
-  return format_size(field->get<std::uint64_t>());
+  const auto size = known(object, key);
+  return size ? format_size(*size) : "-";
+}
+
+std::string target_field(const rpc::Json& device) {
+  const rpc::Json* share = find(device, "target_share");
+  if (known(device, "target_bytes") || share == nullptr || !share->is_number()) {
+    return size_field(device, "target_bytes");
+  }
+  return fmt::format("{:.6g} %", share->get<double>() * 100);
 }
 
 std::string guest_field(const rpc::Json& device) {

@@ -22,6 +22,12 @@ namespace vballoon::ctl {
 /// The field as a size, "-" where it is absent.
 [[nodiscard]] std::string size_field(const rpc::Json& object, std::string_view key);
 
+/// The field where it is a number; null and nothing are nothing.
+[[nodiscard]] std::optional<std::uint64_t> known(const rpc::Json& object, std::string_view key);
+
+/// The balloon's target: a size, or a share of a guest that nobody knows yet.
+[[nodiscard]] std::string target_field(const rpc::Json& device);
+
 /// The guest's memory, "-" while no VMM is connected.
 [[nodiscard]] std::string guest_field(const rpc::Json& device);
 

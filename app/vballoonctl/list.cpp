@@ -24,7 +24,7 @@ int run_list(Command& command) {
                ">RESIDENT", "AUTO", "SOCKET"});
   for (const rpc::Json& device : devices) {
     table.row({text(device, "name"), text(device, "state"), guest_field(device),
-               size_field(device, "target_bytes"), size_field(device, "actual_bytes"),
+               target_field(device), size_field(device, "actual_bytes"),
                size_field(device, "reclaimed_bytes"), size_field(device, "resident_bytes"),
                device.value("automatic", false) ? "yes" : "no", text(device, "socket")});
   }

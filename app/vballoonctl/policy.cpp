@@ -114,6 +114,7 @@ int run_policy_auto(Command& command) {
     fmt::print("{} is ballooned {}\n", name,
                on ? "automatically; `vballoonctl policy explain " + name + "` tells why"
                   : "by hand; its target stays where it is");
+    print_warnings(command, *result);
   }
   return kDone;
 }

@@ -29,19 +29,44 @@ std::vector<std::string> strings(const Json& list) {
 }
 
 std::string target_text(const Json& device) {
-  const bool lowered = number(device, "wanted_bytes") > number(device, "target_bytes");
-  return size_field(device, "target_bytes") +
-         (lowered ? fmt::format(", all that the guest has; {} was asked for",
-                                size_field(device, "wanted_bytes"))
-                  : "");
+  std::string text = target_field(device);
+  const bool is_share = device.value("target_share", Json()).is_number();
+  if (is_share && known(device, "target_bytes")) {
+    text += fmt::format(", {:.6g} % of its memory", device.value("target_share", 0.0) * 100);
+  } else if (is_share) {
+    text += " of the memory of the guest that comes";
+  }
+  if (number(device, "wanted_bytes") > number(device, "target_bytes")) {
+    text += fmt::format(", the most that leaves the guest enough; {} was asked for",
+                        size_field(device, "wanted_bytes"));
+  }
+  if (device.value("forced", false)) text += ", forced";
+  return text;
+}
+
+std::string actual_text(const Json& device) {
+  if (known(device, "actual_bytes")) {
+    return fmt::format("{}, as the guest says", size_field(device, "actual_bytes"));
+  }
+  return text(device, "state") == "running"
+             ? "not known: the driver goes on from elsewhere, and has not said so since"
+             : "-";
+}
+
+std::string reclaimed_text(const Json& device) {
+  if (!known(device, "reclaimed_bytes")) {
+    return "not known: the rings are stopped, and what the guest takes is not seen";
+  }
+  return fmt::format("{}{} in the balloon and given to the host",
+                     text(device, "state") == "stopped" ? "at least " : "",
+                     size_field(device, "reclaimed_bytes"));
 }
 
 void print_sizes(const Json& device) {
   print_field("guest", guest_field(device));
   print_field("target", target_text(device));
-  print_field("actual", fmt::format("{}, as the guest says", size_field(device, "actual_bytes")));
-  print_field("reclaimed", fmt::format("{} in the balloon and given to the host",
-                                       size_field(device, "reclaimed_bytes")));
+  print_field("actual", actual_text(device));
+  print_field("reclaimed", reclaimed_text(device));
   if (const auto resident = device.find("resident_bytes");
       resident != device.end() && resident->is_number_unsigned()) {
     print_field("resident", fmt::format("{} of the host's memory, all that the guest takes now",
@@ -124,10 +149,16 @@ int run_show(Command& command) {
   const std::string reason = text(device, "reason");
   print_field("state", fmt::format("{}, on lcore {}{}{}", text(device, "state"),
                                    number(device, "lcore"), reason.empty() ? "" : ": ", reason));
+  if (text(device, "state") == "stopped") {
+    print_field("", "paused or suspended, or the guest was reset or unloaded its driver");
+  }
   print_field("socket", fmt::format("{} ({})", text(device, "socket"), text(device, "mode")));
   print_field("ballooned", device.value("automatic", false)
                                ? "automatically; `vballoonctl policy explain` tells why"
                                : "by hand");
+  if (const std::string why = text(device, "why_not_kept"); !why.empty()) {
+    print_field("not kept", fmt::format("what was asked for ends with this daemon: {}", why));
+  }
   if (device.value("inhibited", false)) {
     print_field("inhibited", "nothing is discarded, by the operator's wish");
   }

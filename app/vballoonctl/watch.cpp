@@ -34,7 +34,7 @@ Table table_of(const Json& devices) {
   for (const Json& device : devices) {
     const Json stats = device.value("stats", Json());
     table.row({text(device, "name"), text(device, "state"), guest_field(device),
-               size_field(device, "target_bytes"), size_field(device, "actual_bytes"),
+               target_field(device), size_field(device, "actual_bytes"),
                size_field(device, "reclaimed_bytes"), size_field(stats, "free_bytes"),
                size_field(stats, "available_bytes"),
                stats.is_object() ? format_age(number(stats, "age_ms")) : "-"});

@@ -15,8 +15,13 @@ Result<device::DeviceReport> VhostBackend::show(std::string_view name) const {
   return server_.show(name);
 }
 
-Result<std::uint64_t> VhostBackend::set_target(std::string_view name, std::uint64_t bytes) {
-  return server_.set_target(name, bytes);
+Result<std::uint64_t> VhostBackend::set_target(std::string_view name,
+                                               const balloon::Target& target) {
+  return server_.set_target(name, target);
+}
+
+state::Kept VhostBackend::kept(std::string_view name) const {
+  return server_.kept(name).value_or(state::Kept());
 }
 
 void VhostBackend::each_pressure(const VisitPressure& visit) const {

@@ -50,7 +50,9 @@ bool plausible(const Fixed& fixed) noexcept {
 bool plausible(const Header& header) noexcept {
   const auto is_flag = [](std::uint32_t value) { return value <= 1; };
   return is_flag(header.target_set) && is_flag(header.inhibited) && is_flag(header.served) &&
-         is_flag(header.complete) && header.automatic <= (kSaid | kSaidOn | kConfiguredOn) &&
+         is_flag(header.complete) && is_flag(header.target_forced) &&
+         is_flag(header.actual_unknown) && header.target_share <= kMostShare &&
+         header.automatic <= (kSaid | kSaidOn | kConfiguredOn) &&
          (header.served == 0 || header.features_check == ~header.features) &&
          std::all_of(header.ring.begin(), header.ring.end(),
                      [](const RingRecord& ring) { return ring.layout <= kPackedRing; });

@@ -112,6 +112,9 @@ void BalloonDevice::let_go() {
   path_.release();
   channel_.close();
   config_.reset_driver_fields();
+  static_cast<void>(question_.end());
+  resident_then_.reset();
+  ledger_whole_ = true;
   acked_ = {};
   memory_valid_ = false;
   memory_lost_ = false;
@@ -289,7 +292,8 @@ rte_vhost_msg_result BalloonDevice::set_config(Message message) {
   const auto payload = message.config();
   const bool taken =
       payload && config_.write(payload->offset, std::span(payload->region).first(payload->size));
-  kept_.set_driver_fields(config_.actual(), config_.poison_value());
+  keep_driver_fields();
+  if (config_.knows_actual()) hear_size();
   return taken ? RTE_VHOST_MSG_RESULT_OK : RTE_VHOST_MSG_RESULT_ERR;
 }
 

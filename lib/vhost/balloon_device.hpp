@@ -23,6 +23,7 @@
 #include "balloon/config_space.hpp"
 #include "balloon/features.hpp"
 #include "balloon/queue_map.hpp"
+#include "balloon/target.hpp"
 #include "base/log.hpp"
 #include "connection.hpp"
 #include "device/data_path.hpp"
@@ -34,6 +35,7 @@
 #include "message.hpp"
 #include "poll/poller.hpp"
 #include "seats.hpp"
+#include "size_question.hpp"
 #include "state/device_state.hpp"
 #include "vhost/server.hpp"
 
@@ -72,7 +74,9 @@ class BalloonDevice {
   void close();
   /// The next daemon is to know nothing of it. @pre close()
   void remove_state() noexcept { kept_.remove(); }
-  Result<std::uint64_t> set_target(std::uint64_t bytes);
+  Result<std::uint64_t> set_target(const balloon::Target& target);
+  /// Whether what was asked for is there for the next daemon.
+  [[nodiscard]] state::Kept kept() const;
   Result<void> request_stats();
   [[nodiscard]] std::uint64_t pressure_messages() const noexcept {
     return path_.counters().pressure_messages.get();
@@ -88,7 +92,7 @@ class BalloonDevice {
   /// @return free_page_hint_cmd_id as it now stands.
   Result<std::uint32_t> hint(balloon::HintAction action);
   /// What is due and nobody waits for: a config change that could not be sent yet, a guest whose
-  /// memory is gone.
+  /// memory is gone, one that has not said its size, wishes that could not be kept.
   void tick();
   [[nodiscard]] device::DeviceReport report() const;
 
@@ -149,7 +153,17 @@ class BalloonDevice {
   [[nodiscard]] bool banned() const noexcept;
   [[nodiscard]] rte_vhost_msg_result end_connection(Message message, const char* why);
   [[nodiscard]] rte_vhost_msg_result answer_successor(Message message);
+  [[nodiscard]] Result<void> check_target(const balloon::Target& target) const;
+  [[nodiscard]] std::uint64_t guest_size() const noexcept;
+  [[nodiscard]] std::uint32_t true_target() const noexcept;
   void show_target();
+  void tell_target();
+  void ask_size();
+  void hear_size();
+  void keep_target();
+  void keep_driver_fields() noexcept;
+  void note_kept();
+  void keep_again();
   void notify_if_due();
   void provide_tables() const noexcept;
   void give_up_lost_memory();
@@ -169,6 +183,10 @@ class BalloonDevice {
 
   [[nodiscard]] device::State state() const;
   [[nodiscard]] device::HintReport report_hints() const;
+  [[nodiscard]] bool was_served() const noexcept;
+  [[nodiscard]] std::optional<std::uint64_t> reclaimed_bytes(
+      std::optional<std::uint64_t> resident) const noexcept;
+  void report_wishes(device::DeviceReport* report) const;
   void report_memory(device::DeviceReport* report) const;
   void report_stats(device::DeviceReport* report) const;
 
@@ -205,7 +223,12 @@ class BalloonDevice {
   std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections
   std::optional<unsigned> home_node_;  // that the guest's memory is bound to
   bool undecided_ = false;           // whether that is the guest which is connected now
-  std::uint32_t wanted_pages_ = 0;  // the operator's target, which may be more than the guest has
+  balloon::Target wanted_;           // the operator's, which may be more than the guest has
+  SizeQuestion question_;            // to a driver that goes on
+  std::optional<std::uint64_t> resident_then_;  // when the inflate ring stopped
+  bool ledger_whole_ = true;  // nothing is in the balloon that it does not know
+  std::atomic<bool> keep_due_{false};
+  std::chrono::steady_clock::time_point next_keep_{};
   device::StatsPatience stats_patience_;
   BackendChannel channel_;
   std::atomic<bool> notify_due_{false};

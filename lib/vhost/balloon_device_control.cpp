@@ -16,6 +16,10 @@ namespace {
 
 using balloon::Role;
 
+constexpr unsigned kInflateRing = 0;
+/// How soon it is tried again to keep what could not be kept.
+constexpr std::chrono::seconds kKeepAgain{1};
+
 constexpr const char* kMemoryLost =
     "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
     "left "
@@ -35,40 +39,96 @@ device::QueueReport report_queue(Role role, bool running, const device::QueueSta
 
 }  // namespace
 
-Result<std::uint64_t> BalloonDevice::set_target(std::uint64_t bytes) {
-  const std::scoped_lock lock(mutex_);
-  const std::uint64_t guest = path_.counters().guest_bytes.get();
-  if (guest != 0 && bytes > guest) {
+Result<void> BalloonDevice::check_target(const balloon::Target& target) const {
+  const std::uint64_t guest = guest_size();
+  const std::uint64_t bytes = target.size.of(guest);
+  if (guest == 0 || bytes <= target.most(guest)) return {};
+  if (bytes > guest) {
     return fail(Code::kInvalidArgument,
                 fmt::format("a balloon of {} does not fit into '{}', which has {} of memory",
                             format_size(bytes), spec_.name, format_size(guest)));
   }
-  wanted_pages_ =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes_to_pages(bytes), UINT32_MAX));
-  kept_.set_target_pages(wanted_pages_);
+  return fail(
+      Code::kInvalidArgument,
+      fmt::format("a balloon of {} would leave {} to '{}', of its {}; a guest is left {} at "
+                  "least, so {} is the most, unless you insist (--force)",
+                  format_size(bytes), format_size(guest - bytes), spec_.name, format_size(guest),
+                  format_size(balloon::left_to_guest(guest)), format_size(target.most(guest))));
+}
+
+Result<std::uint64_t> BalloonDevice::set_target(const balloon::Target& target) {
+  const std::scoped_lock lock(mutex_);
+  if (auto ok = check_target(target); !ok) return tl::unexpected(ok.error());
+  wanted_ = target;
+  keep_target();
   show_target();
   provide_tables();
   // Also where it is the same one: a guest that took pages back is asked again.
-  notify_due_.store(true, std::memory_order_relaxed);
+  tell_target();
   notify_if_due();
-  return pages_to_bytes(config_.num_pages());
+  return pages_to_bytes(true_target());
 }
 
-/// The driver sees what was asked for, as far as its memory goes. What was asked for stays: the
-/// next VM on the socket may be larger.
+void BalloonDevice::keep_target() {
+  const auto pages =
+      std::min<std::uint64_t>(bytes_to_pages(wanted_.size.of(guest_size())), UINT32_MAX);
+  kept_.set_target({static_cast<std::uint32_t>(pages),
+                    wanted_.size.share ? wanted_.size.share->millionths : 0, wanted_.forced});
+  note_kept();
+}
+
+std::uint64_t BalloonDevice::guest_size() const noexcept {
+  return path_.counters().guest_bytes.get();
+}
+
+/// What was asked for, as far as this guest's memory goes and it is left enough.
+std::uint32_t BalloonDevice::true_target() const noexcept {
+  const std::uint64_t guest = guest_size();
+  const std::uint64_t bytes = wanted_.size.of(guest);
+  const std::uint64_t fits = guest == 0 ? bytes : std::min(bytes, wanted_.most(guest));
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes_to_pages(fits), UINT32_MAX));
+}
+
+/// The driver sees what was asked for, as far as that goes. What was asked for stays: the next VM on
+/// the socket may be larger.
 void BalloonDevice::show_target() {
-  const std::uint64_t guest = path_.counters().guest_bytes.get();
-  const std::uint64_t room = guest == 0 ? UINT32_MAX : bytes_to_pages(guest);
-  const auto pages = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted_pages_, room));
+  const std::uint32_t pages = true_target();
   if (pages == config_.num_pages()) return;
   config_.set_num_pages(pages);
   notify_due_.store(true, std::memory_order_relaxed);
-  if (pages < wanted_pages_) {
-    warn(fmt::format(
-        "the target of {} is more than the {} of memory that its VM has; it is lowered to "
-        "that as long as this VM is connected",
-        format_size(pages_to_bytes(wanted_pages_)), format_size(guest)));
+  const std::uint64_t asked = wanted_.size.of(guest_size());
+  if (pages < bytes_to_pages(asked)) {
+    warn(fmt::format("the target of {} is too much for the {} of memory that its VM has; it is "
+                     "lowered to {} as long as this VM is connected",
+                     format_size(asked), format_size(guest_size()),
+                     format_size(pages_to_bytes(pages))));
   }
+}
+
+/// Whatever driver there is. A new one has read it, but one that goes on may have read another.
+void BalloonDevice::tell_target() {
+  notify_due_.store(true, std::memory_order_relaxed);
+  if (config_.knows_actual()) return;
+  show_target();
+  question_.begin(now_ms());
+}
+
+void BalloonDevice::ask_size() {
+  if (config_.knows_actual() || !channel_.open()) return hear_size();
+  // It was not told yet, and cannot answer.
+  if (!path_.running(Role::kInflate) || notify_due_.load(std::memory_order_relaxed)) {
+    static_cast<void>(question_.end());
+    return tell_target();
+  }
+  const bool other = question_.next(now_ms()) == SizeQuestion::Step::kShowOther;
+  const std::uint32_t target = true_target();
+  config_.set_num_pages(other ? SizeQuestion::other(target) : target);
+  notify_due_.store(true, std::memory_order_relaxed);
+}
+
+/// Or nobody is there to be asked.
+void BalloonDevice::hear_size() {
+  if (question_.end()) show_target();
 }
 
 /// A page fault in a pass takes up to 60 us; here it takes nobody's time.
@@ -78,6 +138,12 @@ void BalloonDevice::provide_tables() const noexcept {
 
 Result<void> BalloonDevice::request_stats() {
   const std::scoped_lock lock(mutex_);
+  if (state() == device::State::kStopped) {
+    return fail(Code::kUnavailable,
+                fmt::format("'{}' cannot be asked: its balloon driver's rings are stopped, because its "
+                            "VM is paused or suspended, or its guest was reset or unloaded the driver",
+                            spec_.name));
+  }
   if (!vid_ || !path_.running(Role::kInflate)) {
     return fail(Code::kUnavailable, fmt::format("the guest of '{}' has not started its balloon driver",
                                                 spec_.name));
@@ -106,6 +172,7 @@ void BalloonDevice::inhibit(bool on) {
   const std::scoped_lock lock(mutex_);
   path_.inhibit(on);
   kept_.set_inhibited(on);
+  note_kept();
   // Leaving the lcore waits for what is under way.
   take_back();
   hand_over();
@@ -119,6 +186,23 @@ std::optional<state::AutomaticWord> BalloonDevice::automatic() const {
 void BalloonDevice::keep_automatic(state::AutomaticWord word) {
   const std::scoped_lock lock(mutex_);
   kept_.set_automatic(word);
+  note_kept();
+}
+
+state::Kept BalloonDevice::kept() const {
+  const std::scoped_lock lock(mutex_);
+  return {kept_.kept(), kept_.why_not()};
+}
+
+void BalloonDevice::note_kept() {
+  keep_due_.store(kept_.unfinished(), std::memory_order_relaxed);
+  next_keep_ = std::chrono::steady_clock::now() + kKeepAgain;
+}
+
+void BalloonDevice::keep_again() {
+  if (std::chrono::steady_clock::now() < next_keep_) return;
+  kept_.keep();
+  note_kept();
 }
 
 void BalloonDevice::tick() {
@@ -126,8 +210,12 @@ void BalloonDevice::tick() {
     const std::scoped_lock lock(mutex_);
     give_up_lost_memory();
   }
-  if (!notify_due_.load(std::memory_order_relaxed)) return;
+  const bool asks = question_.due(now_ms());
+  const bool keeps = keep_due_.load(std::memory_order_relaxed);
+  if (!notify_due_.load(std::memory_order_relaxed) && !asks && !keeps) return;
   const std::scoped_lock lock(mutex_);
+  if (keeps) keep_again();
+  if (asks) ask_size();
   notify_if_due();
 }
 
@@ -161,7 +249,37 @@ device::State BalloonDevice::state() const {
     }
   }
   const bool served = path_.running(Role::kInflate) && path_.running(Role::kDeflate);
-  return served ? device::State::kRunning : device::State::kConnected;
+  if (served) return device::State::kRunning;
+  return was_served() ? device::State::kStopped : device::State::kConnected;
+}
+
+/// By this driver, or one before it, on this connection.
+bool BalloonDevice::was_served() const noexcept {
+  return rings_[kInflateRing].begun;
+}
+
+void BalloonDevice::report_wishes(device::DeviceReport* report) const {
+  report->target_bytes = pages_to_bytes(true_target());
+  report->wanted_bytes = wanted_.size.of(guest_size());
+  report->share = wanted_.size.share;
+  report->forced = wanted_.forced;
+  report->kept = kept_.kept();
+  report->why_not_kept = kept_.why_not();
+}
+
+/// A guest whose rings are stopped may have been reset, and takes back what it was said to have
+/// given without a word. Whatever it takes shows in what it has.
+/// @return  what the host has at least; nothing where that is not known.
+std::optional<std::uint64_t> BalloonDevice::reclaimed_bytes(
+    std::optional<std::uint64_t> resident) const noexcept {
+  const std::uint64_t pages = std::min(path_.counters().ballooned_pages.get(),
+                                       path_.reclaim_counters().reclaimed_pages.get());
+  const std::uint64_t bytes = pages_to_bytes(pages);
+  if (bytes == 0 || path_.running(Role::kInflate)) return bytes;
+  // Files that hold more than this guest's memory do not tell of it.
+  if (!resident || !resident_then_ || *resident_then_ + bytes > guest_size()) return std::nullopt;
+  const std::uint64_t grown = *resident - std::min(*resident, *resident_then_);
+  return bytes - std::min(bytes, grown);
 }
 
 /// The host's side of it.
@@ -191,16 +309,15 @@ device::DeviceReport BalloonDevice::report() const {
     report.reason = kLegacy;
   }
   report.guest_bytes = counters.guest_bytes.get();
-  report.target_bytes = pages_to_bytes(config_.num_pages());
-  report.wanted_bytes = pages_to_bytes(wanted_pages_);
-  report.actual_bytes = pages_to_bytes(config_.actual());
+  report_wishes(&report);
+  if (vid_ && config_.knows_actual()) report.actual_bytes = pages_to_bytes(config_.actual());
   report.ballooned_bytes = pages_to_bytes(counters.ballooned_pages.get());
-  report.reclaimed_bytes =
-      std::min(report.ballooned_bytes, pages_to_bytes(reclaimed.reclaimed_pages.get()));
+  report.ledger_whole = ledger_whole_;
   report.discarded_bytes = reclaimed.inflated.bytes.get();
   report.reported_bytes = reclaimed.reported.bytes.get();
   report.stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
   report_memory(&report);
+  report.reclaimed_bytes = reclaimed_bytes(report.resident_bytes);
   report.inhibited = path_.inhibited();
   report.prefault = path_.prefaults();
   report.reporting = path_.reports();

@@ -102,8 +102,14 @@ Result<device::DeviceReport> Server::show(std::string_view name) const {
   });
 }
 
-Result<std::uint64_t> Server::set_target(std::string_view name, std::uint64_t bytes) {
-  return impl_->with(name, [bytes](BalloonDevice& device) { return device.set_target(bytes); });
+Result<std::uint64_t> Server::set_target(std::string_view name, const balloon::Target& target) {
+  return impl_->with(name, [&target](BalloonDevice& device) { return device.set_target(target); });
+}
+
+Result<state::Kept> Server::kept(std::string_view name) const {
+  return impl_->with(name, [](const BalloonDevice& device) -> Result<state::Kept> {
+    return device.kept();
+  });
 }
 
 void Server::each_pressure(const VisitPressure& visit) const {

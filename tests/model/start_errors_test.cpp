@@ -107,7 +107,7 @@ TEST_F(StartErrors, OptionsAreNamedToo) {
 
 TEST_F(StartErrors, WhatMayPassIsOne) {
   expect(start(device("a", path("missing/vm.sock"))), 1,
-         path("toml") + ":3: ", "vhost-user socket");
+         path("toml") + ":3: ", "make it first (mkdir -p)");
   Program first({program_in("VBALLOOND"), "--dev", "--rpc", path("rpc")});
   ASSERT_TRUE(first.says("ready")) << first.output();
   expect(start(""), 1, "--rpc: ", "somebody listens there already");

@@ -30,7 +30,7 @@ class StateFile : public State {
   }
   void expect_ignored() const {
     DeviceState state(&folder(), "vm");
-    EXPECT_EQ(state.target_pages(), std::nullopt);
+    EXPECT_EQ(state.target(), std::nullopt);
     EXPECT_FALSE(state.room_for(*memory_).filled);
     state.commit(false);
     EXPECT_EQ(state.left(), std::nullopt);

@@ -24,7 +24,8 @@ class VhostBackend final : public Backend {
 
   [[nodiscard]] std::vector<device::DeviceReport> list() const override;
   [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const override;
-  Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) override;
+  Result<std::uint64_t> set_target(std::string_view name, const balloon::Target& target) override;
+  [[nodiscard]] state::Kept kept(std::string_view name) const override;
   void each_pressure(const VisitPressure& visit) const override;
   Result<void> request_stats(std::string_view name) override;
   Result<void> inhibit(std::string_view name, bool on) override;

@@ -12,12 +12,14 @@
 
 #include "balloon/features.hpp"
 #include "balloon/stats.hpp"
+#include "base/size_text.hpp"
 
 namespace vballoon::device {
 
 enum class State {
   kWaiting,    ///< no VMM is connected to the socket
   kConnected,  ///< a VMM is, but its guest has not started the balloon driver
+  kStopped,    ///< its rings were served and are stopped: paused, or reset, and nobody says which
   kRunning,    ///< the inflate and deflate rings are served
   kBroken,     ///< the guest broke the rules on a ring, or its memory is gone
 };
@@ -52,7 +54,8 @@ struct HintReport {
   std::uint64_t bytes = 0;       ///< hinted in the newest round
 };
 
-/// Sizes in bytes. `actual` is what the driver says, `ballooned` what the ledger holds.
+/// Sizes in bytes. `actual` is what the driver says, `ballooned` what the ledger holds. What nobody
+/// knows is nothing, and never 0.
 struct DeviceReport {
   std::string name;
   std::string socket;
@@ -63,9 +66,14 @@ struct DeviceReport {
   std::uint64_t guest_bytes = 0;  ///< RAM in the memory table; 0 while no VMM is connected
   std::uint64_t target_bytes = 0;  ///< what the driver sees
   std::uint64_t wanted_bytes = 0;  ///< what was asked for; more where the guest has less memory
-  std::uint64_t actual_bytes = 0;
+  std::optional<Share> share;  ///< as which it was asked for; while no guest is known, 0 bytes
+  bool forced = false;         ///< even where it leaves next to nothing to the guest
+  bool kept = false;           ///< what was asked for is there for the next daemon
+  std::string why_not_kept;    ///< empty where nothing is to be kept
+  std::optional<std::uint64_t> actual_bytes;
   std::uint64_t ballooned_bytes = 0;
-  std::uint64_t reclaimed_bytes = 0;  ///< of these, what the host has, at least
+  bool ledger_whole = true;  ///< else the driver brought a balloon along of which it knows nothing
+  std::optional<std::uint64_t> reclaimed_bytes;  ///< of these, what the host has, at least
   std::uint64_t discarded_bytes = 0;  ///< given back to the host by inflation, cumulative
   std::uint64_t reported_bytes = 0;   ///< given back by free page reporting, cumulative
   std::optional<std::uint64_t> resident_bytes;  ///< what the guest takes of the host's memory

@@ -19,6 +19,7 @@
 
 #include "balloon/config_space.hpp"
 #include "balloon/features.hpp"
+#include "balloon/target.hpp"
 #include "base/result.hpp"
 #include "device/report.hpp"
 #include "poll/poller.hpp"
@@ -100,11 +101,15 @@ class Server {
   [[nodiscard]] std::vector<device::DeviceReport> list() const;
   [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const;
 
-  /// Asks the guest for a balloon of so many bytes, rounded down to 4 KiB pages. While no guest's
-  /// memory is known it is kept for the next one, and lowered to what that has.
-  /// @return the target as it now stands.
-  /// @errors kNotFound; kInvalidArgument above guest memory.
-  Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes);
+  /// Asks the guest for a balloon of this size, rounded down to 4 KiB pages. It is kept for the
+  /// next guest as well: a share as a share, a size lowered to what that can give.
+  /// @return the target as it now stands; of a share of a guest that is not known yet, 0.
+  /// @errors kNotFound; kInvalidArgument above guest memory, or where that leaves the guest less
+  ///         than balloon::left_to_guest() and is not forced.
+  Result<std::uint64_t> set_target(std::string_view name, const balloon::Target& target);
+
+  /// Whether what was asked for so far is there for the next daemon. @errors kNotFound.
+  [[nodiscard]] Result<state::Kept> kept(std::string_view name) const;
 
   /// Of each device the messages of pressure from its guest, since it was added.
   /// @pre visit asks nothing of the server.
