@@ -141,14 +141,16 @@ void BalloonDevice::go_on() {
 /// anew; and whoever it is hears of the target.
 void BalloonDevice::go_on_or_begin() {
   const bool poisons = acked_.has(balloon::Feature::kPagePoison) && config_.poison_value() == 0;
-  if (poisons) config_.restore_driver_fields(config_.actual(), left_->poison);
+  if (poisons) {
+    config_.restore_driver_fields(config_.actual(), config_.knows_actual(), left_->poison);
+  }
   if (path_.counters().ballooned_pages.get() == 0) {
-    log::info("{}: its guest had nothing in its balloon yet", spec_.name);
+    note("its guest had nothing in its balloon yet");
     start_anew();
   } else {
     drop_left();
   }
-  kept_.set_driver_fields(config_.actual(), config_.poison_value());
+  keep_driver_fields();
   notify_due_.store(true, std::memory_order_relaxed);
 }
 
