@@ -84,9 +84,11 @@ void DeviceState::complain(std::string_view what, std::string_view why) {
 DeviceState::Room DeviceState::room_for(const gmem::GuestMemory& memory) {
   if (folder_ == nullptr) return {};
   const auto regions = regions_of(memory);
-  if (file_ != nullptr && regions && file_->is_of(*regions)) return {file_->words(), true};
+  if (file_ != nullptr && !lost() && regions && file_->is_of(*regions)) {
+    return {file_->words(), file_->touched(), true};
+  }
   next_ = make(&memory);
-  if (next_ != nullptr) return {next_->words(), false};
+  if (next_ != nullptr) return {next_->words(), next_->touched(), false};
   // What there is would be taken for this guest's.
   forget();
   give_up_ = true;
@@ -164,7 +166,7 @@ void DeviceState::begin(std::uint64_t features) noexcept {
   if (file_ == nullptr) return;
   Header& header = file_->header();
   put(header.complete, 0U);
-  if (header.served != 0 && header.features == features) return;
+  if (lost() || (header.served != 0 && header.features == features)) return;
   put(header.served, 0U);
   put(header.features, features);
   put(header.features_check, ~features);
@@ -177,6 +179,15 @@ void DeviceState::forget() noexcept {
   put(header.served, 0U);
   header.ring = {};
   put(header.actual_pages, 0U);
+}
+
+bool DeviceState::lost() const noexcept { return file_ != nullptr && file_->lost(); }
+
+/// Not forget(): the marks are the rings', which go on.
+void DeviceState::give_up_lost() {
+  if (!lost() || file_->header().served == 0) return;
+  put(file_->header().served, 0U);
+  complain("keep its balloon in", std::strerror(ENOSPC));
 }
 
 void DeviceState::set_complete() noexcept {

@@ -146,6 +146,7 @@ class BalloonDevice {
   [[nodiscard]] rte_vhost_msg_result answer_successor(Message message);
   void show_target();
   void notify_if_due();
+  void look_now_and_then();
   void provide_tables() const noexcept;
   void give_up_lost_memory();
   void stop_rings();
@@ -203,6 +204,7 @@ class BalloonDevice {
   device::StatsPatience stats_patience_;
   BackendChannel channel_;
   std::atomic<bool> notify_due_{false};
+  std::chrono::steady_clock::time_point look_at_{};  // tick()'s
   LogGate log_gate_;
   LogGate note_gate_;  // of what comes and goes: it does not crowd out the warnings
 };

@@ -16,6 +16,8 @@ namespace {
 
 using balloon::Role;
 
+constexpr std::chrono::milliseconds kLookEvery{500};
+
 constexpr const char* kMemoryLost =
     "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
     "left "
@@ -126,9 +128,19 @@ void BalloonDevice::tick() {
     const std::scoped_lock lock(mutex_);
     give_up_lost_memory();
   }
+  look_now_and_then();
   if (!notify_due_.load(std::memory_order_relaxed)) return;
   const std::scoped_lock lock(mutex_);
   notify_if_due();
+}
+
+/// What nobody tells of: once in a while is enough.
+void BalloonDevice::look_now_and_then() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < look_at_) return;
+  look_at_ = now + kLookEvery;
+  const std::scoped_lock lock(mutex_);
+  kept_.give_up_lost();
 }
 
 bool BalloonDevice::shared_memory_lost() const noexcept {

@@ -42,14 +42,24 @@ class BlockMap {
   explicit BlockMap(std::shared_ptr<const gmem::GuestMemory> memory);
 
   [[nodiscard]] Block operator[](std::uint32_t id) const noexcept;
-  [[nodiscard]] std::uint32_t count() const noexcept {
-    return static_cast<std::uint32_t>(complete_at_.size());
-  }
+  [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
 
   /// How many of its pages a block must have in the balloon to be complete. Out of reach for a huge
-  /// page that is not all the guest's.
+  /// page that is not all the guest's. Computed: a VMM may claim millions of blocks.
   [[nodiscard]] std::uint32_t complete_at(std::uint32_t id) const noexcept {
-    return complete_at_[id];
+    const Extent& extent = extent_of(id);
+    const std::uint64_t block_pages = std::uint64_t{1} << extent.shift;
+    const std::uint64_t start = std::uint64_t{id - extent.first_block} << extent.shift;
+    const std::uint64_t pages = std::min(start + block_pages, extent.lead + extent.pages) -
+                                std::max(start, extent.lead);
+    return extent.huge && pages != block_pages ? UINT32_MAX : static_cast<std::uint32_t>(pages);
+  }
+
+  /// The block that holds the page of this index. @pre There is one.
+  [[nodiscard]] std::uint32_t block_at(std::uint64_t index) const noexcept {
+    const Extent* extent = &extents_.back();
+    while (extent->index > index) --extent;
+    return cut(*extent, extent->first + (index - extent->index), 1).block;
   }
 
   [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
@@ -89,6 +99,12 @@ class BlockMap {
   };
   [[nodiscard]] static Extent measure(const gmem::Region& region, std::uint32_t first_block) noexcept;
 
+  [[nodiscard]] const Extent& extent_of(std::uint32_t id) const noexcept {
+    const Extent* extent = &extents_.back();
+    while (extent->first_block > id) --extent;
+    return *extent;
+  }
+
   [[nodiscard]] const Extent* find(std::uint64_t page) const noexcept {
     for (const Extent& extent : extents_) {
       if (page - extent.first < extent.pages) return &extent;
@@ -110,8 +126,8 @@ class BlockMap {
     return part;
   }
 
-  std::vector<Extent> extents_;             // per region
-  std::vector<std::uint32_t> complete_at_;  // per block
+  std::vector<Extent> extents_;  // per region
+  std::uint32_t count_ = 0;
   std::shared_ptr<const gmem::GuestMemory> memory_;
 };
 

@@ -73,8 +73,9 @@ class DeviceState {
   // --- The guest ---
 
   struct Room {
-    std::span<std::uint64_t> words;  ///< a bit a page; none where nothing is kept
-    bool filled = false;             ///< as they were left, by this very memory's guest
+    std::span<std::uint64_t> words;    ///< a bit a page; none where nothing is kept
+    std::span<std::uint64_t> touched;  ///< a bit for every 4 KiB of them: where any may be set
+    bool filled = false;               ///< as they were left, by this very memory's guest
   };
   /// Room for the ledger of this memory: where the file is of it already (the same regions, of the
   /// same files) that one, else a new one, which is the device's from commit() on. What was handed
@@ -92,6 +93,10 @@ class DeviceState {
   /// All that is in the ledger was discarded; nothing enters it any more.
   void set_complete() noexcept;
   void set_driver_fields(std::uint32_t actual_pages, std::uint32_t poison) noexcept;
+
+  /// A page of the file had no room in the folder: the file is of nobody from then on.
+  [[nodiscard]] bool lost() const noexcept;
+  void give_up_lost();
 
   /// Null where nothing is kept.
   [[nodiscard]] RingRecord* ring(std::size_t index) noexcept;
