@@ -74,6 +74,8 @@ Json summary_json(const device::DeviceReport& report) {
 Json device_json(const device::DeviceReport& report) {
   Json json = identity_json(report);
   add_sizes(report, &json);
+  json["on_disk"] = report.on_disk;
+  json["shared_with"] = report.shared_with;
   json["inhibited"] = report.inhibited;
   json["prefault"] = report.prefault;
   json["reporting"] = report.reporting;

@@ -264,8 +264,8 @@ void Reclaimer::pump_reports() noexcept {
     const PageRun run = reports_.front();
     const gmem::Region* region = blocks_->memory().find(gpa_of(run.first));
     VB_CHECK(region != nullptr);
-    const std::uint64_t pages = blocks_->first_part(run).pages;
-    if (!region->backing.can_discard || held_back_) {
+    const auto [index, pages, block, huge, can_discard] = blocks_->first_part(run);
+    if (!can_discard || held_back_) {
       counters_.retained_bytes.add(pages_to_bytes(pages));
     } else {
       if (!make_room(*region, Account::kReported)) return;

@@ -123,6 +123,12 @@ void DeviceState::commit(bool same_guest) noexcept {
   file_ = std::move(next_);
 }
 
+void DeviceState::release() {
+  if (file_ == nullptr || file_->header().served != 0 || file_->header().fixed.regions == 0) return;
+  next_ = make(nullptr);
+  commit(false);
+}
+
 std::optional<std::uint32_t> DeviceState::target_pages() const noexcept {
   if (file_ == nullptr || file_->header().target_set == 0) return std::nullopt;
   return file_->header().target_pages;

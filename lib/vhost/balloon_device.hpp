@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backend_channel.hpp"
 #include "balloon/config_space.hpp"
@@ -31,6 +32,7 @@
 #include "gmem/lost_memory.hpp"
 #include "inflight_region.hpp"
 #include "log_mapping.hpp"
+#include "memory_claims.hpp"
 #include "message.hpp"
 #include "poll/poller.hpp"
 #include "seats.hpp"
@@ -47,7 +49,7 @@ inline constexpr const char* kLegacy =
 class BalloonDevice {
  public:
   /// @param folder  where what outlives the daemon is kept; null: nowhere.
-  BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
+  BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims, reclaim::Discarder& discarder,
                 const reclaim::ReclaimLimits& limits, const state::Folder* folder);
   BalloonDevice(const BalloonDevice&) = delete;
   BalloonDevice& operator=(const BalloonDevice&) = delete;
@@ -138,6 +140,8 @@ class BalloonDevice {
   void suspend_all();
   void resume_suspended();
   void load_memory();
+  [[nodiscard]] Result<void> claim_memory(const Message& message);
+  void look_at_shares();
   void load_features();
   void let_go();
   void welcome(int vid, Connection connection);
@@ -169,6 +173,7 @@ class BalloonDevice {
   void report_stats(device::DeviceReport* report) const;
 
   const DeviceSpec spec_;
+  MemoryClaims& claims_;
   gmem::MemoryWatch watch_;
   gmem::MemoryWatch log_watch_;
   reclaim::Discarder& discarder_;
@@ -198,6 +203,10 @@ class BalloonDevice {
   balloon::Features acked_;
   std::array<RingState, balloon::kQueues> rings_{};
   std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections
+  std::vector<ClaimedRegion> claimed_;         // as the regions of the memory are
+  std::atomic<std::uint64_t> claims_seen_{0};  // MemoryClaims::generation()
+  std::uint32_t shared_ = 0;                   // regions that others claim, too: a bit each
+  std::string shared_with_;                    // one of these
   std::optional<unsigned> home_node_;  // that the guest's memory is bound to
   bool undecided_ = false;           // whether that is the guest which is connected now
   std::uint32_t wanted_pages_ = 0;  // the operator's target, which may be more than the guest has

@@ -128,6 +128,10 @@ void BalloonDevice::tick() {
     const std::scoped_lock lock(mutex_);
     give_up_lost_memory();
   }
+  if (claims_seen_.load(std::memory_order_relaxed) != claims_.generation()) {
+    const std::scoped_lock lock(mutex_);
+    look_at_shares();
+  }
   look_now_and_then();
   if (!notify_due_.load(std::memory_order_relaxed)) return;
   const std::scoped_lock lock(mutex_);
@@ -181,7 +185,14 @@ void BalloonDevice::report_memory(device::DeviceReport* report) const {
   const auto& memory = path_.memory();
   if (!vid_ || !memory) return;
   report->resident_bytes = gmem::resident_bytes(*memory);
+  if (const auto most = gmem::most_given_back(*memory)) {
+    report->on_disk = true;
+    const std::uint64_t there = std::min(report->reclaimed_bytes, *most);
+    report->counters.push_back({"came_back_bytes", report->reclaimed_bytes - there});
+    report->reclaimed_bytes = there;
+  }
   report->node = home_node_;
+  report->shared_with = shared_with_;
   for (const gmem::Region& region : memory->regions()) {
     report->host_page_bytes = std::max(report->host_page_bytes, region.backing.host_page);
   }
@@ -227,7 +238,7 @@ device::DeviceReport BalloonDevice::report() const {
     if (!balloon::may_have(r, report.bit_two)) continue;
     report.queues.push_back(report_queue(r, path_.running(r), path_.status(r)));
   }
-  report.counters = device::named_counts(counters);
+  for (const auto& count : device::named_counts(counters)) report.counters.push_back(count);
   report.counters.push_back({"discard_calls", reclaimed.inflated.calls.get()});
   report.counters.push_back({"report_calls", reclaimed.reported.calls.get()});
   report.counters.push_back({"discard_failures", reclaimed.failed_calls.get()});

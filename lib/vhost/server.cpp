@@ -10,6 +10,7 @@
 #include "base/check.hpp"
 #include "base/socket_file.hpp"
 #include "callbacks.hpp"
+#include "memory_claims.hpp"
 #include "seats.hpp"
 #include "socket_path.hpp"
 
@@ -58,6 +59,7 @@ class Server::Impl {
        reclaim::Discarder& discarder, const state::Folder* folder)
       : seats_(pollers, reclaim.worker_nodes),
         limits_(reclaim.limits),
+        claims_(reclaim.claims),
         discarder_(discarder),
         folder_(folder) {
     VB_CHECK(!pollers.empty());
@@ -66,7 +68,8 @@ class Server::Impl {
   Result<void> add(const DeviceSpec& spec) {
     const std::scoped_lock lock(mutex_);
     if (auto ok = check(spec); !ok) return ok;
-    auto device = std::make_unique<BalloonDevice>(spec, seats_, discarder_, limits_, folder_);
+    auto device =
+        std::make_unique<BalloonDevice>(spec, seats_, claims_, discarder_, limits_, folder_);
     bind_path(spec.socket, *device);
     if (auto ok = register_socket(spec); !ok) {
       device->close();
@@ -163,6 +166,7 @@ class Server::Impl {
   mutable std::mutex mutex_;
   Seats seats_;
   const reclaim::ReclaimLimits limits_;
+  MemoryClaims claims_;
   reclaim::Discarder& discarder_;
   const state::Folder* const folder_;
   Devices devices_;

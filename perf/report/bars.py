@@ -101,6 +101,21 @@ BARS = (
     ),
     _most("memory.per_vm_bytes", 96 * 1024, "resident growth a VM of 1 GiB"),
     _most(
+        "claimed.16tib.resident_mib",
+        64,
+        "MiB for a VM that claims 16 TiB, uses 64 MiB",
+        "",
+        "claimed.1gib.resident_mib",
+    ),
+    _most(
+        "claimed.16tib.event_thread_ms",
+        50,
+        "ms of the event thread, its whole life",
+        "",
+        "claimed.1gib.event_thread_ms",
+    ),
+    _most("claimed.16tib.left_mib", 8, "MiB once its VMM is gone", "", "claimed.1gib.left_mib"),
+    _most(
         "control.get_config_p50_us",
         40,
         "us, config read, daemon busy, 8 VMs",

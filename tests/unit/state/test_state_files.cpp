@@ -141,6 +141,24 @@ TEST_F(LargeStateFile, TakesRoomForWhatIsUsedAndIsFoundAgain) {
   EXPECT_LT(allocated(), kMoreThanReserved) << "it was found without being read";
 }
 
+TEST_F(LargeStateFile, OfAGuestThatWasNeverServedGoesWithItsVmm) {
+  {
+    DeviceState state(&folder(), "vm");
+    state.set_target_pages(50);
+    static_cast<void>(state.room_for(*claimed_.map()));
+    state.commit(false);
+    state.release();
+    EXPECT_LE(allocated(), 2 * kPageSize);
+    EXPECT_FALSE(state.room_for(*claimed_.map()).filled);
+    state.commit(false);
+    state.begin(kFeatures);
+    state.release();
+  }
+  DeviceState state(&folder(), "vm");
+  EXPECT_TRUE(state.left()) << "that one was served";
+  EXPECT_EQ(state.target_pages(), 50U);
+}
+
 /// No room is left in the folder when a page of the ledger is written first. Stands for that: the
 /// file ends there, which is the same fault.
 TEST_F(LargeStateFile, WithoutRoomForAPageIsOfNobodyAndTheDaemonGoesOn) {

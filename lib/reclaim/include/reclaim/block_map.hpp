@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // reclaim/block_map.hpp - guest memory in blocks: what is best freed with one call.
-// Layer:  reclaim; may include base/ and gmem/. Thread: immutable after construction.
+// Layer:  reclaim; may include base/ and gmem/. Thread: the owner of the device's data path.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +27,7 @@ struct Part {
   std::uint64_t pages = 0;
   std::uint32_t block = 0;
   bool huge = false;         ///< the block is one host page: freed whole or not at all
-  bool can_discard = false;  ///< its file takes holes
+  bool can_discard = false;  ///< its file takes holes, and nobody else has it
 };
 
 /// All of a block that is guest memory.
@@ -53,6 +53,14 @@ class BlockMap {
     const std::uint64_t pages = std::min(start + block_pages, extent.lead + extent.pages) -
                                 std::max(start, extent.lead);
     return extent.huge && pages != block_pages ? UINT32_MAX : static_cast<std::uint32_t>(pages);
+  }
+
+  /// Besides those whose files take no holes, these regions are not discarded: a bit each.
+  void keep_regions(std::uint32_t mask) noexcept {
+    for (std::size_t i = 0; i < extents_.size(); ++i) {
+      const bool kept = i < 32 && ((mask >> i) & 1) != 0;
+      extents_[i].can_discard = memory_->regions()[i].backing.can_discard && !kept;
+    }
   }
 
   /// The block that holds the page of this index. @pre There is one.

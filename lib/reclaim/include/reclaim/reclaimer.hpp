@@ -98,6 +98,11 @@ class Reclaimer {
   /// @pre nothing is in flight.
   void gather_all(std::uint64_t now_us) noexcept;
 
+  /// Nothing of these regions is discarded, until the next call or set_memory(); what is gathered
+  /// of them is retained. @param mask  a bit a region, in the order of the memory's.
+  /// @pre nothing is in flight.
+  void keep_regions(std::uint32_t mask) noexcept;
+
   /// Has memory behind the tables now, so that no pass waits for a page of them: some 80 KiB a GiB,
   /// which a guest without a balloon need not cost. Of a guest above 128 GiB not behind all, for
   /// what a VMM claims may be never used: the rest comes page by page. Any thread, while nobody

@@ -84,6 +84,10 @@ class DeviceState {
   /// @param same_guest  only its memory changed: what is known of it goes along.
   void commit(bool same_guest) noexcept;
 
+  /// The VMM is gone, and so is all use of what room_for() gave. Of a guest that was never served
+  /// only the wishes are kept, in a file of no memory.
+  void release();
+
   /// Of the guest that was served last; nothing where none was, in this memory.
   [[nodiscard]] std::optional<Left> left() const noexcept;
   /// What is here is about a driver that accepted these features, and not all of it is discarded.
