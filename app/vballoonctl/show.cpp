@@ -72,6 +72,16 @@ void print_sizes(const Json& device) {
     print_field("resident", fmt::format("{} of the host's memory, all that the guest takes now",
                                         size_field(device, "resident_bytes")));
   }
+  if (device.value("on_disk", false)) {
+    print_field("memory",
+                "on a disk's file system: the kernel may bring back what was given to the host");
+  }
+  if (const std::string other = text(device, "shared_with"); !other.empty()) {
+    print_field("shared",
+                other == text(device, "name")
+                    ? "some of its memory is in two places of the guest: that is not discarded"
+                    : fmt::format("some of its memory is that of {}, too: not discarded", other));
+  }
   if (number(device, "stranded_bytes") > 0) {
     print_field("stranded", fmt::format("{} in the balloon, in huge pages that are not whole yet",
                                         size_field(device, "stranded_bytes")));

@@ -32,6 +32,8 @@ constexpr Range kIntervalMs{0, 3'600'000, "milliseconds"};
 constexpr std::uint64_t kMinIntervalMs = 100;
 constexpr Range kWindowMib{0, 1 << 20, "MiB"};
 constexpr Range kWindowAgeMs{0, 1000, "milliseconds"};
+constexpr Range kGuestGib{1, 16384, "GiB"};
+constexpr Range kTotalGib{2, 98304, "GiB"};
 constexpr std::array<std::string_view, 2> kLaws{"balance", "pressure"};
 constexpr std::array<std::string_view, 4> kPressureSources{"auto", "psi", "cgroup", "none"};
 constexpr std::array<std::string_view, 3> kPressureLevels{"low", "medium", "critical"};
@@ -86,6 +88,12 @@ Result<void> read_reclaim(TableReader& table, Config* config) {
   table.read("window_mib", &config->window_mib, kWindowMib);
   table.read("window_age_ms", &config->window_age_ms, kWindowAgeMs);
   table.read("hugetlb_reserve", &config->hugetlb_reserve);
+  return table.finish();
+}
+
+Result<void> read_limits(TableReader& table, Config* config) {
+  table.read("max_guest_gib", &config->max_guest_gib, kGuestGib);
+  table.read("max_total_gib", &config->max_total_gib, kTotalGib);
   return table.finish();
 }
 
@@ -202,6 +210,7 @@ Result<Config> read_file(const toml::table& root, const std::string& source, Pro
   top.read_table("eal", into(read_eal));
   top.read_table("poll", into(read_poll));
   top.read_table("reclaim", into(read_reclaim));
+  top.read_table("limits", into(read_limits));
   top.read_table("placement", into(read_placement));
   top.read_table("stats", into(read_stats));
   top.read_table("policy", into(read_policy));

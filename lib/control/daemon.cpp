@@ -198,6 +198,7 @@ vhost::ReclaimSettings Daemon::reclaim_settings() const {
   for (const Lcore& lcore : plan_.reclaim) settings.worker_nodes.push_back(lcore.node);
   settings.limits = reclaim::ReclaimLimits::of(config_.window_mib * kMiB, config_.window_age_ms);
   settings.limits.reserve = reserve_.get();
+  settings.claims = {config_.max_guest_gib * kGiB, config_.max_total_gib * kGiB};
   return settings;
 }
 

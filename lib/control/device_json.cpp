@@ -87,6 +87,8 @@ Json device_json(const device::DeviceReport& report) {
   json["forced"] = report.forced;
   json["kept"] = report.kept;
   json["why_not_kept"] = report.why_not_kept;
+  json["on_disk"] = report.on_disk;
+  json["shared_with"] = report.shared_with;
   json["inhibited"] = report.inhibited;
   json["prefault"] = report.prefault;
   json["reporting"] = report.reporting;

@@ -43,6 +43,8 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   note(before.window_mib, after.window_mib, "reclaim.window_mib");
   note(before.window_age_ms, after.window_age_ms, "reclaim.window_age_ms");
   note(before.hugetlb_reserve, after.hugetlb_reserve, "reclaim.hugetlb_reserve");
+  note(before.max_guest_gib, after.max_guest_gib, "limits.max_guest_gib");
+  note(before.max_total_gib, after.max_total_gib, "limits.max_total_gib");
   note(before.neighbours, after.neighbours, "placement.neighbours");
   note(before.policy, after.policy, "policy");
   return keys;

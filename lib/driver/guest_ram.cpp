@@ -81,7 +81,7 @@ Result<GuestRam> GuestRam::create(const RamPlan& plan) {
     lengths[region.file] = std::max(lengths[region.file], region.file_offset + region.bytes);
   }
   for (const std::uint64_t length : lengths) {
-    if (auto added = ram.add_file(length, plan.huge_page); !added) {
+    if (auto added = ram.add_file(length, plan); !added) {
       return tl::unexpected(added.error());
     }
   }
@@ -89,11 +89,13 @@ Result<GuestRam> GuestRam::create(const RamPlan& plan) {
   return ram;
 }
 
-Result<void> GuestRam::add_file(std::uint64_t bytes, std::uint64_t huge_page) {
+Result<void> GuestRam::add_file(std::uint64_t bytes, const RamPlan& plan) {
   File file;
-  file.fd = UniqueFd(::memfd_create("guest-ram", memfd_flags(huge_page)));
-  if (!file.fd.valid() && huge_page != 0) return no_huge_pages(bytes, huge_page);
-  if (!file.fd.valid()) return no_memory("memfd_create", bytes);
+  file.fd = UniqueFd(plan.folder.empty()
+                         ? ::memfd_create("guest-ram", memfd_flags(plan.huge_page))
+                         : ::open(plan.folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file.fd.valid() && plan.huge_page != 0) return no_huge_pages(bytes, plan.huge_page);
+  if (!file.fd.valid()) return no_memory(plan.folder.empty() ? "memfd_create" : "open", bytes);
   if (::ftruncate(file.fd.get(), static_cast<off_t>(bytes)) != 0) {
     return no_memory("ftruncate", bytes);
   }
@@ -122,7 +124,7 @@ Result<void> GuestRam::rebuild_map() {
 }
 
 Result<void> GuestRam::plug(Gpa first, std::uint64_t bytes) {
-  if (auto added = add_file(bytes, 0); !added) return added;
+  if (auto added = add_file(bytes, RamPlan{}); !added) return added;
   const auto file = static_cast<unsigned>(files_.size() - 1);
   regions_.push_back({.first = first, .bytes = bytes, .file = file});
   return rebuild_map();

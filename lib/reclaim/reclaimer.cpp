@@ -12,6 +12,8 @@ namespace {
 
 /// A call costs as much as some 16 pages, so that much is the least it takes of a pass's share.
 constexpr std::uint64_t kLeastShare = 64 * kKiB;
+/// Of each table in advance: the bitmaps of 128 GiB.
+constexpr std::uint64_t kProvided = 4 * kMiB;
 
 /// Calls visit(part, its first page) for whatever of the run is memory. @return the pages that are
 /// not.
@@ -68,7 +70,7 @@ void Reclaimer::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
   window_ = std::move(window);
   ledger_ = std::move(ledger);
   blocks_ = std::move(blocks);
-  room_ = LedgerRoom{room.words, false};
+  room_ = LedgerRoom{room.words, room.touched, false};
   show();
 }
 
@@ -101,17 +103,17 @@ void Reclaimer::carry_over(const BlockMap& into, const Bitmap& pages, Visit visi
 
 /// Blocks may be cut elsewhere now, so of a block that was kept in part all that can be is.
 void Reclaimer::carry_over_kept(const BlockMap& into, Ledger* ledger) const {
-  for (std::uint32_t id = 0; ledger_->kept() != 0 && id < blocks_->count(); ++id) {
-    if (ledger_->kept_in(id) == 0) continue;
-    for_each_known_part(into, (*blocks_)[id].run,
-                        [&](const Part& part, auto) { ledger->keep(part); });
-  }
+  if (ledger_->kept() == 0) return;
+  ledger_->for_each_block([&](const Block& block) {
+    if (ledger_->kept_in(block.part.block) == 0) return;
+    for_each_known_part(into, block.run, [&](const Part& part, auto) { ledger->keep(part); });
+  });
 }
 
 void Reclaimer::provide_tables() const noexcept {
   if (ledger_ == nullptr) return;
-  ledger_->provide();
-  window_->provide();
+  ledger_->provide(kProvided);
+  window_->provide(kProvided);
 }
 
 void Reclaimer::empty() {
@@ -262,8 +264,8 @@ void Reclaimer::pump_reports() noexcept {
     const PageRun run = reports_.front();
     const gmem::Region* region = blocks_->memory().find(gpa_of(run.first));
     VB_CHECK(region != nullptr);
-    const std::uint64_t pages = blocks_->first_part(run).pages;
-    if (!region->backing.can_discard || held_back_) {
+    const auto [index, pages, block, huge, can_discard] = blocks_->first_part(run);
+    if (!can_discard || held_back_) {
       counters_.retained_bytes.add(pages_to_bytes(pages));
     } else {
       if (!make_room(*region, Account::kReported)) return;

@@ -87,9 +87,11 @@ void DeviceState::fail_to(std::string_view what, std::string_view why) {
 DeviceState::Room DeviceState::room_for(const gmem::GuestMemory& memory) {
   if (folder_ == nullptr) return {};
   const auto regions = regions_of(memory);
-  if (file_ != nullptr && regions && file_->is_of(*regions)) return {file_->words(), true};
+  if (file_ != nullptr && !lost() && regions && file_->is_of(*regions)) {
+    return {file_->words(), file_->touched(), true};
+  }
   next_ = make(&memory);
-  if (next_ != nullptr) return {next_->words(), false};
+  if (next_ != nullptr) return {next_->words(), next_->touched(), false};
   // What there is would be taken for this guest's.
   forget();
   give_up_ = true;
@@ -111,6 +113,12 @@ void DeviceState::commit(bool same_guest) {
   if (file_ == nullptr) return;
   put_wishes(wishes_, file_.get());
   give_name();
+}
+
+void DeviceState::release() {
+  if (file_ == nullptr || file_->header().served != 0 || file_->header().fixed.regions == 0) return;
+  next_ = make(nullptr);
+  commit(false);
 }
 
 /// @return  whether what make() made last is what the next daemon finds.
@@ -240,7 +248,7 @@ void DeviceState::begin(std::uint64_t features) noexcept {
   if (file_ == nullptr) return;
   Header& header = file_->header();
   put(header.complete, 0U);
-  if (header.served != 0 && header.features == features) return;
+  if (lost() || (header.served != 0 && header.features == features)) return;
   put(header.served, 0U);
   put(header.features, features);
   put(header.features_check, ~features);
@@ -256,6 +264,15 @@ void DeviceState::forget(File* file) noexcept {
   header.ring = {};
   put(header.actual_pages, 0U);
   put(header.actual_unknown, 1U);
+}
+
+bool DeviceState::lost() const noexcept { return file_ != nullptr && file_->lost(); }
+
+/// Not forget(): the marks are the rings', which go on.
+void DeviceState::give_up_lost() {
+  if (!lost() || file_->header().served == 0) return;
+  put(file_->header().served, 0U);
+  fail_to("keep its balloon in", std::strerror(ENOSPC));
 }
 
 void DeviceState::set_complete() noexcept {

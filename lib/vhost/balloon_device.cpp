@@ -7,8 +7,6 @@
 
 #include <utility>
 
-#include "home_node.hpp"
-#include "memory_table.hpp"
 #include "message_check.hpp"
 #include "room.hpp"
 
@@ -19,9 +17,11 @@ constexpr std::chrono::milliseconds kBan{250};
 
 }  // namespace
 
-BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
-                             const reclaim::ReclaimLimits& limits, const state::Folder* folder)
+BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims,
+                             reclaim::Discarder& discarder, const reclaim::ReclaimLimits& limits,
+                             const state::Folder* folder)
     : spec_(std::move(spec)),
+      claims_(claims),
       discarder_(discarder),
       seat_(seats),
       kept_(folder, spec_.name),
@@ -110,6 +110,11 @@ void BalloonDevice::let_go() {
   watch_.clear();
   forget_log();
   path_.release();
+  kept_.release();
+  claims_.drop(spec_.name);
+  claimed_.clear();
+  shared_ = 0;
+  shared_with_.clear();
   channel_.close();
   config_.reset_driver_fields();
   static_cast<void>(question_.end());
@@ -162,6 +167,12 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
     return RTE_VHOST_MSG_RESULT_ERR;
   }
   if (waits) return answer_successor(message);
+  if (message.request() == Request::kSetMemTable) {
+    if (auto ok = claim_memory(message); !ok) {
+      warn(fmt::format("the VMM sent {}; that is refused", ok.error().message));
+      return RTE_VHOST_MSG_RESULT_ERR;
+    }
+  }
   switch (message.request()) {
     case Request::kGetConfig: return get_config(message);
     case Request::kSetConfig: return set_config(message);
@@ -218,6 +229,11 @@ void BalloonDevice::after_message(int vid, Message message) {
   switch (message.request()) {
     case Request::kSetMemTable: load_memory(); break;
     case Request::kSetFeatures: load_features(); break;
+    // librte_vhost looked up the ring's addresses, and newer ones put it into core files.
+    case Request::kSetVringAddr:
+    case Request::kSetVringKick:
+      if (memory_valid_) gmem::keep_out_of_core(*path_.memory());
+      break;
     default: break;
   }
   resume_suspended();
@@ -233,18 +249,6 @@ void BalloonDevice::ring_changed(int vid, unsigned index, bool ready) {
     stop_ring(index);
   }
   hand_over();
-}
-
-void BalloonDevice::load_memory() {
-  auto memory = load_memory_table(*vid_);
-  if (!memory) return warn(memory.error().message);
-  if (auto watched = watch_.watch(**memory); !watched) return warn(watched.error().message);
-  home_node_ = home_node(**memory);
-  if (home_node_) seat_.prefer_node(*home_node_);
-  take_memory(std::move(*memory));
-  memory_valid_ = true;
-  show_target();
-  provide_tables();
 }
 
 /// Before features are acknowledged. No driver changes its mind but by a reset, and then its rings

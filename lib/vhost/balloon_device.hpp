@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backend_channel.hpp"
 #include "balloon/config_space.hpp"
@@ -32,6 +33,7 @@
 #include "gmem/lost_memory.hpp"
 #include "inflight_region.hpp"
 #include "log_mapping.hpp"
+#include "memory_claims.hpp"
 #include "message.hpp"
 #include "poll/poller.hpp"
 #include "seats.hpp"
@@ -49,7 +51,7 @@ inline constexpr const char* kLegacy =
 class BalloonDevice {
  public:
   /// @param folder  where what outlives the daemon is kept; null: nowhere.
-  BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
+  BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims, reclaim::Discarder& discarder,
                 const reclaim::ReclaimLimits& limits, const state::Folder* folder);
   BalloonDevice(const BalloonDevice&) = delete;
   BalloonDevice& operator=(const BalloonDevice&) = delete;
@@ -147,6 +149,8 @@ class BalloonDevice {
   void resume_suspended();
   void load_memory();
   void prepare_for(balloon::Features features);
+  [[nodiscard]] Result<void> claim_memory(const Message& message);
+  void look_at_shares();
   void load_features();
   void let_go();
   void welcome(int vid, Connection connection);
@@ -165,6 +169,7 @@ class BalloonDevice {
   void note_kept();
   void keep_again();
   void notify_if_due();
+  void look_now_and_then();
   void provide_tables() const noexcept;
   void give_up_lost_memory();
   void stop_rings();
@@ -191,6 +196,7 @@ class BalloonDevice {
   void report_stats(device::DeviceReport* report) const;
 
   const DeviceSpec spec_;
+  MemoryClaims& claims_;
   gmem::MemoryWatch watch_;
   gmem::MemoryWatch log_watch_;
   reclaim::Discarder& discarder_;
@@ -221,6 +227,10 @@ class BalloonDevice {
   balloon::Features acked_;
   std::array<RingState, balloon::kQueues> rings_{};
   std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections
+  std::vector<ClaimedRegion> claimed_;         // as the regions of the memory are
+  std::atomic<std::uint64_t> claims_seen_{0};  // MemoryClaims::generation()
+  std::uint32_t shared_ = 0;                   // regions that others claim, too: a bit each
+  std::string shared_with_;                    // one of these
   std::optional<unsigned> home_node_;  // that the guest's memory is bound to
   bool undecided_ = false;           // whether that is the guest which is connected now
   balloon::Target wanted_;           // the operator's, which may be more than the guest has
@@ -232,6 +242,7 @@ class BalloonDevice {
   device::StatsPatience stats_patience_;
   BackendChannel channel_;
   std::atomic<bool> notify_due_{false};
+  std::chrono::steady_clock::time_point look_at_{};  // tick()'s
   LogGate log_gate_;
   LogGate note_gate_;  // of what comes and goes: it does not crowd out the warnings
 };

@@ -19,6 +19,7 @@ using balloon::Role;
 constexpr unsigned kInflateRing = 0;
 /// How soon it is tried again to keep what could not be kept.
 constexpr std::chrono::seconds kKeepAgain{1};
+constexpr std::chrono::milliseconds kLookEvery{500};
 
 constexpr const char* kMemoryLost =
     "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
@@ -210,6 +211,11 @@ void BalloonDevice::tick() {
     const std::scoped_lock lock(mutex_);
     give_up_lost_memory();
   }
+  if (claims_seen_.load(std::memory_order_relaxed) != claims_.generation()) {
+    const std::scoped_lock lock(mutex_);
+    look_at_shares();
+  }
+  look_now_and_then();
   const bool asks = question_.due(now_ms());
   const bool keeps = keep_due_.load(std::memory_order_relaxed);
   if (!notify_due_.load(std::memory_order_relaxed) && !asks && !keeps) return;
@@ -217,6 +223,15 @@ void BalloonDevice::tick() {
   if (keeps) keep_again();
   if (asks) ask_size();
   notify_if_due();
+}
+
+/// What nobody tells of: once in a while is enough.
+void BalloonDevice::look_now_and_then() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < look_at_) return;
+  look_at_ = now + kLookEvery;
+  const std::scoped_lock lock(mutex_);
+  kept_.give_up_lost();
 }
 
 bool BalloonDevice::shared_memory_lost() const noexcept {
@@ -287,7 +302,14 @@ void BalloonDevice::report_memory(device::DeviceReport* report) const {
   const auto& memory = path_.memory();
   if (!vid_ || !memory) return;
   report->resident_bytes = gmem::resident_bytes(*memory);
+  if (const auto most = gmem::most_given_back(*memory)) {
+    report->on_disk = true;
+    const std::uint64_t there = std::min(report->reclaimed_bytes, *most);
+    report->counters.push_back({"came_back_bytes", report->reclaimed_bytes - there});
+    report->reclaimed_bytes = there;
+  }
   report->node = home_node_;
+  report->shared_with = shared_with_;
   for (const gmem::Region& region : memory->regions()) {
     report->host_page_bytes = std::max(report->host_page_bytes, region.backing.host_page);
   }
@@ -332,7 +354,7 @@ device::DeviceReport BalloonDevice::report() const {
     if (!balloon::may_have(r, report.bit_two)) continue;
     report.queues.push_back(report_queue(r, path_.running(r), path_.status(r)));
   }
-  report.counters = device::named_counts(counters);
+  for (const auto& count : device::named_counts(counters)) report.counters.push_back(count);
   report.counters.push_back({"discard_calls", reclaimed.inflated.calls.get()});
   report.counters.push_back({"report_calls", reclaimed.reported.calls.get()});
   report.counters.push_back({"discard_failures", reclaimed.failed_calls.get()});

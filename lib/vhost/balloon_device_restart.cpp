@@ -209,7 +209,7 @@ void BalloonDevice::take_memory(std::shared_ptr<const gmem::GuestMemory> memory)
     left_ = room.filled ? kept_.left() : std::nullopt;
     undecided_ = left_.has_value();
   }
-  path_.set_memory(std::move(memory), {room.words, room.filled && (!first || undecided_)});
+  path_.set_memory(std::move(memory), {room.words, room.touched, room.filled && (!first || undecided_)});
   kept_.commit(!first && !undecided_);
   note_kept();
   if (undecided_ && !room.filled) {

@@ -6,6 +6,7 @@
 #include "balloon_device.hpp"
 #include "base/check.hpp"
 #include "change.hpp"
+#include "memory_claims.hpp"
 #include "room.hpp"
 #include "roster.hpp"
 #include "seats.hpp"
@@ -18,6 +19,7 @@ class Server::Impl {
        reclaim::Discarder& discarder, const state::Folder* folder)
       : seats_(pollers, reclaim.worker_nodes),
         limits_(reclaim.limits),
+        claims_(reclaim.claims),
         discarder_(discarder),
         folder_(folder) {
     VB_CHECK(!pollers.empty());
@@ -28,7 +30,7 @@ class Server::Impl {
     Change change(roster_, gates_, room_);
     if (auto ok = change.prepare(remove, add); !ok) return ok;
     return change.commit([this](const DeviceSpec& spec) {
-      return std::make_shared<BalloonDevice>(spec, seats_, discarder_, limits_, folder_);
+      return std::make_shared<BalloonDevice>(spec, seats_, claims_, discarder_, limits_, folder_);
     });
   }
 
@@ -72,6 +74,7 @@ class Server::Impl {
   mutable std::mutex mutex_;
   Seats seats_;
   const reclaim::ReclaimLimits limits_;
+  MemoryClaims claims_;
   reclaim::Discarder& discarder_;
   const state::Folder* const folder_;
   Room room_;

@@ -103,6 +103,21 @@ BARS = (
     _most("start.1000_devices_ms", 3000, "ms, from exec to ready, 1,000 devices"),
     _most("start.end_with_1000_vms_ms", 3000, "ms, from SIGTERM to the end, 1,000 VMs connected"),
     _most(
+        "claimed.16tib.resident_mib",
+        64,
+        "MiB for a VM that claims 16 TiB, uses 64 MiB",
+        "",
+        "claimed.1gib.resident_mib",
+    ),
+    _most(
+        "claimed.16tib.event_thread_ms",
+        50,
+        "ms of the event thread, its whole life",
+        "",
+        "claimed.1gib.event_thread_ms",
+    ),
+    _most("claimed.16tib.left_mib", 8, "MiB once its VMM is gone", "", "claimed.1gib.left_mib"),
+    _most(
         "control.get_config_p50_us",
         40,
         "us, config read, daemon busy, 8 VMs",

@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "base/units.hpp"
+#include "rpc/client.hpp"
 #include "support/figures.hpp"
 
 namespace vballoon::perf {
@@ -37,6 +38,14 @@ std::string program() {
   return path.string();
 }
 
+/// Time on a cpu, time waiting for one, turns.
+double on_cpu_ns(const std::filesystem::path& task) {
+  std::ifstream schedstat(task / "schedstat");
+  double ns = 0;
+  if (!(schedstat >> ns)) give_up("no /proc/PID/task/TID/schedstat");
+  return ns;
+}
+
 }  // namespace
 
 Daemon::Daemon(unsigned devices, Lcore lcore, const MoreConfig& more)
@@ -59,6 +68,7 @@ void Daemon::write_config(unsigned devices, Lcore lcore, const MoreConfig& more)
   std::ofstream config(folder_ / "config.toml");
   config << fmt::format("[daemon]\nrpc_socket = \"{}\"\nlog_level = \"warning\"\n",
                         (folder_ / "rpc.sock").string());
+  if (!more.state.empty()) config << fmt::format("state_dir = \"{}\"\n", more.state);
   config << "[eal]\nmemory_mib = 256\n";
   if (lcore == Lcore::kPolls) config << "[poll]\nidle = \"spin\"\n";
   config << more.tables;
@@ -117,12 +127,24 @@ void Daemon::tell_and_give_up(const std::string& why) const {
   give_up(why);
 }
 
+void Daemon::set_target(unsigned device, std::uint64_t bytes) const {
+  auto client = or_give_up(rpc::Client::connect((folder_ / "rpc.sock").string()));
+  const auto answer = client.call(
+      "device.set", {{"name", fmt::format("vm{}", device)}, {"target_bytes", bytes}}, kPatience);
+  if (!answer) give_up(answer.error().message);
+}
+
+double Daemon::thread_ns(std::string_view name) const {
+  for (const auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid_))) {
+    std::string comm;
+    std::getline(std::ifstream(task.path() / "comm"), comm);
+    if (comm == name) return on_cpu_ns(task.path());
+  }
+  give_up(fmt::format("the daemon has no thread {}", name));
+}
+
 double Daemon::control_ns() const {
-  // The first thread: time on a cpu, time waiting for one, turns.
-  std::ifstream schedstat(fmt::format("/proc/{0}/task/{0}/schedstat", pid_));
-  double ns = 0;
-  if (!(schedstat >> ns)) give_up("no /proc/PID/task/TID/schedstat");
-  return ns;
+  return on_cpu_ns(fmt::format("/proc/{0}/task/{0}", pid_));  // the first thread
 }
 
 Resident Daemon::resident() const {

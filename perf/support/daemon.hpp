@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "driver/message_socket.hpp"
@@ -33,6 +34,7 @@ enum class Lcore {
 struct MoreConfig {
   std::string tables;       ///< before the devices
   std::string device_keys;  ///< of each device
+  std::string state = {};   ///< folder of what outlives it; empty: none
 };
 
 class Daemon {
@@ -52,6 +54,11 @@ class Daemon {
   void end();
 
   [[nodiscard]] Resident resident() const;
+  /// Asks a guest for a balloon of so many bytes, by RPC.
+  void set_target(unsigned device, std::uint64_t bytes) const;
+
+  /// Processor time so far of the thread of this name.
+  [[nodiscard]] double thread_ns(std::string_view name) const;
   /// Processor time of its control thread so far.
   [[nodiscard]] double control_ns() const;
 

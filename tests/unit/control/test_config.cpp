@@ -48,6 +48,9 @@ lcores = [4]
 window_mib = 8
 window_age_ms = 5
 hugetlb_reserve = true
+[limits]
+max_guest_gib = 512
+max_total_gib = 2048
 [placement]
 neighbours = "0x6"
 [stats]
@@ -98,6 +101,8 @@ weight = 300
   EXPECT_EQ(config.window_mib, 8U);
   EXPECT_EQ(config.window_age_ms, 5U);
   EXPECT_TRUE(config.hugetlb_reserve);
+  EXPECT_EQ(config.max_guest_gib, 512U);
+  EXPECT_EQ(config.max_total_gib, 2048U);
   EXPECT_EQ(config.neighbours, (std::vector<unsigned>{1, 2}));
   EXPECT_EQ(config.stats_interval_ms, 2000U);
   const PolicyConfig policy{"pressure", 500, "/sys/fs/cgroup/vms", "cgroup", "medium", 50, 1000, 300,
@@ -186,6 +191,8 @@ TEST(Config, ThatIsShippedParsesAndIsTheDefault) {
   EXPECT_EQ(config->window_mib, defaults.window_mib);
   EXPECT_EQ(config->window_age_ms, defaults.window_age_ms);
   EXPECT_EQ(config->hugetlb_reserve, defaults.hugetlb_reserve);
+  EXPECT_EQ(config->max_guest_gib, defaults.max_guest_gib);
+  EXPECT_EQ(config->max_total_gib, defaults.max_total_gib);
   EXPECT_EQ(config->neighbours, defaults.neighbours);
   EXPECT_EQ(config->stats_interval_ms, defaults.stats_interval_ms);
 }

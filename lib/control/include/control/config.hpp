@@ -111,6 +111,9 @@ struct Config {
   std::uint64_t window_age_ms = 20;    ///< and how long at most
   bool hugetlb_reserve = false;        ///< discard no huge page that its pool could not give back
 
+  std::uint64_t max_guest_gib = 16384;  ///< [limits]; what one VMM may claim for its guest
+  std::uint64_t max_total_gib = 65536;  ///< and all of them, as address space
+
   std::vector<unsigned> neighbours;  ///< [placement]; cpu numbers that are never ours
 
   std::uint64_t stats_interval_ms = 0;  ///< [stats]; 0: asked for on request only

@@ -77,6 +77,9 @@ class DataPath {
   /// The balloon is one that another process left: see Reclaimer::gather_all().
   void discard_again() noexcept;
 
+  /// See Reclaimer::keep_regions(). Rings may run.
+  void keep_regions(std::uint32_t mask) noexcept { reclaimer_.keep_regions(mask); }
+
   /// Where its discards are carried out from now on.
   void set_sink(reclaim::BatchSink& sink) noexcept { reclaimer_.set_sink(sink); }
 

@@ -77,6 +77,8 @@ struct DeviceReport {
   std::uint64_t discarded_bytes = 0;  ///< given back to the host by inflation, cumulative
   std::uint64_t reported_bytes = 0;   ///< given back by free page reporting, cumulative
   std::optional<std::uint64_t> resident_bytes;  ///< what the guest takes of the host's memory
+  bool on_disk = false;     ///< files of a disk are behind it: see gmem::most_given_back()
+  std::string shared_with;  ///< who has some of it, too: none of that is discarded; itself: twice
   std::uint64_t host_page_bytes = 0;            ///< the largest page that backs it
   std::optional<unsigned> node;                 ///< the NUMA node that its memory is bound to
   std::uint64_t pressure_messages = 0;          ///< sent by its driver, cumulative

@@ -98,9 +98,15 @@ class Reclaimer {
   /// @pre nothing is in flight.
   void gather_all(std::uint64_t now_us) noexcept;
 
-  /// Has memory behind all tables now, so that no pass waits for a page of them: some 90 KiB a GiB,
-  /// which a guest without a balloon need not cost. Any thread, while nobody calls the three others
-  /// of this group.
+  /// Nothing of these regions is discarded, until the next call or set_memory(); what is gathered
+  /// of them is retained. @param mask  a bit a region, in the order of the memory's.
+  /// @pre nothing is in flight.
+  void keep_regions(std::uint32_t mask) noexcept;
+
+  /// Has memory behind the tables now, so that no pass waits for a page of them: some 80 KiB a GiB,
+  /// which a guest without a balloon need not cost. Of a guest above 128 GiB not behind all, for
+  /// what a VMM claims may be never used: the rest comes page by page. Any thread, while nobody
+  /// calls the three others of this group.
   void provide_tables() const noexcept;
 
   /// Forgets the balloon: the driver was reset, every page is the guest's again.

@@ -104,8 +104,9 @@ class DeviceState {
   // --- The guest ---
 
   struct Room {
-    std::span<std::uint64_t> words;  ///< a bit a page; none where nothing is kept
-    bool filled = false;             ///< as they were left, by this very memory's guest
+    std::span<std::uint64_t> words;    ///< a bit a page; none where nothing is kept
+    std::span<std::uint64_t> touched;  ///< a bit for every 4 KiB of them: where any may be set
+    bool filled = false;               ///< as they were left, by this very memory's guest
   };
   /// Room for the ledger of this memory: where the file is of it already (the same regions, of the
   /// same files) that one, else a new one, which is the device's from commit() on. What was handed
@@ -113,6 +114,10 @@ class DeviceState {
   [[nodiscard]] Room room_for(const gmem::GuestMemory& memory);
   /// @param same_guest  only its memory changed: what is known of it goes along.
   void commit(bool same_guest);
+
+  /// The VMM is gone, and so is all use of what room_for() gave. Of a guest that was never served
+  /// only the wishes are kept, in a file of no memory.
+  void release();
 
   /// Of the guest that was served last; nothing where none was, in this memory.
   [[nodiscard]] std::optional<Left> left() const noexcept;
@@ -124,6 +129,10 @@ class DeviceState {
   void set_complete() noexcept;
   void set_driver_fields(std::uint32_t actual_pages, bool knows_actual,
                          std::uint32_t poison) noexcept;
+
+  /// A page of the file had no room in the folder: the file is of nobody from then on.
+  [[nodiscard]] bool lost() const noexcept;
+  void give_up_lost();
 
   /// Null where nothing is kept.
   [[nodiscard]] RingRecord* ring(std::size_t index) noexcept;

@@ -62,11 +62,18 @@ struct PollSeat {
   unsigned node = 0;
 };
 
+/// What VMMs may claim as their guests' memory, in bytes.
+struct ClaimLimits {
+  std::uint64_t guest = 16 * 1024 * kGiB;  ///< one guest: more has no page numbers
+  std::uint64_t total = 64 * 1024 * kGiB;  ///< all, as address space of this process
+};
+
 /// How every device's pages are given back.
 struct ReclaimSettings {
   /// Node of each reclaim lcore that the pollers' engine has; empty: poll lcores discard.
   std::vector<unsigned> worker_nodes;
   reclaim::ReclaimLimits limits;
+  ClaimLimits claims{};
 };
 
 class Server {
