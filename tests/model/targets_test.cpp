@@ -26,12 +26,15 @@ class Targets : public DaemonTest {
     const auto outcome = daemon_.try_call("device.set", all);
     return outcome ? "" : outcome.error().message;
   }
+  /// A VM comes, and is gone again afterwards.
   void expect_target_of_a_vm(std::uint64_t memory, std::uint64_t target) {
+    {
+      const auto ram = must(GuestRam::create(driver::flat_ram(memory)));
+      const auto vm = model::connect(daemon_.socket(device_), ram);
+      EXPECT_EQ(must(vm->num_pages()), bytes_to_pages(target));
+      EXPECT_EQ(show().at("target_bytes"), target);
+    }
     ASSERT_TRUE(eventually([this] { return show().at("state") == "waiting"; }));
-    const auto ram = must(GuestRam::create(driver::flat_ram(memory)));
-    const auto vm = model::connect(daemon_.socket(device_), ram);
-    EXPECT_EQ(must(vm->num_pages()), bytes_to_pages(target));
-    EXPECT_EQ(show().at("target_bytes"), target);
   }
 };
 
