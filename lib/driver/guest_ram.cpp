@@ -100,7 +100,7 @@ Result<void> GuestRam::add_file(std::uint64_t bytes, const RamPlan& plan) {
     return no_memory("ftruncate", bytes);
   }
   void* const base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd.get(), 0);
-  if (base == MAP_FAILED && huge_page != 0) return no_huge_pages(bytes, huge_page);
+  if (base == MAP_FAILED && plan.huge_page != 0) return no_huge_pages(bytes, plan.huge_page);
   if (base == MAP_FAILED) return no_memory("mmap", bytes);
   file.base = {static_cast<std::byte*>(base), Unmap{bytes}};
   files_.push_back(std::move(file));

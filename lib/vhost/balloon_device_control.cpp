@@ -304,9 +304,9 @@ void BalloonDevice::report_memory(device::DeviceReport* report) const {
   report->resident_bytes = gmem::resident_bytes(*memory);
   if (const auto most = gmem::most_given_back(*memory)) {
     report->on_disk = true;
-    const std::uint64_t there = std::min(report->reclaimed_bytes, *most);
-    report->counters.push_back({"came_back_bytes", report->reclaimed_bytes - there});
-    report->reclaimed_bytes = there;
+    const std::uint64_t given = report->reclaimed_bytes.value_or(0);
+    report->counters.push_back({"came_back_bytes", given - std::min(given, *most)});
+    if (given > *most) report->reclaimed_bytes = *most;
   }
   report->node = home_node_;
   report->shared_with = shared_with_;

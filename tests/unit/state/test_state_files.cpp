@@ -144,7 +144,7 @@ TEST_F(LargeStateFile, TakesRoomForWhatIsUsedAndIsFoundAgain) {
 TEST_F(LargeStateFile, OfAGuestThatWasNeverServedGoesWithItsVmm) {
   {
     DeviceState state(&folder(), "vm");
-    state.set_target_pages(50);
+    state.set_target(TargetWord{50});
     static_cast<void>(state.room_for(*claimed_.map()));
     state.commit(false);
     state.release();
@@ -156,7 +156,7 @@ TEST_F(LargeStateFile, OfAGuestThatWasNeverServedGoesWithItsVmm) {
   }
   DeviceState state(&folder(), "vm");
   EXPECT_TRUE(state.left()) << "that one was served";
-  EXPECT_EQ(state.target_pages(), 50U);
+  EXPECT_EQ(state.target(), TargetWord{50});
 }
 
 /// No room is left in the folder when a page of the ledger is written first. Stands for that: the
