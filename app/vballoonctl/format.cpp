@@ -36,6 +36,10 @@ std::string size_field(const rpc::Json& object, std::string_view key) {
   return format_size(field->get<std::uint64_t>());
 }
 
+std::string state_field(const rpc::Json& device) {
+  return text(device, "state") + (device.value("slow", false) ? ", slow" : "");
+}
+
 std::string guest_field(const rpc::Json& device) {
   return number(device, "guest_bytes") == 0 ? "-" : size_field(device, "guest_bytes");
 }

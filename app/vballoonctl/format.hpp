@@ -20,6 +20,9 @@ namespace vballoon::ctl {
 /// The field as a size, "-" where it is absent.
 [[nodiscard]] std::string size_field(const rpc::Json& object, std::string_view key);
 
+/// The device's state, and whether it is slow.
+[[nodiscard]] std::string state_field(const rpc::Json& device);
+
 /// The guest's memory, "-" while no VMM is connected.
 [[nodiscard]] std::string guest_field(const rpc::Json& device);
 

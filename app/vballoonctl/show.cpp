@@ -117,8 +117,11 @@ int run_show(Command& command) {
   const Json& device = *result;
   fmt::print("{}\n", text(device, "name"));
   const std::string reason = text(device, "reason");
-  print_field("state", fmt::format("{}, on lcore {}{}{}", text(device, "state"),
-                                   number(device, "lcore"), reason.empty() ? "" : ": ", reason));
+  const std::string place = device.value("alone", false)
+                                ? "on a thread of its own"
+                                : fmt::format("on lcore {}", number(device, "lcore"));
+  print_field("state", fmt::format("{}, {}{}{}", state_field(device), place,
+                                   reason.empty() ? "" : ": ", reason));
   print_field("socket", fmt::format("{} ({})", text(device, "socket"), text(device, "mode")));
   if (device.value("inhibited", false)) {
     print_field("inhibited", "nothing is discarded, by the operator's wish");

@@ -40,6 +40,9 @@
 namespace vballoon::vhost {
 
 /// Said in the log, and to whoever asks for the device's state.
+inline constexpr const char* kSlow =
+    "whoever touches its memory has to wait: its VMM works on the file behind it; it has a thread of "
+    "its own until that is over, and the others do not wait";
 inline constexpr const char* kLegacy =
     "the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
     "start the VM with a modern device (disable-legacy=on) or a newer driver";
@@ -146,6 +149,8 @@ class BalloonDevice {
   [[nodiscard]] rte_vhost_msg_result answer_successor(Message message);
   void show_target();
   void notify_if_due();
+  void settle_in();
+  void note_slow();
   void provide_tables() const noexcept;
   void give_up_lost_memory();
   void stop_rings();
@@ -189,6 +194,7 @@ class BalloonDevice {
   std::chrono::steady_clock::time_point banned_until_{};
   std::chrono::steady_clock::time_point no_calls_until_{};
   std::uint64_t blocked_calls_ = 0;  // as last seen
+  std::uint64_t lane_moves_ = 0;     // likewise
   bool closed_ = false;
   LogMapping dirty_log_;  // once a VMM has begun to migrate
   bool memory_valid_ = false;

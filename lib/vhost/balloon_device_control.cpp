@@ -126,9 +126,25 @@ void BalloonDevice::tick() {
     const std::scoped_lock lock(mutex_);
     give_up_lost_memory();
   }
+  note_slow();
+  settle_in();
   if (!notify_due_.load(std::memory_order_relaxed)) return;
   const std::scoped_lock lock(mutex_);
   notify_if_due();
+}
+
+void BalloonDevice::note_slow() {
+  const std::uint64_t moves = path_.conduct()->lane_moves.get();
+  if (std::exchange(lane_moves_, moves) != moves) note(kSlow);
+}
+
+/// Nobody has stood still in its memory for long: it goes back to its lcore.
+void BalloonDevice::settle_in() {
+  const reclaim::Conduct& conduct = *path_.conduct();
+  if (!conduct.alone.load(std::memory_order_relaxed) || conduct.slow(now_ms())) return;
+  const std::scoped_lock lock(mutex_);
+  take_back();
+  hand_over();
 }
 
 bool BalloonDevice::shared_memory_lost() const noexcept {
@@ -185,10 +201,14 @@ device::DeviceReport BalloonDevice::report() const {
   report.client = spec_.client;
   report.lcore = seat_.poller().lcore();
   report.state = state();
+  report.slow = path_.conduct()->slow(now_ms());
+  report.alone = path_.conduct()->alone.load(std::memory_order_relaxed);
   if (memory_lost_) {
     report.reason = kMemoryLost;
   } else if (told_of_legacy_ && !acked_.has(balloon::Feature::kVersion1)) {
     report.reason = kLegacy;
+  } else if (report.slow) {
+    report.reason = kSlow;
   }
   report.guest_bytes = counters.guest_bytes.get();
   report.target_bytes = pages_to_bytes(config_.num_pages());
@@ -228,6 +248,8 @@ device::DeviceReport BalloonDevice::report() const {
   report.counters.push_back({"gathered_pages", reclaimed.gathered_pages.get()});
   report.counters.push_back({"batches_in_flight", reclaimed.in_flight.get()});
   report.counters.push_back({"reclaim_waits", reclaimed.sink_full.get()});
+  report.counters.push_back({"slow_calls", path_.conduct()->slow_calls.get()});
+  report.counters.push_back({"lane_moves", path_.conduct()->lane_moves.get()});
   report_stats(&report);
   return report;
 }
