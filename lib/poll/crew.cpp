@@ -54,7 +54,7 @@ void leave_operators_signals() noexcept {
 
 Crew::Crew(reclaim::Engine* engine) : engine_(engine), cpus_(cpus_of_this_thread()) {
   // Registers for the barrier, which takes the kernel a while where there are threads already.
-  static_cast<void>(Tenure().end(nullptr, [] { return false; }, [] {}));
+  static_cast<void>(Tenure().end(this, [] {}));
 }
 
 Crew::~Crew() {
@@ -119,6 +119,7 @@ void Crew::assign(Hand& hand, Post& post, bool shared) noexcept {
   hand.post = hand.then = &post;
   hand.shared = shared;
   hand.seen_at = nullptr;
+  hand.score = 0;
   hand.lane_is = Hand::Lane::kOpen;
   hand.wake.notify_one();
 }
@@ -149,13 +150,22 @@ bool Crew::look_at(Hand& hand) noexcept {
   const void* const at = hand.tenure.at();
   const std::uint64_t progress = hand.post->progress();
   const bool moved = std::exchange(hand.seen_progress, progress) != progress;
-  const bool same_visit = std::exchange(hand.seen_at, at) == at && !moved && at != nullptr;
-  if (!same_visit) {
-    hand.told = false;
-  } else if (sleeps(hand.stat.get())) {
-    stands_still(hand);
-  }
+  const bool same_visit = std::exchange(hand.seen_at, at) == at && !moved;
+  if (!same_visit) hand.told = false;
+  const bool asleep = at != nullptr && sleeps(hand.stat.get());
+  const bool often = sleeps_often(hand, at, asleep);
+  if (asleep && (same_visit || often)) stands_still(hand);
   return moved;
+}
+
+bool Crew::sleeps_often(Hand& hand, const void* at, bool asleep) noexcept {
+  if (!asleep) {
+    if (hand.score != 0) --hand.score;
+    return false;
+  }
+  const bool as_before = std::exchange(hand.slept_in, at) == at;
+  hand.score = std::min(as_before ? hand.score + kAsleep : kAsleep, kEnough);
+  return hand.score == kEnough;
 }
 
 void Crew::stands_still(Hand& hand) noexcept {
@@ -172,9 +182,8 @@ void Crew::take_post_of(Hand& hand) noexcept {
   if (successor == nullptr) return;
   Post& post = *hand.post;
   Parting parting{hand.rings, hand.lane, nullptr, nullptr};
-  const auto same_visit = [&] { return post.progress() == hand.seen_progress; };
   const auto divide = [&] { post.part_with(hand.seen_at, &parting); };
-  if (!hand.tenure.end(hand.seen_at, same_visit, divide)) return;
+  if (!hand.tenure.end(hand.seen_at, divide)) return;
   hand.conduct = std::move(parting.conduct);
   hand.conduct->stood_still(now_ms());
   hand.conduct->lane_moves.add(1);

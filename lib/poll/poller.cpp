@@ -121,7 +121,8 @@ bool Poller::look_at(std::size_t slot, Tenure& tenure, Pass* pass) noexcept {
   const bool serves = again_us <= pass->now_us || anything_new(watches);
   bool worked = false;
   if (serves) {
-    // In this order: a request that the watch takes for seen is one that look_again_us() still finds.
+    // In this order: a request that the watch takes for seen is one that look_again_us() still
+    // finds.
     worked = path.poll();
     path.watch(watches);
     again_us = path.look_again_us();

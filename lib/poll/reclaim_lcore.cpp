@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "reclaim/batch.hpp"
 #include "reclaim/reclaimer.hpp"
 
 namespace vballoon::poll {
@@ -20,9 +19,9 @@ void ReclaimLcore::run(Tenure& tenure) noexcept {
   }
 }
 
-/// The batch cannot come back meanwhile, so its owner is there.
+/// Its batch cannot come back meanwhile, so it is there.
 void ReclaimLcore::part_with(const void* whose, Parting* parting) noexcept {
-  parting->conduct = static_cast<const reclaim::Batch*>(whose)->owner->conduct();
+  parting->conduct = static_cast<const reclaim::Reclaimer*>(whose)->conduct();
   parting->lane.open(parting->conduct);
   parting->goes_on_with = &parting->lane;
 }

@@ -123,7 +123,7 @@ class Engine::Impl {
 
   /// @return false when that took so long that the seat was lost.
   bool carry_out(Batch* batch, Tenure& tenure) noexcept {
-    tenure.enter(batch);
+    tenure.enter(batch->owner);
     reclaim::carry_out(*batch, discarder_);
     const bool kept = tenure.leave();
     // Last of all: from here on its owner may be gone.
@@ -155,7 +155,9 @@ Result<std::unique_ptr<Engine>> Engine::create(unsigned workers, Discarder& disc
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
-BatchSink& Engine::sink(unsigned worker) noexcept { return impl_->sink(worker); }
+BatchSink& Engine::sink(unsigned worker) noexcept {
+  return impl_->sink(worker);
+}
 Engine::Turn Engine::work(unsigned worker, Tenure& tenure, Counter& count) noexcept {
   return impl_->work(worker, tenure, count);
 }
@@ -164,6 +166,8 @@ std::size_t Engine::work(unsigned worker) noexcept {
   Counter count;
   return impl_->work(worker, tenure, count).batches;
 }
-bool Engine::work(Lane& lane, Tenure& tenure) noexcept { return impl_->work(lane, tenure); }
+bool Engine::work(Lane& lane, Tenure& tenure) noexcept {
+  return impl_->work(lane, tenure);
+}
 
 }  // namespace vballoon::reclaim

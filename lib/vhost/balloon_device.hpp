@@ -41,7 +41,8 @@ namespace vballoon::vhost {
 
 /// Said in the log, and to whoever asks for the device's state.
 inline constexpr const char* kSlow =
-    "whoever touches its memory has to wait: its VMM works on the file behind it; it has a thread of "
+    "whoever touches its memory has to wait: its VMM works on the file behind it; it has a thread "
+    "of "
     "its own until that is over, and the others do not wait";
 inline constexpr const char* kLegacy =
     "the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
@@ -117,6 +118,10 @@ class BalloonDevice {
     bool ours = false;    // as Place has it
   };
 
+  [[nodiscard]] std::unique_lock<std::mutex> knock(
+      std::chrono::milliseconds patience = std::chrono::milliseconds(250)) const;
+  [[nodiscard]] tl::unexpected<Status> busy() const;
+  [[nodiscard]] device::DeviceReport report_locked() const;
   void take_back();
   void hand_over();
   void start_ring(unsigned index);
@@ -177,6 +182,7 @@ class BalloonDevice {
   gmem::MemoryWatch log_watch_;
   reclaim::Discarder& discarder_;
   mutable std::mutex mutex_;
+  mutable device::DeviceReport last_report_;  // the control thread's
   Seat seat_;
 
   balloon::ConfigSpace config_;

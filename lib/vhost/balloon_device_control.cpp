@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "balloon_device.hpp"
@@ -15,6 +17,10 @@ namespace vballoon::vhost {
 namespace {
 
 using balloon::Role;
+
+/// How long the control thread waits for a device that the event thread is at: to show it, where
+/// what was shown last does as well.
+constexpr std::chrono::milliseconds kGlance{20};
 
 constexpr const char* kMemoryLost =
     "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
@@ -35,8 +41,28 @@ device::QueueReport report_queue(Role role, bool running, const device::QueueSta
 
 }  // namespace
 
+/// The lock, unless the event thread has it for long: it waits for a thread that stands still in
+/// this VM's memory. The control thread serves all VMs and does not wait with it.
+std::unique_lock<std::mutex> BalloonDevice::knock(std::chrono::milliseconds patience) const {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  for (auto waited = patience; !lock.owns_lock() && waited.count() > 0; --waited) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    static_cast<void>(lock.try_lock());
+  }
+  return lock;
+}
+
+tl::unexpected<Status> BalloonDevice::busy() const {
+  return fail(
+      Code::kUnavailable,
+      fmt::format("'{}' cannot be asked now: a message of its VMM waits for its memory, on whose "
+                  "file that VMM works; try again",
+                  spec_.name));
+}
+
 Result<std::uint64_t> BalloonDevice::set_target(std::uint64_t bytes) {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = knock();
+  if (!lock) return busy();
   const std::uint64_t guest = path_.counters().guest_bytes.get();
   if (guest != 0 && bytes > guest) {
     return fail(Code::kInvalidArgument,
@@ -77,7 +103,8 @@ void BalloonDevice::provide_tables() const noexcept {
 }
 
 Result<void> BalloonDevice::request_stats() {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = knock();
+  if (!lock) return busy();
   if (!vid_ || !path_.running(Role::kInflate)) {
     return fail(Code::kUnavailable, fmt::format("the guest of '{}' has not started its balloon driver",
                                                 spec_.name));
@@ -93,7 +120,8 @@ Result<void> BalloonDevice::request_stats() {
 }
 
 Result<void> BalloonDevice::move_to(unsigned lcore) {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = knock();
+  if (!lock) return busy();
   take_back();
   const bool moved = seat_.move_to(lcore);
   hand_over();
@@ -129,8 +157,8 @@ void BalloonDevice::tick() {
   note_slow();
   settle_in();
   if (!notify_due_.load(std::memory_order_relaxed)) return;
-  const std::scoped_lock lock(mutex_);
-  notify_if_due();
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock) notify_if_due();  // else the next time
 }
 
 void BalloonDevice::note_slow() {
@@ -142,7 +170,8 @@ void BalloonDevice::note_slow() {
 void BalloonDevice::settle_in() {
   const reclaim::Conduct& conduct = *path_.conduct();
   if (!conduct.alone.load(std::memory_order_relaxed) || conduct.slow(now_ms())) return;
-  const std::scoped_lock lock(mutex_);
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return;
   take_back();
   hand_over();
 }
@@ -192,7 +221,18 @@ void BalloonDevice::report_memory(device::DeviceReport* report) const {
 }
 
 device::DeviceReport BalloonDevice::report() const {
-  const std::scoped_lock lock(mutex_);
+  if (const auto lock = knock(kGlance)) {
+    last_report_ = report_locked();
+  } else {
+    last_report_.name = spec_.name;
+    last_report_.socket = spec_.socket;
+    last_report_.slow = true;
+    last_report_.reason = kSlow;
+  }
+  return last_report_;
+}
+
+device::DeviceReport BalloonDevice::report_locked() const {
   const device::DeviceCounters& counters = path_.counters();
   const reclaim::ReclaimCounters& reclaimed = path_.reclaim_counters();
   device::DeviceReport report;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// e2e/stall.cpp - what a VM's buffers wait for while another VM's VMM loops fallocate() and holes over its
-// own memory file, which holds the file's lock against whoever discards there. Beside it, in turns,
-// the same load on a file of nobody's.
+// e2e/stall.cpp - what a VM's buffers wait for while another VM's VMM loops fallocate() and holes
+// over its own memory file, which holds the file's lock against whoever discards there. Beside it,
+// in turns, the same load on a file of nobody's.
 //
-// The posts, the crew and its guard are those of the daemon; both VMs' drivers are one thread on one
-// core, the lcores are on the other and sleep while idle. The VMM's two threads get what others leave
-// over (SCHED_IDLE): what is measured is who waits for whom, not who has the cpu.
+// The posts, the crew and its guard are those of the daemon; both VMs' drivers are one thread on
+// one core, the lcores are on the other and sleep while idle. The VMM's two threads get what others
+// leave over (SCHED_IDLE): what is measured is who waits for whom, not who has the cpu.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
@@ -37,8 +37,8 @@ namespace {
 
 constexpr std::uint64_t kHonestBytes = 128 * kMiB;
 constexpr std::uint64_t kSlowBytes = kGiB;
-constexpr double kPhaseNs = 3e9;       // what one turn measures
-constexpr double kBetweenNs = 20'000;  // config messages, and the guest's allocator
+constexpr double kPhaseNs = 3e9;             // what one turn measures
+constexpr double kBetweenNs = 20'000;        // config messages, and the guest's allocator
 constexpr unsigned kBuffersOfTheOther = 20;  // honest buffers between two of the slow VM's
 
 /// A VMM that works on a file, until the end of the scope: one thread allocates, one punches.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// A VMM that works on its own memory file holds the file's lock, so whoever discards there waits. Its
-// VM gets a thread of its own, and the others of its lcores go on. How long anybody waits is for
-// perf/e2e/stall.cpp to say.
-// Source: fallocate(2); the kernel's shmem_fallocate(), which holds the inode's lock throughout.
+// A VMM that works on its own memory file holds the file's lock, so whoever discards there waits.
+// Its VM gets a thread of its own, and the others of its lcores go on. How long anybody waits is
+// for perf/e2e/stall.cpp to say. Source: fallocate(2); the kernel's shmem_fallocate(), which holds
+// the inode's lock throughout.
 #include <fcntl.h>
 
 #include <atomic>
@@ -16,7 +16,8 @@ namespace vballoon::model {
 namespace {
 
 constexpr std::uint64_t kSlowBytes = 512 * kMiB;
-constexpr std::uint64_t kArena = kMiB;  // the driver's rings and buffers, from the start of the file on
+constexpr std::uint64_t kArena =
+    kMiB;  // the driver's rings and buffers, from the start of the file on
 constexpr std::size_t kPagesABuffer = 256;
 
 /// The VMM's two threads: one has all of the guest's memory allocated, one frees it.
@@ -124,8 +125,8 @@ TEST_P(SlowMemory, HasAThreadOfItsOwnAndTheOthersGoOn) {
   driver::fill_canaries(slow_ram_, slow_pages, 2);
   const auto half = std::span(slow_pages).first(slow_pages.size() / 2);
   must(slow->inflate(half));
-  EXPECT_EQ(driver::check_canaries(slow_ram_, std::span(slow_pages).subspan(half.size()), 2).changed,
-            0U);
+  EXPECT_EQ(
+      driver::check_canaries(slow_ram_, std::span(slow_pages).subspan(half.size()), 2).changed, 0U);
   EXPECT_EQ(slow->violations().total(), 0U);
   EXPECT_EQ(beside->violations().total(), 0U);
   EXPECT_EQ(driver::check_canaries(beside_ram_, rest, 1).changed, 0U);

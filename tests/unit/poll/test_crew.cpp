@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// tests/unit/poll/test_crew.cpp - a thread that stands still in one VM's memory loses its post, and the
+// tests/unit/poll/test_crew.cpp - a thread that stands still in one VM's memory loses its post, and
+// the
 //                                 other VMs go on.
-// Layer:  tests of poll, on threads of the operating system. What stands still is a discard that waits
+// Layer:  tests of poll, on threads of the operating system. What stands still is a discard that
+// waits
 //         for the test; the guard looks when the test says so. Nothing here depends on how long
 //         anything takes. A test that waits for what never comes ends with the runner's timeout.
 #include "poll/crew.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <functional>
@@ -46,6 +49,7 @@ class Gate final : public reclaim::Discarder {
   }
   [[nodiscard]] bool discard(int fd, std::uint64_t offset, std::uint64_t) noexcept override {
     if (inode_of(fd) != held_) return true;
+    if (slow_us != 0) ::usleep(slow_us);
     ++entered;
     open.wait(false);
     const std::scoped_lock lock(mutex_);
@@ -68,6 +72,7 @@ class Gate final : public reclaim::Discarder {
 
   std::atomic<bool> open{true};
   std::atomic<unsigned> entered{0};
+  std::atomic<unsigned> slow_us{0};  // what each call takes
 
  private:
   std::atomic<ino_t> held_{0};
@@ -142,7 +147,8 @@ class CrewTest : public testing::TestWithParam<bool> {
     lab_.gate.close(slow_);
   }
   void inflate(DeviceFixture& device, std::uint32_t first, std::uint32_t count) {
-    device.send_pfns(Role::kInflate, static_cast<std::uint16_t>(device.ring(Role::kInflate).avail_idx() % 64),
+    device.send_pfns(Role::kInflate,
+                     static_cast<std::uint16_t>(device.ring(Role::kInflate).avail_idx() % 64),
                      device::pages_from(first, count));
   }
   /// In and out again: the deflate is a fence behind all discards.
@@ -150,7 +156,8 @@ class CrewTest : public testing::TestWithParam<bool> {
     for (unsigned i = 0; i < times; ++i) {
       inflate(device, i * 256U, 256);
       wait_for_used(device, Role::kInflate, device.ring(Role::kInflate).avail_idx());
-      device.send_pfns(Role::kDeflate, static_cast<std::uint16_t>(i % 64), device::pages_from(i * 256U, 1));
+      device.send_pfns(Role::kDeflate, static_cast<std::uint16_t>(i % 64),
+                       device::pages_from(i * 256U, 1));
       wait_for_used(device, Role::kDeflate, device.ring(Role::kDeflate).avail_idx());
     }
   }
@@ -168,7 +175,8 @@ TEST_P(CrewTest, OthersGoOnWhileACallOfOneIsPending) {
   EXPECT_TRUE(lab_.gate.offsets().empty()) << "its call still stands";
   EXPECT_EQ(Lab::conduct(other_).slow_calls.get(), 0U);
   EXPECT_GE(Lab::conduct(slow_).slow_calls.get(), 1U);
-  EXPECT_EQ(Lab::conduct(slow_).alone, !GetParam()) << "where reclaim lcores discard, its rings stay";
+  EXPECT_EQ(Lab::conduct(slow_).alone, !GetParam())
+      << "where reclaim lcores discard, its rings stay";
   lab_.gate.let_go();
   wait_for_used(slow_, Role::kInflate, slow_.ring(Role::kInflate).avail_idx());
   go_on(slow_, 2);
@@ -256,6 +264,27 @@ TEST_P(CrewTest, AgainAndAgain) {
   lab_.detach(slow_);
   lab_.detach(other_);
   EXPECT_EQ(slow_.reclaimed().in_flight.get(), 0U);
+}
+
+/// None lasts from one look to the next.
+TEST_P(CrewTest, ManyShortWaitsAreAsBadAsALongOne) {
+  lab_.gate.let_go();
+  lab_.gate.slow_us = 300;
+  std::atomic<bool> stop{false};
+  std::thread driver([&] {
+    for (std::uint32_t page = 0; !stop; page = (page + 512) % 32'768) {
+      inflate(slow_, page, 256);
+      wait_for_used(slow_, Role::kInflate, slow_.ring(Role::kInflate).avail_idx());
+    }
+  });
+  lab_.look_until_moved(slow_);
+  go_on(other_, 2);
+  stop = true;
+  driver.join();
+  lab_.gate.slow_us = 0;
+  lab_.detach(slow_);
+  lab_.detach(other_);
+  EXPECT_EQ(Lab::conduct(other_).lane_moves.get(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CrewTest, testing::Bool(), [](const auto& chosen) {

@@ -242,7 +242,8 @@ class CountingDiscarder final : public Discarder {
   std::vector<std::atomic<unsigned>> counts;
 };
 
-/// One device on its poll lcore: hands runs over, and looks at their pages when their fence is passed.
+/// One device on its poll lcore: hands runs over, and looks at their pages when their fence is
+/// passed.
 class Sender {
  public:
   Sender(unsigned number, BatchSink& sink, const CountingDiscarder& discarder)

@@ -44,15 +44,15 @@ class Tenure {
   /// Any thread: what was entered and not yet left, or null.
   [[nodiscard]] const void* at() const noexcept { return at_.load(std::memory_order_acquire); }
 
-  /// The guard. Ends the tenure of a thread that is still in the visit in which it was seen.
-  /// @param same_visit  () -> bool: asked after at(); whether that is the visit which is meant.
+  /// The guard. Ends the tenure of a thread that is in there now. Whichever visit that is: it
+  /// cannot leave any more without asking here.
   /// @param divide  () -> void: called then, while the thread cannot leave.
   /// @return whether it was ended. Never so on a kernel without that barrier (before Linux 4.14).
-  template <typename SameVisit, typename Divide>
-  bool end(const void* whose, SameVisit same_visit, Divide divide) noexcept {
+  template <typename Divide>
+  bool end(const void* whose, Divide divide) noexcept {
     const std::scoped_lock lock(mutex_);
     contested_.store(true, std::memory_order_relaxed);
-    lost_ = pass_barriers() && at() == whose && same_visit();
+    lost_ = pass_barriers() && at() == whose;
     if (lost_) {
       divide();
     } else {

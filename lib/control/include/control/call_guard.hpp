@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// control/call_guard.hpp - a thread that lets go who waits in a call which a VMM made to block, and takes
-//                          the lcore of who stands still in a VM's memory (poll/crew.hpp).
+// control/call_guard.hpp - a thread that lets go who waits in a call which a VMM made to block, and
+//                          takes the lcore of who stands still in a VM's memory (poll/crew.hpp).
 // Layer:  control; may include base/, virtq/ and poll/.
 // Thread: its own, for the poll lcore may be who waits, and the control thread may wait for that.
 #pragma once

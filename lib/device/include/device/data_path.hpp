@@ -129,7 +129,9 @@ class DataPath {
     return reclaimer_.conduct();
   }
   /// Who serves it; null while it is its owner's off the lcore.
-  [[nodiscard]] Carrier* carrier() const noexcept { return carrier_.load(std::memory_order_acquire); }
+  [[nodiscard]] Carrier* carrier() const noexcept {
+    return carrier_.load(std::memory_order_acquire);
+  }
   void carried_by(Carrier* carrier) noexcept { carrier_.store(carrier, std::memory_order_release); }
   [[nodiscard]] const QueueStatus& status(balloon::Role role) const noexcept {
     return status_[static_cast<std::size_t>(role)];
@@ -159,7 +161,7 @@ class DataPath {
   HintRound hints_;
   bool lone_ = false;
   std::unique_ptr<reclaim::InlineSink> own_sink_;  // where discard_by_itself() was asked for
-  std::atomic<Carrier*> carrier_{nullptr};  // stored by whoever hands it over, read by who takes it back
+  std::atomic<Carrier*> carrier_{nullptr};   // stored by who hands it over, read by who asks for it
   std::atomic<std::uint16_t> attention_{0};  // raised by other threads that want to be heard
 };
 

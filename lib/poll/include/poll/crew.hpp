@@ -5,11 +5,12 @@
 // Thread: look() is the guard's; serve() an lcore's; the others are for the control thread, and
 //         serve_alone() for whoever attaches a device. None of them ever waits for a VM.
 //
-// A thread that does not come back from one VM's memory (see base/tenure.hpp) is taken off its post:
-// a spare one goes on there, on the same cpus, and it keeps that VM for itself, where the control
-// thread runs. So a VM holds up an lcore for two looks of the guard, and then only itself. It stays
-// alone until nobody has stood still in its memory for Conduct::kSlowMs. Its batches then go back by
-// themselves; its rings when the device is attached anew.
+// A thread that does not come back from one VM's memory (see base/tenure.hpp), or that is asleep
+// there whenever one looks, is taken off its post: a spare one goes on there, on the same cpus, and
+// it keeps that VM for itself, where the control thread runs. So a VM holds up an lcore for two
+// looks of the guard, and then only itself. It stays alone until nobody has stood still in its
+// memory for Conduct::kSlowMs. Its batches then go back by themselves; its rings when the device is
+// attached anew.
 //
 // Spare threads are started beforehand. Nothing is allocated or mapped while a post changes hands:
 // a thread that stands still in a page fault may hold the lock of the address space.
@@ -47,7 +48,8 @@ class Crew {
   /// Takes the posts of threads that have stood still since the last look.
   void look() noexcept;
 
-  /// Starts threads where spare ones have been used up. Now and then; and once before the first look.
+  /// Starts threads where spare ones have been used up. Now and then; and once before the first
+  /// look.
   void recruit();
 
   /// A slow device gets a thread of its own. @pre it is attached nowhere.
@@ -74,15 +76,21 @@ class Crew {
     Post* then = nullptr;  // what it is to do next
     bool shared = false;   // that is an lcore's post
     pid_t id = 0;
-    UniqueFd stat;               // its state, as the kernel has it
-    cpu_set_t cpus{};            // of the lcore
-    const void* seen_at = nullptr;  // by the last look
+    UniqueFd stat;                   // its state, as the kernel has it
+    cpu_set_t cpus{};                // of the lcore
+    const void* seen_at = nullptr;   // by the last look
+    const void* slept_in = nullptr;  // when it was last seen asleep
+    unsigned score = 0;              // how often it was, there
     std::uint64_t seen_progress = 0;
-    bool told = false;         // this visit is counted
+    bool told = false;  // this visit is counted
     enum class Lane { kOpen, kTurnedAway, kClosed } lane_is = Lane::kOpen;
     std::shared_ptr<reclaim::Conduct> conduct;  // of the VM that it has for itself
   };
   static constexpr unsigned kSpares = 3;
+  /// A look that finds a thread asleep in the same VM's memory as the last time, after other
+  /// visits, and one that finds it elsewhere: many short waits are as bad as one long one.
+  static constexpr unsigned kAsleep = 2;
+  static constexpr unsigned kEnough = 3 * kAsleep;
 
   Hand& hire(bool spare);
   [[nodiscard]] bool start(Hand& hand);
@@ -92,6 +100,7 @@ class Crew {
   [[nodiscard]] Hand* take_spare() noexcept;
   void assign(Hand& hand, Post& post, bool shared) noexcept;
   bool look_at(Hand& hand) noexcept;
+  [[nodiscard]] static bool sleeps_often(Hand& hand, const void* at, bool asleep) noexcept;
   void stands_still(Hand& hand) noexcept;
   void take_post_of(Hand& hand) noexcept;
   void close_lane(Hand& hand, bool all_moved) noexcept;

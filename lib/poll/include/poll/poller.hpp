@@ -2,12 +2,12 @@
 //
 // poll/poller.hpp - one poll lcore: the devices it serves, its mailbox, its idle strategy.
 // Layer:  poll; may include base/ and device/. DPDK stays behind this header.
-// Thread: run() is the lcore, whichever thread is its; attach() and detach() are for other threads, and
-//         answered by it.
+// Thread: run() is the lcore, whichever thread is its; attach() and detach() are for other
+//         threads, and answered by it.
 //
-// A device whose memory holds the lcore up leaves it for a poller of its own, which is the same class
-// with one device and a thread that is no lcore (crew.hpp). Until it is attached anew it is served
-// there; DataPath::carrier() says by whom.
+// A device whose memory holds the lcore up leaves it for a poller of its own, which is the same
+// class with one device and a thread that is no lcore (crew.hpp). Until it is attached anew it is
+// served there; DataPath::carrier() says by whom.
 #pragma once
 
 #include <array>
@@ -53,8 +53,8 @@ class Poller final : public Post, public device::Carrier {
   /// must be running: start the lcore before the first device, stop it after the last.
   /// @param worker  the reclaim lcore that discards for it; no meaning without an engine.
   void attach(device::DataPath& path, unsigned worker);
-  /// From the return on, the caller owns it again: whoever served it has left it, no discard is on its
-  /// way and no buffer is held.
+  /// From the return on, the caller owns it again: whoever served it has left it, no discard is on
+  /// its way and no buffer is held.
   void detach(device::DataPath& path);
 
   /// The lcore's loop, until stop().

@@ -47,7 +47,7 @@ class ReclaimLcore final : public Post {
   [[nodiscard]] const ReclaimLcoreCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t progress() const noexcept override { return counters_.progress(); }
 
-  /// The guard: see Post. What was entered is a batch.
+  /// The guard: see Post. What was entered is a Reclaimer.
   void part_with(const void* whose, Parting* parting) noexcept override;
 
  private:
@@ -83,7 +83,7 @@ class LanePost final : public Post {
   reclaim::Engine* const engine_;
   reclaim::Lane lane_;
   std::shared_ptr<reclaim::Conduct> conduct_;  // the guard's
-  std::atomic<bool> closing_{false};  // set by the guard, read by the thread
+  std::atomic<bool> closing_{false};           // set by the guard, read by the thread
   Counter batches_;
 };
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// reclaim/batch.hpp - pieces of one file that are given back (or fetched) together, and who does it.
-// Layer:  reclaim; may include base/ and gmem/.
-// Thread: one owner at a time: the poll lcore fills it, whoever discards works on it, the poll lcore
-//         takes it back. The ring between them orders everything behind the pointer, `done` the rest.
+// reclaim/batch.hpp - pieces of one file that are given back (or fetched) together, and who does
+// it. Layer:  reclaim; may include base/ and gmem/. Thread: one owner at a time: the poll lcore
+// fills it, whoever discards works on it, the poll lcore
+//         takes it back. The ring between them orders everything behind the pointer, `done` the
+//         rest.
 #pragma once
 
 #include <array>
@@ -83,7 +84,8 @@ class BatchSink {
   [[nodiscard]] virtual Batch* acquire() noexcept = 0;
 
   /// Hands a filled batch over. Either its owner's complete() is called once, now or later, on the
-  /// thread that called submit(); or `done` is set once, on any thread, and the owner release()s it.
+  /// thread that called submit(); or `done` is set once, on any thread, and the owner release()s
+  /// it.
   /// @return false when the way is full: the batch is still the caller's.
   [[nodiscard]] virtual bool submit(Batch* batch) noexcept = 0;
 

@@ -21,9 +21,9 @@ struct Conduct {
   Counter slow_calls;  ///< times that a thread stood still in its memory
   Counter lane_moves;  ///< times that an lcore was taken from a thread because of that
   std::atomic<std::uint64_t> slow_until_ms{0};  ///< on the clock of now_ms()
-  std::atomic<bool> alone{false};  ///< its rings are served by a thread of its own
-  /// Where its batches go instead of being carried out by a reclaim lcore; null: they do not. Stored
-  /// with release, and loaded with acquire by whoever has that lcore's seat.
+  std::atomic<bool> alone{false};               ///< its rings are served by a thread of its own
+  /// Where its batches go instead of being carried out by a reclaim lcore; null: they do not.
+  /// Stored with release, and loaded with acquire by whoever has that lcore's seat.
   std::atomic<Lane*> lane{nullptr};
 
   [[nodiscard]] bool slow(std::uint64_t now_ms) const noexcept {

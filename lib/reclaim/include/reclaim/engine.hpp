@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// reclaim/engine.hpp - batches on their way from poll lcores to reclaim lcores; each comes back to its
-// device by itself.
-// Layer:  reclaim; may include base/ and gmem/. rte_ring and rte_mempool stay behind this header.
-// Thread: sinks are for any number of poll lcores, each worker is one reclaim lcore's; create() and the
+// reclaim/engine.hpp - batches on their way from poll lcores to reclaim lcores; each comes back to
+// its device by itself. Layer:  reclaim; may include base/ and gmem/. rte_ring and rte_mempool stay
+// behind this header. Thread: sinks are for any number of poll lcores, each worker is one reclaim
+// lcore's; create() and the
 //         destructor are the control thread's, while neither runs.
 #pragma once
 
@@ -42,7 +42,7 @@ class Engine {
     bool lost = false;        ///< the seat is another's now, who goes on from here
   };
   /// Carries out what waits for a worker, at most one burst.
-  /// @param tenure  of the caller's thread on the worker's seat; a batch is entered as what it is.
+  /// @param tenure  of the caller's thread on the worker's seat; the batch's owner is entered.
   /// @param count  grows by one as soon as each is carried out: a burst may take long.
   Turn work(unsigned worker, Tenure& tenure, Counter& count) noexcept;
   /// The same for a seat that cannot be lost.
