@@ -16,7 +16,7 @@ Poller::Poller(unsigned lcore, IdleStrategy idle, reclaim::Discarder& discarder)
 /// Room for its device: nothing is allocated while an lcore changes hands.
 Poller::Poller() : idle_(IdleStrategy::kBackoff), discarder_(nullptr), lcore_(0) {
   slots_.reserve(1);
-  watches_.reserve(kWatches);
+  watches_.reserve(1);
 }
 
 void Poller::attach(device::DataPath& path, unsigned worker) {
@@ -86,22 +86,11 @@ void Poller::take_over() {
   device_count_.store(slots_.size(), std::memory_order_relaxed);
 }
 
-/// @return nothing where the tenure ended.
-std::optional<Found> Poller::pass(Tenure& tenure) noexcept {
-  Pass pass;
-  // Most passes need no clock: whatever is half done is due at 0.
-  if (clocked_) pass.now_us = now_us();
-  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-    if (!look_at(slot, tenure, &pass)) return std::nullopt;
-  }
-  clocked_ = pass.clocked;
-  return pass.found;
-}
-
 namespace {
 
 /// Without a branch between the loads, so that they miss the cache together.
-bool anything_new(std::span<const device::Watch> watches) noexcept {
+template <typename Watches>
+bool anything_new(const Watches& watches) noexcept {
   bool changed = false;
   for (const device::Watch& watch : watches) changed |= watch.changed();
   return changed;
@@ -111,40 +100,48 @@ bool anything_new(std::span<const device::Watch> watches) noexcept {
 
 /// Between enter() and leave() whatever is read may take seconds, and this post may be another
 /// thread's by then: so nothing of the post is touched there, and its watches are copied before.
-/// @return false where the tenure ended.
-bool Poller::look_at(std::size_t slot, Tenure& tenure, Pass* pass) noexcept {
-  device::DataPath& path = *slots_[slot].path;
-  std::uint64_t again_us = slots_[slot].look_again_us;
-  Watches watches;
-  std::ranges::copy(watches_of(slot), watches.begin());
-  tenure.enter(&path);
-  const bool serves = again_us <= pass->now_us || anything_new(watches);
-  bool worked = false;
-  if (serves) {
-    // In this order: a request that the watch takes for seen is one that look_again_us() still
-    // finds.
-    worked = path.poll();
-    path.watch(watches);
-    again_us = path.look_again_us();
+/// @return nothing where the tenure ended.
+std::optional<Found> Poller::pass(Tenure& tenure) noexcept {
+  Pass pass;
+  // Most passes need no clock: whatever is half done is due at 0.
+  if (clocked_) pass.now_us = now_us();
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
+    const std::uint64_t due_us = slots_[slot].look_again_us;
+    const Watches watches = watches_[slot];
+    tenure.enter(slots_[slot].path);
+    if (due_us > pass.now_us && !anything_new(watches)) [[likely]] {
+      if (!tenure.leave()) return std::nullopt;
+      pass.clocked |= due_us != device::DataPath::kNever;
+    } else if (!tenure.leave() || !serve(slot, tenure, &pass)) {
+      return std::nullopt;
+    }
   }
-  const bool lone = worked && path.lone();
-  if (!tenure.leave()) return false;
-  pass->clocked |= again_us != device::DataPath::kNever;
-  if (!serves) return true;
-  std::ranges::copy(watches, watches_of(slot).begin());
-  slots_[slot].look_again_us = again_us;
-  if (worked) pass->found = std::max(pass->found, lone ? Found::kLone : Found::kStream);
-  return true;
+  clocked_ = pass.clocked;
+  return pass.found;
 }
 
-std::span<device::Watch, Poller::kWatches> Poller::watches_of(std::size_t slot) noexcept {
-  return std::span<device::Watch, kWatches>(&watches_[slot * kWatches], kWatches);
+/// @return false where the tenure ended.
+bool Poller::serve(std::size_t slot, Tenure& tenure, Pass* pass) noexcept {
+  device::DataPath& path = *slots_[slot].path;
+  tenure.enter(&path);
+  // In this order: a request that the watch takes for seen is one that look_again_us() still finds.
+  const bool worked = path.poll();
+  Watches watches;
+  path.watch(watches);
+  const std::uint64_t again_us = path.look_again_us();
+  const bool lone = worked && path.lone();
+  if (!tenure.leave()) return false;
+  watches_[slot] = watches;
+  slots_[slot].look_again_us = again_us;
+  pass->clocked |= again_us != device::DataPath::kNever;
+  if (worked) pass->found = std::max(pass->found, lone ? Found::kLone : Found::kStream);
+  return true;
 }
 
 /// Looked at in the next pass, where its memory is entered.
 void Poller::add(device::DataPath& path) {
   slots_.push_back(Slot{&path, 0});
-  watches_.resize(slots_.size() * kWatches, device::nothing_to_watch());
+  watches_.emplace_back().fill(device::nothing_to_watch());
 }
 
 /// @return false when it is not here.
@@ -152,12 +149,10 @@ bool Poller::remove(device::DataPath& path) {
   const auto at = std::find_if(slots_.begin(), slots_.end(),
                                [&path](const Slot& slot) { return slot.path == &path; });
   if (at == slots_.end()) return false;
-  const auto hole = static_cast<std::size_t>(at - slots_.begin());
-  const auto last = watches_of(slots_.size() - 1);
-  std::copy(last.begin(), last.end(), watches_of(hole).begin());
+  watches_[static_cast<std::size_t>(at - slots_.begin())] = watches_.back();
+  watches_.pop_back();
   *at = slots_.back();
   slots_.pop_back();
-  watches_.resize(slots_.size() * kWatches);
   return true;
 }
 

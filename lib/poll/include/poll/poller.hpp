@@ -97,15 +97,14 @@ class Poller final : public Post, public device::Carrier {
 
   void take_over();
   [[nodiscard]] std::optional<Found> pass(Tenure& tenure) noexcept;
-  [[nodiscard]] bool look_at(std::size_t slot, Tenure& tenure, Pass* pass) noexcept;
-  [[nodiscard]] std::span<device::Watch, kWatches> watches_of(std::size_t slot) noexcept;
+  [[nodiscard]] bool serve(std::size_t slot, Tenure& tenure, Pass* pass) noexcept;
   void add(device::DataPath& path);
   bool remove(device::DataPath& path);
   [[nodiscard]] bool read_mail(Tenure& tenure);
   [[nodiscard]] std::optional<bool> answered(const Mailbox::Letter& letter, Tenure& tenure);
   [[nodiscard]] bool done() const noexcept;
 
-  std::vector<device::Watch> watches_;   // kWatches a slot; lcore only, while run() runs
+  std::vector<Watches> watches_;         // by slot; lcore only, while run() runs
   std::vector<Slot> slots_;              // likewise
   bool clocked_ = false;                 // the last pass found slots that wait for their time
   device::DataPath* leaving_ = nullptr;  // on its way out, no longer served
