@@ -53,6 +53,10 @@ std::string target_field(const rpc::Json& device) {
   return fmt::format("{:.6g} %", share->get<double>() * 100);
 }
 
+std::string state_field(const rpc::Json& device) {
+  return text(device, "state") + (device.value("slow", false) ? ", slow" : "");
+}
+
 std::string guest_field(const rpc::Json& device) {
   return number(device, "guest_bytes") == 0 ? "-" : size_field(device, "guest_bytes");
 }

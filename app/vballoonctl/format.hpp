@@ -27,6 +27,8 @@ namespace vballoon::ctl {
 
 /// The balloon's target: a size, or a share of a guest that nobody knows yet.
 [[nodiscard]] std::string target_field(const rpc::Json& device);
+/// The device's state, and whether it is slow.
+[[nodiscard]] std::string state_field(const rpc::Json& device);
 
 /// The guest's memory, "-" while no VMM is connected.
 [[nodiscard]] std::string guest_field(const rpc::Json& device);

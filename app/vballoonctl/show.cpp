@@ -157,8 +157,11 @@ int run_show(Command& command) {
   const Json& device = *result;
   fmt::print("{}\n", text(device, "name"));
   const std::string reason = text(device, "reason");
-  print_field("state", fmt::format("{}, on lcore {}{}{}", text(device, "state"),
-                                   number(device, "lcore"), reason.empty() ? "" : ": ", reason));
+  const std::string place = device.value("alone", false)
+                                ? "on a thread of its own"
+                                : fmt::format("on lcore {}", number(device, "lcore"));
+  print_field("state", fmt::format("{}, {}{}{}", state_field(device), place,
+                                   reason.empty() ? "" : ": ", reason));
   if (text(device, "state") == "stopped") {
     print_field("", "paused or suspended, or the guest was reset or unloaded its driver");
   }

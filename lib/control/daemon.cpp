@@ -28,6 +28,7 @@
 #include "control/vhost_backend.hpp"
 #include "gmem/lost_memory.hpp"
 #include "placement/topology.hpp"
+#include "poll/crew.hpp"
 #include "poll/poller.hpp"
 #include "poll/reclaim_lcore.hpp"
 #include "reclaim/discarder.hpp"
@@ -48,7 +49,11 @@ class Daemon {
       : config_(std::move(config)),
         hooks_(hooks),
         signals_(loop_),
-        tick_(loop_, [this] { server_->tick(); }),
+        tick_(loop_,
+              [this] {
+                server_->tick();
+                crew_->recruit();
+              }),
         sample_(loop_, [this] { sample_all(); }),
         watchdog_(loop_, [this] { pet_watchdog(); }) {}
   ~Daemon() { stop(); }
@@ -62,6 +67,7 @@ class Daemon {
   Result<void> open_folder();
   Result<void> start_lcores();
   Result<void> start_engine();
+  Result<void> start_reclaimers();
   Result<void> start_pollers();
   Result<void> start_devices();
   Result<void> start_autopilot();
@@ -90,10 +96,11 @@ class Daemon {
   reclaim::HolePuncher puncher_;
   std::optional<state::Folder> folder_;            // none: nothing outlives the daemon
   std::unique_ptr<reclaim::HugeReserve> reserve_;  // null: nobody asked for that
-  std::optional<CallGuard> call_guard_;  // outlives the lcores
   std::unique_ptr<Eal> eal_;
   LcorePlan plan_;
   std::unique_ptr<reclaim::Engine> engine_;  // null: poll lcores discard themselves
+  std::unique_ptr<poll::Crew> crew_;
+  std::optional<CallGuard> call_guard_;  // while lcores run
   std::vector<std::unique_ptr<poll::ReclaimLcore>> reclaimers_;
   std::vector<std::unique_ptr<poll::Poller>> pollers_;
   std::unique_ptr<vhost::Server> server_;
@@ -150,21 +157,27 @@ Result<void> Daemon::start_lcores() {
   if (!eal) return tl::unexpected(blame_named(config_, eal.error()));
   eal_ = std::move(*eal);
   if (auto ok = start_engine(); !ok) return ok;
-  call_guard_.emplace();
+  crew_ = std::make_unique<poll::Crew>(engine_.get());
+  crew_->recruit();
+  call_guard_.emplace(*crew_);
+  if (auto ok = start_reclaimers(); !ok) return ok;
   return start_pollers();
 }
 
 Result<void> Daemon::start_engine() {
   if (plan_.reclaim.empty()) return {};
-  auto engine = reclaim::Engine::create(static_cast<unsigned>(plan_.poll.size()),
-                                        static_cast<unsigned>(plan_.reclaim.size()), puncher_);
+  auto engine = reclaim::Engine::create(static_cast<unsigned>(plan_.reclaim.size()), puncher_);
   if (!engine) return tl::unexpected(engine.error());
   engine_ = std::move(*engine);
+  return {};
+}
+
+Result<void> Daemon::start_reclaimers() {
   for (const Lcore& lcore : plan_.reclaim) {
     reclaimers_.push_back(std::make_unique<poll::ReclaimLcore>(
         lcore.id, *engine_, static_cast<unsigned>(reclaimers_.size()), idle()));
     poll::ReclaimLcore* body = reclaimers_.back().get();
-    if (auto ok = eal_->launch(lcore.id, [body] { body->run(); }); !ok) {
+    if (auto ok = eal_->launch(lcore.id, [this, body] { crew_->serve(*body); }); !ok) {
       reclaimers_.pop_back();
       return ok;
     }
@@ -177,8 +190,9 @@ Result<void> Daemon::start_pollers() {
   for (const Lcore& lcore : plan_.poll) {
     pollers_.push_back(std::make_unique<poll::Poller>(lcore.id, idle(), puncher_));
     poll::Poller* poller = pollers_.back().get();
-    if (engine_) poller->use_engine(*engine_, static_cast<unsigned>(pollers_.size() - 1));
-    if (auto ok = eal_->launch(lcore.id, [poller] { poller->run(); }); !ok) {
+    if (engine_) poller->use_engine(*engine_);
+    poller->use_crew(*crew_);
+    if (auto ok = eal_->launch(lcore.id, [this, poller] { crew_->serve(*poller); }); !ok) {
       pollers_.pop_back();
       return ok;
     }
@@ -203,26 +217,9 @@ vhost::ReclaimSettings Daemon::reclaim_settings() const {
 }
 
 std::vector<LcoreReport> Daemon::report_lcores() const {
-  std::vector<LcoreReport> reports;
-  const auto add = [&reports](const Lcore& lcore, std::string_view role) -> LcoreReport& {
-    return reports.emplace_back(LcoreReport{lcore.id, placement::format_cpu_list(lcore.cpus),
-                                            lcore.node, role, lcore.why});
-  };
-  add(plan_.main, "control");
-  for (std::size_t i = 0; i < pollers_.size(); ++i) {
-    const poll::PollerCounters& counters = pollers_[i]->counters();
-    LcoreReport& report = add(plan_.poll[i], "poll");
-    report.passes = counters.passes.get();
-    report.busy_passes = counters.busy_passes.get();
-    report.sleeps = counters.sleeps.get();
-  }
-  for (std::size_t i = 0; i < reclaimers_.size(); ++i) {
-    const poll::ReclaimLcoreCounters& counters = reclaimers_[i]->counters();
-    LcoreReport& report = add(plan_.reclaim[i], "reclaim");
-    report.passes = counters.passes.get();
-    report.busy_passes = counters.busy_passes.get();
-    report.sleeps = counters.sleeps.get();
-  }
+  std::vector<LcoreReport> reports{report_lcore(plan_.main, "control")};
+  control::report_lcores("poll", plan_.poll, pollers_, &reports);
+  control::report_lcores("reclaim", plan_.reclaim, reclaimers_, &reports);
   return reports;
 }
 
@@ -316,6 +313,7 @@ void Daemon::stop() {
   if (server_) server_->stop();
   for (const auto& poller : pollers_) poller->stop();
   for (const auto& reclaimer : reclaimers_) reclaimer->stop();
+  if (crew_) crew_->stop();
   if (eal_) eal_->wait();
 }
 

@@ -23,7 +23,9 @@ Json identity_json(const device::DeviceReport& report) {
           {"mode", report.client ? "client" : "server"},
           {"lcore", report.lcore},
           {"state", std::string(device::state_name(report.state))},
-          {"reason", report.reason}};
+          {"reason", report.reason},
+          {"slow", report.slow},
+          {"alone", report.alone}};
 }
 
 Json known(const std::optional<std::uint64_t>& figure) {

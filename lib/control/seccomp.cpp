@@ -47,8 +47,9 @@ constexpr std::array<std::string_view, 10> kAllowed{
     // Reading the configuration (SIGHUP), pools of huge pages, the time zone. See `openat` below.
     "newfstatat stat lstat statx access faccessat faccessat2 readlink readlinkat getcwd lseek "
     "pread64",
-    // Threads that librte_vhost starts with its first device. See `clone` below.
-    "set_robust_list rseq sched_setaffinity sched_getaffinity exit",
+    // Threads that librte_vhost starts with its first device, and those that slow VMs have for
+    // themselves (poll/crew.hpp), whose guard needs the barrier. See `clone` below.
+    "set_robust_list rseq sched_setaffinity sched_getaffinity exit membarrier",
     // Signals: the operator's, and SIGBUS where a guest's memory is gone.
     "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall",
     // Who am I, what is there.

@@ -64,7 +64,8 @@ std::vector<LcoreReport> VhostBackend::lcores() const {
   std::vector<LcoreReport> lcores = lcores_();
   for (const auto& device : server_.list()) {
     for (LcoreReport& lcore : lcores) {
-      if (lcore.role == "poll" && lcore.lcore == device.lcore) ++lcore.devices;
+      const bool served = lcore.role == "poll" && lcore.lcore == device.lcore && !device.alone;
+      if (served) ++lcore.devices;
     }
   }
   return lcores;

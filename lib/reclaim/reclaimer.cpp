@@ -213,6 +213,7 @@ std::uint64_t Reclaimer::portion(GpaRange range, std::uint64_t bytes) const noex
 
 void Reclaimer::pump(std::uint64_t now_us, bool everything) noexcept {
   if (blocks_ == nullptr || sink_ == nullptr) return;
+  take_back();
   budget_ = sink_->bytes_per_pass();
   held_back_ = inhibited();
   // Once a pass: who asked for room and who takes it must have the same answer.
@@ -326,72 +327,6 @@ void Reclaimer::add(const gmem::Region& region, PageRun run) noexcept {
   open_->add(Piece{first, end - first});
   if (open_->account == Account::kInflated) under_way_ += bytes_to_pages(end - first);
   budget_ -= std::min(budget_, std::max(end - first, kLeastShare));
-}
-
-/// Hands the open batch over, if there is one. @return false when the way is full.
-bool Reclaimer::send() noexcept {
-  if (open_ == nullptr) return true;
-  // Before submit(), which may complete it at once.
-  ++submitted_;
-  if (sink_->submit(open_)) {
-    open_ = nullptr;
-    waiting_ = false;
-    return true;
-  }
-  --submitted_;
-  wait_for_room();
-  return false;
-}
-
-/// Counts waits, not the passes that they last.
-void Reclaimer::wait_for_room() noexcept {
-  if (!std::exchange(waiting_, true)) counters_.sink_full.add(1);
-}
-
-Done& Reclaimer::done_on(Account account) noexcept {
-  switch (account) {
-    case Account::kInflated:
-      return counters_.inflated;
-    case Account::kReported:
-      return counters_.reported;
-    case Account::kPrefaulted:
-      break;
-  }
-  return counters_.prefaulted;
-}
-
-void Reclaimer::complete(const Batch& batch) noexcept {
-  if (batch.uncovered) {
-    counters_.retained_bytes.add(batch.bytes);
-    counters_.uncovered_bytes.add(batch.bytes);
-  } else {
-    Done& done = done_on(batch.account);
-    done.calls.add(batch.count);
-    done.bytes.add(batch.done_bytes);
-    const bool fetched = batch.account == Account::kPrefaulted;
-    (fetched ? counters_.failed_prefaults : counters_.failed_calls).add(batch.failed);
-  }
-  ++completed_;
-  if (batch.account == Account::kInflated) learn(batch);
-  show();
-}
-
-/// What became of the balloon's pages in a batch.
-void Reclaimer::learn(const Batch& batch) noexcept {
-  under_way_ -= bytes_to_pages(batch.bytes);
-  if (batch.refused == 0 && ledger_->kept() == 0) return;
-  for (const gmem::Region& region : blocks_->memory().regions()) {
-    if (region.fd.get() != batch.fd) continue;
-    for (std::uint32_t i = 0; i < batch.count; ++i) {
-      const Piece& piece = batch.pieces[i];
-      const bool refused = ((batch.refused >> i) & 1) != 0;
-      const PageRun run{page_of(region.first) + bytes_to_pages(piece.offset - region.file_offset),
-                        bytes_to_pages(piece.bytes)};
-      blocks_->for_each_part(run, [&](const Part& part) noexcept {
-        refused ? ledger_->keep(part) : ledger_->give(part);
-      });
-    }
-  }
 }
 
 }  // namespace vballoon::reclaim

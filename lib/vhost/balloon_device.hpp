@@ -44,6 +44,12 @@
 namespace vballoon::vhost {
 
 /// Said in the log, and to whoever asks for the device's state.
+inline constexpr const char* kMemoryLost =
+    "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
+    "left for it; the device is served again when its VM is started anew";
+inline constexpr const char* kSlow =
+    "whoever touches its memory has to wait: its VMM works on the file behind it; it has a thread "
+    "of its own until that is over, and the others do not wait";
 inline constexpr const char* kLegacy =
     "the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
     "start the VM with a modern device (disable-legacy=on) or a newer driver";
@@ -121,6 +127,10 @@ class BalloonDevice {
     bool ours = false;    // as Place has it
   };
 
+  [[nodiscard]] std::unique_lock<std::mutex> knock(
+      std::chrono::milliseconds patience = std::chrono::milliseconds(250)) const;
+  [[nodiscard]] tl::unexpected<Status> busy() const;
+  [[nodiscard]] device::DeviceReport report_locked() const;
   void take_back();
   void hand_over();
   void start_ring(unsigned index);
@@ -169,7 +179,9 @@ class BalloonDevice {
   void note_kept();
   void keep_again();
   void notify_if_due();
-  void look_now_and_then();
+  [[nodiscard]] bool time_to_look() noexcept;
+  void settle_in();
+  void note_slow();
   void provide_tables() const noexcept;
   void give_up_lost_memory();
   void stop_rings();
@@ -201,6 +213,7 @@ class BalloonDevice {
   gmem::MemoryWatch log_watch_;
   reclaim::Discarder& discarder_;
   mutable std::mutex mutex_;
+  mutable device::DeviceReport last_report_;  // the control thread's
   Seat seat_;
 
   balloon::ConfigSpace config_;
@@ -218,6 +231,7 @@ class BalloonDevice {
   std::chrono::steady_clock::time_point banned_until_{};
   std::chrono::steady_clock::time_point no_calls_until_{};
   std::uint64_t blocked_calls_ = 0;  // as last seen
+  std::uint64_t lane_moves_ = 0;     // likewise
   bool closed_ = false;
   LogMapping dirty_log_;  // once a VMM has begun to migrate
   bool memory_valid_ = false;

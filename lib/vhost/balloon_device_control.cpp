@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "balloon_device.hpp"
@@ -19,12 +21,9 @@ using balloon::Role;
 constexpr unsigned kInflateRing = 0;
 /// How soon it is tried again to keep what could not be kept.
 constexpr std::chrono::seconds kKeepAgain{1};
-constexpr std::chrono::milliseconds kLookEvery{500};
-
-constexpr const char* kMemoryLost =
-    "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
-    "left "
-    "for it; the device is served again when its VM is started anew";
+/// How long the control thread waits for a device that the event thread is at: to show it, where
+/// what was shown last does as well.
+constexpr std::chrono::milliseconds kGlance{20};
 
 device::QueueReport report_queue(Role role, bool running, const device::QueueStatus& status) {
   device::QueueReport report;
@@ -58,7 +57,8 @@ Result<void> BalloonDevice::check_target(const balloon::Target& target) const {
 }
 
 Result<std::uint64_t> BalloonDevice::set_target(const balloon::Target& target) {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = knock();
+  if (!lock) return busy();
   if (auto ok = check_target(target); !ok) return tl::unexpected(ok.error());
   wanted_ = target;
   keep_target();
@@ -138,7 +138,8 @@ void BalloonDevice::provide_tables() const noexcept {
 }
 
 Result<void> BalloonDevice::request_stats() {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = knock();
+  if (!lock) return busy();
   if (state() == device::State::kStopped) {
     return fail(Code::kUnavailable,
                 fmt::format("'{}' cannot be asked: its balloon driver's rings are stopped, because its "
@@ -160,7 +161,8 @@ Result<void> BalloonDevice::request_stats() {
 }
 
 Result<void> BalloonDevice::move_to(unsigned lcore) {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = knock();
+  if (!lock) return busy();
   take_back();
   const bool moved = seat_.move_to(lcore);
   hand_over();
@@ -204,54 +206,6 @@ void BalloonDevice::keep_again() {
   if (std::chrono::steady_clock::now() < next_keep_) return;
   kept_.keep();
   note_kept();
-}
-
-void BalloonDevice::tick() {
-  if (shared_memory_lost()) {
-    const std::scoped_lock lock(mutex_);
-    give_up_lost_memory();
-  }
-  if (claims_seen_.load(std::memory_order_relaxed) != claims_.generation()) {
-    const std::scoped_lock lock(mutex_);
-    look_at_shares();
-  }
-  look_now_and_then();
-  const bool asks = question_.due(now_ms());
-  const bool keeps = keep_due_.load(std::memory_order_relaxed);
-  if (!notify_due_.load(std::memory_order_relaxed) && !asks && !keeps) return;
-  const std::scoped_lock lock(mutex_);
-  if (keeps) keep_again();
-  if (asks) ask_size();
-  notify_if_due();
-}
-
-/// What nobody tells of: once in a while is enough.
-void BalloonDevice::look_now_and_then() {
-  const auto now = std::chrono::steady_clock::now();
-  if (now < look_at_) return;
-  look_at_ = now + kLookEvery;
-  const std::scoped_lock lock(mutex_);
-  kept_.give_up_lost();
-}
-
-bool BalloonDevice::shared_memory_lost() const noexcept {
-  return watch_.lost() || log_watch_.lost();
-}
-
-/// The poll lcore went on with zeroes in the place of what it had to read; it is to read no more.
-void BalloonDevice::give_up_lost_memory() {
-  if (!shared_memory_lost() || std::exchange(memory_lost_, true)) return;
-  stop_rings();
-  warn(kMemoryLost);
-}
-
-/// A VMM may only be told while the device runs: QEMU's generic device has no virtio device to ask
-/// before, and crashes. A driver that starts later reads the target by itself.
-void BalloonDevice::notify_if_due() {
-  if (!notify_due_.load(std::memory_order_relaxed) || !path_.running(Role::kInflate)) return;
-  if (channel_.notify_config_change() != BackendChannel::Sent::kLater) {
-    notify_due_.store(false, std::memory_order_relaxed);
-  }
 }
 
 device::State BalloonDevice::state() const {
@@ -302,6 +256,7 @@ void BalloonDevice::report_memory(device::DeviceReport* report) const {
   const auto& memory = path_.memory();
   if (!vid_ || !memory) return;
   report->resident_bytes = gmem::resident_bytes(*memory);
+  report->reclaimed_bytes = reclaimed_bytes(report->resident_bytes);
   if (const auto most = gmem::most_given_back(*memory)) {
     report->on_disk = true;
     const std::uint64_t given = report->reclaimed_bytes.value_or(0);
@@ -316,7 +271,18 @@ void BalloonDevice::report_memory(device::DeviceReport* report) const {
 }
 
 device::DeviceReport BalloonDevice::report() const {
-  const std::scoped_lock lock(mutex_);
+  if (const auto lock = knock(kGlance)) {
+    last_report_ = report_locked();
+  } else {
+    last_report_.name = spec_.name;
+    last_report_.socket = spec_.socket;
+    last_report_.slow = true;
+    last_report_.reason = kSlow;
+  }
+  return last_report_;
+}
+
+device::DeviceReport BalloonDevice::report_locked() const {
   const device::DeviceCounters& counters = path_.counters();
   const reclaim::ReclaimCounters& reclaimed = path_.reclaim_counters();
   device::DeviceReport report;
@@ -325,10 +291,14 @@ device::DeviceReport BalloonDevice::report() const {
   report.client = spec_.client;
   report.lcore = seat_.poller().lcore();
   report.state = state();
+  report.slow = path_.conduct()->slow(now_ms());
+  report.alone = path_.conduct()->alone.load(std::memory_order_relaxed);
   if (memory_lost_) {
     report.reason = kMemoryLost;
   } else if (told_of_legacy_ && !acked_.has(balloon::Feature::kVersion1)) {
     report.reason = kLegacy;
+  } else if (report.slow) {
+    report.reason = kSlow;
   }
   report.guest_bytes = counters.guest_bytes.get();
   report_wishes(&report);
@@ -338,8 +308,8 @@ device::DeviceReport BalloonDevice::report() const {
   report.discarded_bytes = reclaimed.inflated.bytes.get();
   report.reported_bytes = reclaimed.reported.bytes.get();
   report.stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
+  report.reclaimed_bytes = reclaimed_bytes(std::nullopt);
   report_memory(&report);
-  report.reclaimed_bytes = reclaimed_bytes(report.resident_bytes);
   report.inhibited = path_.inhibited();
   report.prefault = path_.prefaults();
   report.reporting = path_.reports();
@@ -367,6 +337,8 @@ device::DeviceReport BalloonDevice::report() const {
   report.counters.push_back({"gathered_pages", reclaimed.gathered_pages.get()});
   report.counters.push_back({"batches_in_flight", reclaimed.in_flight.get()});
   report.counters.push_back({"reclaim_waits", reclaimed.sink_full.get()});
+  report.counters.push_back({"slow_calls", path_.conduct()->slow_calls.get()});
+  report.counters.push_back({"lane_moves", path_.conduct()->lane_moves.get()});
   report_stats(&report);
   return report;
 }

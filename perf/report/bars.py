@@ -68,6 +68,10 @@ BARS = (
         "ack.limit.p50_us",
     ),
     _most("ack.early.p99_us", 10, "us, the same", "ack.by_page.p99_us", "ack.limit.p99_us"),
+    _most("stall.inline.p99_ratio", 3, "ack p99, a VMM works on its file, to nobody's file"),
+    _most("stall.inline.longest_ms", 50, "ms, the longest that an lcore stands still, the same"),
+    _most("stall.reclaim_lcore.p99_ratio", 3, "the ratio, with a reclaim lcore"),
+    _most("stall.reclaim_lcore.longest_ms", 50, "ms, the lcores, with a reclaim lcore"),
     _most("poll.idle_ring_ns.8", 5, "ns a ring, empty pass", "", "poll.idle_ring_ns.8.limit"),
     _most(
         "poll.idle_ring_ns.5000", 10, "ns a ring, empty pass", "", "poll.idle_ring_ns.5000.limit"

@@ -62,7 +62,9 @@ struct DeviceReport {
   bool client = false;
   unsigned lcore = 0;
   State state = State::kWaiting;
-  std::string reason;  ///< why it is broken, where that is not a queue's doing; else empty
+  std::string reason;  ///< why it is broken (where that is not a queue's doing) or slow; else empty
+  bool slow = false;   ///< a thread stood still in its memory lately
+  bool alone = false;  ///< no lcore serves its rings now, but a thread of its own
   std::uint64_t guest_bytes = 0;  ///< RAM in the memory table; 0 while no VMM is connected
   std::uint64_t target_bytes = 0;  ///< what the driver sees
   std::uint64_t wanted_bytes = 0;  ///< what was asked for; more where the guest has less memory
