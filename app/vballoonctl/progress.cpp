@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/guest_page.hpp"
+
 namespace vballoon::ctl {
 
 Progress::Progress(std::uint64_t target, std::uint64_t actual, Clock::time_point now,
@@ -18,8 +20,8 @@ Progress::Progress(std::uint64_t target, std::uint64_t actual, Clock::time_point
 
 Verdict Progress::see(std::uint64_t target, std::uint64_t actual, Clock::time_point now) {
   if (target != target_) return Verdict::kRetargeted;
+  if (at_target(actual, target_)) return Verdict::kReached;
   const std::uint64_t left = distance(actual);
-  if (left < kTolerance) return Verdict::kReached;
   if (left < closest_) {
     closest_ = left;
     moved_ = now;

@@ -24,8 +24,6 @@ class Progress {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kStallAfter{10};
-  /// A guest with 64 KiB pages cannot come closer than this.
-  static constexpr std::uint64_t kTolerance = 64 * 1024;
 
   Progress(std::uint64_t target, std::uint64_t actual, Clock::time_point now,
            std::optional<std::chrono::seconds> timeout);

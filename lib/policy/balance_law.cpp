@@ -101,6 +101,7 @@ std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
   decisions.reserve(turns.size());
   for (const Turn& turn : turns) {
     decisions.push_back(choose(turn, seen));
+    move_by_whole_pages(turn.vm->target, &decisions.back());
     remember(turn, decisions.back(), seen.now);
   }
   std::erase_if(past_, [](const auto& entry) { return !entry.second.seen; });

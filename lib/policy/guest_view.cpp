@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/guest_page.hpp"
 #include "base/units.hpp"
 
 namespace vballoon::policy {
@@ -84,7 +85,7 @@ GuestView GuestWatch::look(const VmObservation& vm, const Observation& seen) {
 /// makes none. One that is let off, because its target comes to where it is, has shown nothing.
 void GuestWatch::note_progress(const VmObservation& vm, Time now, Memory* memory,
                                GuestView* view) {
-  const int direction = sign(vm.target, vm.actual);
+  const int direction = at_target(vm.actual, vm.target) ? 0 : sign(vm.target, vm.actual);
   const int went = sign(vm.actual, memory->reached);
   const std::uint64_t way = std::max(vm.actual, memory->reached) -
                             std::min(vm.actual, memory->reached);

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/guest_page.hpp"
 #include "policy/law.hpp"
 
 namespace vballoon::policy {
@@ -48,6 +49,10 @@ std::string_view rule_name(Rule rule) noexcept {
 
 std::string_view rule_text(Rule rule) noexcept {
   return kWords[static_cast<std::size_t>(rule)].text;
+}
+
+void move_by_whole_pages(std::uint64_t before, Decision* decision) noexcept {
+  if (decision->target != before) decision->target = whole_guest_pages(decision->target);
 }
 
 }  // namespace vballoon::policy

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "balance_fixture.hpp"
+#include "base/guest_page.hpp"
 
 namespace vballoon::policy {
 namespace {
@@ -74,7 +75,7 @@ TEST_F(BalanceLawTest, AHostBelowItsReserveTakesWhatIsIdleAtOnce) {
   host().swapped = 500 * kMiB;
   const Decision decision = decide();
   EXPECT_EQ(rule_name(decision.rule), "host_needs");
-  EXPECT_EQ(decision.target, kGiB - term(decision, "share_bytes"));
+  EXPECT_EQ(decision.target, whole_guest_pages(kGiB - term(decision, "share_bytes")));
   EXPECT_GE(decision.target, 300 * kMiB);
   EXPECT_GE(term(decision, "share_bytes"), term(decision, "needs_bytes"));
 }
@@ -97,7 +98,7 @@ TEST_F(BalanceLawTest, WhatIsUnderWayIsNotTakenTwice) {
   vm().target = 300 * kMiB;
   const Decision decision = decide();
   EXPECT_EQ(rule_name(decision.rule), "host_needs");
-  EXPECT_EQ(decision.target, kGiB - term(decision, "share_bytes"));
+  EXPECT_EQ(decision.target, whole_guest_pages(kGiB - term(decision, "share_bytes")));
   EXPECT_LE(decision.target, 410 * kMiB);
 }
 
@@ -114,7 +115,7 @@ TEST_F(BalanceLawTest, OnlyItsNeedWhereTheHostHasPromisedTheRest) {
   host().available = 790 * kMiB;
   const Decision decision = decide();
   EXPECT_EQ(rule_name(decision.rule), "guest_needs");
-  EXPECT_EQ(decision.target, kGiB - term(decision, "needs_bytes"));
+  EXPECT_EQ(decision.target, whole_guest_pages(kGiB - term(decision, "needs_bytes")));
 }
 
 TEST_F(BalanceLawTest, PressureDoublesTheHeadroom) {

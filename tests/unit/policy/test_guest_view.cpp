@@ -171,6 +171,19 @@ TEST_F(GuestViewTest, ADriverThatIsDoneIsNotStalled) {
   EXPECT_FALSE(look_later(Time(60'000)).stalled);
 }
 
+/// Linux rounds a target up to a page of its own, and stays there.
+TEST_F(GuestViewTest, ADriverThatIsAsNearAsItsPagesAllowIsNotStalled) {
+  for (const std::uint64_t above : {std::uint64_t{4096}, 12 * kKiB, 60 * kKiB}) {
+    vm().target = 423997440;
+    vm().actual = vm().target + above;
+    look_later();
+    EXPECT_FALSE(look_later(Time(60'000)).stalled) << above;
+  }
+  vm().actual = vm().target + 64 * kKiB;
+  look_later();
+  EXPECT_TRUE(look_later(Time(60'000)).stalled) << "no page is as large";
+}
+
 TEST_F(GuestViewTest, AClockThatRunsBackStallsNobody) {
   vm().target = 512 * kMiB;
   look();

@@ -136,6 +136,32 @@ TEST(Pressure, NobodyIsEverBelowItsFloor) {
   });
 }
 
+/// Whatever the size of its pages. That its targets are whole ones is a part of it.
+TEST(Balance, ADriverThatFollowsIsNeverStalled) {
+  for_each_seed([](unsigned seed) {
+    Chance chance(seed);
+    auto guests = random_guests(&chance);
+    for (GuestHabits& guest : guests) {
+      guest.demand = random_demand(&chance, guest.memory);
+      guest.page = (chance.one_in(2) ? 16 : 64) * kKiB;
+      guest.balloon_rate = kGiB;
+      guest.swap = 4 * kGiB;
+    }
+    HostHabits habits = host_for(guests, chance.between(60, 150));
+    policy::BalanceLaw law;
+    Host host(habits, guests, &law);
+    host.watch([](const Observation& seen, const std::vector<Decision>& decisions) {
+      for (std::size_t i = 0; i < decisions.size(); ++i) {
+        ASSERT_NE(rule_name(decisions[i].rule), "stalled") << seen.vms[i].name;
+        if (decisions[i].target != seen.vms[i].target) {
+          ASSERT_EQ(decisions[i].target % (64 * kKiB), 0U) << seen.vms[i].name;
+        }
+      }
+    });
+    host.run(Time(400'000));
+  });
+}
+
 /// Steady input, memory for all, plenty or scarce: after five minutes nothing moves any more.
 TEST(Balance, ComesToRest) {
   for_each_seed([](unsigned seed) {

@@ -58,6 +58,10 @@ struct Decision {
   std::vector<std::string_view> signs;  ///< what the guest showed that counted, or was not believed
 };
 
+/// A target that is moved is one that every guest reaches, whatever the size of its pages. Less than
+/// one of these more than was meant stays with the guest.
+void move_by_whole_pages(std::uint64_t before, Decision* decision) noexcept;
+
 class Law {
  public:
   virtual ~Law() = default;
