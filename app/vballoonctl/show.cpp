@@ -36,8 +36,17 @@ std::string target_text(const Json& device) {
                   : "");
 }
 
+std::string guest_text(const Json& device) {
+  const bool less = text(device, "guest_source") == "statistics";
+  return guest_field(device) +
+         (less ? fmt::format(", as it says; its VMM shows {}, of which the rest is not plugged in, "
+                             "not online or no memory of its",
+                             size_field(device, "table_bytes"))
+               : "");
+}
+
 void print_sizes(const Json& device) {
-  print_field("guest", guest_field(device));
+  print_field("guest", guest_text(device));
   print_field("target", target_text(device));
   print_field("actual", fmt::format("{}, as the guest says", size_field(device, "actual_bytes")));
   print_field("reclaimed", fmt::format("{} in the balloon and given to the host",

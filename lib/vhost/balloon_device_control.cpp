@@ -169,6 +169,7 @@ void BalloonDevice::report_memory(device::DeviceReport* report) const {
   const auto& memory = path_.memory();
   if (!vid_ || !memory) return;
   report->resident_bytes = gmem::resident_bytes(*memory);
+  report->boot_bytes = gmem::boot_bytes(*memory);
   report->node = home_node_;
   for (const gmem::Region& region : memory->regions()) {
     report->host_page_bytes = std::max(report->host_page_bytes, region.backing.host_page);
@@ -190,7 +191,7 @@ device::DeviceReport BalloonDevice::report() const {
   } else if (told_of_legacy_ && !acked_.has(balloon::Feature::kVersion1)) {
     report.reason = kLegacy;
   }
-  report.guest_bytes = counters.guest_bytes.get();
+  report.table_bytes = counters.guest_bytes.get();
   report.target_bytes = pages_to_bytes(config_.num_pages());
   report.wanted_bytes = pages_to_bytes(wanted_pages_);
   report.actual_bytes = pages_to_bytes(config_.actual());
@@ -229,6 +230,7 @@ device::DeviceReport BalloonDevice::report() const {
   report.counters.push_back({"batches_in_flight", reclaimed.in_flight.get()});
   report.counters.push_back({"reclaim_waits", reclaimed.sink_full.get()});
   report_stats(&report);
+  device::settle_figures(&report);
   return report;
 }
 

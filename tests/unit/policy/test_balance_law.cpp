@@ -69,6 +69,17 @@ TEST_F(BalanceLawTest, ByWeightAndNotBelowANeed) {
   EXPECT_EQ(term(decision, "share_bytes") / kMiB, 614U);
 }
 
+/// That nothing is known of its huge pages does not mean that there are none left.
+TEST_F(BalanceLawTest, OfAGuestWhosePoolIsNotKnownNothingIsTaken) {
+  seen.pools.push_back({"1 GiB pages", 0, 0, 0, 0, false});
+  vm().pool = other().pool = 1;
+  balloon(vm(), 100 * kMiB, 500 * kMiB);
+  balloon(other(), 0, 0);
+  for (int turn = 0; turn < 5; ++turn) expect(decide(), 100, Rule::kHostUnknown);
+  vm().pressure_messages = 1;
+  expect(decide(), 36, Rule::kGuestNeeds);
+}
+
 TEST_F(BalanceLawTest, AHostBelowItsReserveTakesWhatIsIdleAtOnce) {
   budget(1400 * kMiB);
   host().available = 790 * kMiB;

@@ -131,6 +131,7 @@ TEST_F(PressureLawTest, WhereBothReportPressureTheGuestIsHeard) {
 TEST_F(PressureLawTest, SignsOfStatisticsStandForAMessage) {
   vm().target = vm().actual = 100 * kMiB;
   vm().sample->swap_out = 0;
+  ++vm().sample->sequence;
   (void)decide();
   vm().sample->swap_out = kMiB;
   ++vm().sample->sequence;
