@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/guest_page.hpp"
+
 namespace vballoon::ctl {
 
 Progress::Progress(std::uint64_t target, std::optional<std::uint64_t> actual, Clock::time_point now,
@@ -25,8 +27,8 @@ Verdict Progress::see(std::uint64_t target, std::optional<std::uint64_t> actual,
   if (!seen_ && actual) moved_ = now;
   begin_at(actual);
   if (actual) {
+    if (at_target(*actual, target_)) return Verdict::kReached;
     const std::uint64_t left = distance(*actual);
-    if (left < kTolerance) return Verdict::kReached;
     if (left < closest_) {
       closest_ = left;
       moved_ = now;

@@ -24,8 +24,6 @@ class Progress {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kStallAfter{10};
-  /// A guest with 64 KiB pages cannot come closer than this.
-  static constexpr std::uint64_t kTolerance = 64 * 1024;
 
   /// @param actual  nothing: the guest has not said so. Nothing is reached then.
   Progress(std::uint64_t target, std::optional<std::uint64_t> actual, Clock::time_point now,

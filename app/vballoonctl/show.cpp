@@ -62,8 +62,17 @@ std::string reclaimed_text(const Json& device) {
                      size_field(device, "reclaimed_bytes"));
 }
 
+std::string guest_text(const Json& device) {
+  const bool less = text(device, "guest_source") == "statistics";
+  return guest_field(device) +
+         (less ? fmt::format(", as it says; its VMM shows {}, of which the rest is not plugged in, "
+                             "not online or no memory of its",
+                             size_field(device, "table_bytes"))
+               : "");
+}
+
 void print_sizes(const Json& device) {
-  print_field("guest", guest_field(device));
+  print_field("guest", guest_text(device));
   print_field("target", target_text(device));
   print_field("actual", actual_text(device));
   print_field("reclaimed", reclaimed_text(device));

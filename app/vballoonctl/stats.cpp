@@ -12,6 +12,15 @@ namespace vballoon::ctl {
 
 using rpc::Json;
 
+namespace {
+
+/// Without its unit.
+std::string plain(const std::string& name) {
+  return name.ends_with("_bytes") ? name.substr(0, name.size() - 6) : name;
+}
+
+}  // namespace
+
 void print_stats(const Json& stats) {
   if (!stats.is_object()) return;
   fmt::print("  the guest, {} ago:\n", format_age(number(stats, "age_ms")));
@@ -19,8 +28,14 @@ void print_stats(const Json& stats) {
     if (name == "age_ms" || name == "sequence" || name == "left_out" || !value.is_number_unsigned()) continue;
     const auto figure = value.get<std::uint64_t>();
     const bool bytes = name.ends_with("_bytes");
-    fmt::print("    {:<29} {}\n", bytes ? name.substr(0, name.size() - 6) : name,
+    fmt::print("    {:<29} {}\n", plain(name),
                bytes ? format_size(figure) : std::to_string(figure));
+  }
+  for (const Json& name : stats.value("nonsense", Json::array())) {
+    if (name.is_string()) {
+      fmt::print("    {:<29} unknown: what the guest says cannot be\n",
+                 plain(name.get<std::string>()));
+    }
   }
   if (const auto left_out = number(stats, "left_out"); left_out != 0) {
     fmt::print("    and {} more that have no name here\n", left_out);

@@ -24,6 +24,12 @@ std::optional<std::uint64_t> StatsSample::get(StatTag tag) const noexcept {
   return values[t];
 }
 
+void StatsSample::drop(StatTag tag) noexcept {
+  const std::uint32_t bit = present & (1U << static_cast<unsigned>(tag));
+  present &= ~bit;
+  nonsense |= bit;
+}
+
 void StatsSample::add_unknown(std::uint16_t tag, std::uint64_t value) noexcept {
   ++unknown_tags;
   for (std::uint32_t i = 0; i < unknown_count; ++i) {
@@ -53,6 +59,21 @@ StatsSample decode_stats(std::span<const std::byte> bytes) noexcept {
     sample.present |= 1U << tag;
   }
   return sample;
+}
+
+void drop_nonsense(std::uint64_t memory, StatsSample* sample) noexcept {
+  constexpr std::uint64_t kNegative = std::uint64_t{1} << 63;
+  for (std::size_t tag = 0; tag < kKnownStats; ++tag) {
+    if (sample->values[tag] >= kNegative) sample->drop(static_cast<StatTag>(tag));
+  }
+  const std::uint64_t most = memory == 0 ? UINT64_MAX : memory;
+  if (const auto total = sample->get(StatTag::kTotal); total && (*total == 0 || *total > most)) {
+    sample->drop(StatTag::kTotal);
+  }
+  const std::uint64_t whole = sample->get(StatTag::kTotal).value_or(most);
+  for (const StatTag part : {StatTag::kFree, StatTag::kAvailable, StatTag::kDiskCaches}) {
+    if (sample->get(part).value_or(0) > whole) sample->drop(part);
+  }
 }
 
 }  // namespace vballoon::balloon

@@ -34,6 +34,8 @@ Json known(const std::optional<std::uint64_t>& figure) {
 
 void add_sizes(const device::DeviceReport& report, Json* json) {
   (*json)["guest_bytes"] = report.guest_bytes;
+  (*json)["guest_source"] = std::string(balloon::source_name(report.guest_source));
+  (*json)["table_bytes"] = report.table_bytes;
   const bool of_nobody = report.share && report.guest_bytes == 0;
   (*json)["target_bytes"] = of_nobody ? Json(nullptr) : Json(report.target_bytes);
   (*json)["target_share"] = share_json(report.share);
@@ -67,6 +69,10 @@ Json stats_json(const std::optional<device::StatsReport>& stats) {
     if (const auto value = stats->sample.get(stat)) {
       json[std::string(balloon::stat_name(stat))] = *value;
     }
+  }
+  for (std::size_t tag = 0; tag < balloon::kKnownStats; ++tag) {
+    if (((stats->sample.nonsense >> tag) & 1) == 0) continue;
+    json["nonsense"].push_back(std::string(balloon::stat_name(static_cast<balloon::StatTag>(tag))));
   }
   for (std::uint32_t i = 0; i < stats->sample.unknown_count; ++i) {
     const balloon::UnknownStat& unknown = stats->sample.unknown[i];

@@ -59,8 +59,10 @@ class Pools {
     policy::PoolObservation pool;
     pool.name = fmt::format("{} pages", format_size(page_bytes));
     if (node) pool.name += fmt::format(" of node {}", *node);
+    pool.known = false;
     for (const host::HugePagePool& part : host_.huge_pages) {
       if (part.page_bytes != page_bytes || (node && part.node && *part.node != *node)) continue;
+      pool.known = true;
       pool.total += part.pages * page_bytes;
       pool.available += part.free * page_bytes;
     }
@@ -101,6 +103,7 @@ policy::GuestSample sample_of(const device::StatsReport& stats) {
   sample.major_faults = from.get(StatTag::kMajorFaults);
   sample.oom_kills = from.get(StatTag::kOomKills);
   sample.alloc_stalls = from.get(StatTag::kAllocStalls);
+  sample.nonsense = from.nonsense != 0;
   return sample;
 }
 
@@ -112,6 +115,7 @@ policy::VmObservation vm_of(const device::DeviceReport& device, const VmWish& wi
   vm.running = device.state == device::State::kRunning && device.guest_bytes != 0;
   vm.inhibited = device.inhibited;
   vm.guest = device.guest_bytes;
+  vm.table = device.table_bytes;
   vm.target = device.target_bytes;
   vm.actual = device.actual_bytes.value_or(0);
   vm.knows_actual = device.actual_bytes.has_value();

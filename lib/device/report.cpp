@@ -14,4 +14,20 @@ std::string_view state_name(State state) noexcept {
   return "unknown";
 }
 
+void settle_figures(DeviceReport* report) noexcept {
+  balloon::SizeClues clues{report->table_bytes, report->boot_bytes, std::nullopt, 0};
+  if (report->stats) {
+    balloon::drop_nonsense(report->table_bytes, &report->stats->sample);
+    clues.total = report->stats->sample.get(balloon::StatTag::kTotal);
+    // A driver that gives pages up for programs that need them has told its kernel that they are
+    // there. On a device with a message queue the bit may mean that: what is in doubt is added.
+    const bool inside = report->bit_two == balloon::BitTwo::kDeflateOnOom &&
+                        report->acked.has(balloon::Feature::kDeflateOnOom);
+    if (!inside) clues.apart = report->stats->ballooned_bytes;
+  }
+  const balloon::GuestSize size = balloon::guest_size(clues);
+  report->guest_bytes = size.bytes;
+  report->guest_source = size.source;
+}
+
 }  // namespace vballoon::device

@@ -101,4 +101,16 @@ std::optional<std::uint64_t> resident_bytes(const GuestMemory& memory) noexcept 
   return std::min(bytes, memory.bytes());
 }
 
+std::uint64_t boot_bytes(const GuestMemory& memory) noexcept {
+  struct stat lowest {};
+  std::uint64_t bytes = 0;
+  for (const Region& region : memory.regions()) {
+    struct stat file {};
+    if (::fstat(region.fd.get(), &file) != 0) continue;
+    if (bytes == 0) lowest = file;
+    if (file.st_dev == lowest.st_dev && file.st_ino == lowest.st_ino) bytes += region.bytes;
+  }
+  return bytes;
+}
+
 }  // namespace vballoon::gmem

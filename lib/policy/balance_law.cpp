@@ -101,6 +101,7 @@ std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
   decisions.reserve(turns.size());
   for (const Turn& turn : turns) {
     decisions.push_back(choose(turn, seen));
+    move_by_whole_pages(turn.vm->target, &decisions.back());
     remember(turn, decisions.back(), seen.now);
   }
   std::erase_if(past_, [](const auto& entry) { return !entry.second.seen; });
@@ -168,7 +169,8 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   turn.settles = turn.past->needed && within(*turn.past->needed, kSettles, seen.now);
   turn.kept = view.stalled ? std::max(cost_of(vm, view), turn.floor) : turn.floor;
   turn.share = turn.ceiling;
-  turn.movable = vm.automatic && vm.running && !vm.inhibited && view.knows;
+  turn.host_known = vm.pool >= seen.pools.size() || seen.pools[vm.pool].known;
+  turn.movable = vm.automatic && vm.running && !vm.inhibited && view.knows && turn.host_known;
   return turn;
 }
 
@@ -301,8 +303,9 @@ Decision BalanceLaw::move(const Turn& turn, const Observation& seen) const {
   const VmObservation& vm = *turn.vm;
   if (vm.inhibited) return {vm.name, vm.target, Rule::kInhibited, {}, {}};
   if (!vm.knows_actual) return {vm.name, vm.target, Rule::kUnknownSize, {}, {}};
-  if (!turn.view.knows) {
-    if (turn.view.pressure == 0) return {vm.name, vm.target, Rule::kNoStatistics, {}, {}};
+  if (!turn.view.knows || !turn.host_known) {
+    const Rule unknown = turn.view.knows ? Rule::kHostUnknown : Rule::kNoStatistics;
+    if (turn.view.pressure == 0) return {vm.name, vm.target, unknown, {}, {}};
     return {vm.name, less(vm.target, kSmallestStep), Rule::kGuestNeeds, {}, {}};
   }
   if (turn.view.stalled) return let_off(turn);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/guest_page.hpp"
 #include "base/units.hpp"
 
 namespace vballoon::policy {
@@ -17,21 +18,36 @@ constexpr std::uint64_t kManyMajorFaults = 200;
 /// Available memory, as a part of what the guest has, below which its kernel begins to reclaim.
 constexpr std::uint64_t kLowPart = 32;
 
-/// How much a counter rose. One that fell is another driver's, or a lie.
-std::uint64_t rise(std::optional<std::uint64_t> before, std::optional<std::uint64_t> now,
-                   GuestView* view) {
-  if (!before || !now) return 0;
-  if (*now >= *before) return *now - *before;
-  view->signs.emplace_back("a counter ran backwards");
-  return 0;
+/// Of memory and of a swap device no more goes through in a second, or all of a larger guest.
+constexpr std::uint64_t kMostSwapped = 2 * kGiB;
+/// Faults, stalls or kills in a second: more than there are calls into a kernel.
+constexpr std::uint64_t kMostEvents = 10'000'000;
+
+void add_sign(std::string_view sign, GuestView* view) {
+  if (std::find(view->signs.begin(), view->signs.end(), sign) == view->signs.end()) {
+    view->signs.push_back(sign);
+  }
 }
 
-/// What the guest can do without. Kernels before 4.6 do not say; half of the caches is a guess.
-std::optional<std::uint64_t> claimed_available(const GuestSample& sample) noexcept {
-  if (sample.available) return sample.available;
-  if (!sample.free) return std::nullopt;
-  const std::uint64_t caches = sample.caches.value_or(0) / 2;
-  return *sample.free > UINT64_MAX - caches ? UINT64_MAX : *sample.free + caches;
+std::uint64_t believed(const ClaimedCounter::Step& step, GuestView* view) {
+  if (step.doubt == ClaimedCounter::Doubt::kFell) add_sign("a counter ran backwards", view);
+  if (step.doubt == ClaimedCounter::Doubt::kLeapt) {
+    add_sign("a counter leapt further than it can", view);
+  }
+  return step.rise;
+}
+
+/// What the guest can do without, of at most so much. Kernels before 4.6 do not say; half of the
+/// caches is a guess.
+std::optional<std::uint64_t> claimed_available(const GuestSample& sample, std::uint64_t most,
+                                               GuestView* view) {
+  const auto can_be = [&](std::uint64_t bytes) {
+    if (bytes > most) add_sign("it claims more memory than it has", view);
+    return bytes <= most;
+  };
+  if (sample.available && can_be(*sample.available)) return sample.available;
+  if (!sample.free || !can_be(*sample.free)) return std::nullopt;
+  return std::min(*sample.free + std::min(sample.caches.value_or(0) / 2, most), most);
 }
 
 bool is_fresh(const GuestSample& sample, Time interval) noexcept {
@@ -63,9 +79,9 @@ GuestView GuestWatch::look(const VmObservation& vm, const Observation& seen) {
   Memory& memory = guests_[vm.name];
   memory.seen = true;
   const bool says = vm.running && vm.knows_actual;
-  if (!says || memory.guest != vm.guest) {
+  if (!says || !memory.known || memory.table != vm.table) {
     memory = Memory();
-    memory.guest = vm.guest;
+    memory.table = vm.table;
     memory.actual = vm.actual;
     memory.seen = true;
   }
@@ -85,7 +101,7 @@ GuestView GuestWatch::look(const VmObservation& vm, const Observation& seen) {
 /// makes none. One that is let off, because its target comes to where it is, has shown nothing.
 void GuestWatch::note_progress(const VmObservation& vm, Time now, Memory* memory,
                                GuestView* view) {
-  const int direction = sign(vm.target, vm.actual);
+  const int direction = at_target(vm.actual, vm.target) ? 0 : sign(vm.target, vm.actual);
   const int went = sign(vm.actual, memory->reached);
   const std::uint64_t way = std::max(vm.actual, memory->reached) -
                             std::min(vm.actual, memory->reached);
@@ -121,22 +137,25 @@ void GuestWatch::note_messages(const VmObservation& vm, Memory* memory, GuestVie
 void GuestWatch::note_sample(const VmObservation& vm, const Observation& seen, Memory* memory,
                              GuestView* view) {
   const bool compares = std::exchange(memory->compares, false);
-  if (!vm.sample) return;
+  if (!vm.sample || !is_fresh(*vm.sample, seen.sample_interval)) return;
   const GuestSample& sample = *vm.sample;
-  const auto claimed = claimed_available(sample);
-  view->knows = claimed.has_value() && is_fresh(sample, seen.sample_interval);
-  if (!view->knows) return;
-  memory->compares = true;
-  const auto before = std::exchange(memory->last, sample);
-  const bool is_new = !before || before->sequence != sample.sequence;
+  const bool is_new = std::exchange(memory->sequence, sample.sequence) != sample.sequence;
+  if (sample.nonsense) add_sign("some of what it says cannot be", view);
   const std::uint64_t used = memory->used;
-  if (is_new) note_use(vm, *claimed, memory, view);
+  if (is_new) {
+    note_counters(vm, seen.now - sample.age, memory, view);
+    const std::uint64_t balloon = std::min(vm.actual, sample.actual.value_or(memory->actual));
+    const auto claimed = claimed_available(sample, vm.guest - std::min(balloon, vm.guest), view);
+    memory->says = claimed.has_value();
+    if (claimed) note_use(vm, *claimed, memory, view);
+  }
+  if (!memory->says) return;
+  view->knows = true;
+  memory->compares = true;
   if (compares) view->grown = memory->used - std::min(used, memory->used);
   view->used = std::min(memory->used, view->plugged);
   view->available = std::min(memory->available, view->plugged - view->used);
-  if (!is_new) return;
-  if (before) note_counters(*before, vm, view);
-  if (view->available < view->plugged / kLowPart) {
+  if (is_new && view->available < view->plugged / kLowPart) {
     add_pressure("it has almost nothing available", view);
   }
 }
@@ -157,7 +176,6 @@ void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory
   const std::uint64_t high = most - std::min(claimed, most);
   memory->available = claimed;
   memory->used = memory->known ? std::clamp(memory->used, low, high) : high;
-  if (claimed > vm.guest) view->signs.emplace_back("it claims more memory than it has");
   // What it never touched it cannot use.
   if (vm.resident && memory->used > *vm.resident) {
     view->signs.emplace_back("it claims to use more than it ever touched");
@@ -166,20 +184,25 @@ void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory
   }
 }
 
-void GuestWatch::note_counters(const GuestSample& before, const VmObservation& vm,
-                               GuestView* view) {
+void GuestWatch::note_counters(const VmObservation& vm, Time now, Memory* memory, GuestView* view) {
   const GuestSample& sample = *vm.sample;
-  const std::uint64_t in = rise(before.swap_in, sample.swap_in, view);
-  const std::uint64_t out = rise(before.swap_out, sample.swap_out, view);
+  const auto bytes = [&](ClaimedCounter& counter, std::optional<std::uint64_t> value) {
+    return believed(counter.see(value, now, std::max(vm.guest, kMostSwapped)), view);
+  };
+  const auto events = [&](ClaimedCounter& counter, std::optional<std::uint64_t> value) {
+    return believed(counter.see(value, now, kMostEvents), view);
+  };
+  const std::uint64_t in = bytes(memory->swap_in, sample.swap_in);
+  const std::uint64_t out = bytes(memory->swap_out, sample.swap_out);
   view->swapped = std::min(in, vm.guest) + std::min(out, vm.guest);
   if (view->swapped > 0) add_pressure("it swaps", view);
-  if (rise(before.major_faults, sample.major_faults, view) >= kManyMajorFaults) {
+  if (events(memory->major_faults, sample.major_faults) >= kManyMajorFaults) {
     add_pressure("it reads back pages that it had dropped", view);
   }
-  if (rise(before.oom_kills, sample.oom_kills, view) > 0) {
+  if (events(memory->oom_kills, sample.oom_kills) > 0) {
     add_pressure("it killed a program for memory", view);
   }
-  if (rise(before.alloc_stalls, sample.alloc_stalls, view) > 0) {
+  if (events(memory->alloc_stalls, sample.alloc_stalls) > 0) {
     add_pressure("its programs waited for memory", view);
   }
 }

@@ -3,13 +3,18 @@
 
 #include <algorithm>
 
+#include "base/guest_page.hpp"
+
 namespace vballoon::policy {
 
 std::vector<Decision> PressureLaw::decide(const Observation& seen) {
   for (auto& [name, past] : past_) past.seen = false;
   std::vector<Decision> decisions;
   decisions.reserve(seen.vms.size());
-  for (const VmObservation& vm : seen.vms) decisions.push_back(choose(vm, seen));
+  for (const VmObservation& vm : seen.vms) {
+    decisions.push_back(choose(vm, seen));
+    move_by_whole_pages(vm.target, &decisions.back());
+  }
   watch_.forget_gone();
   std::erase_if(past_, [](const auto& entry) { return !entry.second.seen; });
   return decisions;
@@ -70,7 +75,7 @@ Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
 
 Decision PressureLaw::answer_guest(const VmObservation& vm, unsigned times) const {
   Decision decision{vm.name, vm.target, Rule::kGuestPressure, {}, {}};
-  if (vm.target > vm.actual) {
+  if (vm.target > vm.actual && !at_target(vm.actual, vm.target)) {
     decision.target = vm.actual;
     decision.rule = Rule::kCancelled;
     --times;

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/guest_page.hpp"
 #include "policy/law.hpp"
 
 namespace vballoon::policy {
@@ -21,6 +22,8 @@ constexpr std::array kWords{
                            "taken from it"},
     Words{"unknown_size", "its driver goes on from elsewhere and has not said how large its "
                           "balloon is; it was asked"},
+    Words{"host_unknown", "the host does not say what it has of the memory behind the guest; "
+                          "nothing is taken from it"},
     Words{"stalled", "its driver makes no progress towards the target; it is not counted on"},
     Words{"floor", "held at its floor"},
     Words{"guest_needs", "it has less than it needs: given back at once"},
@@ -50,6 +53,10 @@ std::string_view rule_name(Rule rule) noexcept {
 
 std::string_view rule_text(Rule rule) noexcept {
   return kWords[static_cast<std::size_t>(rule)].text;
+}
+
+void move_by_whole_pages(std::uint64_t before, Decision* decision) noexcept {
+  if (decision->target != before) decision->target = whole_guest_pages(decision->target);
 }
 
 }  // namespace vballoon::policy

@@ -180,6 +180,7 @@ class BalloonDevice {
   void keep_again();
   void notify_if_due();
   [[nodiscard]] bool time_to_look() noexcept;
+  void look();
   void settle_in();
   void note_slow();
   void provide_tables() const noexcept;
@@ -205,7 +206,8 @@ class BalloonDevice {
       std::optional<std::uint64_t> resident) const noexcept;
   void report_wishes(device::DeviceReport* report) const;
   void report_memory(device::DeviceReport* report) const;
-  void report_stats(device::DeviceReport* report) const;
+  void report_stats(device::DeviceReport* report) const noexcept;
+  void report_clues(device::DeviceReport* report) const noexcept;
 
   const DeviceSpec spec_;
   MemoryClaims& claims_;
@@ -245,6 +247,7 @@ class BalloonDevice {
   std::atomic<std::uint64_t> claims_seen_{0};  // MemoryClaims::generation()
   std::uint32_t shared_ = 0;                   // regions that others claim, too: a bit each
   std::string shared_with_;                    // one of these
+  std::uint64_t boot_bytes_ = 0;  // see gmem::boot_bytes()
   std::optional<unsigned> home_node_;  // that the guest's memory is bound to
   bool undecided_ = false;           // whether that is the guest which is connected now
   balloon::Target wanted_;           // the operator's, which may be more than the guest has

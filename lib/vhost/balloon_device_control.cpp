@@ -79,7 +79,19 @@ void BalloonDevice::keep_target() {
 }
 
 std::uint64_t BalloonDevice::guest_size() const noexcept {
-  return path_.counters().guest_bytes.get();
+  device::DeviceReport report;
+  report_clues(&report);
+  device::settle_figures(&report);
+  return report.guest_bytes;
+}
+
+/// What tells how large the guest is.
+void BalloonDevice::report_clues(device::DeviceReport* report) const noexcept {
+  report->table_bytes = path_.counters().guest_bytes.get();
+  report->boot_bytes = boot_bytes_;
+  report->acked = acked_;
+  report->bit_two = spec_.bit_two();
+  report_stats(report);
 }
 
 /// What was asked for, as far as this guest's memory goes and it is left enough.
@@ -300,7 +312,6 @@ device::DeviceReport BalloonDevice::report_locked() const {
   } else if (report.slow) {
     report.reason = kSlow;
   }
-  report.guest_bytes = counters.guest_bytes.get();
   report_wishes(&report);
   if (vid_ && config_.knows_actual()) report.actual_bytes = pages_to_bytes(config_.actual());
   report.ballooned_bytes = pages_to_bytes(counters.ballooned_pages.get());
@@ -317,11 +328,9 @@ device::DeviceReport BalloonDevice::report_locked() const {
   report.hints = report_hints();
   report.pressure_messages = counters.pressure_messages.get();
   report.offered = spec_.offered();
-  report.acked = acked_;
-  report.bit_two = spec_.bit_two();
   for (unsigned role = 0; role < balloon::kRoles; ++role) {
     const auto r = static_cast<Role>(role);
-    if (!balloon::may_have(r, report.bit_two)) continue;
+    if (!balloon::may_have(r, spec_.bit_two())) continue;
     report.queues.push_back(report_queue(r, path_.running(r), path_.status(r)));
   }
   for (const auto& count : device::named_counts(counters)) report.counters.push_back(count);
@@ -339,7 +348,8 @@ device::DeviceReport BalloonDevice::report_locked() const {
   report.counters.push_back({"reclaim_waits", reclaimed.sink_full.get()});
   report.counters.push_back({"slow_calls", path_.conduct()->slow_calls.get()});
   report.counters.push_back({"lane_moves", path_.conduct()->lane_moves.get()});
-  report_stats(&report);
+  report_clues(&report);
+  device::settle_figures(&report);
   return report;
 }
 

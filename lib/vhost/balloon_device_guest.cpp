@@ -52,7 +52,7 @@ void BalloonDevice::start_stats(bool resumed) {
 }
 
 /// A ring that is stopped, as in a VM that is paused, owes no answer.
-void BalloonDevice::report_stats(device::DeviceReport* report) const {
+void BalloonDevice::report_stats(device::DeviceReport* report) const noexcept {
   const device::StatsRecord stats = path_.newest_stats();
   const std::uint64_t now = now_ms();
   if (stats.sequence != 0) {

@@ -32,6 +32,7 @@ void BalloonDevice::load_memory() {
   gmem::keep_out_of_core(**memory);
   home_node_ = home_node(**memory);
   if (home_node_) seat_.prefer_node(*home_node_);
+  boot_bytes_ = gmem::boot_bytes(**memory);
   take_memory(std::move(*memory));
   memory_valid_ = true;
   claimed_.clear();

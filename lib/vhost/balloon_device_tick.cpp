@@ -52,10 +52,16 @@ void BalloonDevice::tick() {
   if (!lock) return;  // the event thread is at it: the next time
   if (lost) give_up_lost_memory();
   if (shares) look_at_shares();
-  if (looks) kept_.give_up_lost();
+  if (looks) look();
   if (keeps) keep_again();
   if (asks) ask_size();
   notify_if_due();
+}
+
+/// A guest says by and by how large it is, and a share is one of that.
+void BalloonDevice::look() {
+  kept_.give_up_lost();
+  if (wanted_.size.share && config_.knows_actual()) show_target();
 }
 
 /// What nobody tells of: once in a while is enough.

@@ -36,6 +36,7 @@ struct GuestHabits {
   std::uint64_t read_rate = 16 * kMiB;    ///< in a second
   std::uint64_t hot_files = 0;            ///< of them, read all the time
   std::uint64_t swap = kGiB;
+  std::uint64_t page = 4 * kKiB;            ///< a balloon is made of whole ones
   std::uint64_t balloon_rate = 512 * kMiB;  ///< a second
   Time answer_delay{50};                    ///< a request for statistics until it is answered
   Fault fault = Fault::kNone;
@@ -56,11 +57,16 @@ class Guest {
   explicit Guest(GuestHabits habits) : habits_(std::move(habits)) {}
 
   void step(Time now, Time span);
-  void set_target(std::uint64_t target) noexcept { target_ = target; }
+  /// Rounded up to its pages, as Linux does.
+  void set_target(std::uint64_t target) noexcept {
+    asked_ = target;
+    target_ = (target + habits_.page - 1) / habits_.page * habits_.page;
+  }
 
   [[nodiscard]] const GuestHabits& habits() const noexcept { return habits_; }
   [[nodiscard]] const GuestCounters& counters() const noexcept { return counters_; }
-  [[nodiscard]] std::uint64_t target() const noexcept { return target_; }
+  /// As it was set.
+  [[nodiscard]] std::uint64_t target() const noexcept { return asked_; }
   /// As the driver says it.
   [[nodiscard]] std::uint64_t claimed_actual() const noexcept;
   [[nodiscard]] std::uint64_t plugged() const noexcept { return habits_.memory - actual_; }
@@ -97,6 +103,7 @@ class Guest {
 
   GuestHabits habits_;
   GuestCounters counters_;
+  std::uint64_t asked_ = 0;
   std::uint64_t target_ = 0;
   std::uint64_t actual_ = 0;
   std::uint64_t anon_ = 0;

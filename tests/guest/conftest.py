@@ -90,6 +90,12 @@ def kexec_qemu_lab():
 
 
 @pytest.fixture
+def arm64_lab():
+    """A QEMU guest of another architecture, with pages of 16 KiB."""
+    yield from _own_lab("arm64")
+
+
+@pytest.fixture
 def huge_qemu_lab():
     """A QEMU guest on huge pages, of a pool that is its own for as long as it lives."""
     with huge_pages(GUEST_BYTES["qemu"]):

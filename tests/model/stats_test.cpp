@@ -58,7 +58,9 @@ TEST_F(Stats, EveryTagOfLinuxHasAName) {
   const auto driver = connect();
   ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
   std::vector<driver::StatEntry> entries;
-  for (std::uint16_t tag = 0; tag < 16; ++tag) entries.push_back({tag, 1000U + tag});
+  // No part of its memory is larger than all of it, tag 5.
+  const auto value = [](unsigned tag) { return tag == 5 ? 2000U : 1000U + tag; };
+  for (std::uint16_t tag = 0; tag < 16; ++tag) entries.push_back({tag, value(tag)});
   driver->set_stats(entries);
   const Json stats = values(ask(*driver));
   const char* const names[] = {
@@ -66,7 +68,21 @@ TEST_F(Stats, EveryTagOfLinuxHasAName) {
       "free_bytes",          "total_bytes",       "available_bytes",     "disk_caches_bytes",
       "hugetlb_allocations", "hugetlb_failures",  "oom_kills",           "alloc_stalls",
       "async_scan_bytes",    "direct_scan_bytes", "async_reclaim_bytes", "direct_reclaim_bytes"};
-  for (unsigned tag = 0; tag < 16; ++tag) EXPECT_EQ(stats.at(names[tag]), 1000U + tag) << tag;
+  for (unsigned tag = 0; tag < 16; ++tag) EXPECT_EQ(stats.at(names[tag]), value(tag)) << tag;
+}
+
+/// virtio-win #1323: -1, and -4096, where the query of its service failed.
+TEST_F(Stats, WhatCannotBeIsUnknownAndNamed) {
+  const auto driver = connect();
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  driver->set_stats({{0, UINT64_MAX - 4095}, {4, kMiB}, {5, 16 * kMiB}, {6, UINT64_MAX}});
+  const Json stats = values(ask(*driver));
+  EXPECT_EQ(stats.at("nonsense"), Json({"swap_in_bytes", "available_bytes"}));
+  EXPECT_FALSE(stats.contains("swap_in_bytes"));
+  EXPECT_FALSE(stats.contains("available_bytes"));
+  EXPECT_EQ(stats.at("free_bytes"), kMiB);
+  const Json device = show();
+  EXPECT_EQ(device.at("guest_bytes"), device.at("table_bytes")) << "which it booted with";
 }
 
 TEST_F(Stats, AFloodOfTagsIsBounded) {

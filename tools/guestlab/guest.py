@@ -282,3 +282,11 @@ def wait_until(condition, timeout: float, what: str, every: float = 0.05, found=
             raise CommandTimeout(f"waited {timeout:g} s for {what}{last}")
         time.sleep(every)
     return answer
+
+
+def enter_cgroup(folder: Path | None) -> list[str]:
+    """What a command begins with that is to run there: the shell becomes it, so its process number
+    stays, and no page is charged before."""
+    if not folder:
+        return []
+    return ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', f"{folder}/cgroup.procs"]

@@ -14,26 +14,33 @@ _FOLDERS = ("bin", "boot", "dev", "lib", "lib/modules", "proc", "run", "sys", "t
 
 
 def initrd_for(
-    modules_folder: Path, programs: tuple[Path, ...] = (), boot: dict[str, Path] | None = None
+    modules_folder: Path,
+    programs: tuple[Path, ...] = (),
+    boot: dict[str, Path] | None = None,
+    busybox: Path | None = None,
 ) -> Path:
     """@param modules_folder  holds the guest kernel's modules, at any depth.
     @param programs  statically linked; they are in /bin of the guest.
     @param boot      files of the guest's /boot, by their name there.
+    @param busybox   of the guest's architecture, statically linked; None: this machine's.
     @return  path of an initrd whose init loads virtio_balloon and serves the command channel."""
-    data = _build(modules_folder, programs, boot or {})
+    tools = busybox.read_bytes() if busybox else _static_busybox()
+    data = _build(modules_folder, programs, boot or {}, tools)
     path = cache_dir() / f"initrd-{hashlib.sha256(data).hexdigest()[:16]}.cpio"
     if not path.exists():
         write_whole(path, data)
     return path
 
 
-def _build(modules_folder: Path, programs: tuple[Path, ...], boot: dict[str, Path]) -> bytes:
+def _build(
+    modules_folder: Path, programs: tuple[Path, ...], boot: dict[str, Path], busybox: bytes
+) -> bytes:
     archive = cpio.Archive()
     for folder in _FOLDERS:
         archive.folder(folder)
     # The kernel opens /dev/console for init before anything is mounted.
     archive.char_device("dev/console", 5, 1)
-    archive.file("bin/busybox", _static_busybox(), 0o755)
+    archive.file("bin/busybox", busybox, 0o755)
     archive.link("bin/sh", "busybox")
     for program in programs:
         archive.file(f"bin/{program.name}", program.read_bytes(), 0o755)

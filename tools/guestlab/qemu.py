@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A QEMU guest under TCG (no KVM needed) with Debian's cloud kernel and memory as memfd."""
+"""A QEMU guest under TCG (no KVM needed) with a kernel of Debian's and memory as memfd."""
 
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from .cache import cache_dir
 from .errors import LabError
-from .guest import Guest, MiB
+from .guest import Guest, MiB, enter_cgroup
 from .initrd import initrd_for
 from .qmp import Qmp
 
@@ -18,6 +19,30 @@ _BUILTIN = "virtio-balloon-pci,id=balloon,free-page-reporting={reporting}"
 _VHOST_USER = (
     f"vhost-user-test-device-pci,chardev=balloon,virtio-id={_BALLOON_ID}"
     ",num_vqs=5,config_size=16,vq_size=128"
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What tools/prepare-qemu has fetched for guests of one architecture, and how QEMU runs them."""
+
+    architecture: str
+    folder: str  # in the cache
+    program: str
+    options: str
+    serial: tuple[str, str]  # as the guest's kernel calls them: its console, the command channel
+    own_busybox: bool = False  # not this machine's: it is of another architecture
+
+
+AMD64 = Machine("amd64", "qemu", "qemu-system-x86_64", "-M q35", ("ttyS0", "ttyS1"))
+# Pages of 16 KiB, which not all of QEMU's cpus have.
+ARM64 = Machine(
+    "arm64",
+    "qemu-arm64",
+    "qemu-system-aarch64",
+    "-M virt,gic-version=3,acpi=off -cpu cortex-a76",
+    ("ttyAMA0", "ttyAMA1"),
+    own_busybox=True,
 )
 
 
@@ -34,6 +59,8 @@ class QemuGuest(Guest):
         huge_pages: bool = False,
         kexec: Path | None = None,
         extra: tuple[str, ...] = (),
+        machine: Machine = AMD64,
+        cgroup: Path | None = None,
         **options,
     ):
         """@param builtin_balloon  QEMU's own balloon device, for comparisons; not with socket=.
@@ -41,6 +68,9 @@ class QemuGuest(Guest):
         @param huge_pages  of 2 MiB behind the guest's memory; the host's pool has to have them.
         @param kexec      the program behind kexec(); the guest then has its kernel in /boot.
         @param extra      more arguments for QEMU.
+        @param machine    AMD64 or ARM64.
+        @param cgroup     folder of the control group in which it runs: what it touches is charged
+                          there.
         @param options    see Guest."""
         if builtin_balloon and options.get("socket"):
             raise LabError("a QEMU guest takes a socket or QEMU's own balloon, not both")
@@ -49,6 +79,8 @@ class QemuGuest(Guest):
         self.huge_pages = huge_pages
         self.kexec_program = kexec
         self.extra = extra
+        self.machine = machine
+        self.cgroup = cgroup
         self._qmp: Qmp | None = None
         super().__init__(mem=mem, **options)
 
@@ -84,25 +116,28 @@ class QemuGuest(Guest):
     def _kernel_and_initrd(self, root: Path) -> tuple[Path, Path]:
         kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
         modules = root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-")
-        initrd = initrd_for(modules)
+        busybox = root / "usr/bin/busybox" if self.machine.own_busybox else None
+        initrd = initrd_for(modules, busybox=busybox)
         if self.kexec_program:
             boot = {"vmlinuz": kernel, "initrd": initrd}
-            initrd = initrd_for(modules, (self.kexec_program,), boot)
+            initrd = initrd_for(modules, (self.kexec_program,), boot, busybox)
         return kernel, initrd
 
     def _command(self) -> list[str]:
-        root = prepared_root()
+        root = prepared_root(self.machine)
         kernel, initrd = self._kernel_and_initrd(root)
         size = f"{self.mem // MiB}M"
-        arguments = f"console=ttyS0 quiet LAB_CHANNEL=/dev/ttyS1 {self.settings} {self.append}"
+        console, channel = self.machine.serial
+        arguments = f"console={console} quiet LAB_CHANNEL=/dev/{channel} {self.settings} {self.append}"
         huge = ",hugetlb=on,hugetlbsize=2M" if self.huge_pages else ""
         options = (
-            f"-accel tcg -M q35 -nodefaults -display none -m {size}"
+            f"-accel tcg {self.machine.options} -nodefaults -display none -m {size}"
             f" -object memory-backend-memfd,id=ram,size={size},share=on{huge} -numa node,memdev=ram"
             f" -chardev socket,id=console,fd={self.console.fileno()} -serial chardev:console"
             f" -chardev socket,id=channel,fd={self.channel.fileno()} -serial chardev:channel"
         )
-        command = qemu_command(root) + options.split() + self._device()
+        command = enter_cgroup(self.cgroup) + qemu_command(root, self.machine)
+        command += options.split() + self._device()
         command += ["-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]
         command += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", arguments]
         return command + list(self.extra)
@@ -116,19 +151,19 @@ class QemuGuest(Guest):
         return []
 
 
-def prepared_root() -> Path:
+def prepared_root(machine: Machine = AMD64) -> Path:
     """The folder with QEMU and the guest kernel; fetches them when they are not there."""
-    root = cache_dir() / "qemu"
+    root = cache_dir() / machine.folder
     if not (root / "stamp").exists():
         environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
-        if subprocess.run([_PREPARE], env=environment).returncode:
+        if subprocess.run([_PREPARE, machine.architecture], env=environment).returncode:
             raise LabError(f"no QEMU for the guests: {_PREPARE} failed, see what it said above")
     return root
 
 
-def qemu_command(root: Path) -> list[str]:
+def qemu_command(root: Path, machine: Machine = AMD64) -> list[str]:
     """QEMU out of a foreign root, without chroot: with its own C library and firmware."""
     lib = root / "usr/lib/x86_64-linux-gnu"
     loader = [str(lib / "ld-linux-x86-64.so.2"), "--library-path", str(lib)]
     firmware = ["-L", str(root / "usr/share/qemu"), "-L", str(root / "usr/share/seabios")]
-    return loader + [str(root / "usr/bin/qemu-system-x86_64")] + firmware
+    return loader + [str(root / "usr/bin" / machine.program)] + firmware

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .cache import cache_dir
 from .errors import LabError
-from .guest import Guest, MiB
+from .guest import Guest, MiB, enter_cgroup
 from .initrd import initrd_for
 
 _MODULES = Path("/usr/lib/uml/modules")
@@ -60,18 +60,12 @@ class UmlGuest(Guest):
     def _command(self) -> list[str]:
         kernel, modules = _fetched() if self.newest else _installed()
         initrd = initrd_for(_modules(modules), self.programs)
-        command = [*self._enter_cgroup(), *self._stay_on_cpu(), *kernel]
+        command = [*enter_cgroup(self.cgroup), *self._stay_on_cpu(), *kernel]
         command += [f"mem={self.mem // MiB}M", f"initrd={initrd}", "rdinit=/init"]
         command += ["root=/dev/ram0", "quiet", f"uml_dir={self.folder}"]
         command += ["con0=fd:0,fd:1", "con=null", *self._channel(), *self._device()]
         command += [f"ubd0={self.swap}"] if self.swap else []
         return command + self.settings.split() + self.append.split()
-
-    def _enter_cgroup(self) -> list[str]:
-        """The shell becomes the kernel: its process number stays, and no page is charged before."""
-        if not self.cgroup:
-            return []
-        return ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', f"{self.cgroup}/cgroup.procs"]
 
     def _stay_on_cpu(self) -> list[str]:
         return [] if self.cpu is None else ["taskset", "--cpu-list", str(self.cpu)]

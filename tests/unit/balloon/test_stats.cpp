@@ -10,6 +10,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "balloon/stats.hpp"
@@ -136,6 +137,63 @@ TEST(Stats, NamesAreDifferentAndEndInTheirUnit) {
                             StatTag::kDirectScan, StatTag::kAsyncReclaim,
                             StatTag::kDirectReclaim}) {
     EXPECT_TRUE(stat_name(tag).ends_with("_bytes")) << stat_name(tag);
+  }
+}
+
+StatsSample sample_of(std::initializer_list<std::pair<StatTag, std::uint64_t>> values) {
+  std::vector<std::byte> bytes;
+  for (const auto& [tag, value] : values) append(bytes, static_cast<std::uint16_t>(tag), value);
+  return decode_stats(bytes);
+}
+
+bool is_nonsense(const StatsSample& sample, StatTag tag) {
+  const bool nonsense = ((sample.nonsense >> static_cast<unsigned>(tag)) & 1) != 0;
+  EXPECT_NE(nonsense, sample.get(tag).has_value()) << stat_name(tag) << ": one or the other";
+  return nonsense;
+}
+
+/// virtio-win #1323: -1 for what is available, and -4096 for what was swapped in.
+TEST(Nonsense, ANegativeFigureIsUnknown) {
+  for (unsigned tag = 0; tag < kKnownStats; ++tag) {
+    const auto stat = static_cast<StatTag>(tag);
+    for (const std::int64_t value : {std::int64_t{-1}, std::int64_t{-4096}, INT64_MIN}) {
+      StatsSample sample = sample_of({{stat, static_cast<std::uint64_t>(value)}});
+      drop_nonsense(0, &sample);
+      EXPECT_TRUE(is_nonsense(sample, stat));
+    }
+  }
+}
+
+TEST(Nonsense, WhatCanBeStays) {
+  StatsSample sample = sample_of({{StatTag::kTotal, 960}, {StatTag::kFree, 960},
+                                  {StatTag::kAvailable, 0}, {StatTag::kDiskCaches, 1},
+                                  {StatTag::kSwapIn, INT64_MAX}});
+  const std::uint32_t present = sample.present;
+  drop_nonsense(1000, &sample);
+  EXPECT_EQ(sample.present, present);
+  EXPECT_EQ(sample.nonsense, 0U);
+  drop_nonsense(0, &sample);
+  EXPECT_EQ(sample.present, present) << "of a guest of which nothing is known";
+}
+
+TEST(Nonsense, NoPartIsLargerThanTheWhole) {
+  for (const StatTag part : {StatTag::kFree, StatTag::kAvailable, StatTag::kDiskCaches}) {
+    StatsSample sample = sample_of({{StatTag::kTotal, 960}, {part, 961}});
+    drop_nonsense(1000, &sample);
+    EXPECT_TRUE(is_nonsense(sample, part));
+    EXPECT_EQ(sample.get(StatTag::kTotal), 960U);
+    StatsSample without = sample_of({{part, 1001}});
+    drop_nonsense(1000, &without);
+    EXPECT_TRUE(is_nonsense(without, part)) << "nor larger than its VMM's table";
+  }
+}
+
+TEST(Nonsense, AGuestHasSomeMemoryAndNoMoreThanItsVmmShows) {
+  for (const std::uint64_t total : {std::uint64_t{0}, std::uint64_t{1001}, UINT64_MAX}) {
+    StatsSample sample = sample_of({{StatTag::kTotal, total}, {StatTag::kAvailable, 900}});
+    drop_nonsense(1000, &sample);
+    EXPECT_TRUE(is_nonsense(sample, StatTag::kTotal)) << total;
+    EXPECT_EQ(sample.get(StatTag::kAvailable), 900U) << "of that nobody knows better";
   }
 }
 

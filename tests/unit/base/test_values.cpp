@@ -14,6 +14,7 @@
 
 #include "base/copy_once.hpp"
 #include "base/counter.hpp"
+#include "base/guest_page.hpp"
 #include "base/log.hpp"
 #include "base/units.hpp"
 
@@ -90,6 +91,28 @@ TEST(CopyOnce, ACheckedCopyStaysAsItWasChecked) {
   stop = true;
   writer.join();
   EXPECT_EQ(escaped, 0U);
+}
+
+TEST(GuestPage, ABalloonIsAtItsTargetAsNearAsItsGuestComes) {
+  // Linux rounds 423997440 up to a page of 16 KiB.
+  EXPECT_TRUE(at_target(424001536, 423997440));
+  for (const std::uint64_t page : {4 * kKiB, 16 * kKiB, 64 * kKiB}) {
+    const std::uint64_t target = 100 * kMiB + kPageSize;
+    EXPECT_TRUE(at_target((target + page - 1) / page * page, target)) << page;
+  }
+  EXPECT_TRUE(at_target(kMiB, kMiB));
+  EXPECT_TRUE(at_target(kMiB - 60 * kKiB, kMiB));
+  EXPECT_FALSE(at_target(kMiB + 64 * kKiB, kMiB));
+  EXPECT_FALSE(at_target(0, UINT64_MAX));
+}
+
+TEST(GuestPage, ASizeOfWholePagesIsOneOfEveryPage) {
+  for (const std::uint64_t bytes : {std::uint64_t{0}, 64 * kKiB - 1, 423997440 + kKiB, kGiB}) {
+    const std::uint64_t whole = whole_guest_pages(bytes);
+    EXPECT_EQ(whole % (64 * kKiB), 0U);
+    EXPECT_LE(whole, bytes);
+    EXPECT_LT(bytes - whole, 64 * kKiB);
+  }
 }
 
 TEST(LogGate, LetsAFewThroughAndCountsTheRest) {

@@ -156,5 +156,18 @@ TEST(Resident, IsNotKnownOfWhatIsNoMemory) {
   }
 }
 
+TEST(Boot, IsTheFileOfTheLowestAddress) {
+  const UniqueFd ram(::memfd_create("ram", MFD_CLOEXEC)), more(::memfd_create("more", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(ram.get(), 2 * kMiB), 0);
+  ASSERT_EQ(::ftruncate(more.get(), 4 * kMiB), 0);
+  std::byte anchor{};
+  // Below and above a hole in the addresses, and a device of virtio-mem above all.
+  const auto map = GuestMemory::create(std::vector<RegionSpec>{
+      {Gpa{8 * kMiB}, 4 * kMiB, &anchor, more.get(), 0},
+      {Gpa{4 * kMiB}, kMiB, &anchor, ram.get(), kMiB}, {Gpa{0}, kMiB, &anchor, ram.get(), 0}});
+  ASSERT_TRUE(map.has_value());
+  EXPECT_EQ(boot_bytes(**map), 2 * kMiB);
+}
+
 }  // namespace
 }  // namespace vballoon::gmem

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "balance_fixture.hpp"
+#include "base/guest_page.hpp"
 
 namespace vballoon::policy {
 namespace {
@@ -68,13 +69,24 @@ TEST_F(BalanceLawTest, ByWeightAndNotBelowANeed) {
   EXPECT_EQ(term(decision, "share_bytes") / kMiB, 614U);
 }
 
+/// That nothing is known of its huge pages does not mean that there are none left.
+TEST_F(BalanceLawTest, OfAGuestWhosePoolIsNotKnownNothingIsTaken) {
+  seen.pools.push_back({"1 GiB pages", 0, 0, 0, 0, false});
+  vm().pool = other().pool = 1;
+  balloon(vm(), 100 * kMiB, 500 * kMiB);
+  balloon(other(), 0, 0);
+  for (int turn = 0; turn < 5; ++turn) expect(decide(), 100, Rule::kHostUnknown);
+  vm().pressure_messages = 1;
+  expect(decide(), 36, Rule::kGuestNeeds);
+}
+
 TEST_F(BalanceLawTest, AHostBelowItsReserveTakesWhatIsIdleAtOnce) {
   budget(1400 * kMiB);
   host().available = 790 * kMiB;
   host().swapped = 500 * kMiB;
   const Decision decision = decide();
   EXPECT_EQ(rule_name(decision.rule), "host_needs");
-  EXPECT_EQ(decision.target, kGiB - term(decision, "share_bytes"));
+  EXPECT_EQ(decision.target, whole_guest_pages(kGiB - term(decision, "share_bytes")));
   EXPECT_GE(decision.target, 300 * kMiB);
   EXPECT_GE(term(decision, "share_bytes"), term(decision, "needs_bytes"));
 }
@@ -97,7 +109,7 @@ TEST_F(BalanceLawTest, WhatIsUnderWayIsNotTakenTwice) {
   vm().target = 300 * kMiB;
   const Decision decision = decide();
   EXPECT_EQ(rule_name(decision.rule), "host_needs");
-  EXPECT_EQ(decision.target, kGiB - term(decision, "share_bytes"));
+  EXPECT_EQ(decision.target, whole_guest_pages(kGiB - term(decision, "share_bytes")));
   EXPECT_LE(decision.target, 410 * kMiB);
 }
 
@@ -114,7 +126,7 @@ TEST_F(BalanceLawTest, OnlyItsNeedWhereTheHostHasPromisedTheRest) {
   host().available = 790 * kMiB;
   const Decision decision = decide();
   EXPECT_EQ(rule_name(decision.rule), "guest_needs");
-  EXPECT_EQ(decision.target, kGiB - term(decision, "needs_bytes"));
+  EXPECT_EQ(decision.target, whole_guest_pages(kGiB - term(decision, "needs_bytes")));
 }
 
 TEST_F(BalanceLawTest, PressureDoublesTheHeadroom) {

@@ -57,6 +57,13 @@ TEST_F(PressureLawTest, StepsAddUpWhileTheGuestIsStillInflating) {
   expect(after_host_events(1), 352 * kMiB, Rule::kHostPressure);
 }
 
+/// Its guest has pages of 64 KiB: it cannot come any nearer, and nothing is under way.
+TEST_F(PressureLawTest, ABalloonThatIsAsNearAsItComesIsAtItsTarget) {
+  vm().target = 320 * kMiB;
+  vm().actual = vm().target - 60 * kKiB;
+  expect(after_messages(1), 288 * kMiB, Rule::kGuestPressure);
+}
+
 TEST_F(PressureLawTest, StepsEndAtTheFloor) {
   expect(after_host_events(1000), 896 * kMiB, Rule::kFloor);
   expect(after_host_events(UINT32_MAX), 896 * kMiB, Rule::kFloor);
@@ -124,6 +131,7 @@ TEST_F(PressureLawTest, WhereBothReportPressureTheGuestIsHeard) {
 TEST_F(PressureLawTest, SignsOfStatisticsStandForAMessage) {
   vm().target = vm().actual = 100 * kMiB;
   vm().sample->swap_out = 0;
+  ++vm().sample->sequence;
   (void)decide();
   vm().sample->swap_out = kMiB;
   ++vm().sample->sequence;

@@ -47,16 +47,20 @@ struct UnknownStat {
 };
 inline constexpr std::size_t kUnknownKept = 16;
 
-/// One buffer of statistics, decoded. Values are the guest's claims: shown, never trusted.
+/// One buffer of statistics, decoded. Values are the guest's claims: shown, never trusted. One that
+/// cannot be is not present: the figure is unknown, and no other stands in for it.
 struct StatsSample {
   std::array<std::uint64_t, kKnownStats> values{};
   std::uint32_t present = 0;       ///< bit t: values[t] was in the buffer
+  std::uint32_t nonsense = 0;      ///< bit t: it was there as well, and cannot be
   std::uint32_t unknown_tags = 0;  ///< entries with a tag beyond the known ones
   std::uint32_t left_out = 0;      ///< of these, entries for which there was no room below
   std::uint32_t unknown_count = 0;
   std::array<UnknownStat, kUnknownKept> unknown{};  ///< the first so many tags, in their order
 
   [[nodiscard]] std::optional<std::uint64_t> get(StatTag tag) const noexcept;
+  /// From now on it is unknown, where it was present.
+  void drop(StatTag tag) noexcept;
   /// A tag beyond the known ones.
   void add_unknown(std::uint16_t tag, std::uint64_t value) noexcept;
 };
@@ -64,5 +68,11 @@ struct StatsSample {
 /// Decodes whole entries; of a tag that comes twice the last one counts.
 /// @param bytes  a private copy of the buffer; a trailing part of an entry is ignored.
 [[nodiscard]] StatsSample decode_stats(std::span<const std::byte> bytes) noexcept;
+
+/// Drops what cannot be: a negative number, as drivers send it when their own query failed (virtio-win
+/// sends -1 and -4096); a guest without memory, or with more than its VMM shows; a part that is
+/// larger than the whole.
+/// @param memory  all that the guest can have, in bytes; 0: that is not known.
+void drop_nonsense(std::uint64_t memory, StatsSample* sample) noexcept;
 
 }  // namespace vballoon::balloon

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "balloon/features.hpp"
+#include "balloon/guest_size.hpp"
 #include "balloon/stats.hpp"
 #include "base/size_text.hpp"
 
@@ -65,7 +66,10 @@ struct DeviceReport {
   std::string reason;  ///< why it is broken (where that is not a queue's doing) or slow; else empty
   bool slow = false;   ///< a thread stood still in its memory lately
   bool alone = false;  ///< no lcore serves its rings now, but a thread of its own
-  std::uint64_t guest_bytes = 0;  ///< RAM in the memory table; 0 while no VMM is connected
+  std::uint64_t guest_bytes = 0;  ///< what the guest has; 0 while no VMM is connected
+  balloon::SizeSource guest_source = balloon::SizeSource::kNothing;  ///< how that is known
+  std::uint64_t table_bytes = 0;  ///< all memory in the VMM's memory table
+  std::uint64_t boot_bytes = 0;   ///< of that, what the guest booted with
   std::uint64_t target_bytes = 0;  ///< what the driver sees
   std::uint64_t wanted_bytes = 0;  ///< what was asked for; more where the guest has less memory
   std::optional<Share> share;  ///< as which it was asked for; while no guest is known, 0 bytes
@@ -98,5 +102,10 @@ struct DeviceReport {
   std::optional<StatsReport> stats;
   std::uint64_t stats_waiting_ms = 0;  ///< how long the guest has owed an answer; 0: it does not
 };
+
+/// Takes what cannot be out of the statistics, and says by the rest how large the guest is: whoever
+/// shows a report or decides by it comes after this.
+/// @pre table_bytes, boot_bytes, the features and the statistics are as they were found.
+void settle_figures(DeviceReport* report) noexcept;
 
 }  // namespace vballoon::device

@@ -52,6 +52,7 @@ class BalanceLaw final : public Law {
     std::uint64_t kept = 0;    ///< what it keeps whatever it is asked for
     std::uint64_t share = 0;   ///< what it is to have
     bool movable = false;      ///< the law decides over it
+    bool host_known = true;    ///< what there is of the memory behind it
     bool pressed = false;      ///< it showed pressure within kRecovery
     bool host_short = false;   ///< one of its pools has less than its reserve and what it owes
     bool settles = false;      ///< it was given what it needed a moment ago

@@ -2,7 +2,7 @@
 //
 // policy/guest_view.hpp - what is believed of what a guest says.
 // Layer:  policy. Every figure of a guest is a claim: it is bounded by what the host knows itself,
-//         and a counter that runs backwards counts nothing.
+//         and one that cannot be is unknown: neither 0 nor the most that there is stands in for it.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "policy/claimed_counter.hpp"
 #include "policy/observation.hpp"
 
 namespace vballoon::policy {
@@ -45,9 +46,10 @@ class GuestWatch {
 
  private:
   struct Memory {
-    std::optional<GuestSample> last;
+    std::optional<std::uint64_t> sequence;  ///< of the sample that was looked at last
+    ClaimedCounter swap_in, swap_out, major_faults, oom_kills, alloc_stalls;
     std::uint64_t messages = 0;
-    std::uint64_t guest = 0;
+    std::uint64_t table = 0;
     std::uint64_t used = 0;    ///< by the last sample,
     std::uint64_t available = 0;  ///< and this, as it was then
     std::uint64_t actual = 0;  ///< of the balloon, when it was looked at last
@@ -57,6 +59,7 @@ class GuestWatch {
     bool stalled = false;
     bool seen = false;
     bool known = false;
+    bool says = false;     ///< that sample says what is available, as far as it can be
     bool compares = false; ///< the look before had a sample to compare with
   };
   static void note_progress(const VmObservation& vm, Time now, Memory* memory, GuestView* view);
@@ -65,7 +68,7 @@ class GuestWatch {
                           GuestView* view);
   static void note_use(const VmObservation& vm, std::uint64_t claimed, Memory* memory,
                        GuestView* view);
-  static void note_counters(const GuestSample& before, const VmObservation& vm, GuestView* view);
+  static void note_counters(const VmObservation& vm, Time now, Memory* memory, GuestView* view);
 
   std::unordered_map<std::string, Memory> guests_;
 };

@@ -22,6 +22,7 @@ enum class Rule {
   kInhibited,      ///< what it would give could not be discarded
   kNoStatistics,   ///< it does not say what it needs, or not lately: nothing is taken from it
   kUnknownSize,    ///< it has not said how large its balloon is
+  kHostUnknown,    ///< nothing is known of the memory that backs it: nothing is taken from it
   kStalled,        ///< it makes no progress towards its target: not counted on
   kFloor,          ///< given back up to its floor
   kGuestNeeds,     ///< given back at once: it has less than it needs
@@ -58,6 +59,10 @@ struct Decision {
   std::vector<Term> terms;          ///< what the rule was applied to
   std::vector<std::string_view> signs;  ///< what the guest showed that counted, or was not believed
 };
+
+/// A target that is moved is one that every guest reaches, whatever the size of its pages. Less than
+/// one of these more than was meant stays with the guest.
+void move_by_whole_pages(std::uint64_t before, Decision* decision) noexcept;
 
 class Law {
  public:

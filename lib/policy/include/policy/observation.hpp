@@ -30,6 +30,7 @@ struct GuestSample {
   std::optional<std::uint64_t> major_faults;  ///< cumulative, not bytes
   std::optional<std::uint64_t> oom_kills;     ///< cumulative, not bytes
   std::optional<std::uint64_t> alloc_stalls;  ///< cumulative, not bytes
+  bool nonsense = false;  ///< it said more, which cannot be and is unknown here
 };
 
 /// What the operator allows. The guest is left between floor and ceiling.
@@ -46,7 +47,8 @@ struct VmObservation {
   bool automatic = false;              ///< false: its target is a person's
   bool running = false;                ///< its driver serves the balloon
   bool inhibited = false;              ///< nothing that it gives is discarded
-  std::uint64_t guest = 0;             ///< all of its memory
+  std::uint64_t guest = 0;             ///< all of its memory, as far as it says so
+  std::uint64_t table = 0;             ///< and in its VMM's table: with another one it is another guest
   std::uint64_t target = 0;            ///< of the balloon, as its driver sees it
   std::uint64_t actual = 0;            ///< of the balloon, as its driver says it,
   bool knows_actual = true;            ///< if it ever said so
@@ -63,6 +65,7 @@ struct PoolObservation {
   std::uint64_t available = 0;
   std::uint64_t reserve = 0;  ///< to be kept available
   std::uint64_t swapped = 0;  ///< of the guests' memory, as far as that is known
+  bool known = true;          ///< false: the host tells nothing of it, and the figures are none
 };
 
 struct Observation {

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "policy/claimed_counter.hpp"
+
+#include <algorithm>
+
+namespace vballoon::policy {
+namespace {
+
+/// More than a day between two samples is as good as a day.
+constexpr Time kLongest{24 * 3600 * 1000};
+
+/// @return  what it can have risen by since. A clock that jumped back leaves a second.
+std::uint64_t most_since(Time since, Time now, std::uint64_t most_a_second) noexcept {
+  const Time span = std::clamp(now - since, Time(1000), kLongest);
+  const auto seconds = static_cast<std::uint64_t>((span + Time(999)) / Time(1000));
+  return most_a_second > UINT64_MAX / seconds ? UINT64_MAX : most_a_second * seconds;
+}
+
+}  // namespace
+
+ClaimedCounter::Step ClaimedCounter::see(std::optional<std::uint64_t> value, Time now,
+                                         std::uint64_t most_a_second) noexcept {
+  if (!value) return {};
+  const Point point{*value, now};
+  const auto follows = [&](const std::optional<Point>& from) {
+    return from && *value >= from->value &&
+           *value - from->value <= most_since(from->when, now, most_a_second);
+  };
+  Step step;
+  if (follows(last_)) {
+    step.rise = *value - last_->value;
+  } else if (follows(doubtful_)) {
+    step.rise = *value - doubtful_->value;
+  } else if (last_) {
+    step.doubt = *value < last_->value ? Doubt::kFell : Doubt::kLeapt;
+    doubtful_ = point;
+    return step;
+  }
+  last_ = point;
+  doubtful_.reset();
+  return step;
+}
+
+}  // namespace vballoon::policy
