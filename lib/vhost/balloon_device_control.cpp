@@ -16,6 +16,11 @@ namespace {
 
 using balloon::Role;
 
+constexpr std::chrono::seconds kLook{1};
+constexpr const char* kOrphaned = "its process is gone, and only its connection was left";
+constexpr const char* kTableMissing =
+    "the VMM's newest memory table could not be taken, and the log says why; its balloon is kept, "
+    "and served again when the VMM sends another table";
 constexpr const char* kMemoryLost =
     "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
     "left "
@@ -122,6 +127,7 @@ void BalloonDevice::keep_automatic(state::AutomaticWord word) {
 }
 
 void BalloonDevice::tick() {
+  end_orphans();
   if (shared_memory_lost()) {
     const std::scoped_lock lock(mutex_);
     give_up_lost_memory();
@@ -129,6 +135,20 @@ void BalloonDevice::tick() {
   if (!notify_due_.load(std::memory_order_relaxed)) return;
   const std::scoped_lock lock(mutex_);
   notify_if_due();
+}
+
+/// A process that ended takes its connection along, unless somebody holds its end: we, for one,
+/// among the descriptors that it handed over.
+void BalloonDevice::end_orphans() {
+  const auto now = Connection::Clock::now();
+  if (now < next_look_) return;
+  next_look_ = now + kLook;
+  const std::scoped_lock lock(mutex_);
+  for (Connection* connection : {&connection_, &next_connection_}) {
+    if (!connection->valid() || !connection->orphaned(now)) continue;
+    if (connection == &connection_) ended_why_ = kOrphaned;
+    connection->shut_down();
+  }
 }
 
 bool BalloonDevice::shared_memory_lost() const noexcept {
@@ -187,6 +207,8 @@ device::DeviceReport BalloonDevice::report() const {
   report.state = state();
   if (memory_lost_) {
     report.reason = kMemoryLost;
+  } else if (table_missing_) {
+    report.reason = kTableMissing;
   } else if (told_of_legacy_ && !acked_.has(balloon::Feature::kVersion1)) {
     report.reason = kLegacy;
   }

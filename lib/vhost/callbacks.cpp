@@ -6,6 +6,9 @@
 #include <map>
 #include <mutex>
 
+#include "arrived.hpp"
+#include "socket_path.hpp"
+
 namespace vballoon::vhost {
 namespace {
 
@@ -48,6 +51,7 @@ void set_vid(int vid, BalloonDevice* device) {
 rte_vhost_msg_result on_before_message(int vid, void* context) {
   BalloonDevice* device = find(vid);
   Message message(context);
+  message.attach(arrived().hand_over());
   const auto result =
       device != nullptr ? device->before_message(vid, message) : RTE_VHOST_MSG_RESULT_ERR;
   // librte_vhost looks no more at a message that was dealt with here, its descriptors included; but
@@ -75,6 +79,7 @@ int on_connection(int vid) {
 }
 
 void on_disconnection(int vid) {
+  arrived().drop();  // of a message that came to nothing
   BalloonDevice* device = find(vid);
   set_vid(vid, nullptr);
   if (device != nullptr) device->disconnected(vid);
@@ -95,12 +100,14 @@ void bind_path(const std::string& path, BalloonDevice& device) {
   Directory& dir = directory();
   const std::scoped_lock lock(dir.mutex);
   dir.by_path[path] = &device;
+  claim_path(path);
 }
 
 void unbind_path(const std::string& path, BalloonDevice& device) {
   Directory& dir = directory();
   const std::scoped_lock lock(dir.mutex);
   dir.by_path.erase(path);
+  disown_path(path);
   for (BalloonDevice*& entry : dir.by_vid) {
     if (entry == &device) entry = nullptr;
   }

@@ -9,4 +9,7 @@ namespace vballoon::vhost {
 /// The newest descriptor that accept(2) returned on this thread; -1 for none.
 [[nodiscard]] int last_accepted() noexcept;
 
+/// The newest one that connect(2) connected on this thread; -1 for none.
+[[nodiscard]] int last_connected() noexcept;
+
 }  // namespace vballoon::vhost

@@ -10,6 +10,8 @@
 #include "base/check.hpp"
 #include "base/socket_file.hpp"
 #include "callbacks.hpp"
+#include "closer.hpp"
+#include "fd_reserve.hpp"
 #include "seats.hpp"
 #include "socket_path.hpp"
 
@@ -25,6 +27,8 @@ constexpr std::uint64_t kProtocolFeatures = (1ULL << 0)     // MQ
                                             | (1ULL << 9)   // CONFIG
                                             | (1ULL << 10)  // BACKEND_SEND_FD
                                             | (1ULL << 12); // INFLIGHT_SHMFD
+
+constexpr unsigned kTicksToHurry = 50;  // of 20 ms
 
 Result<void> register_socket(const DeviceSpec& spec) {
   const char* path = spec.socket.c_str();
@@ -45,6 +49,7 @@ Result<void> register_socket(const DeviceSpec& spec) {
     return no("listen on");
   }
   if (spec.client) return {};
+  note_bound(spec.socket);
   auto shared = share_socket(spec.socket, spec.group);
   if (!shared) rte_vhost_driver_unregister(path);
   return shared;
@@ -61,6 +66,7 @@ class Server::Impl {
         discarder_(discarder),
         folder_(folder) {
     VB_CHECK(!pollers.empty());
+    FdReserve::get().fill();
   }
 
   Result<void> add(const DeviceSpec& spec) {
@@ -95,6 +101,8 @@ class Server::Impl {
 
   void tick() {
     const std::scoped_lock lock(mutex_);
+    FdReserve::get().fill_again();
+    if (++ticks_ % kTicksToHurry == 0) hurry_closer();
     for (const auto& device : devices_) device->tick();
   }
 
@@ -155,6 +163,7 @@ class Server::Impl {
   /// close() stops the rings while librte_vhost still has the memory mapped: unregistering frees a
   /// connection without any callback.
   static void take_down(BalloonDevice& device) {
+    const CloseElsewhere what_the_vmm_gave;
     device.close();
     rte_vhost_driver_unregister(device.spec().socket.c_str());
     unbind_path(device.spec().socket, device);
@@ -166,6 +175,7 @@ class Server::Impl {
   reclaim::Discarder& discarder_;
   const state::Folder* const folder_;
   Devices devices_;
+  unsigned ticks_ = 0;
 };
 
 Server::Server(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,

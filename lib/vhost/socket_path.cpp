@@ -11,6 +11,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
 
 #include "base/socket_file.hpp"
 #include "base/unique_fd.hpp"
@@ -25,12 +28,40 @@ bool is_alnum(char c) noexcept {
 }
 bool may_be_in_name(char c) noexcept { return is_alnum(c) || c == '.' || c == '_' || c == '-'; }
 
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const FileId&) const = default;
+};
+
+std::optional<FileId> socket_at(const std::string& path) {
+  struct stat file {};
+  if (::lstat(path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return std::nullopt;
+  return FileId{file.st_dev, file.st_ino};
+}
+
+/// Paths of devices, and what they are bound to. A bound socket holds on to its inode, so that no
+/// other file has its number meanwhile.
+struct Claims {
+  std::mutex mutex;
+  std::map<std::string, std::optional<FileId>, std::less<>> by_path;
+};
+
+Claims& claims() {
+  static Claims all;
+  return all;
+}
+
 /// Connecting is the only way to know; a listener sees a connection that ends at once.
-bool somebody_listens(const std::string& path) {
+Result<bool> somebody_listens(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
   const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) {
+    return fail(Code::kHost,
+                fmt::format("cannot find out who listens on {}: {}", path, std::strerror(errno)));
+  }
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
     return true;
   }
@@ -68,7 +99,9 @@ Result<void> clear_socket_path(const std::string& path) {
     return fail(Code::kAlreadyExists,
                 fmt::format("{} exists and is not a socket; choose another path", path));
   }
-  if (somebody_listens(path)) {
+  const auto somebody = somebody_listens(path);
+  if (!somebody) return tl::unexpected(somebody.error());
+  if (*somebody) {
     return fail(Code::kAlreadyExists,
                 fmt::format("another process listens on {}; stop it or choose another path", path));
   }
@@ -77,6 +110,33 @@ Result<void> clear_socket_path(const std::string& path) {
                                          std::strerror(errno)));
   }
   return {};
+}
+
+void claim_path(const std::string& path) {
+  const std::scoped_lock lock(claims().mutex);
+  claims().by_path[path] = std::nullopt;
+}
+
+void note_bound(const std::string& path) {
+  const std::scoped_lock lock(claims().mutex);
+  claims().by_path[path] = socket_at(path);
+}
+
+void disown_path(const std::string& path) {
+  const std::scoped_lock lock(claims().mutex);
+  claims().by_path.erase(path);
+}
+
+bool is_claimed(std::string_view path) {
+  const std::scoped_lock lock(claims().mutex);
+  return claims().by_path.contains(path);
+}
+
+bool may_unlink(std::string_view path) {
+  const std::scoped_lock lock(claims().mutex);
+  const auto claim = claims().by_path.find(path);
+  if (claim == claims().by_path.end()) return true;
+  return claim->second && claim->second == socket_at(claim->first);
 }
 
 }  // namespace vballoon::vhost

@@ -22,4 +22,15 @@ Result<void> check_name(std::string_view name);
 ///         and those of check_socket_path().
 Result<void> clear_socket_path(const std::string& path);
 
+/// What stands at a device's path is removed only where it is what the device is bound to: another
+/// daemon, or a person, may have put something else there. librte_vhost asks by unlink(2).
+void claim_path(const std::string& path);
+/// Of a path that is claimed: the socket that stands there now is ours. @pre It was just bound.
+void note_bound(const std::string& path);
+/// @pre  Its socket is gone.
+void disown_path(const std::string& path);
+[[nodiscard]] bool is_claimed(std::string_view path);
+/// True of paths that are not claimed: they are their callers' affair.
+[[nodiscard]] bool may_unlink(std::string_view path);
+
 }  // namespace vballoon::vhost
