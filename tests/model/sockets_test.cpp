@@ -3,6 +3,8 @@
 // The daemon's sockets: which paths it takes, and what it leaves behind.
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 #include "harness/fixture.hpp"
 
@@ -28,6 +30,33 @@ TEST_F(Sockets, ASocketIsTakenHoweverItIsSpelled) {
   }
   EXPECT_EQ(logged(device_ + ": a VMM connected"), 0U) << "it knocked at its own door";
   fs::remove(link);
+}
+
+/// At a removal, and at the end of the daemon.
+TEST(SocketFiles, WhatAnotherPutInTheirPlaceStays) {
+  for (const bool by_removal : {true, false}) {
+    const TemporaryFolder outer;
+    const std::string path = (outer.path() / "vm.sock").string();
+    std::optional<Daemon> daemon(std::in_place, std::vector<std::string>{"first"});
+    daemon->call("device.add", {{"name", "vm"}, {"socket", path}});
+    ASSERT_TRUE(fs::exists(path));
+    fs::remove(path);
+    const auto another = must(driver::Listener::bind(path));
+    if (by_removal) daemon->call("device.remove", {{"name", "vm"}});
+    daemon.reset();
+    EXPECT_TRUE(fs::exists(path)) << by_removal;
+    EXPECT_TRUE(driver::MessageSocket::connect(path, driver::Deadline(std::chrono::seconds(1))));
+  }
+}
+
+TEST(SocketFiles, TheirOwnGo) {
+  const TemporaryFolder outer;
+  const std::string path = (outer.path() / "vm.sock").string();
+  Daemon daemon({"first"});
+  daemon.call("device.add", {{"name", "vm"}, {"socket", path}});
+  ASSERT_TRUE(fs::exists(path));
+  daemon.call("device.remove", {{"name", "vm"}});
+  EXPECT_FALSE(fs::exists(path));
 }
 
 TEST_F(Sockets, ADaemonThatDoesNotComeUpLeavesNothing) {
