@@ -96,11 +96,11 @@ Result<std::vector<StatEntry>> parse_stats(std::string_view text) {
 }
 
 Result<driver::RamPlan> plan_ram(const RawArguments& raw) {
-  const auto bytes = parse_size(raw.memory);
+  const auto bytes = parse_memory_size(raw.memory);
   if (!bytes) return tl::unexpected(bytes.error());
-  const auto hole = raw.hole.empty() ? Result<std::uint64_t>(0) : parse_size(raw.hole);
+  const auto hole = raw.hole.empty() ? Result<std::uint64_t>(0) : parse_memory_size(raw.hole);
   if (!hole) return tl::unexpected(hole.error());
-  const auto huge = raw.huge_page.empty() ? Result<std::uint64_t>(0) : parse_size(raw.huge_page);
+  const auto huge = raw.huge_page.empty() ? Result<std::uint64_t>(0) : parse_memory_size(raw.huge_page);
   if (!huge) return tl::unexpected(huge.error());
   if (*bytes < 4 * kMiB || *bytes % (2 * kMiB) != 0 || *hole % (2 * kMiB) != 0) {
     return fail(Code::kInvalidArgument,
@@ -147,6 +147,7 @@ Result<driver::DriverOptions> driver_options(const RawArguments& raw) {
 }  // namespace
 
 void declare(CLI::App& app, RawArguments& raw) {
+  app.set_version_flag("--version", "vballoon-driver " VBALLOON_VERSION);
   app.add_option("--socket", raw.socket, "the device's vhost-user socket")->required();
   app.add_flag("--listen", raw.listen, "make the socket and wait for the backend to connect");
   app.add_flag("--reconnect", raw.reconnect,
@@ -180,7 +181,8 @@ void declare(CLI::App& app, RawArguments& raw) {
   app.add_flag("--json", raw.json, "print one JSON object instead of lines");
   app.add_option("STEP", raw.steps,
                  "inflate:SIZE deflate:SIZE report:SIZE hint:SIZE pressure follow:SECONDS "
-                 "pause:SECONDS reset; done in the order given");
+                 "pause:SECONDS reset; done in the order given")
+      ->required();
 }
 
 Result<Arguments> check(const RawArguments& raw) {

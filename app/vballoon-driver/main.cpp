@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "arguments.hpp"
+#include "base/output.hpp"
 #include "driver/message_socket.hpp"
 #include "driver/pretend_guest.hpp"
 #include "outcome_text.hpp"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr int kOk = 0;
 constexpr int kViolation = 1;  // the device broke a rule or a canary
-constexpr int kError = 2;      // arguments, connection, memory
+constexpr int kError = 2;      // arguments, connection, memory, output
 
 using Connect = std::function<Result<driver::MessageSocket>(driver::Deadline)>;
 
@@ -66,6 +67,14 @@ class Log {
   bool json_;
 };
 
+/// A backend that has a VMM already ends the connection of the next without a word.
+Status with_hint(Status status, const std::string& socket) {
+  if (status.code == Code::kUnavailable) {
+    status.message += fmt::format("; is another VMM connected to {}?", socket);
+  }
+  return status;
+}
+
 Result<int> run(const Arguments& arguments) {
   const auto connect = make_connect(arguments);
   if (!connect) return tl::unexpected(connect.error());
@@ -74,7 +83,7 @@ Result<int> run(const Arguments& arguments) {
   driver::GuestOptions options = arguments.guest;
   if (arguments.reconnect) options.driver.reconnect = *connect;
   const auto guest = driver::PretendGuest::start(*std::move(socket), std::move(options));
-  if (!guest) return tl::unexpected(guest.error());
+  if (!guest) return tl::unexpected(with_hint(guest.error(), arguments.socket));
   Log log(arguments.json);
   for (const driver::Step& step : arguments.steps) {
     const auto outcome = (*guest)->run(step);
@@ -89,12 +98,19 @@ Result<int> run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace vballoon;
-  CLI::App cli("A guest without a guest: a virtio-balloon driver for a vhost-user backend.");
-  app::RawArguments raw;
-  app::declare(cli, raw);
-  CLI11_PARSE(cli, argc, argv);
-  const auto code = app::check(raw).and_then(app::run);
-  if (code) return *code;
-  fmt::print(stderr, "vballoon-driver: {}\n", code.error().message);
-  return app::kError;
+  return with_output_written("vballoon-driver", app::kError, [&] {
+    CLI::App cli("A guest without a guest: a virtio-balloon driver for a vhost-user backend.",
+                 "vballoon-driver");
+    app::RawArguments raw;
+    app::declare(cli, raw);
+    try {
+      cli.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return cli.exit(error) == 0 ? app::kOk : app::kError;
+    }
+    const auto code = app::check(raw).and_then(app::run);
+    if (code) return *code;
+    fmt::print(stderr, "vballoon-driver: {}\n", code.error().message);
+    return app::kError;
+  });
 }

@@ -5,7 +5,9 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <sstream>
 
+#include "base/printable.hpp"
 #include "base/size_text.hpp"
 #include "base/units.hpp"
 
@@ -26,7 +28,7 @@ See vballoonctl(1).)";
 
 /// A size that no guest could make valid is a usage error, found before anybody is asked.
 std::string size_fault(const std::string& text) {
-  const auto size = parse_size_or_share(text, kGiB);
+  const auto size = parse_size_or_share(text);
   return size ? std::string() : size.error().message;
 }
 
@@ -73,6 +75,7 @@ void add_set(CLI::App& app, Arguments* out) {
       ->required()
       ->type_name("")
       ->check(size_fault, "");
+  set->add_flag("-f,--force", out->force, "However little it leaves to the guest");
   CLI::Option* wait =
       set->add_flag("-w,--wait", out->wait,
                     "Wait until it is reached; give up after 10 s without progress (status 1)");
@@ -176,7 +179,10 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    std::ostringstream said;
+    const bool fine = app.exit(error, said, said) == 0;
+    (fine ? std::cout : std::cerr) << printable(said.str());
+    return fine ? 0 : 2;
   }
   if (out->command.empty()) {
     std::cerr << app.help();

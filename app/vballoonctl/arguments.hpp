@@ -18,6 +18,7 @@ struct Arguments {
   std::string name;        ///< the VM
   std::string size;        ///< set
   bool wait = false;       ///< set
+  bool force = false;      ///< set
   unsigned timeout_s = 0;  ///< set --wait, stats; 0: none, or the default
   std::string socket;      ///< add
   bool client = false;     ///< add

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdio>
 
+#include "base/printable.hpp"
 #include "rpc/message.hpp"
 #include "rpc/socket_path.hpp"
 
@@ -50,7 +51,7 @@ int complain(bool json, const rpc::Error& error) {
   if (json) {
     print_json(Json{{"error", rpc::to_json(error)}});
   } else {
-    fmt::print(stderr, "vballoonctl: {}\n", error.message);
+    fmt::print(stderr, "vballoonctl: {}\n", printable(error.message));
   }
   const bool unreachable = error.code == rpc::kUnreachable || error.code == rpc::kForbidden ||
                            error.code == rpc::kNoAnswer;
@@ -59,6 +60,15 @@ int complain(bool json, const rpc::Error& error) {
 
 int complain(const Command& command, const rpc::Error& error) {
   return complain(command.arguments.json, error);
+}
+
+void print_warnings(const Command& command, const Json& result) {
+  if (command.arguments.json) return;
+  for (const Json& warning : result.value("warnings", Json::array())) {
+    if (!warning.is_string()) continue;
+    fmt::print(stderr, "vballoonctl: {}: warning: {}\n", command.arguments.name,
+               warning.get<std::string>());
+  }
 }
 
 void print_json(const Json& result) {

@@ -47,6 +47,9 @@ struct Command {
 int complain(bool json, const rpc::Error& error);
 int complain(const Command& command, const rpc::Error& error);
 
+/// What a result warns of, on standard error; with --json it is in the result.
+void print_warnings(const Command& command, const rpc::Json& result);
+
 /// The raw result, indented.
 void print_json(const rpc::Json& result);
 

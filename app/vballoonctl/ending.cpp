@@ -16,7 +16,14 @@ std::string stall_reason(const Json& device) {
   const std::string state = text(device, "state");
   if (state == "waiting") return "no VMM is connected";
   if (state == "connected") return "the guest's balloon driver is not running";
+  if (state == "stopped") {
+    return "the rings of its driver are stopped: the VM is paused or suspended, or its guest was "
+           "reset or unloaded the driver";
+  }
   if (state == "broken") return "the device is broken; see vballoonctl show";
+  if (!known(device, "actual_bytes")) {
+    return "the driver has not said for 10 s how large its balloon is";
+  }
   return "no progress for 10 s; the guest has nothing more to give, or is busy";
 }
 

@@ -6,11 +6,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
+#include "base/printable.hpp"
 #include "base/size_text.hpp"
 
 namespace vballoon::ctl {
 namespace {
+
+/// Blanks between two columns.
+constexpr std::size_t kGap = 2;
 
 const rpc::Json* find(const rpc::Json& object, std::string_view key) {
   if (!object.is_object()) return nullptr;
@@ -20,20 +25,36 @@ const rpc::Json* find(const rpc::Json& object, std::string_view key) {
 
 }  // namespace
 
-std::uint64_t number(const rpc::Json& object, std::string_view key) {
+std::optional<std::uint64_t> known(const rpc::Json& object, std::string_view key) {
   const rpc::Json* field = find(object, key);
-  return field != nullptr && field->is_number_unsigned() ? field->get<std::uint64_t>() : 0;
+  if (field == nullptr || !field->is_number_unsigned()) return std::nullopt;
+  return field->get<std::uint64_t>();
+}
+
+std::uint64_t number(const rpc::Json& object, std::string_view key) {
+  return known(object, key).value_or(0);
 }
 
 std::string text(const rpc::Json& object, std::string_view key) {
   const rpc::Json* field = find(object, key);
-  return field != nullptr && field->is_string() ? field->get<std::string>() : "";
+  return field != nullptr && field->is_string() ? printable(field->get<std::string>()) : "";
 }
 
 std::string size_field(const rpc::Json& object, std::string_view key) {
-  const rpc::Json* field = find(object, key);
-  if (field == nullptr || !field->is_number_unsigned()) return "-";
-  return format_size(field->get<std::uint64_t>());
+  const auto size = known(object, key);
+  return size ? format_size(*size) : "-";
+}
+
+std::string target_field(const rpc::Json& device) {
+  const rpc::Json* share = find(device, "target_share");
+  if (known(device, "target_bytes") || share == nullptr || !share->is_number()) {
+    return size_field(device, "target_bytes");
+  }
+  return fmt::format("{:.6g} %", share->get<double>() * 100);
+}
+
+std::string state_field(const rpc::Json& device) {
+  return text(device, "state") + (device.value("slow", false) ? ", slow" : "");
 }
 
 std::string guest_field(const rpc::Json& device) {
@@ -73,20 +94,55 @@ void Table::row(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::str() const {
+std::vector<std::size_t> Table::widths() const {
   std::vector<std::size_t> widths(right_.size());
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      widths[i] = std::max(widths[i], columns_of(row[i]));
+    }
+  }
+  return widths;
+}
+
+std::string Table::str(std::optional<std::size_t> cells) const {
+  auto columns = widths();
+  const std::size_t limit = cells.value_or(std::string::npos);
+  while (columns.size() > 1 &&
+         std::accumulate(columns.begin(), columns.end(), kGap * (columns.size() - 1)) > limit) {
+    columns.pop_back();
   }
   std::string out;
   for (const auto& row : rows_) {
     std::string line;
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      line += right_[i] ? fmt::format("{:>{}}  ", row[i], widths[i])
-                        : fmt::format("{:<{}}  ", row[i], widths[i]);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const std::string blanks(columns[i] - columns_of(row[i]), ' ');
+      line += right_[i] ? blanks + row[i] : row[i] + blanks;
+      line.append(kGap, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
+    out.append(first_columns(line, limit)).append("\n");
+  }
+  return out;
+}
+
+std::string screenful(std::string_view title, std::string_view table, std::size_t lines,
+                      std::size_t cells) {
+  constexpr std::size_t kAbove = 3;  // the title, a blank line, the heading
+  std::vector<std::string_view> rows;
+  for (std::size_t end = 0; (end = table.find('\n')) != std::string_view::npos;) {
+    rows.push_back(table.substr(0, end));
+    table.remove_prefix(end + 1);
+  }
+  std::string out = fmt::format("{}\n\n", first_columns(title, cells));
+  const std::size_t room = std::max(lines, kAbove + 1) - kAbove;
+  const std::size_t there = rows.empty() ? 0 : rows.size() - 1;
+  const std::size_t shown = there <= room ? there : room - 1;
+  for (std::size_t i = 0; i < rows.size() && i <= shown; ++i) out.append(rows[i]).append("\n");
+  if (shown < there) {
+    out += first_columns(fmt::format("... and {} more; `vballoonctl list` has all", there - shown),
+                         cells);
+  } else {
+    out.pop_back();
   }
   return out;
 }

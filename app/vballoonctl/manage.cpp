@@ -19,6 +19,7 @@ int finish(Command& command, const rpc::Outcome<rpc::Json>& result, std::string_
     print_json(*result);
   } else {
     fmt::print("{}\n", said);
+    print_warnings(command, *result);
   }
   return kDone;
 }

@@ -72,7 +72,11 @@ void print_policy(const Json& policy) {
     const std::string rule = text(vm, "rule");
     vms.row({text(vm, "name"), size_field(vm, "target_bytes"), rule.empty() ? "-" : rule});
   }
-  fmt::print("{}{}", pools.str(), vms.str());
+  const bool seen = !policy.value("pools", Json::array()).empty();
+  fmt::print("{}", seen ? pools.str() : "the host's memory is looked at once a VM is automatic\n");
+  const bool any = !policy.value("vms", Json::array()).empty();
+  fmt::print("{}", any ? vms.str()
+                       : "no VM is automatic; `vballoonctl policy auto VM on` makes one so\n");
 }
 
 }  // namespace
@@ -110,6 +114,7 @@ int run_policy_auto(Command& command) {
     fmt::print("{} is ballooned {}\n", name,
                on ? "automatically; `vballoonctl policy explain " + name + "` tells why"
                   : "by hand; its target stays where it is");
+    print_warnings(command, *result);
   }
   return kDone;
 }

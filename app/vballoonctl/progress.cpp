@@ -7,29 +7,37 @@
 
 namespace vballoon::ctl {
 
-Progress::Progress(std::uint64_t target, std::uint64_t actual, Clock::time_point now,
+Progress::Progress(std::uint64_t target, std::optional<std::uint64_t> actual, Clock::time_point now,
                    std::optional<std::chrono::seconds> timeout)
-    : target_(target),
-      whole_(distance(actual)),
-      closest_(whole_),
-      begin_(now),
-      moved_(now),
-      timeout_(timeout) {}
+    : target_(target), begin_(now), moved_(now), timeout_(timeout) {
+  begin_at(actual);
+}
 
-Verdict Progress::see(std::uint64_t target, std::uint64_t actual, Clock::time_point now) {
+void Progress::begin_at(std::optional<std::uint64_t> actual) noexcept {
+  if (seen_ || !actual) return;
+  seen_ = true;
+  whole_ = closest_ = distance(*actual);
+}
+
+Verdict Progress::see(std::uint64_t target, std::optional<std::uint64_t> actual,
+                      Clock::time_point now) {
   if (target != target_) return Verdict::kRetargeted;
-  const std::uint64_t left = distance(actual);
-  if (left < kTolerance) return Verdict::kReached;
-  if (left < closest_) {
-    closest_ = left;
-    moved_ = now;
+  if (!seen_ && actual) moved_ = now;
+  begin_at(actual);
+  if (actual) {
+    const std::uint64_t left = distance(*actual);
+    if (left < kTolerance) return Verdict::kReached;
+    if (left < closest_) {
+      closest_ = left;
+      moved_ = now;
+    }
   }
   if (timeout_ && now - begin_ >= *timeout_) return Verdict::kTimedOut;
   return now - moved_ >= kStallAfter ? Verdict::kStalled : Verdict::kGoing;
 }
 
-std::uint64_t Progress::done_bytes(std::uint64_t actual) const noexcept {
-  return whole_ - std::min(whole_, distance(actual));
+std::uint64_t Progress::done_bytes(std::optional<std::uint64_t> actual) const noexcept {
+  return actual ? whole_ - std::min(whole_, distance(*actual)) : 0;
 }
 
 std::uint64_t Progress::distance(std::uint64_t actual) const noexcept {

@@ -27,22 +27,27 @@ class Progress {
   /// A guest with 64 KiB pages cannot come closer than this.
   static constexpr std::uint64_t kTolerance = 64 * 1024;
 
-  Progress(std::uint64_t target, std::uint64_t actual, Clock::time_point now,
+  /// @param actual  nothing: the guest has not said so. Nothing is reached then.
+  Progress(std::uint64_t target, std::optional<std::uint64_t> actual, Clock::time_point now,
            std::optional<std::chrono::seconds> timeout);
 
-  [[nodiscard]] Verdict see(std::uint64_t target, std::uint64_t actual, Clock::time_point now);
+  [[nodiscard]] Verdict see(std::uint64_t target, std::optional<std::uint64_t> actual,
+                            Clock::time_point now);
 
-  /// Of the way from where the balloon began to its target.
-  [[nodiscard]] std::uint64_t done_bytes(std::uint64_t actual) const noexcept;
+  /// Of the way from where the balloon was seen first to its target.
+  [[nodiscard]] std::uint64_t done_bytes(std::optional<std::uint64_t> actual) const noexcept;
   [[nodiscard]] std::uint64_t whole_bytes() const noexcept { return whole_; }
   [[nodiscard]] Clock::time_point begin() const noexcept { return begin_; }
 
  private:
   [[nodiscard]] std::uint64_t distance(std::uint64_t actual) const noexcept;
 
+  void begin_at(std::optional<std::uint64_t> actual) noexcept;
+
   std::uint64_t target_;
-  std::uint64_t whole_;
-  std::uint64_t closest_;
+  bool seen_ = false;  // the guest said where it is
+  std::uint64_t whole_ = 0;
+  std::uint64_t closest_ = 0;
   Clock::time_point begin_;
   Clock::time_point moved_;
   std::optional<std::chrono::seconds> timeout_;

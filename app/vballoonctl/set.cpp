@@ -3,6 +3,7 @@
 // vballoonctl/set.cpp - set a target, and see it through.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/size_text.hpp"
@@ -31,13 +32,18 @@ class Display {
         silent_(arguments.json),
         terminal_(!arguments.json && is_terminal()) {}
 
-  void show(const Progress& progress, std::uint64_t actual) {
-    if (silent_) return;
+  void show(const Progress& progress, std::optional<std::uint64_t> known) {
+    // There is nothing to show yet.
+    if (silent_ || !known) return;
+    const std::uint64_t actual = *known;
     const std::uint64_t done = progress.done_bytes(actual);
     if (terminal_) {
+      const std::string figures =
+          fmt::format("{:>4}  {} of {}", percent(done, progress.whole_bytes()), format_size(actual),
+                      format_size(target_));
       return redraw_line(fmt::format(
-          "{} {} {:>4}  {} of {}", name_, bar(done, progress.whole_bytes(), kBarCells),
-          percent(done, progress.whole_bytes()), format_size(actual), format_size(target_)));
+          "{} {} {}", name_,
+          bar(done, progress.whole_bytes(), bar_cells(name_.size() + figures.size())), figures));
     }
     if (actual == shown_ || Clock::now() < next_) return;
     fmt::print("{}: {} of {}\n", name_, format_size(actual), format_size(target_));
@@ -51,6 +57,14 @@ class Display {
   }
 
  private:
+  /// What a narrow terminal leaves for the bar beside the text.
+  [[nodiscard]] static unsigned bar_cells(std::size_t text) {
+    constexpr std::size_t kAround = 5;  // brackets, blanks, the cell that stays free
+    const std::size_t cells = terminal_size().cells;
+    const std::size_t room = cells > text + kAround ? cells - text - kAround : 0;
+    return static_cast<unsigned>(std::min<std::size_t>(room, kBarCells));
+  }
+
   const std::string& name_;
   std::uint64_t target_;
   bool silent_;
@@ -78,7 +92,7 @@ rpc::Outcome<Ending> follow(Command& command, std::uint64_t target,
       return tl::unexpected(device.error());
     }
     last = *device;
-    const std::uint64_t actual = number(*device, "actual_bytes");
+    const auto actual = known(*device, "actual_bytes");
     if (!progress) progress.emplace(target, actual, Clock::now(), timeout_of(arguments));
     display.show(*progress, actual);
     Verdict verdict = progress->see(number(*device, "target_bytes"), actual, Clock::now());
@@ -96,7 +110,7 @@ rpc::Outcome<Ending> follow(Command& command, std::uint64_t target,
 Json ending_json(const Ending& ending, std::uint64_t target, const std::string& reason) {
   Json json{{"target_bytes", target},
             {"guest_bytes", number(ending.device, "guest_bytes")},
-            {"actual_bytes", number(ending.device, "actual_bytes")},
+            {"actual_bytes", ending.device.value("actual_bytes", Json())},
             {"reached", reason.empty()}};
   if (!reason.empty()) json["reason"] = reason;
   return json;
@@ -133,16 +147,19 @@ int see_through(Command& command, std::uint64_t target) {
 
 int run_set(Command& command) {
   const Arguments& arguments = command.arguments;
-  const auto result =
-      command.call("device.set", {{"name", arguments.name}, {"size", arguments.size}});
+  Json params{{"name", arguments.name}, {"size", arguments.size}};
+  // A daemon of before knows no such thing.
+  if (arguments.force) params["force"] = true;
+  const auto result = command.call("device.set", std::move(params));
   if (!result) return complain(command, result.error());
+  print_warnings(command, *result);
   const std::uint64_t target = number(*result, "target_bytes");
   if (arguments.wait) return see_through(command, target);
   if (arguments.json) {
     print_json(*result);
   } else if (number(*result, "guest_bytes") == 0) {
     fmt::print("{}: target {}, kept until its VM shows its memory\n", arguments.name,
-               format_size(target));
+               target_field(*result));
   } else {
     fmt::print("{}: target {} of {} guest memory\n", arguments.name, format_size(target),
                size_field(*result, "guest_bytes"));

@@ -29,19 +29,59 @@ std::vector<std::string> strings(const Json& list) {
 }
 
 std::string target_text(const Json& device) {
-  const bool lowered = number(device, "wanted_bytes") > number(device, "target_bytes");
-  return size_field(device, "target_bytes") +
-         (lowered ? fmt::format(", all that the guest has; {} was asked for",
-                                size_field(device, "wanted_bytes"))
-                  : "");
+  std::string text = target_field(device);
+  const bool is_share = device.value("target_share", Json()).is_number();
+  if (is_share && known(device, "target_bytes")) {
+    text += fmt::format(", {:.6g} % of its memory", device.value("target_share", 0.0) * 100);
+  } else if (is_share) {
+    text += " of the memory of the guest that comes";
+  }
+  if (number(device, "wanted_bytes") > number(device, "target_bytes")) {
+    text += fmt::format(", the most that leaves the guest enough; {} was asked for",
+                        size_field(device, "wanted_bytes"));
+  }
+  if (device.value("forced", false)) text += ", forced";
+  return text;
+}
+
+std::string actual_text(const Json& device) {
+  if (known(device, "actual_bytes")) {
+    return fmt::format("{}, as the guest says", size_field(device, "actual_bytes"));
+  }
+  return text(device, "state") == "running"
+             ? "not known: the driver goes on from elsewhere, and has not said so since"
+             : "-";
+}
+
+std::string reclaimed_text(const Json& device) {
+  if (!known(device, "reclaimed_bytes")) {
+    return "not known: the rings are stopped, and what the guest takes is not seen";
+  }
+  return fmt::format("{}{} in the balloon and given to the host",
+                     text(device, "state") == "stopped" ? "at least " : "",
+                     size_field(device, "reclaimed_bytes"));
 }
 
 void print_sizes(const Json& device) {
   print_field("guest", guest_field(device));
   print_field("target", target_text(device));
-  print_field("actual", fmt::format("{}, as the guest says", size_field(device, "actual_bytes")));
-  print_field("reclaimed", fmt::format("{} in the balloon and given to the host",
-                                       size_field(device, "reclaimed_bytes")));
+  print_field("actual", actual_text(device));
+  print_field("reclaimed", reclaimed_text(device));
+  if (const auto resident = device.find("resident_bytes");
+      resident != device.end() && resident->is_number_unsigned()) {
+    print_field("resident", fmt::format("{} of the host's memory, all that the guest takes now",
+                                        size_field(device, "resident_bytes")));
+  }
+  if (device.value("on_disk", false)) {
+    print_field("memory",
+                "on a disk's file system: the kernel may bring back what was given to the host");
+  }
+  if (const std::string other = text(device, "shared_with"); !other.empty()) {
+    print_field("shared",
+                other == text(device, "name")
+                    ? "some of its memory is in two places of the guest: that is not discarded"
+                    : fmt::format("some of its memory is that of {}, too: not discarded", other));
+  }
   if (number(device, "stranded_bytes") > 0) {
     print_field("stranded", fmt::format("{} in the balloon, in huge pages that are not whole yet",
                                         size_field(device, "stranded_bytes")));
@@ -117,9 +157,21 @@ int run_show(Command& command) {
   const Json& device = *result;
   fmt::print("{}\n", text(device, "name"));
   const std::string reason = text(device, "reason");
-  print_field("state", fmt::format("{}, on lcore {}{}{}", text(device, "state"),
-                                   number(device, "lcore"), reason.empty() ? "" : ": ", reason));
+  const std::string place = device.value("alone", false)
+                                ? "on a thread of its own"
+                                : fmt::format("on lcore {}", number(device, "lcore"));
+  print_field("state", fmt::format("{}, {}{}{}", state_field(device), place,
+                                   reason.empty() ? "" : ": ", reason));
+  if (text(device, "state") == "stopped") {
+    print_field("", "paused or suspended, or the guest was reset or unloaded its driver");
+  }
   print_field("socket", fmt::format("{} ({})", text(device, "socket"), text(device, "mode")));
+  print_field("ballooned", device.value("automatic", false)
+                               ? "automatically; `vballoonctl policy explain` tells why"
+                               : "by hand");
+  if (const std::string why = text(device, "why_not_kept"); !why.empty()) {
+    print_field("not kept", fmt::format("what was asked for ends with this daemon: {}", why));
+  }
   if (device.value("inhibited", false)) {
     print_field("inhibited", "nothing is discarded, by the operator's wish");
   }

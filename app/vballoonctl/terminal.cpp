@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+
+#include "base/printable.hpp"
 
 namespace vballoon::ctl {
 namespace {
@@ -35,8 +38,18 @@ bool is_terminal() {
   return ::isatty(STDOUT_FILENO) != 0 && term != nullptr && std::string_view(term) != "dumb";
 }
 
+TerminalSize terminal_size() {
+  winsize told{};
+  TerminalSize size;
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &told) != 0) return size;
+  if (told.ws_row != 0) size.lines = told.ws_row;
+  if (told.ws_col != 0) size.cells = told.ws_col;
+  return size;
+}
+
 void redraw_line(std::string_view line) {
-  write_out(fmt::format("\r{}\x1b[K", line));
+  // The last cell stays free: many terminals move on when it is written.
+  write_out(fmt::format("\r{}\x1b[K", first_columns(line, terminal_size().cells - 1)));
 }
 
 void redraw_screen(std::string_view lines) {
@@ -46,7 +59,7 @@ void redraw_screen(std::string_view lines) {
     if (c == '\n') out += "\x1b[K";
     out += c;
   }
-  write_out(out + "\x1b[J");
+  write_out(out + "\x1b[K\x1b[J");
 }
 
 HiddenCursor::HiddenCursor() {

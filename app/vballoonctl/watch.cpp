@@ -3,6 +3,7 @@
 // vballoonctl/watch.cpp - a live table of all VMs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "command.hpp"
@@ -15,7 +16,10 @@ namespace {
 
 using rpc::Json;
 
-/// Asks every running guest for figures without waiting for one; the next look has them.
+/// What guests have for their answers before a look; one that takes longer shows older figures.
+constexpr std::chrono::milliseconds kAnswers{200};
+
+/// Asks every running guest for figures without waiting for one.
 void ask_guests(Command& command, const Json& devices) {
   for (const Json& device : devices) {
     if (text(device, "state") != "running") continue;
@@ -24,29 +28,31 @@ void ask_guests(Command& command, const Json& devices) {
   }
 }
 
-std::string table_text(const Json& devices) {
+Table table_of(const Json& devices) {
   Table table({"NAME", "STATE", ">GUEST", ">TARGET", ">ACTUAL", ">RECLAIMED", ">FREE", ">AVAILABLE",
                ">AGE"});
   for (const Json& device : devices) {
     const Json stats = device.value("stats", Json());
-    table.row({text(device, "name"), text(device, "state"), guest_field(device),
-               size_field(device, "target_bytes"), size_field(device, "actual_bytes"),
+    table.row({text(device, "name"), state_field(device), guest_field(device),
+               target_field(device), size_field(device, "actual_bytes"),
                size_field(device, "reclaimed_bytes"), size_field(stats, "free_bytes"),
                size_field(stats, "available_bytes"),
                stats.is_object() ? format_age(number(stats, "age_ms")) : "-"});
   }
-  return table.str();
+  return table;
 }
 
 void show(const Arguments& arguments, bool terminal, const Json& list, const Json& devices) {
   if (arguments.json) {
     fmt::print("{}\n", rpc::dump(list));
   } else if (terminal) {
-    return redraw_screen(fmt::format("{} VM{}, every {} s; Ctrl-C ends\n\n{}", devices.size(),
-                                     devices.size() == 1 ? "" : "s", arguments.interval_s,
-                                     table_text(devices)));
+    const TerminalSize size = terminal_size();
+    const std::string title = fmt::format("{} VM{}, every {} s; Ctrl-C ends", devices.size(),
+                                          devices.size() == 1 ? "" : "s", arguments.interval_s);
+    return redraw_screen(
+        screenful(title, table_of(devices).str(size.cells), size.lines, size.cells));
   } else {
-    fmt::print("{}\n", table_text(devices));
+    fmt::print("{}\n", table_of(devices).str());
   }
   std::fflush(stdout);
 }
@@ -60,21 +66,28 @@ int run_watch(Command& command) {
   command.client.set_interrupt(interrupt);
   const auto interval =
       std::chrono::milliseconds(static_cast<std::int64_t>(arguments.interval_s * 1000));
+  const auto answers = std::min(kAnswers, interval);
 
   std::optional<HiddenCursor> hidden;
   if (terminal) hidden.emplace();
   for (unsigned looks = 1;; ++looks) {
-    const auto list = command.call("device.list");
+    auto list = command.call("device.list");
+    if (list) {
+      ask_guests(command, list->value("devices", Json::array()));
+      if (!sleep_unless(interrupt, answers)) return kDone;
+      list = command.call("device.list");
+    }
     if (!list && interrupt->load(std::memory_order_relaxed)) return kDone;
     if (!list) {
       hidden.reset();
       return complain(command, list.error());
     }
-    const Json devices = list->value("devices", Json::array());
-    show(arguments, terminal, *list, devices);
-    if (looks == arguments.count) return kDone;
-    ask_guests(command, devices);
-    if (!sleep_unless(interrupt, interval)) return kDone;
+    show(arguments, terminal, *list, list->value("devices", Json::array()));
+    if (looks == arguments.count) {
+      if (terminal) fmt::print("\n");
+      return kDone;
+    }
+    if (!sleep_unless(interrupt, interval - answers)) return kDone;
   }
 }
 

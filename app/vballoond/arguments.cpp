@@ -8,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "control/config_check.hpp"
+
 namespace vballoon::daemon {
 namespace {
 
@@ -28,7 +30,7 @@ See vballoond(8), vballoond.toml(5), vballoonctl(1).)";
 
 std::string log_level_fault(const std::string& level) {
   if (control::is_log_level(level)) return "";
-  return fmt::format("'{}' is none of trace, debug, info, warning, error", level);
+  return fmt::format("'{}' is none of trace, debug, info, warning (or warn), error", level);
 }
 
 Result<control::Config> read_config(const Arguments& arguments) {
@@ -76,15 +78,24 @@ Result<control::Config> make_config(const Arguments& arguments) {
   if (!config) return config;
   for (const std::string& text : arguments.devices) {
     auto device = control::parse_device_option(text);
-    if (!device) return tl::unexpected(device.error());
+    if (!device) return fail(device.error().code, "--device: " + device.error().message);
     config->devices.push_back(std::move(*device));
+    if (auto unique = control::check_devices(config->devices); !unique) {
+      return fail(unique.error().code, "--device: " + unique.error().message);
+    }
+    config->places.add_device(config->devices.back().name, "", "--device: ");
   }
-  if (auto unique = control::check_devices(config->devices); !unique) {
-    return tl::unexpected(unique.error());
-  }
-  if (!arguments.rpc.empty()) config->rpc_socket = arguments.rpc;
-  if (!arguments.state.empty()) config->state_dir = arguments.state;
-  if (!arguments.log_level.empty()) config->log_level = arguments.log_level;
+  const auto obey = [&config](const std::string& value, const char* option, const char* key,
+                              std::string* field) {
+    if (value.empty()) return;
+    *field = value;
+    config->places.add(key, std::string(option) + ": ");
+  };
+  obey(arguments.rpc, "--rpc", "daemon.rpc_socket", &config->rpc_socket);
+  obey(arguments.state, "--state", "daemon.state_dir", &config->state_dir);
+  obey(control::log_level_named(arguments.log_level), "--log-level", "daemon.log_level",
+       &config->log_level);
+  if (auto ok = control::check_config(*config); !ok) return tl::unexpected(ok.error());
   return config;
 }
 

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoond/main.cpp - arguments, checked configuration, run.
-// Exit:   0 after a signal, 1 when it cannot start, 2 for a wrong argument or configuration.
+// Exit:   0 after a signal, 1 when it cannot start now, 2 for a wrong argument or configuration: the
+//         next start would end the same way.
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <optional>
 #include <string_view>
 
 #include "arguments.hpp"
+#include "base/output.hpp"
 #include "control/daemon.hpp"
+#include "control/log_level.hpp"
 
 namespace {
 
 using namespace vballoon;
 
 void say(std::string_view line) {
-  fmt::print("vballoond: {}\n", line);
-  std::fflush(stdout);
+  static_cast<void>(say_line(fmt::format("vballoond: {}", line)));
 }
 
 int complain(const Status& status, int exit_status) {
@@ -28,12 +31,18 @@ int complain(const Status& status, int exit_status) {
 
 int main(int argc, char** argv) {
   daemon::Arguments arguments;
-  if (const auto done = daemon::parse_arguments(argc, argv, &arguments)) return *done;
+  std::optional<int> done;
+  const int printed = with_output_written("vballoond", 1, [&] {
+    done = daemon::parse_arguments(argc, argv, &arguments);
+    return done.value_or(0);
+  });
+  if (done) return printed;
   const auto config = daemon::make_config(arguments);
   if (!config) return complain(config.error(), 2);
 
   control::start_log(config->log_level);
   const control::DaemonHooks hooks{[&arguments] { return daemon::make_config(arguments); }, say};
   const auto ran = control::run_daemon(*config, hooks);
-  return ran ? 0 : complain(ran.error(), 1);
+  if (ran) return 0;
+  return complain(ran.error(), ran.error().code == Code::kInvalidArgument ? 2 : 1);
 }

@@ -22,11 +22,13 @@ std::optional<std::uint32_t> whole_field(std::uint32_t field, std::uint32_t offs
 
 void ConfigSpace::begin_anew() noexcept {
   set(actual_, 0);
+  set(knows_actual_, 1);
   set(hint_command_, kHintDone);
 }
 
 void ConfigSpace::reset_driver_fields() noexcept {
   begin_anew();
+  forget_actual();
   set(poison_value_, 0);
 }
 
@@ -58,7 +60,10 @@ bool ConfigSpace::read(std::uint32_t offset, std::span<std::byte> out) const noe
 
 bool ConfigSpace::write(std::uint32_t offset, std::span<const std::byte> in) noexcept {
   if (offset > kConfigBytes || in.size() > kConfigBytes - offset) return false;
-  if (const auto actual = whole_field(kActualOffset, offset, in)) set(actual_, *actual);
+  if (const auto actual = whole_field(kActualOffset, offset, in)) {
+    set(actual_, *actual);
+    set(knows_actual_, 1);
+  }
   if (const auto poison = whole_field(kPoisonOffset, offset, in)) set(poison_value_, *poison);
   return true;
 }

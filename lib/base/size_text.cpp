@@ -87,22 +87,41 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return parts->exact ? *parts->exact * *unit : static_cast<std::uint64_t>(std::llround(bytes));
 }
 
-Result<std::uint64_t> parse_size_or_share(std::string_view text, std::uint64_t whole) {
+Result<std::uint64_t> parse_memory_size(std::string_view text) {
+  auto size = parse_size(text);
+  if (!size || *size == 0 || *size >= kMiB) return size;
+  if (const auto parts = split_number(text); !parts || !parts->suffix.empty()) return size;
+  return fail(Code::kInvalidArgument,
+              fmt::format("'{0}' without a unit is {0} bytes; write {0}M for MiB, {0}K for KiB, or "
+                          "{0}B if you mean bytes",
+                          text));
+}
+
+/// In two steps, so that nothing overflows and 100 % is all of it.
+std::uint64_t Share::of(std::uint64_t whole) const noexcept {
+  return whole / kWhole * millionths + whole % kWhole * millionths / kWhole;
+}
+
+Result<SizeOrShare> parse_size_or_share(std::string_view text) {
   const auto parts = split_number(text);
   if (!parts || parts->suffix != "%") {
-    auto size = parse_size(text);
-    if (!size) return bad_size(text, ", or as a share of guest memory: 50%");
-    return size;
+    if (!parts || !unit_bytes(parts->suffix)) {
+      return bad_size(text, ", or as a share of guest memory: 50%");
+    }
+    const auto size = parse_memory_size(text);
+    if (!size) return tl::unexpected(size.error());
+    return SizeOrShare{*size, std::nullopt};
   }
   if (parts->number > 100) {
     return fail(Code::kInvalidArgument,
                 fmt::format("'{}' is more than the whole; a share goes from 0% to 100%", text));
   }
-  if (parts->exact) {
-    // In two steps, so that nothing overflows and 100 % is all of it.
-    return whole / 100 * *parts->exact + whole % 100 * *parts->exact / 100;
-  }
-  return static_cast<std::uint64_t>(parts->number / 100 * static_cast<double>(whole));
+  const double millionths = parts->number / 100 * Share::kWhole;
+  return SizeOrShare{0, Share{static_cast<std::uint32_t>(std::llround(millionths))}};
+}
+
+std::string format_share(Share share) {
+  return fmt::format("{} %", static_cast<double>(share.millionths) * 100 / Share::kWhole);
 }
 
 std::string format_size(std::uint64_t bytes) {

@@ -12,6 +12,7 @@
 #include "base/size_text.hpp"
 #include "base/units.hpp"
 #include "policy/balance_law.hpp"
+#include "policy/guest_view.hpp"
 #include "policy/pressure_law.hpp"
 
 namespace vballoon::control {
@@ -251,7 +252,10 @@ void Autopilot::apply(const policy::Observation& seen, std::vector<policy::Decis
     if (vm.automatic && decision.target != vm.target) {
       log::debug("{}: target {}, was {}: {}", vm.name, format_size(decision.target),
                  format_size(vm.target), policy::rule_text(decision.rule));
-      if (auto set = backend_.set_target(vm.name, decision.target); !set) {
+      // Its operator's floor may be lower than what a guest is left else.
+      const bool forced = policy::floor_of(vm) < balloon::left_to_guest(vm.guest);
+      const balloon::Target target{{decision.target, std::nullopt}, forced};
+      if (auto set = backend_.set_target(vm.name, target); !set) {
         log::debug("{}: {}", vm.name, set.error().message);
       }
     }

@@ -4,17 +4,19 @@
 #include <chrono>
 #include <csignal>
 
+#include "poll/crew.hpp"
 #include "virtq/call.hpp"
 
 namespace vballoon::control {
 namespace {
 
-/// A call that is held up is so for two of these at most.
+/// A call that is held up is so for two of these at most, and so is an lcore.
 constexpr std::chrono::milliseconds kTurn{10};
 
 }  // namespace
 
-CallGuard::CallGuard() : thread_([this](const std::stop_token& stop) { run(stop); }) {}
+CallGuard::CallGuard(poll::Crew& crew)
+    : crew_(crew), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void CallGuard::run(const std::stop_token& stop) {
   // The operator's signals are the control thread's.
@@ -24,6 +26,7 @@ void CallGuard::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
     virtq::release_held_calls();
+    crew_.look();
     sleep_.wait_for(lock, stop, kTurn, [] { return false; });
   }
 }

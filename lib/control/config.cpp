@@ -21,7 +21,8 @@
 namespace vballoon::control {
 namespace {
 
-constexpr std::array<std::string_view, 5> kLogLevels{"trace", "debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 6> kLogLevels{"trace",   "debug", "info",
+                                                     "warning", "warn",  "error"};
 constexpr std::array<std::string_view, 2> kIdles{"spin", "backoff"};
 constexpr std::array<std::string_view, 2> kModes{"server", "client"};
 
@@ -31,6 +32,8 @@ constexpr Range kIntervalMs{0, 3'600'000, "milliseconds"};
 constexpr std::uint64_t kMinIntervalMs = 100;
 constexpr Range kWindowMib{0, 1 << 20, "MiB"};
 constexpr Range kWindowAgeMs{0, 1000, "milliseconds"};
+constexpr Range kGuestGib{1, 16384, "GiB"};
+constexpr Range kTotalGib{2, 98304, "GiB"};
 constexpr std::array<std::string_view, 2> kLaws{"balance", "pressure"};
 constexpr std::array<std::string_view, 4> kPressureSources{"auto", "psi", "cgroup", "none"};
 constexpr std::array<std::string_view, 3> kPressureLevels{"low", "medium", "critical"};
@@ -51,6 +54,7 @@ Result<void> read_daemon(TableReader& table, Config* config) {
   table.read("socket_group", &config->socket_group);
   table.read("seccomp", &config->seccomp);
   table.read_word("log_level", &config->log_level, kLogLevels);
+  config->log_level = log_level_named(config->log_level);
   return table.finish();
 }
 
@@ -87,9 +91,16 @@ Result<void> read_reclaim(TableReader& table, Config* config) {
   return table.finish();
 }
 
+Result<void> read_limits(TableReader& table, Config* config) {
+  table.read("max_guest_gib", &config->max_guest_gib, kGuestGib);
+  table.read("max_total_gib", &config->max_total_gib, kTotalGib);
+  return table.finish();
+}
+
 Result<void> read_placement(TableReader& table, Config* config) {
   std::string neighbours;
-  table.read("neighbours", &neighbours);
+  table.read("neighbours", &neighbours,
+             "a text in quotes, a mask as in \"0x3c\" or a list as in \"2-5,8\"");
   auto cpus = placement::parse_neighbours(neighbours);
   if (cpus) {
     config->neighbours = std::move(*cpus);
@@ -122,6 +133,11 @@ Result<void> read_policy(TableReader& table, Config* config) {
   table.read("reserve_mib", &policy.reserve_mib, kSizeMib);
   table.read("step_mib", &policy.step_mib, kStepMib);
   table.read("guest_pressure_s", &policy.guest_pressure_s, kPressureS);
+  if (policy.host_pressure == "cgroup" && policy.cgroup.empty()) {
+    const toml::node* at = table.table().get("host_pressure");
+    table.fail_at(at != nullptr ? *at : table.table(),
+                  "'policy.host_pressure' is \"cgroup\", and 'policy.cgroup' names none");
+  }
   if (policy.psi_stall_ms > policy.psi_window_ms) {
     table.fail_at(table.table(),
                   fmt::format("'policy.psi_stall_ms' ({}) is longer than its window, "
@@ -141,6 +157,7 @@ Result<void> read_device(TableReader& table, Config* config) {
   table.read("prefault", &device.prefault);
   table.read("packed", &device.packed);
   table.read("page_poison", &device.page_poison);
+  table.read("indirect", &device.indirect);
   table.read("reporting", &device.reporting);
   table.read("message_queue", &device.message_queue);
   table.read("group", &device.group);
@@ -159,6 +176,30 @@ Result<void> read_device(TableReader& table, Config* config) {
   return table.finish();
 }
 
+/// Every key of the file, whatever it is.
+void note_places(const toml::table& root, const std::string& source, Places* places) {
+  const auto place_of = [&source](const toml::node& node) {
+    return fmt::format("{}:{}: ", source, node.source().begin.line);
+  };
+  for (const auto& [name, node] : root) {
+    const std::string outer(name.str());
+    if (const toml::table* table = node.as_table()) {
+      for (const auto& [key, value] : *table) {
+        places->add(outer + "." + std::string(key.str()), place_of(value));
+      }
+    } else if (node.is_array_of_tables()) {
+      for (const toml::node& item : *node.as_array()) {
+        const toml::table& block = *item.as_table();
+        const std::string device = block["name"].value_or(std::string());
+        places->add_device(device, "", place_of(item));
+        for (const auto& [key, value] : block) {
+          places->add_device(device, std::string(key.str()), place_of(value));
+        }
+      }
+    }
+  }
+}
+
 Result<Config> read_file(const toml::table& root, const std::string& source, Profile profile) {
   Config config = default_config(profile);
   const auto into = [&config](auto reader) {
@@ -169,12 +210,14 @@ Result<Config> read_file(const toml::table& root, const std::string& source, Pro
   top.read_table("eal", into(read_eal));
   top.read_table("poll", into(read_poll));
   top.read_table("reclaim", into(read_reclaim));
+  top.read_table("limits", into(read_limits));
   top.read_table("placement", into(read_placement));
   top.read_table("stats", into(read_stats));
   top.read_table("policy", into(read_policy));
   top.read_tables("device", into(read_device));
   if (auto done = top.finish(); !done) return tl::unexpected(done.error());
   if (config.rpc_socket.empty()) config.rpc_socket = rpc::default_socket_path();
+  note_places(root, source, &config.places);
   return config;
 }
 
@@ -194,6 +237,10 @@ Config default_config(Profile profile) {
 
 bool is_log_level(std::string_view name) noexcept {
   return std::find(kLogLevels.begin(), kLogLevels.end(), name) != kLogLevels.end();
+}
+
+std::string log_level_named(std::string_view name) {
+  return std::string(name == "warn" ? "warning" : name);
 }
 
 Result<Config> parse_config(std::string_view text, const std::string& source, Profile profile) {

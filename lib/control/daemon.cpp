@@ -4,7 +4,6 @@
 #include "control/daemon.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 
 #include <asio/signal_set.hpp>
 #include <csignal>
@@ -17,7 +16,10 @@
 #include "control/eal.hpp"
 #include "control/group.hpp"
 #include "control/call_guard.hpp"
+#include "control/config_check.hpp"
+#include "control/descriptors.hpp"
 #include "control/heartbeat.hpp"
+#include "control/log_level.hpp"
 #include "control/methods.hpp"
 #include "control/notify.hpp"
 #include "control/reload.hpp"
@@ -26,6 +28,7 @@
 #include "control/vhost_backend.hpp"
 #include "gmem/lost_memory.hpp"
 #include "placement/topology.hpp"
+#include "poll/crew.hpp"
 #include "poll/poller.hpp"
 #include "poll/reclaim_lcore.hpp"
 #include "reclaim/discarder.hpp"
@@ -46,7 +49,11 @@ class Daemon {
       : config_(std::move(config)),
         hooks_(hooks),
         signals_(loop_),
-        tick_(loop_, [this] { server_->tick(); }),
+        tick_(loop_,
+              [this] {
+                server_->tick();
+                crew_->recruit();
+              }),
         sample_(loop_, [this] { sample_all(); }),
         watchdog_(loop_, [this] { pet_watchdog(); }) {}
   ~Daemon() { stop(); }
@@ -60,6 +67,7 @@ class Daemon {
   Result<void> open_folder();
   Result<void> start_lcores();
   Result<void> start_engine();
+  Result<void> start_reclaimers();
   Result<void> start_pollers();
   Result<void> start_devices();
   Result<void> start_autopilot();
@@ -88,10 +96,11 @@ class Daemon {
   reclaim::HolePuncher puncher_;
   std::optional<state::Folder> folder_;            // none: nothing outlives the daemon
   std::unique_ptr<reclaim::HugeReserve> reserve_;  // null: nobody asked for that
-  std::optional<CallGuard> call_guard_;  // outlives the lcores
   std::unique_ptr<Eal> eal_;
   LcorePlan plan_;
   std::unique_ptr<reclaim::Engine> engine_;  // null: poll lcores discard themselves
+  std::unique_ptr<poll::Crew> crew_;
+  std::optional<CallGuard> call_guard_;  // while lcores run
   std::vector<std::unique_ptr<poll::ReclaimLcore>> reclaimers_;
   std::vector<std::unique_ptr<poll::Poller>> pollers_;
   std::unique_ptr<vhost::Server> server_;
@@ -110,7 +119,7 @@ Result<void> Daemon::start() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
   // Before all else: a second daemon must find out before it touches anything of the first.
   auto socket = RpcSocket::listen(config_.rpc_socket, config_.rpc_group);
-  if (!socket) return tl::unexpected(socket.error());
+  if (!socket) return tl::unexpected(blame(config_, "daemon.rpc_socket", socket.error()));
   if (auto ok = open_folder(); !ok) return ok;
   if (auto ok = start_lcores(); !ok) return ok;
   // After DPDK, which has its own use for the signal while it starts.
@@ -132,7 +141,7 @@ Result<void> Daemon::confine_process() {
 Result<void> Daemon::open_folder() {
   if (config_.state_dir.empty()) return {};
   auto folder = state::Folder::open(config_.state_dir);
-  if (!folder) return tl::unexpected(folder.error());
+  if (!folder) return tl::unexpected(blame(config_, "daemon.state_dir", folder.error()));
   folder_ = std::move(*folder);
   return {};
 }
@@ -141,28 +150,34 @@ Result<void> Daemon::start_lcores() {
   const auto topology = placement::Topology::of_this_host();
   if (!topology) return tl::unexpected(topology.error());
   auto plan = plan_lcores(config_, placement::read_cpus(), *topology);
-  if (!plan) return tl::unexpected(plan.error());
+  if (!plan) return tl::unexpected(blame_named(config_, plan.error()));
   plan_ = std::move(*plan);
   if (!plan_.note.empty()) log::warn("{}", plan_.note);
   auto eal = Eal::start(config_, plan_);
-  if (!eal) return tl::unexpected(eal.error());
+  if (!eal) return tl::unexpected(blame_named(config_, eal.error()));
   eal_ = std::move(*eal);
   if (auto ok = start_engine(); !ok) return ok;
-  call_guard_.emplace();
+  crew_ = std::make_unique<poll::Crew>(engine_.get());
+  crew_->recruit();
+  call_guard_.emplace(*crew_);
+  if (auto ok = start_reclaimers(); !ok) return ok;
   return start_pollers();
 }
 
 Result<void> Daemon::start_engine() {
   if (plan_.reclaim.empty()) return {};
-  auto engine = reclaim::Engine::create(static_cast<unsigned>(plan_.poll.size()),
-                                        static_cast<unsigned>(plan_.reclaim.size()), puncher_);
+  auto engine = reclaim::Engine::create(static_cast<unsigned>(plan_.reclaim.size()), puncher_);
   if (!engine) return tl::unexpected(engine.error());
   engine_ = std::move(*engine);
+  return {};
+}
+
+Result<void> Daemon::start_reclaimers() {
   for (const Lcore& lcore : plan_.reclaim) {
     reclaimers_.push_back(std::make_unique<poll::ReclaimLcore>(
         lcore.id, *engine_, static_cast<unsigned>(reclaimers_.size()), idle()));
     poll::ReclaimLcore* body = reclaimers_.back().get();
-    if (auto ok = eal_->launch(lcore.id, [body] { body->run(); }); !ok) {
+    if (auto ok = eal_->launch(lcore.id, [this, body] { crew_->serve(*body); }); !ok) {
       reclaimers_.pop_back();
       return ok;
     }
@@ -175,8 +190,9 @@ Result<void> Daemon::start_pollers() {
   for (const Lcore& lcore : plan_.poll) {
     pollers_.push_back(std::make_unique<poll::Poller>(lcore.id, idle(), puncher_));
     poll::Poller* poller = pollers_.back().get();
-    if (engine_) poller->use_engine(*engine_, static_cast<unsigned>(pollers_.size() - 1));
-    if (auto ok = eal_->launch(lcore.id, [poller] { poller->run(); }); !ok) {
+    if (engine_) poller->use_engine(*engine_);
+    poller->use_crew(*crew_);
+    if (auto ok = eal_->launch(lcore.id, [this, poller] { crew_->serve(*poller); }); !ok) {
       pollers_.pop_back();
       return ok;
     }
@@ -196,30 +212,14 @@ vhost::ReclaimSettings Daemon::reclaim_settings() const {
   for (const Lcore& lcore : plan_.reclaim) settings.worker_nodes.push_back(lcore.node);
   settings.limits = reclaim::ReclaimLimits::of(config_.window_mib * kMiB, config_.window_age_ms);
   settings.limits.reserve = reserve_.get();
+  settings.claims = {config_.max_guest_gib * kGiB, config_.max_total_gib * kGiB};
   return settings;
 }
 
 std::vector<LcoreReport> Daemon::report_lcores() const {
-  std::vector<LcoreReport> reports;
-  const auto add = [&reports](const Lcore& lcore, std::string_view role) -> LcoreReport& {
-    return reports.emplace_back(LcoreReport{lcore.id, placement::format_cpu_list(lcore.cpus),
-                                            lcore.node, role, lcore.why});
-  };
-  add(plan_.main, "control");
-  for (std::size_t i = 0; i < pollers_.size(); ++i) {
-    const poll::PollerCounters& counters = pollers_[i]->counters();
-    LcoreReport& report = add(plan_.poll[i], "poll");
-    report.passes = counters.passes.get();
-    report.busy_passes = counters.busy_passes.get();
-    report.sleeps = counters.sleeps.get();
-  }
-  for (std::size_t i = 0; i < reclaimers_.size(); ++i) {
-    const poll::ReclaimLcoreCounters& counters = reclaimers_[i]->counters();
-    LcoreReport& report = add(plan_.reclaim[i], "reclaim");
-    report.passes = counters.passes.get();
-    report.busy_passes = counters.busy_passes.get();
-    report.sleeps = counters.sleeps.get();
-  }
+  std::vector<LcoreReport> reports{report_lcore(plan_.main, "control")};
+  control::report_lcores("poll", plan_.poll, pollers_, &reports);
+  control::report_lcores("reclaim", plan_.reclaim, reclaimers_, &reports);
   return reports;
 }
 
@@ -246,7 +246,9 @@ Result<void> Daemon::start_devices() {
   if (!group) return tl::unexpected(group.error());
   backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); }, *group);
   for (const DeviceConfig& device : config_.devices) {
-    if (auto added = backend_->add(device); !added) return added;
+    if (auto added = backend_->add(device); !added) {
+      return tl::unexpected(blame_device(config_, device, "socket", added.error()));
+    }
     say_device(device);
   }
   return start_autopilot();
@@ -255,7 +257,7 @@ Result<void> Daemon::start_devices() {
 /// After the devices, which know what was said of them before.
 Result<void> Daemon::start_autopilot() {
   auto autopilot = Autopilot::open(loop_, *backend_, policy());
-  if (!autopilot) return tl::unexpected(autopilot.error());
+  if (!autopilot) return tl::unexpected(blame(config_, "policy.cgroup", autopilot.error()));
   autopilot_ = std::move(*autopilot);
   for (const DeviceConfig& device : config_.devices) autopilot_->wish(device);
   return {};
@@ -311,6 +313,7 @@ void Daemon::stop() {
   if (server_) server_->stop();
   for (const auto& poller : pollers_) poller->stop();
   for (const auto& reclaimer : reclaimers_) reclaimer->stop();
+  if (crew_) crew_->stop();
   if (eal_) eal_->wait();
 }
 
@@ -323,29 +326,30 @@ void Daemon::reload() {
   std::vector<std::string> present;
   for (const auto& report : backend_->list()) present.push_back(report.name);
   const ReloadPlan plan = plan_reload(config_, *after, present);
+  if (auto changed = backend_->change(plan.remove, plan.add); !changed) {
+    log::error("reload: {}; everything stays as it was", changed.error().message);
+    return;
+  }
   apply(plan);
   if (plan.stats_interval_changed) {
     sample_.start(std::chrono::milliseconds(after->stats_interval_ms));
     log::info("reload: stats.interval_ms is now {}", after->stats_interval_ms);
   }
+  if (config_.log_level != after->log_level) change_log_level(after->log_level);
+  config_.log_level = after->log_level;
   config_.devices = std::move(after->devices);
   config_.stats_interval_ms = after->stats_interval_ms;
 }
 
+/// What has become of the devices is done.
 void Daemon::apply(const ReloadPlan& plan) {
   for (const std::string& name : plan.remove) {
-    const auto removed = backend_->remove(name);
     autopilot_->forget(name);
-    log::info("reload: {} {}", name, removed ? "removed" : removed.error().message);
+    log::info("reload: {} removed", name);
   }
   for (const DeviceConfig& device : plan.add) {
-    const auto added = backend_->add(device);
-    if (added) {
-      autopilot_->wish(device);
-      log::info("reload: {} added on {}", device.name, device.socket);
-    } else {
-      log::error("reload: {}", added.error().message);
-    }
+    autopilot_->wish(device);
+    log::info("reload: {} added on {}", device.name, device.socket);
   }
   for (const DeviceConfig& device : plan.switched) {
     (void)backend_->prefault(device.name, device.prefault);
@@ -381,15 +385,9 @@ void Daemon::pet_watchdog() {
 
 }  // namespace
 
-void start_log(std::string_view level) {
-  auto logger = spdlog::stderr_color_mt("vballoond");
-  logger->set_pattern(logs_to_journal() ? "%l: %v" : "%H:%M:%S.%e %^%l%$: %v");
-  logger->set_level(spdlog::level::from_str(std::string(level)));
-  spdlog::set_default_logger(std::move(logger));
-}
-
 Result<void> run_daemon(Config config, const DaemonHooks& hooks) {
   std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   Daemon daemon(std::move(config), hooks);
   if (auto started = daemon.start(); !started) return started;
   daemon.run();

@@ -23,20 +23,28 @@ Json identity_json(const device::DeviceReport& report) {
           {"mode", report.client ? "client" : "server"},
           {"lcore", report.lcore},
           {"state", std::string(device::state_name(report.state))},
-          {"reason", report.reason}};
+          {"reason", report.reason},
+          {"slow", report.slow},
+          {"alone", report.alone}};
+}
+
+Json known(const std::optional<std::uint64_t>& figure) {
+  return figure ? Json(*figure) : Json(nullptr);
 }
 
 void add_sizes(const device::DeviceReport& report, Json* json) {
   (*json)["guest_bytes"] = report.guest_bytes;
-  (*json)["target_bytes"] = report.target_bytes;
-  (*json)["wanted_bytes"] = report.wanted_bytes;
-  (*json)["actual_bytes"] = report.actual_bytes;
+  const bool of_nobody = report.share && report.guest_bytes == 0;
+  (*json)["target_bytes"] = of_nobody ? Json(nullptr) : Json(report.target_bytes);
+  (*json)["target_share"] = share_json(report.share);
+  (*json)["wanted_bytes"] = of_nobody ? Json(nullptr) : Json(report.wanted_bytes);
+  (*json)["actual_bytes"] = known(report.actual_bytes);
   (*json)["ballooned_bytes"] = report.ballooned_bytes;
-  (*json)["reclaimed_bytes"] = report.reclaimed_bytes;
+  (*json)["reclaimed_bytes"] = known(report.reclaimed_bytes);
   (*json)["discarded_bytes"] = report.discarded_bytes;
   (*json)["reported_bytes"] = report.reported_bytes;
   (*json)["stranded_bytes"] = report.stranded_bytes;
-  (*json)["resident_bytes"] = report.resident_bytes ? Json(*report.resident_bytes) : Json(nullptr);
+  (*json)["resident_bytes"] = known(report.resident_bytes);
 }
 
 void add_stats(const device::DeviceReport& report, Json* json) {
@@ -46,6 +54,10 @@ void add_stats(const device::DeviceReport& report, Json* json) {
 }
 
 }  // namespace
+
+Json share_json(const std::optional<Share>& share) {
+  return share ? Json(static_cast<double>(share->millionths) / Share::kWhole) : Json(nullptr);
+}
 
 Json stats_json(const std::optional<device::StatsReport>& stats) {
   if (!stats) return nullptr;
@@ -74,6 +86,11 @@ Json summary_json(const device::DeviceReport& report) {
 Json device_json(const device::DeviceReport& report) {
   Json json = identity_json(report);
   add_sizes(report, &json);
+  json["forced"] = report.forced;
+  json["kept"] = report.kept;
+  json["why_not_kept"] = report.why_not_kept;
+  json["on_disk"] = report.on_disk;
+  json["shared_with"] = report.shared_with;
   json["inhibited"] = report.inhibited;
   json["prefault"] = report.prefault;
   json["reporting"] = report.reporting;

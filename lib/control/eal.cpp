@@ -12,8 +12,11 @@
 #include <rte_version.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
+#include "control/huge_pages.hpp"
 #include "eal_log.hpp"
 
 namespace vballoon::control {
@@ -41,10 +44,9 @@ class SignalsBlocked {
 
 std::string way_out(const Config& config) {
   if (config.no_huge) return "";
-  return fmt::format(
-      "; it needs {} MiB of huge pages: reserve them (sysctl vm.nr_hugepages={}), or set "
-      "eal.no_huge = true, or try --dev",
-      config.memory_mib, (config.memory_mib + 1) / 2);
+  const std::string advice = huge_page_advice(config.memory_mib, default_huge_page_kib());
+  if (advice.empty()) return "";
+  return fmt::format("; {}; or set eal.no_huge = true, or try --dev", advice);
 }
 
 }  // namespace
@@ -82,6 +84,15 @@ std::string eal_version() {
 Eal::Eal() : log_(std::make_unique<LogStream>()) {}
 
 Result<std::unique_ptr<Eal>> Eal::start(const Config& config, const LcorePlan& plan) {
+  // EAL's own threads get what the process may use less the cpus of all lcores: the neighbours',
+  // were it left at that. So it may use the main lcore's only, and nothing is left over, for which
+  // EAL takes these.
+  if (!placement::stay_on(plan.main.cpus)) {
+    return fail(Code::kHost, fmt::format("the kernel does not let the control thread run on cpu {}: "
+                                         "{}",
+                                         placement::format_cpu_list(plan.main.cpus),
+                                         std::strerror(errno)));
+  }
   std::unique_ptr<Eal> eal(new Eal());
   std::vector<std::string> args = eal_arguments(config, plan);
   log::debug("eal: {}", fmt::join(args, " "));
@@ -93,9 +104,15 @@ Result<std::unique_ptr<Eal>> Eal::start(const Config& config, const LcorePlan& p
   }
   if (eal->started_) return eal;
 
+  const int error = rte_errno;
   std::string reason = eal->log_->lines.last_error();
-  if (reason.empty()) reason = rte_strerror(rte_errno);
+  if (reason.empty()) reason = rte_strerror(error);
   if (reason.ends_with('.')) reason.pop_back();
+  if (error == EINVAL && !config.eal_args.empty()) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("eal.args: DPDK does not start with \"{}\": {}",
+                            fmt::join(config.eal_args, " "), reason));
+  }
   return fail(Code::kHost, fmt::format("DPDK does not start: {}{}", reason, way_out(config)));
 }
 

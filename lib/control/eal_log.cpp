@@ -6,6 +6,10 @@
 #include <rte_log.h>
 #include <sys/types.h>
 
+#include <string>
+
+#include "vhost/log_line.hpp"
+
 namespace vballoon::control {
 namespace {
 
@@ -42,11 +46,12 @@ std::string EalLines::last_error() const {
 
 void EalLines::line(std::string_view text, log::level::level_enum level) {
   if (text.empty()) return;
-  if (level >= log::level::err) last_error_ = text;
+  const std::string readable = vhost::readable_line(text);
+  if (level >= log::level::err) last_error_ = readable;
   std::uint64_t dropped = 0;
   if (!gate_.open(&dropped)) return;
   if (dropped > 0) log::warn("dpdk: {} lines left out", dropped);
-  log::log(level, "dpdk: {}", text);
+  log::log(level, "dpdk: {}", readable);
 }
 
 std::FILE* open_eal_stream(EalLines* lines) {

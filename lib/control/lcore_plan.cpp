@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace vballoon::control {
 namespace {
@@ -50,6 +51,15 @@ std::vector<Lcore> seated(const std::vector<Seat>& seats, CpuList* ids) {
   return lcores;
 }
 
+/// A telemetry socket in a folder of its own. In EAL's default one the first process has the name
+/// that everybody looks for, and one that comes later, OVS-DPDK for instance, another.
+constexpr const char* kFilePrefix = "vballoon";
+
+bool is_given(const std::vector<std::string>& args, std::string_view option) {
+  return std::any_of(args.begin(), args.end(),
+                     [option](const std::string& arg) { return arg.starts_with(option); });
+}
+
 std::string note_of(const Config& config, const CpuList& rest) {
   if (config.profile != Profile::kProduction) return "";
   return fmt::format("there is one cpu only ({}): the poll lcore shares it with everything else{}",
@@ -57,20 +67,18 @@ std::string note_of(const Config& config, const CpuList& rest) {
                      config.idle == Idle::kSpin ? "; set poll.idle = \"backoff\"" : "");
 }
 
-/// Of several patterns the last one counts for what is registered by then, the first one for what
-/// is registered later; telemetry is.
-void add_log_levels(const Config& config, std::vector<std::string>* args) {
-  const bool trace = config.log_level == "trace";
-  const bool verbose = trace || config.log_level == "debug";
-  // Else it warns at each start of a telemetry socket that nobody has used for years.
-  args->emplace_back("--log-level=lib.telemetry:error");
-  args->emplace_back(verbose ? "--log-level=*:info" : "--log-level=*:warning");
-  // A guest writes its configuration once per 256 pages; DPDK would log each of these messages.
-  args->emplace_back(trace ? "--log-level=lib.vhost.config:info"
-                           : "--log-level=lib.vhost.config:warning");
-}
 
 }  // namespace
+
+std::vector<EalLogLevel> eal_log_levels(std::string_view level) {
+  const bool trace = level == "trace";
+  const bool verbose = trace || level == "debug";
+  return {// Else it warns at each start of a telemetry socket that nobody has used for years.
+          {"lib.telemetry", "error"},
+          {"*", verbose ? "info" : "warning"},
+          // A guest writes its configuration once per 256 pages; DPDK would log each message of it.
+          {"lib.vhost.config", trace ? "info" : "warning"}};
+}
 
 Result<LcorePlan> plan_lcores(const Config& config, const Cpus& cpus,
                               const placement::Topology& topology) {
@@ -94,7 +102,7 @@ Result<LcorePlan> plan_lcores(const Config& config, const Cpus& cpus,
   CpuList rest = without(ours, taken);
   if (rest.empty()) {
     rest = ours;
-    plan.note = "every cpu is a poll or reclaim lcore; the control thread and the sockets share "
+    plan.note = "every cpu of ours is a poll or reclaim lcore; the control thread and the sockets share "
                 "them, so messages of VMMs will be slow";
   }
   plan.main.cpus = config.main_lcore ? CpuList{*config.main_lcore} : rest;
@@ -117,6 +125,7 @@ std::vector<std::string> eal_arguments(const Config& config, const LcorePlan& pl
   std::vector<std::string> args{"vballoond", "--lcores", lcores, "--main-lcore",
                                 std::to_string(plan.main.id)};
   const auto add = [&args](auto... more) { (args.emplace_back(more), ...); };
+  if (!is_given(config.eal_args, "--file-prefix")) add("--file-prefix", kFilePrefix);
   add("--no-pci", "--iova-mode=va", "-m", std::to_string(config.memory_mib));
   if (config.no_huge) {
     // In 22.11 --in-memory and --no-huge exclude each other; this comes to the same.
@@ -125,7 +134,9 @@ std::vector<std::string> eal_arguments(const Config& config, const LcorePlan& pl
     add("--in-memory");
   }
   if (config.profile == Profile::kDevelopment) add("--no-telemetry");
-  add_log_levels(config, &args);
+  for (const EalLogLevel& entry : eal_log_levels(config.log_level)) {
+    args.push_back(fmt::format("--log-level={}:{}", entry.pattern, entry.level));
+  }
   args.insert(args.end(), config.eal_args.begin(), config.eal_args.end());
   return args;
 }

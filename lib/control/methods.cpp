@@ -32,30 +32,26 @@ tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
 }
 
-/// A share of what nobody knows yet.
-tl::unexpected<Status> no_share(const device::DeviceReport& device, const std::string& share) {
-  const std::string why =
-      device.state == device::State::kWaiting
-          ? "no VMM is connected; start its VM with the vhost-user socket " + device.socket
-          : "its VMM has not shown the guest's memory yet: load the balloon driver in the guest, "
-            "and see that guest memory is shared (share=on)";
-  return fail(Code::kUnavailable,
-              fmt::format("{}: '{}' of what? {}; or set a size, which is kept until then",
-                          device.name, share, why));
-}
-
-/// What `device.set` asks for, in bytes.
-Result<std::uint64_t> wanted_bytes(const device::DeviceReport& device,
-                                   std::optional<std::uint64_t> bytes,
-                                   const std::optional<std::string>& size) {
+/// What `device.set` asks for.
+Result<SizeOrShare> wanted_size(std::optional<std::uint64_t> bytes,
+                                const std::optional<std::string>& size) {
   if (bytes.has_value() == size.has_value()) {
     return fail(Code::kInvalidArgument,
                 "device.set takes one of target_bytes, a number, and size, as \"512M\" or \"50%\"");
   }
-  if (bytes) return *bytes;
-  auto parsed = parse_size_or_share(*size, device.guest_bytes);
-  if (parsed && device.guest_bytes == 0 && size->ends_with('%')) return no_share(device, *size);
-  return parsed;
+  if (bytes) return SizeOrShare{*bytes, std::nullopt};
+  return parse_size_or_share(*size);
+}
+
+/// The most that is set without a word about what it leaves.
+constexpr std::uint64_t most_unsaid(std::uint64_t guest) { return guest - guest / 10; }
+
+rpc::Json warnings_of(const state::Kept& kept) {
+  rpc::Json warnings = rpc::Json::array();
+  if (!kept.why_not.empty()) {
+    warnings.push_back(fmt::format("kept only as long as this daemon runs: {}", kept.why_not));
+  }
+  return warnings;
 }
 
 Status automatic_already(const std::string& name) {
@@ -76,6 +72,7 @@ void read_keys(Params& params, DeviceConfig* device) {
   flag("prefault", &device->prefault);
   flag("packed", &device->packed);
   flag("page_poison", &device->page_poison);
+  flag("indirect", &device->indirect);
   flag("reporting", &device->reporting);
   flag("message_queue", &device->message_queue);
   flag("automatic", &device->automatic);
@@ -95,6 +92,13 @@ Result<balloon::HintAction> hint_action(std::string_view word) {
 }
 
 }  // namespace
+
+void Methods::say_gated(const std::string& what) {
+  std::uint64_t dropped = 0;
+  if (!gate_.open(&dropped)) return;
+  log::info("{}", what);
+  if (dropped != 0) log::info("rpc: {} more such lines of clients were not shown", dropped);
+}
 
 void Methods::call(const rpc::Request& request, Responder done) {
   const std::string& name = request.method;
@@ -152,17 +156,35 @@ Methods::Answer Methods::set(const rpc::Json& object) {
   const std::string name = params.text("name");
   const auto bytes = params.optional_number("target_bytes", kMaxBytes);
   const auto size = params.optional_text("size");
+  const bool force = params.optional_flag("force").value_or(false);
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
 
   const auto report = backend_.show(name);
   if (!report) return refuse(report.error());
   if (autopilot_.automatic(name)) return refuse(automatic_already(name));
-  const auto wanted = wanted_bytes(*report, bytes, size);
+  const auto wanted = wanted_size(bytes, size);
   if (!wanted) return refuse(wanted.error());
-  const auto target = backend_.set_target(name, *wanted);
+  const auto target = backend_.set_target(name, {*wanted, force});
   if (!target) return refuse(target.error());
-  log::info("{}: target {}, was {}", name, format_size(*target), format_size(report->target_bytes));
-  return rpc::Json{{"target_bytes", *target}, {"guest_bytes", report->guest_bytes}};
+  const std::uint64_t guest = report->guest_bytes;
+  const bool of_nobody = wanted->share && guest == 0;
+  say("{}: target {}, was {}", name,
+      of_nobody ? format_share(*wanted->share) + " of its memory" : format_size(*target),
+      format_size(report->target_bytes));
+  rpc::Json result = kept_json(name);
+  if (guest != 0 && *target > most_unsaid(guest)) {
+    result["warnings"].push_back(fmt::format("it leaves {} of its {} to the guest",
+                                             format_size(guest - *target), format_size(guest)));
+  }
+  result["target_bytes"] = of_nobody ? rpc::Json(nullptr) : rpc::Json(*target);
+  result["target_share"] = share_json(wanted->share);
+  result["guest_bytes"] = guest;
+  return result;
+}
+
+rpc::Json Methods::kept_json(const std::string& name) const {
+  const state::Kept kept = backend_.kept(name);
+  return {{"kept", kept.kept}, {"warnings", warnings_of(kept)}};
 }
 
 Methods::Answer Methods::add(const rpc::Json& object) {
@@ -182,7 +204,7 @@ Methods::Answer Methods::add(const rpc::Json& object) {
   }
   if (auto added = backend_.add(device); !added) return refuse(added.error());
   autopilot_.wish(device);
-  log::info("{}: added, {} {}", device.name, mode, device.socket);
+  say("{}: added, {} {}", device.name, mode, device.socket);
   return rpc::Json::object();
 }
 
@@ -192,7 +214,7 @@ Methods::Answer Methods::remove(const rpc::Json& object) {
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (auto removed = backend_.remove(name); !removed) return refuse(removed.error());
   autopilot_.forget(name);
-  log::info("{}: removed", name);
+  say("{}: removed", name);
   return rpc::Json::object();
 }
 
@@ -202,8 +224,10 @@ Methods::Answer Methods::inhibit(const rpc::Json& object) {
   const bool on = params.flag("on");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (auto done = backend_.inhibit(name, on); !done) return refuse(done.error());
-  log::info("{}: discards are {}", name, on ? "inhibited" : "allowed again");
-  return rpc::Json{{"inhibited", on}};
+  say("{}: discards are {}", name, on ? "inhibited" : "allowed again");
+  rpc::Json result = kept_json(name);
+  result["inhibited"] = on;
+  return result;
 }
 
 Methods::Answer Methods::prefault(const rpc::Json& object) {
@@ -212,9 +236,9 @@ Methods::Answer Methods::prefault(const rpc::Json& object) {
   const bool on = params.flag("on");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (auto done = backend_.prefault(name, on); !done) return refuse(done.error());
-  log::info("{}: pages are {} before the guest gets them back", name,
-            on ? "fetched" : "no longer fetched");
-  return rpc::Json{{"prefault", on}};
+  say("{}: pages are {} before the guest gets them back", name,
+      on ? "fetched" : "no longer fetched");
+  return rpc::Json{{"prefault", on}, {"kept", false}};
 }
 
 Methods::Answer Methods::reporting(const rpc::Json& object) {
@@ -223,8 +247,8 @@ Methods::Answer Methods::reporting(const rpc::Json& object) {
   const bool on = params.flag("on");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (auto done = backend_.reporting(name, on); !done) return refuse(done.error());
-  log::info("{}: pages that the guest reports are {}", name, on ? "discarded" : "kept");
-  return rpc::Json{{"reporting", on}};
+  say("{}: pages that the guest reports are {}", name, on ? "discarded" : "kept");
+  return rpc::Json{{"reporting", on}, {"kept", false}};
 }
 
 Methods::Answer Methods::hint(const rpc::Json& object) {
@@ -236,7 +260,7 @@ Methods::Answer Methods::hint(const rpc::Json& object) {
   if (!action) return refuse(action.error());
   const auto command = backend_.hint(name, *action);
   if (!command) return refuse(command.error());
-  log::info("{}: free page hints: {}, command id {}", name, word, *command);
+  say("{}: free page hints: {}, command id {}", name, word, *command);
   return rpc::Json{{"command_id", *command}};
 }
 
@@ -248,7 +272,7 @@ Methods::Answer Methods::move(const rpc::Json& object) {
   if (auto done = backend_.move(name, static_cast<unsigned>(lcore)); !done) {
     return refuse(done.error());
   }
-  log::info("{}: served by lcore {}", name, lcore);
+  say("{}: served by lcore {}", name, lcore);
   return rpc::Json{{"lcore", lcore}};
 }
 
@@ -281,8 +305,10 @@ Methods::Answer Methods::policy_auto(const rpc::Json& object) {
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (const auto there = backend_.show(name); !there) return refuse(there.error());
   autopilot_.set_automatic(name, on);
-  log::info("{}: ballooned {}", name, on ? "automatically" : "by hand");
-  return rpc::Json{{"automatic", on}};
+  say("{}: ballooned {}", name, on ? "automatically" : "by hand");
+  rpc::Json result = kept_json(name);
+  result["automatic"] = on;
+  return result;
 }
 
 void Methods::stats(const rpc::Json& object, Responder done) {

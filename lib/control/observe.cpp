@@ -113,10 +113,13 @@ policy::VmObservation vm_of(const device::DeviceReport& device, const VmWish& wi
   vm.inhibited = device.inhibited;
   vm.guest = device.guest_bytes;
   vm.target = device.target_bytes;
-  vm.actual = device.actual_bytes;
+  vm.actual = device.actual_bytes.value_or(0);
+  vm.knows_actual = device.actual_bytes.has_value();
   vm.resident = device.resident_bytes;
   vm.pressure_messages = device.pressure_messages;
   if (device.stats) vm.sample = sample_of(*device.stats);
+  // It is what the ledger held then; of a balloon that came along that is not all.
+  if (vm.sample && !device.ledger_whole) vm.sample->actual.reset();
   if (device.host_page_bytes > kPageSize) {
     vm.pool = pools->huge(device.host_page_bytes, device.node);
   } else if (device.node) {

@@ -17,7 +17,7 @@ const DeviceConfig* same(const std::vector<DeviceConfig>& devices, const DeviceC
   const auto at = std::find_if(devices.begin(), devices.end(), [&](const DeviceConfig& other) {
     return other.name == device.name && other.socket == device.socket &&
            other.client == device.client && other.packed == device.packed &&
-           other.page_poison == device.page_poison &&
+           other.page_poison == device.page_poison && other.indirect == device.indirect &&
            other.message_queue == device.message_queue && other.group == device.group;
   });
   return at == devices.end() ? nullptr : &*at;
@@ -33,7 +33,6 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   note(before.state_dir, after.state_dir, "daemon.state_dir");
   note(before.socket_group, after.socket_group, "daemon.socket_group");
   note(before.seccomp, after.seccomp, "daemon.seccomp");
-  note(before.log_level, after.log_level, "daemon.log_level");
   note(before.no_huge, after.no_huge, "eal.no_huge");
   note(before.memory_mib, after.memory_mib, "eal.memory_mib");
   note(before.main_lcore, after.main_lcore, "eal.main_lcore");
@@ -44,6 +43,8 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   note(before.window_mib, after.window_mib, "reclaim.window_mib");
   note(before.window_age_ms, after.window_age_ms, "reclaim.window_age_ms");
   note(before.hugetlb_reserve, after.hugetlb_reserve, "reclaim.hugetlb_reserve");
+  note(before.max_guest_gib, after.max_guest_gib, "limits.max_guest_gib");
+  note(before.max_total_gib, after.max_total_gib, "limits.max_total_gib");
   note(before.neighbours, after.neighbours, "placement.neighbours");
   note(before.policy, after.policy, "policy");
   return keys;

@@ -35,28 +35,6 @@ Result<sockaddr_un> make_address(const std::string& path) {
   return address;
 }
 
-/// In /tmp anybody may have made the folder before us, and would own what is in it.
-Result<void> check_folder(const std::string& folder) {
-  if (!folder.starts_with("/tmp/vballoon-")) return {};
-  struct stat info {};
-  if (::lstat(folder.c_str(), &info) != 0) return failed(folder, "lstat", errno);
-  if (S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() && (info.st_mode & 022) == 0) return {};
-  return fail(Code::kHost, fmt::format("{} belongs to somebody else or is open to others; remove "
-                                       "it, or choose another socket with --rpc",
-                                       folder));
-}
-
-Result<void> make_folder(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos || slash == 0) return {};
-  const std::string folder = path.substr(0, slash);
-  const mode_t mode = ::geteuid() == 0 ? 0755 : 0700;
-  if (::mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) {
-    return failed(path, fmt::format("cannot make its folder {}", folder), errno);
-  }
-  return check_folder(folder);
-}
-
 /// @return true when somebody accepts connections on the path, or when that cannot be found out.
 bool is_alive(const sockaddr_un& address) {
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -89,17 +67,18 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
 }
 
 /// Without a group it stays with its user: another's connection would only be turned away.
-Result<void> open_to_peers(int fd, const std::string& path, const sockaddr_un& address,
-                           std::optional<gid_t> group) {
+Result<SocketFile> open_to_peers(int fd, const std::string& path, const sockaddr_un& address,
+                                 std::optional<gid_t> group) {
   const MadePrivate until_shared;
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return failed(path, "bind", errno);
   }
+  SocketFile file(path);
   if (group) {
-    if (auto shared = share_socket(path, group); !shared) return shared;
+    if (auto shared = share_socket(path, group); !shared) return tl::unexpected(shared.error());
   }
   if (::listen(fd, kBacklog) != 0) return failed(path, "listen", errno);
-  return {};
+  return file;
 }
 
 std::vector<gid_t> peer_groups(int fd, gid_t primary) {
@@ -122,37 +101,17 @@ Result<RpcSocket> RpcSocket::listen(const std::string& path, const std::string& 
   if (!address) return tl::unexpected(address.error());
   const auto gid = find_group(group, "daemon.rpc_group");
   if (!gid) return tl::unexpected(gid.error());
-  if (auto made = make_folder(path); !made) return tl::unexpected(made.error());
+  if (auto made = provide_socket_folder(path); !made) return tl::unexpected(made.error());
   if (auto free = remove_stale(path, *address); !free) return tl::unexpected(free.error());
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return failed(path, "socket", errno);
-  if (auto open = open_to_peers(fd.get(), path, *address, *gid); !open) {
-    return tl::unexpected(open.error());
-  }
-  return RpcSocket(std::move(fd), path, *gid);
+  auto file = open_to_peers(fd.get(), path, *address, *gid);
+  if (!file) return tl::unexpected(file.error());
+  return RpcSocket(std::move(fd), *std::move(file), *gid);
 }
 
-RpcSocket::RpcSocket(UniqueFd fd, std::string path, std::optional<gid_t> group)
-    : fd_(std::move(fd)), path_(std::move(path)), group_(group) {
-  struct stat info {};
-  if (::lstat(path_.c_str(), &info) == 0) {
-    device_ = info.st_dev;
-    inode_ = info.st_ino;
-  }
-}
-
-RpcSocket::RpcSocket(RpcSocket&& other) noexcept
-    : fd_(std::move(other.fd_)),
-      path_(std::exchange(other.path_, {})),
-      group_(other.group_),
-      device_(other.device_),
-      inode_(other.inode_) {}
-
-RpcSocket::~RpcSocket() {
-  struct stat info {};
-  if (path_.empty() || ::lstat(path_.c_str(), &info) != 0) return;
-  if (info.st_dev == device_ && info.st_ino == inode_) ::unlink(path_.c_str());
-}
+RpcSocket::RpcSocket(UniqueFd fd, SocketFile file, std::optional<gid_t> group)
+    : fd_(std::move(fd)), file_(std::move(file)), group_(group) {}
 
 Result<void> check_peer(int fd, std::optional<gid_t> group) {
   ucred peer{};

@@ -23,6 +23,15 @@ std::string_view type_text(const toml::node& node) {
   return "a date or time";
 }
 
+std::string text_of(const Range& range) {
+  return fmt::format("{}{} from {} to {}", range.unit.empty() ? "" : " of ", range.unit, range.low,
+                     range.high);
+}
+
+std::string text_of(std::span<const std::string_view> words) {
+  return fmt::format("\"{}\"", fmt::join(words, "\" or \""));
+}
+
 }  // namespace
 
 void TableReader::read(std::string_view key, bool* out) {
@@ -32,37 +41,49 @@ void TableReader::read(std::string_view key, bool* out) {
   *out = node->as_boolean()->get();
 }
 
-void TableReader::read(std::string_view key, std::string* out) {
+void TableReader::read(std::string_view key, std::string* out, std::string_view expected) {
   const toml::node* node = find(key);
   if (node == nullptr) return;
-  if (!node->is_string()) return wrong_type(key, *node, "a text in quotes");
+  if (!node->is_string()) return wrong_type(key, *node, expected);
   *out = node->as_string()->get();
 }
 
 void TableReader::read(std::string_view key, std::uint64_t* out, const Range& range) {
   const toml::node* node = find(key);
   if (node == nullptr) return;
-  if (const auto value = number(key, *node, range)) *out = *value;
+  if (const auto value = number(key, *node, range, "a whole number" + text_of(range))) *out = *value;
 }
 
 void TableReader::read(std::string_view key, std::vector<std::string>* out) {
   const toml::node* node = find(key);
   if (node == nullptr) return;
-  if (!node->is_array()) return wrong_type(key, *node, "a list of texts");
+  static constexpr std::string_view kExpected = "a list of texts, as in [\"one\", \"two\"]";
+  if (!node->is_array()) return wrong_type(key, *node, kExpected);
   out->clear();
   for (const toml::node& item : *node->as_array()) {
-    if (!item.is_string()) return wrong_type(key, item, "a list of texts");
+    if (!item.is_string()) return wrong_type(key, item, kExpected);
     out->push_back(item.as_string()->get());
   }
 }
 
-void TableReader::read(std::string_view key, std::vector<unsigned>* out, const Range& range) {
+void TableReader::read_list_or_word(std::string_view key, std::vector<unsigned>* out,
+                                    const Range& range, std::string* word,
+                                    std::span<const std::string_view> words) {
   const toml::node* node = find(key);
   if (node == nullptr) return;
-  if (!node->is_array()) return wrong_type(key, *node, "a list of whole numbers");
+  const std::string expected = fmt::format("a list of whole numbers{}, as in [2, 3], or {}",
+                                           text_of(range), text_of(words));
+  if (node->is_string()) {
+    *word = node->as_string()->get();
+    out->clear();
+    if (std::find(words.begin(), words.end(), *word) != words.end()) return;
+    return fail_at(*node, fmt::format("'{}' must be {}, not \"{}\"", full_name(key), expected,
+                                      *word));
+  }
+  if (!node->is_array()) return wrong_type(key, *node, expected);
   out->clear();
   for (const toml::node& item : *node->as_array()) {
-    const auto value = number(key, item, range);
+    const auto value = number(key, item, range, expected);
     if (!value) return;
     if (std::find(out->begin(), out->end(), *value) != out->end()) {
       return fail_at(item, fmt::format("'{}' names {} twice", full_name(key), *value));
@@ -73,22 +94,13 @@ void TableReader::read(std::string_view key, std::vector<unsigned>* out, const R
 
 void TableReader::read_word(std::string_view key, std::string* out,
                             std::span<const std::string_view> words) {
-  read(key, out);
+  const std::string expected = text_of(words);
+  read(key, out, expected);
   const toml::node* node = table_.get(key);
   if (node == nullptr || error_ || std::find(words.begin(), words.end(), *out) != words.end()) {
     return;
   }
-  fail_at(*node, fmt::format("'{}' must be \"{}\", not \"{}\"", full_name(key),
-                             fmt::join(words, "\" or \""), *out));
-}
-
-void TableReader::read_list_or_word(std::string_view key, std::vector<unsigned>* out,
-                                    const Range& range, std::string* word,
-                                    std::span<const std::string_view> words) {
-  const toml::node* node = table_.get(key);
-  if (node == nullptr || !node->is_string()) return read(key, out, range);
-  out->clear();
-  read_word(key, word, words);
+  fail_at(*node, fmt::format("'{}' must be {}, not \"{}\"", full_name(key), expected, *out));
 }
 
 void TableReader::read_table(std::string_view key, const Body& body) {
@@ -148,10 +160,7 @@ void TableReader::wrong_type(std::string_view key, const toml::node& node,
 }
 
 std::optional<std::uint64_t> TableReader::number(std::string_view key, const toml::node& node,
-                                                 const Range& range) {
-  const auto expected =
-      fmt::format("a whole number{}{} from {} to {}", range.unit.empty() ? "" : " of ", range.unit,
-                  range.low, range.high);
+                                                 const Range& range, std::string_view expected) {
   if (!node.is_integer()) {
     wrong_type(key, node, expected);
     return std::nullopt;

@@ -37,10 +37,11 @@ class TableReader {
 
   /// Where the key is absent, *out keeps its value.
   void read(std::string_view key, bool* out);
-  void read(std::string_view key, std::string* out);
+  /// @param expected  what it takes, for who wrote something else: more than that it is a text, if
+  ///                  not any will do.
+  void read(std::string_view key, std::string* out, std::string_view expected = "a text in quotes");
   void read(std::string_view key, std::uint64_t* out, const Range& range);
   void read(std::string_view key, std::vector<std::string>* out);
-  void read(std::string_view key, std::vector<unsigned>* out, const Range& range);
   void read_word(std::string_view key, std::string* out, std::span<const std::string_view> words);
   /// A list of numbers, or one of the words instead; the list is empty then.
   void read_list_or_word(std::string_view key, std::vector<unsigned>* out, const Range& range,
@@ -63,7 +64,7 @@ class TableReader {
   const toml::node* find(std::string_view key);
   void wrong_type(std::string_view key, const toml::node& node, std::string_view expected);
   std::optional<std::uint64_t> number(std::string_view key, const toml::node& node,
-                                      const Range& range);
+                                      const Range& range, std::string_view expected);
   [[nodiscard]] std::string full_name(std::string_view key) const;
   [[nodiscard]] std::string at(const toml::source_region& region) const;
 

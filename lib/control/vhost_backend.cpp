@@ -15,8 +15,13 @@ Result<device::DeviceReport> VhostBackend::show(std::string_view name) const {
   return server_.show(name);
 }
 
-Result<std::uint64_t> VhostBackend::set_target(std::string_view name, std::uint64_t bytes) {
-  return server_.set_target(name, bytes);
+Result<std::uint64_t> VhostBackend::set_target(std::string_view name,
+                                               const balloon::Target& target) {
+  return server_.set_target(name, target);
+}
+
+state::Kept VhostBackend::kept(std::string_view name) const {
+  return server_.kept(name).value_or(state::Kept());
 }
 
 void VhostBackend::each_pressure(const VisitPressure& visit) const {
@@ -59,28 +64,47 @@ std::vector<LcoreReport> VhostBackend::lcores() const {
   std::vector<LcoreReport> lcores = lcores_();
   for (const auto& device : server_.list()) {
     for (LcoreReport& lcore : lcores) {
-      if (lcore.role == "poll" && lcore.lcore == device.lcore) ++lcore.devices;
+      const bool served = lcore.role == "poll" && lcore.lcore == device.lcore && !device.alone;
+      if (served) ++lcore.devices;
     }
   }
   return lcores;
 }
 
-Result<void> VhostBackend::add(const DeviceConfig& device) {
+Result<vhost::DeviceSpec> VhostBackend::spec_of(const DeviceConfig& device) const {
   const auto named = find_group(device.group, "device.group");
   if (!named) return tl::unexpected(named.error());
-  return server_.add({.name = device.name,
-                      .socket = device.socket,
-                      .client = device.client,
-                      .prefault = device.prefault,
-                      .packed = device.packed,
-                      .page_poison = device.page_poison,
-                      .reporting = device.reporting,
-                      .message_queue = device.message_queue,
-                      .group = *named ? *named : group_});
+  return vhost::DeviceSpec{.name = device.name,
+                           .socket = device.socket,
+                           .client = device.client,
+                           .prefault = device.prefault,
+                           .packed = device.packed,
+                           .page_poison = device.page_poison,
+                           .indirect = device.indirect,
+                           .reporting = device.reporting,
+                           .message_queue = device.message_queue,
+                           .group = *named ? *named : group_};
+}
+
+Result<void> VhostBackend::add(const DeviceConfig& device) {
+  const auto spec = spec_of(device);
+  if (!spec) return tl::unexpected(spec.error());
+  return server_.add(*spec);
 }
 
 Result<void> VhostBackend::remove(std::string_view name) {
   return server_.remove(name);
+}
+
+Result<void> VhostBackend::change(const std::vector<std::string>& remove,
+                                  const std::vector<DeviceConfig>& add) {
+  std::vector<vhost::DeviceSpec> specs;
+  for (const DeviceConfig& device : add) {
+    auto spec = spec_of(device);
+    if (!spec) return tl::unexpected(spec.error());
+    specs.push_back(*std::move(spec));
+  }
+  return server_.change(remove, specs);
 }
 
 }  // namespace vballoon::control

@@ -116,6 +116,12 @@ bool DataPath::holds_any() const noexcept {
   return false;
 }
 
+/// A sink of its own: one that others share might be in use by a thread that does not come back.
+void DataPath::discard_by_itself(reclaim::Discarder& discarder) {
+  own_sink_ = std::make_unique<reclaim::InlineSink>(discarder);
+  set_sink(*own_sink_);
+}
+
 void DataPath::discard_gathered(reclaim::BatchSink& sink) noexcept {
   reclaimer_.set_sink(sink);
   do {

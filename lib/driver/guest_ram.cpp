@@ -13,8 +13,11 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "base/check.hpp"
+#include "base/size_text.hpp"
+#include "base/units.hpp"
 
 namespace vballoon::driver {
 namespace {
@@ -28,6 +31,24 @@ unsigned memfd_flags(std::uint64_t huge_page) noexcept {
 tl::unexpected<Status> no_memory(const char* doing, std::uint64_t bytes) {
   return fail(Code::kHost,
               fmt::format("guest memory of {} bytes: {}: {}", bytes, doing, std::strerror(errno)));
+}
+
+/// The kernel says of a pool that is too small that it cannot allocate memory, and of a size that it
+/// does not have that the argument, or the device, is wrong.
+tl::unexpected<Status> no_huge_pages(std::uint64_t bytes, std::uint64_t huge_page) {
+  const std::string pool = fmt::format("/sys/kernel/mm/hugepages/hugepages-{}kB", huge_page / kKiB);
+  std::uint64_t free = 0;
+  if (!(std::ifstream(pool + "/free_hugepages") >> free)) {
+    return fail(Code::kInvalidArgument, fmt::format("this kernel has no huge pages of {}; {} names "
+                                                    "its sizes",
+                                                    format_size(huge_page),
+                                                    "/sys/kernel/mm/hugepages"));
+  }
+  return fail(Code::kHost,
+              fmt::format("guest memory of {} takes {} huge pages of {}, and {} are free; add some "
+                          "to {}/nr_hugepages",
+                          format_size(bytes), (bytes + huge_page - 1) / huge_page,
+                          format_size(huge_page), free, pool));
 }
 
 }  // namespace
@@ -60,7 +81,7 @@ Result<GuestRam> GuestRam::create(const RamPlan& plan) {
     lengths[region.file] = std::max(lengths[region.file], region.file_offset + region.bytes);
   }
   for (const std::uint64_t length : lengths) {
-    if (auto added = ram.add_file(length, plan.huge_page); !added) {
+    if (auto added = ram.add_file(length, plan); !added) {
       return tl::unexpected(added.error());
     }
   }
@@ -68,14 +89,18 @@ Result<GuestRam> GuestRam::create(const RamPlan& plan) {
   return ram;
 }
 
-Result<void> GuestRam::add_file(std::uint64_t bytes, std::uint64_t huge_page) {
+Result<void> GuestRam::add_file(std::uint64_t bytes, const RamPlan& plan) {
   File file;
-  file.fd = UniqueFd(::memfd_create("guest-ram", memfd_flags(huge_page)));
-  if (!file.fd.valid()) return no_memory("memfd_create", bytes);
+  file.fd = UniqueFd(plan.folder.empty()
+                         ? ::memfd_create("guest-ram", memfd_flags(plan.huge_page))
+                         : ::open(plan.folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file.fd.valid() && plan.huge_page != 0) return no_huge_pages(bytes, plan.huge_page);
+  if (!file.fd.valid()) return no_memory(plan.folder.empty() ? "memfd_create" : "open", bytes);
   if (::ftruncate(file.fd.get(), static_cast<off_t>(bytes)) != 0) {
     return no_memory("ftruncate", bytes);
   }
   void* const base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd.get(), 0);
+  if (base == MAP_FAILED && plan.huge_page != 0) return no_huge_pages(bytes, plan.huge_page);
   if (base == MAP_FAILED) return no_memory("mmap", bytes);
   file.base = {static_cast<std::byte*>(base), Unmap{bytes}};
   files_.push_back(std::move(file));
@@ -99,7 +124,7 @@ Result<void> GuestRam::rebuild_map() {
 }
 
 Result<void> GuestRam::plug(Gpa first, std::uint64_t bytes) {
-  if (auto added = add_file(bytes, 0); !added) return added;
+  if (auto added = add_file(bytes, RamPlan{}); !added) return added;
   const auto file = static_cast<unsigned>(files_.size() - 1);
   regions_.push_back({.first = first, .bytes = bytes, .file = file});
   return rebuild_map();

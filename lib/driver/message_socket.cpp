@@ -52,6 +52,11 @@ tl::unexpected<Status> gone(const char* doing) {
                                               std::strerror(errno)));
 }
 
+/// No error of ours: errno is of some call before.
+tl::unexpected<Status> end_of_file() {
+  return fail(Code::kUnavailable, "receive: the backend closed the connection");
+}
+
 /// Room for the descriptors that come with one recvmsg or go with one sendmsg.
 struct Control {
   alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * kMaxFds)> bytes{};
@@ -155,7 +160,9 @@ Result<void> MessageSocket::receive_bytes(std::span<std::byte> out, std::vector<
     if (got > 0) {
       collect_fds(message, fds);
       out = out.subspan(static_cast<std::size_t>(got));
-    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+    } else if (got == 0) {
+      return end_of_file();
+    } else if (errno != EAGAIN && errno != EINTR) {
       return gone("receive");
     } else if (!ready(fd_.get(), POLLIN, deadline)) {
       return fail(Code::kUnavailable, "receive: no answer from the backend in time");

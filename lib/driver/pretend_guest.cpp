@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "driver/pretend_guest.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/size_text.hpp"
 
 namespace vballoon::driver {
 namespace {
@@ -94,7 +97,23 @@ void PretendGuest::settle(StepOutcome* outcome) const {
   outcome->settle_seconds = std::chrono::duration<double>(last_change - begin).count();
 }
 
+/// Half of what was asked for is not what was asked for.
+Result<void> PretendGuest::check_enough(const Step& step) const {
+  if (step.bytes == Step::kAll) return {};
+  const bool back = step.verb == Step::Verb::kDeflate;
+  const bool forth = step.verb == Step::Verb::kInflate || step.verb == Step::Verb::kReport ||
+                     step.verb == Step::Verb::kHint;
+  const std::uint64_t there =
+      pages_to_bytes(back ? pool_.ballooned().size() : pool_.free().size());
+  if ((!back && !forth) || step.bytes <= there) return {};
+  const std::string name = step.text.substr(0, step.text.find(':'));
+  return fail(Code::kInvalidArgument,
+              fmt::format("{}: the guest has {} {} the balloon; write {}:all for that", step.text,
+                          format_size(there), back ? "in" : "outside of", name));
+}
+
 Result<void> PretendGuest::perform(const Step& step) {
+  if (auto ok = check_enough(step); !ok) return ok;
   const std::uint64_t pages = bytes_to_pages(step.bytes);
   switch (step.verb) {
     case Step::Verb::kInflate:

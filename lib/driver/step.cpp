@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "base/size_text.hpp"
+#include "base/units.hpp"
 
 namespace vballoon::driver {
 namespace {
@@ -34,8 +35,12 @@ constexpr std::array<Form, 8> kForms{{
 constexpr double kMaxSeconds = 1e6;
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {
-  if (text == "all") return ~std::uint64_t{0};
-  return parse_size(text);
+  if (text == "all") return Step::kAll;
+  const auto bytes = parse_memory_size(text);
+  if (bytes && *bytes < kPageSize) {
+    return fail(Code::kInvalidArgument, fmt::format("'{}' is less than a page of 4K", text));
+  }
+  return bytes;
 }
 
 Result<std::chrono::milliseconds> parse_seconds(std::string_view text) {

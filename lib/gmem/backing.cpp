@@ -3,6 +3,7 @@
 // gmem/backing.cpp - what kind of file a region lives in.
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -32,8 +33,61 @@ Backing inspect_backing(int fd) noexcept {
   return backing;
 }
 
+namespace {
+
+constexpr std::uint64_t kStatBlock = 512;  // of st_blocks, whatever the file system
+
+void keep_out(std::byte* begin, std::uint64_t bytes) noexcept {
+  static_cast<void>(::madvise(begin, bytes, MADV_DONTDUMP));
+}
+
+/// What of the guest is in a file, and what that file takes.
+struct Taken {
+  dev_t device;
+  ino_t inode;
+  std::uint64_t allocated;
+  std::uint64_t guest;
+};
+
+}  // namespace
+
+void keep_out_of_core(const GuestMemory& memory) noexcept {
+  for (const Region& region : memory.regions()) {
+    const std::uint64_t page = region.backing.host_page;
+    keep_out(region.host - region.file_offset,
+             (region.file_offset + region.bytes + page - 1) / page * page);
+  }
+}
+
+void keep_out_of_core(std::span<std::byte> shared) noexcept {
+  keep_out(shared.data(), shared.size());
+}
+
+std::optional<std::uint64_t> most_given_back(const GuestMemory& memory) noexcept {
+  std::uint64_t bytes = 0;
+  std::vector<Taken> files;
+  for (const Region& region : memory.regions()) {
+    struct stat file {};
+    if (region.backing.memory || ::fstat(region.fd.get(), &file) != 0) {
+      bytes += region.bytes;
+      continue;
+    }
+    const auto known = std::find_if(files.begin(), files.end(), [&file](const Taken& one) {
+      return one.device == file.st_dev && one.inode == file.st_ino;
+    });
+    if (known != files.end()) {
+      known->guest += region.bytes;
+    } else {
+      const std::uint64_t allocated = static_cast<std::uint64_t>(file.st_blocks) * kStatBlock;
+      files.push_back({file.st_dev, file.st_ino, allocated, region.bytes});
+    }
+  }
+  if (files.empty()) return std::nullopt;
+  for (const Taken& file : files) bytes += file.guest - std::min(file.guest, file.allocated);
+  return bytes;
+}
+
 std::optional<std::uint64_t> resident_bytes(const GuestMemory& memory) noexcept {
-  constexpr std::uint64_t kBlock = 512;  // of st_blocks, whatever the file system
   std::uint64_t bytes = 0;
   std::vector<std::pair<dev_t, ino_t>> counted;
   for (const Region& region : memory.regions()) {
@@ -42,7 +96,7 @@ std::optional<std::uint64_t> resident_bytes(const GuestMemory& memory) noexcept 
     const std::pair id(file.st_dev, file.st_ino);
     if (std::find(counted.begin(), counted.end(), id) != counted.end()) continue;
     counted.push_back(id);
-    bytes += static_cast<std::uint64_t>(file.st_blocks) * kBlock;
+    bytes += static_cast<std::uint64_t>(file.st_blocks) * kStatBlock;
   }
   return std::min(bytes, memory.bytes());
 }

@@ -43,32 +43,37 @@ std::string_view next_word(std::string_view& line) {
 
 }  // namespace
 
-std::string mount_type(std::string_view mountinfo, std::string_view device) {
+std::string mount_type(std::string_view mountinfo, const MountKey& key) {
+  std::string by_device;
   while (!mountinfo.empty()) {
     std::string_view line = mountinfo.substr(0, mountinfo.find('\n'));
     mountinfo.remove_prefix(std::min(mountinfo.size(), line.size() + 1));
-    next_word(line);  // the mount's id
-    next_word(line);  // its parent's
-    if (next_word(line) != device) continue;
+    const std::string_view mount = next_word(line);
+    next_word(line);  // its parent's id
+    const bool is_it = !key.mount.empty() && mount == key.mount;
+    if (next_word(line) != key.device && !is_it) continue;
     // Any number of optional fields, then a dash, then the type.
     const std::size_t dash = line.find(" - ");
     if (dash == std::string_view::npos) return {};
     line.remove_prefix(dash + 3);
-    return std::string(next_word(line));
+    const std::string type(next_word(line));
+    if (is_it) return type;
+    if (by_device.empty()) by_device = type;
   }
-  return {};
+  return by_device;
 }
 
 Result<void> check_backing(int fd) {
   if (is_shared_memory(fd)) return {};
   struct statx file {};
-  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &file) != 0) {
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &file) != 0) {
     return refuse("not a file");
   }
   if (S_ISCHR(file.stx_mode)) return {};
   if (!S_ISREG(file.stx_mode)) return refuse("neither a file nor a device");
-  const std::string type =
-      mount_type(mounts(), fmt::format("{}:{}", file.stx_dev_major, file.stx_dev_minor));
+  MountKey key{{}, fmt::format("{}:{}", file.stx_dev_major, file.stx_dev_minor)};
+  if ((file.stx_mask & STATX_MNT_ID) != 0) key.mount = std::to_string(file.stx_mnt_id);
+  const std::string type = mount_type(mounts(), key);
   if (std::find(kLocal.begin(), kLocal.end(), type) != kLocal.end()) return {};
   if (type.empty()) return refuse("on a file system that is not mounted here");
   return refuse(

@@ -21,8 +21,8 @@ struct Slot {
   std::atomic<std::uintptr_t> page{0};
   std::atomic<std::atomic<bool>*> lost{nullptr};  // of the watch; set by the handler
 };
-/// librte_vhost has 1024 connections of at most 8 regions.
-constexpr std::size_t kSlots = 8192;
+/// librte_vhost has 1024 connections of at most 8 regions, a dirty log and a state file each.
+constexpr std::size_t kSlots = 1024 * 10;
 std::array<Slot, kSlots> slots;
 std::mutex slots_mutex;  // of those who write slots; the handler does not
 static_assert(std::atomic<std::uintptr_t>::is_always_lock_free);

@@ -65,6 +65,13 @@ Cpus read_cpus() {
   return cpus;
 }
 
+bool stay_on(const CpuList& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const unsigned cpu : cpus) CPU_SET(cpu, &set);
+  return ::sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
 bool contains(const CpuList& cpus, unsigned cpu) noexcept {
   return std::find(cpus.begin(), cpus.end(), cpu) != cpus.end();
 }

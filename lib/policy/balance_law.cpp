@@ -300,6 +300,7 @@ Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
 Decision BalanceLaw::move(const Turn& turn, const Observation& seen) const {
   const VmObservation& vm = *turn.vm;
   if (vm.inhibited) return {vm.name, vm.target, Rule::kInhibited, {}, {}};
+  if (!vm.knows_actual) return {vm.name, vm.target, Rule::kUnknownSize, {}, {}};
   if (!turn.view.knows) {
     if (turn.view.pressure == 0) return {vm.name, vm.target, Rule::kNoStatistics, {}, {}};
     return {vm.name, less(vm.target, kSmallestStep), Rule::kGuestNeeds, {}, {}};

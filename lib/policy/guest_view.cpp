@@ -62,7 +62,8 @@ std::uint64_t floor_of(const VmObservation& vm) noexcept {
 GuestView GuestWatch::look(const VmObservation& vm, const Observation& seen) {
   Memory& memory = guests_[vm.name];
   memory.seen = true;
-  if (!vm.running || memory.guest != vm.guest) {
+  const bool says = vm.running && vm.knows_actual;
+  if (!says || memory.guest != vm.guest) {
     memory = Memory();
     memory.guest = vm.guest;
     memory.actual = vm.actual;
@@ -71,7 +72,7 @@ GuestView GuestWatch::look(const VmObservation& vm, const Observation& seen) {
   GuestView view;
   view.plugged = vm.guest - std::min(vm.actual, vm.guest);
   view.used = view.plugged;
-  if (!vm.running) return view;
+  if (!says) return view;
   note_progress(vm, seen.now, &memory, &view);
   note_messages(vm, &memory, &view);
   note_sample(vm, seen, &memory, &view);

@@ -35,7 +35,9 @@ Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
     decision.rule = Rule::kNotRunning;
     return decision;
   }
-  if (view.pressure > 0) {
+  if (!vm.knows_actual) {
+    decision.rule = Rule::kUnknownSize;
+  } else if (view.pressure > 0) {
     past.pressed = seen.now;
     decision = answer_guest(vm, view.pressure);
   } else if (seen.host_pressure > 0) {

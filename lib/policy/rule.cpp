@@ -19,6 +19,8 @@ constexpr std::array kWords{
     Words{"inhibited", "discards are inhibited, so it would give nothing to the host"},
     Words{"no_statistics", "the guest does not say what it needs, or has not lately; nothing is "
                            "taken from it"},
+    Words{"unknown_size", "its driver goes on from elsewhere and has not said how large its "
+                          "balloon is; it was asked"},
     Words{"stalled", "its driver makes no progress towards the target; it is not counted on"},
     Words{"floor", "held at its floor"},
     Words{"guest_needs", "it has less than it needs: given back at once"},

@@ -25,7 +25,8 @@ void for_each_word(std::uint64_t first, std::uint64_t count, Visit visit) noexce
 }
 
 /// The first bit in [from, end) that is one after `flip`, which turns zeros into ones or does not.
-std::uint64_t find(const ZeroedArray<std::uint64_t>& words, std::uint64_t from, std::uint64_t end,
+template <typename Words>
+std::uint64_t find(const Words& words, std::uint64_t from, std::uint64_t end,
                    std::uint64_t flip) noexcept {
   while (from < end) {
     const std::uint64_t word = (words[from / kWordBits] ^ flip) >> (from % kWordBits);
@@ -37,21 +38,50 @@ std::uint64_t find(const ZeroedArray<std::uint64_t>& words, std::uint64_t from, 
 
 }  // namespace
 
-Bitmap::Bitmap(std::uint64_t bits) : words_(words_for(bits)), bits_(bits) {}
+Bitmap::Bitmap(std::uint64_t bits)
+    : words_(words_for(bits)),
+      own_marks_(marks_for(bits)),
+      touched_(own_marks_.data()),
+      bits_(bits) {}
 
-Bitmap::Bitmap(std::uint64_t bits, std::span<std::uint64_t> kept) noexcept
-    : words_(kept), bits_(bits) {
-  VB_CHECK(kept.size() == words_for(bits));
+Bitmap::Bitmap(std::uint64_t bits, std::span<std::uint64_t> kept,
+               std::span<std::uint64_t> touched) noexcept
+    : words_(kept), touched_(touched.data()), bits_(bits) {
+  VB_CHECK(kept.size() == words_for(bits) && touched.size() == marks_for(bits));
 }
 
 void Bitmap::clear_all() noexcept {
-  for (std::uint64_t i = 0; i < words_for(bits_); ++i) {
-    if (words_[i] != 0) words_[i] = 0;
+  for (std::uint64_t at = next_touched(0, bits_); at < bits_; at = next_touched(at, bits_)) {
+    const std::uint64_t end = std::min(at + kChunkBits, bits_);
+    for (std::uint64_t i = at / kWordBits; i < words_for(end); ++i) {
+      if (words_[i] != 0) words_[i] = 0;
+    }
+    const std::uint64_t chunk = at / kChunkBits;
+    touched_[chunk / kWordBits] &= ~(std::uint64_t{1} << (chunk % kWordBits));
+    at = end;
   }
+}
+
+/// From here on, the first bit of which the chunk was touched; `end` where there is none.
+std::uint64_t Bitmap::next_touched(std::uint64_t from, std::uint64_t end) const noexcept {
+  if (from >= end) return end;
+  const std::uint64_t chunk =
+      find(touched_, from / kChunkBits, (end + kChunkBits - 1) / kChunkBits, 0);
+  return std::min(end, std::max(from, chunk * kChunkBits));
+}
+
+/// Of a file's words even reading makes a page.
+void Bitmap::skip_untouched(std::uint64_t* first, std::uint64_t* count) const noexcept {
+  const std::uint64_t at = next_touched(*first, *first + *count);
+  *count -= at - *first;
+  *first = at;
 }
 
 std::uint64_t Bitmap::set_range(std::uint64_t first, std::uint64_t count) noexcept {
   std::uint64_t fresh = 0;
+  for (std::uint64_t at = first; at < first + count; at = (at / kChunkBits + 1) * kChunkBits) {
+    touch(at / kChunkBits);
+  }
   for_each_word(first, count, [&](std::uint64_t index, std::uint64_t mask) noexcept {
     std::uint64_t& word = words_[index];
     fresh += static_cast<std::uint64_t>(std::popcount(mask & ~word));
@@ -62,6 +92,7 @@ std::uint64_t Bitmap::set_range(std::uint64_t first, std::uint64_t count) noexce
 
 std::uint64_t Bitmap::clear(std::uint64_t first, std::uint64_t count) noexcept {
   std::uint64_t gone = 0;
+  skip_untouched(&first, &count);
   for_each_word(first, count, [&](std::uint64_t index, std::uint64_t mask) noexcept {
     std::uint64_t& word = words_[index];
     gone += static_cast<std::uint64_t>(std::popcount(mask & word));
@@ -72,6 +103,7 @@ std::uint64_t Bitmap::clear(std::uint64_t first, std::uint64_t count) noexcept {
 
 std::uint64_t Bitmap::count(std::uint64_t first, std::uint64_t count) const noexcept {
   std::uint64_t found = 0;
+  skip_untouched(&first, &count);
   for_each_word(first, count, [&](std::uint64_t index, std::uint64_t mask) noexcept {
     found += static_cast<std::uint64_t>(std::popcount(mask & words_[index]));
   });
@@ -79,7 +111,13 @@ std::uint64_t Bitmap::count(std::uint64_t first, std::uint64_t count) const noex
 }
 
 std::uint64_t Bitmap::next_set(std::uint64_t from, std::uint64_t end) const noexcept {
-  return find(words_, from, end, 0);
+  for (from = next_touched(from, end); from < end; from = next_touched(from, end)) {
+    const std::uint64_t stop = std::min(end, (from / kChunkBits + 1) * kChunkBits);
+    const std::uint64_t found = find(words_, from, stop, 0);
+    if (found != stop) return found;
+    from = stop;
+  }
+  return end;
 }
 
 std::uint64_t Bitmap::next_clear(std::uint64_t from, std::uint64_t end) const noexcept {

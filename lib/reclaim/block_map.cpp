@@ -29,26 +29,19 @@ BlockMap::Extent BlockMap::measure(const gmem::Region& region, std::uint32_t fir
 
 BlockMap::BlockMap(std::shared_ptr<const gmem::GuestMemory> memory) : memory_(std::move(memory)) {
   for (const gmem::Region& region : memory_->regions()) {
-    const Extent extent = measure(region, count());
-    for (std::uint64_t done = 0; done < extent.pages;) {
-      const Part part = cut(extent, extent.first + done, extent.pages - done);
-      const bool whole = part.pages == std::uint64_t{1} << extent.shift;
-      complete_at_.push_back(extent.huge && !whole ? UINT32_MAX
-                                                   : static_cast<std::uint32_t>(part.pages));
-      done += part.pages;
-    }
+    const Extent extent = measure(region, count_);
+    const std::uint64_t blocks = (extent.lead + extent.pages - 1) >> extent.shift;
+    count_ += static_cast<std::uint32_t>(blocks + 1);
     extents_.push_back(extent);
   }
 }
 
 Block BlockMap::operator[](std::uint32_t id) const noexcept {
-  std::size_t ordinal = extents_.size() - 1;
-  while (extents_[ordinal].first_block > id) --ordinal;
-  const Extent& extent = extents_[ordinal];
+  const Extent& extent = extent_of(id);
   const std::uint64_t start = std::uint64_t{id - extent.first_block} << extent.shift;
   const std::uint64_t inside = start > extent.lead ? start - extent.lead : 0;
   Block block;
-  block.region = &memory_->regions()[ordinal];
+  block.region = &memory_->regions()[static_cast<std::size_t>(&extent - extents_.data())];
   block.part = cut(extent, extent.first + inside, extent.pages - inside);
   block.run = PageRun{extent.first + inside, block.part.pages};
   return block;

@@ -9,7 +9,7 @@ namespace {
 
 Bitmap bits_in(const BlockMap& blocks, const LedgerRoom& room) {
   const std::uint64_t pages = blocks.memory().pages();
-  return room.words.empty() ? Bitmap(pages) : Bitmap(pages, room.words);
+  return room.words.empty() ? Bitmap(pages) : Bitmap(pages, room.words, room.touched);
 }
 
 }  // namespace
@@ -28,14 +28,13 @@ Ledger::Ledger(const BlockMap& blocks, const LedgerRoom& room)
 }
 
 void Ledger::recount() noexcept {
-  for (std::uint32_t id = 0; id < blocks_.count(); ++id) {
-    const Part part = blocks_[id].part;
+  for_each_block([this](const Block& block) noexcept {
+    const Part& part = block.part;
     const std::uint64_t in = pages_.count(part.index, part.pages);
-    if (in == 0) continue;
-    inside_[id] = static_cast<std::uint32_t>(in);
+    inside_[part.block] = static_cast<std::uint32_t>(in);
     population_ += in;
-    if (part.huge && !complete(id)) stranded_ += in;
-  }
+    if (part.huge && !complete(part.block)) stranded_ += in;
+  });
 }
 
 std::uint64_t Ledger::insert(const Part& part) noexcept {

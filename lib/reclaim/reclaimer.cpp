@@ -12,6 +12,8 @@ namespace {
 
 /// A call costs as much as some 16 pages, so that much is the least it takes of a pass's share.
 constexpr std::uint64_t kLeastShare = 64 * kKiB;
+/// Of each table in advance: the bitmaps of 128 GiB.
+constexpr std::uint64_t kProvided = 4 * kMiB;
 
 /// Calls visit(part, its first page) for whatever of the run is memory. @return the pages that are
 /// not.
@@ -68,7 +70,7 @@ void Reclaimer::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
   window_ = std::move(window);
   ledger_ = std::move(ledger);
   blocks_ = std::move(blocks);
-  room_ = LedgerRoom{room.words, false};
+  room_ = LedgerRoom{room.words, room.touched, false};
   show();
 }
 
@@ -101,17 +103,17 @@ void Reclaimer::carry_over(const BlockMap& into, const Bitmap& pages, Visit visi
 
 /// Blocks may be cut elsewhere now, so of a block that was kept in part all that can be is.
 void Reclaimer::carry_over_kept(const BlockMap& into, Ledger* ledger) const {
-  for (std::uint32_t id = 0; ledger_->kept() != 0 && id < blocks_->count(); ++id) {
-    if (ledger_->kept_in(id) == 0) continue;
-    for_each_known_part(into, (*blocks_)[id].run,
-                        [&](const Part& part, auto) { ledger->keep(part); });
-  }
+  if (ledger_->kept() == 0) return;
+  ledger_->for_each_block([&](const Block& block) {
+    if (ledger_->kept_in(block.part.block) == 0) return;
+    for_each_known_part(into, block.run, [&](const Part& part, auto) { ledger->keep(part); });
+  });
 }
 
 void Reclaimer::provide_tables() const noexcept {
   if (ledger_ == nullptr) return;
-  ledger_->provide();
-  window_->provide();
+  ledger_->provide(kProvided);
+  window_->provide(kProvided);
 }
 
 void Reclaimer::empty() {
@@ -211,6 +213,7 @@ std::uint64_t Reclaimer::portion(GpaRange range, std::uint64_t bytes) const noex
 
 void Reclaimer::pump(std::uint64_t now_us, bool everything) noexcept {
   if (blocks_ == nullptr || sink_ == nullptr) return;
+  take_back();
   budget_ = sink_->bytes_per_pass();
   held_back_ = inhibited();
   // Once a pass: who asked for room and who takes it must have the same answer.
@@ -262,8 +265,8 @@ void Reclaimer::pump_reports() noexcept {
     const PageRun run = reports_.front();
     const gmem::Region* region = blocks_->memory().find(gpa_of(run.first));
     VB_CHECK(region != nullptr);
-    const std::uint64_t pages = blocks_->first_part(run).pages;
-    if (!region->backing.can_discard || held_back_) {
+    const auto [index, pages, block, huge, can_discard] = blocks_->first_part(run);
+    if (!can_discard || held_back_) {
       counters_.retained_bytes.add(pages_to_bytes(pages));
     } else {
       if (!make_room(*region, Account::kReported)) return;
@@ -324,72 +327,6 @@ void Reclaimer::add(const gmem::Region& region, PageRun run) noexcept {
   open_->add(Piece{first, end - first});
   if (open_->account == Account::kInflated) under_way_ += bytes_to_pages(end - first);
   budget_ -= std::min(budget_, std::max(end - first, kLeastShare));
-}
-
-/// Hands the open batch over, if there is one. @return false when the way is full.
-bool Reclaimer::send() noexcept {
-  if (open_ == nullptr) return true;
-  // Before submit(), which may complete it at once.
-  ++submitted_;
-  if (sink_->submit(open_)) {
-    open_ = nullptr;
-    waiting_ = false;
-    return true;
-  }
-  --submitted_;
-  wait_for_room();
-  return false;
-}
-
-/// Counts waits, not the passes that they last.
-void Reclaimer::wait_for_room() noexcept {
-  if (!std::exchange(waiting_, true)) counters_.sink_full.add(1);
-}
-
-Done& Reclaimer::done_on(Account account) noexcept {
-  switch (account) {
-    case Account::kInflated:
-      return counters_.inflated;
-    case Account::kReported:
-      return counters_.reported;
-    case Account::kPrefaulted:
-      break;
-  }
-  return counters_.prefaulted;
-}
-
-void Reclaimer::complete(const Batch& batch) noexcept {
-  if (batch.uncovered) {
-    counters_.retained_bytes.add(batch.bytes);
-    counters_.uncovered_bytes.add(batch.bytes);
-  } else {
-    Done& done = done_on(batch.account);
-    done.calls.add(batch.count);
-    done.bytes.add(batch.done_bytes);
-    const bool fetched = batch.account == Account::kPrefaulted;
-    (fetched ? counters_.failed_prefaults : counters_.failed_calls).add(batch.failed);
-  }
-  ++completed_;
-  if (batch.account == Account::kInflated) learn(batch);
-  show();
-}
-
-/// What became of the balloon's pages in a batch.
-void Reclaimer::learn(const Batch& batch) noexcept {
-  under_way_ -= bytes_to_pages(batch.bytes);
-  if (batch.refused == 0 && ledger_->kept() == 0) return;
-  for (const gmem::Region& region : blocks_->memory().regions()) {
-    if (region.fd.get() != batch.fd) continue;
-    for (std::uint32_t i = 0; i < batch.count; ++i) {
-      const Piece& piece = batch.pieces[i];
-      const bool refused = ((batch.refused >> i) & 1) != 0;
-      const PageRun run{page_of(region.first) + bytes_to_pages(piece.offset - region.file_offset),
-                        bytes_to_pages(piece.bytes)};
-      blocks_->for_each_part(run, [&](const Part& part) noexcept {
-        refused ? ledger_->keep(part) : ledger_->give(part);
-      });
-    }
-  }
 }
 
 }  // namespace vballoon::reclaim

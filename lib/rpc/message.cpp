@@ -111,7 +111,7 @@ Outcome<Reply> parse_reply(std::string_view line) {
 }
 
 std::string dump(const Json& value, int indent) {
-  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+  return value.dump(indent, ' ', true, Json::error_handler_t::replace);
 }
 
 }  // namespace vballoon::rpc

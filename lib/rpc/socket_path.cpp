@@ -3,11 +3,12 @@
 // rpc/socket_path.cpp - see socket_path.hpp.
 #include "rpc/socket_path.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <optional>
+
+#include "base/socket_file.hpp"
 
 namespace vballoon::rpc {
 namespace {
@@ -28,9 +29,7 @@ bool exists(const std::string& path) {
 
 std::string default_socket_path() {
   if (auto path = environment("VBALLOON_RPC")) return *path;
-  if (::geteuid() == 0) return kSystemPath;
-  if (auto folder = environment("XDG_RUNTIME_DIR")) return *folder + "/vballoon/rpc.sock";
-  return fmt::format("/tmp/vballoon-{}/rpc.sock", ::geteuid());
+  return default_socket_folder() + "/rpc.sock";
 }
 
 std::string default_client_path() {

@@ -16,6 +16,8 @@ namespace {
 
 constexpr mode_t kMode = 0600;
 constexpr std::uint64_t kWordBits = 64;
+/// Of each file in advance. More of the words than this is of a guest above 128 GiB.
+constexpr std::size_t kReserved = kHeaderBytes + 4 * kMiB;
 
 std::size_t words_for(std::uint64_t pages) noexcept {
   return static_cast<std::size_t>((pages + kWordBits - 1) / kWordBits);
@@ -50,7 +52,9 @@ bool plausible(const Fixed& fixed) noexcept {
 bool plausible(const Header& header) noexcept {
   const auto is_flag = [](std::uint32_t value) { return value <= 1; };
   return is_flag(header.target_set) && is_flag(header.inhibited) && is_flag(header.served) &&
-         is_flag(header.complete) && header.automatic <= (kSaid | kSaidOn | kConfiguredOn) &&
+         is_flag(header.complete) && is_flag(header.target_forced) &&
+         is_flag(header.actual_unknown) && header.target_share <= kMostShare &&
+         header.automatic <= (kSaid | kSaidOn | kConfiguredOn) &&
          (header.served == 0 || header.features_check == ~header.features) &&
          std::all_of(header.ring.begin(), header.ring.end(),
                      [](const RingRecord& ring) { return ring.layout <= kPackedRing; });
@@ -62,12 +66,45 @@ tl::unexpected<Status> no(const char* why) {
 
 }  // namespace
 
-DeviceState::File::~File() { ::munmap(at_, bytes_); }
+/// A bit a page of the words.
+DeviceState::File::File(void* at, std::size_t bytes)
+    : at_(at),
+      bytes_(bytes),
+      touched_(words_for((bytes - kHeaderBytes + kPageSize - 1) / kPageSize)) {}
+
+DeviceState::File::~File() {
+  watch_.clear();
+  ::munmap(at_, bytes_);
+}
 
 Result<std::unique_ptr<DeviceState::File>> DeviceState::File::map(int fd, std::size_t bytes) {
   void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (at == MAP_FAILED) return fail(Code::kHost, std::strerror(errno));
-  return std::unique_ptr<File>(new File(at, bytes));
+  auto file = std::unique_ptr<File>(new File(at, bytes));
+  if (bytes <= kReserved) return file;
+  const std::span all(static_cast<std::byte*>(at), bytes);
+  if (auto watched = file->watch_.watch(all.subspan(kReserved)); !watched) {
+    return tl::unexpected(watched.error());
+  }
+  return file;
+}
+
+/// Where the file has anything. A file system that does not tell says that it has all.
+void DeviceState::File::find_touched(int fd) {
+  const auto end = static_cast<off_t>(bytes_);
+  off_t at = static_cast<off_t>(kHeaderBytes);
+  while (at < end) {
+    const off_t data = ::lseek(fd, at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return;
+    off_t hole = data < 0 ? end : ::lseek(fd, data, SEEK_HOLE);
+    if (hole < 0) hole = end;
+    const std::uint64_t first = (static_cast<std::uint64_t>(std::max(at, data)) - kHeaderBytes) / kPageSize;
+    const std::uint64_t last = (static_cast<std::uint64_t>(hole) - kHeaderBytes + kPageSize - 1) / kPageSize;
+    for (std::uint64_t page = first; page < last; ++page) {
+      touched_[page / kWordBits] |= std::uint64_t{1} << (page % kWordBits);
+    }
+    at = std::max(hole, at + 1);
+  }
 }
 
 Result<std::unique_ptr<DeviceState::File>> DeviceState::File::load(const Folder& folder,
@@ -86,11 +123,12 @@ Result<std::unique_ptr<DeviceState::File>> DeviceState::File::load(const Folder&
   if (bytes < kHeaderBytes) return no("it is too short");
   auto mapped = map(fd.get(), bytes);
   if (!mapped) return mapped;
-  if (auto good = (*mapped)->check(folder); !good) return tl::unexpected(good.error());
+  if (auto good = (*mapped)->check(fd.get(), folder); !good) return tl::unexpected(good.error());
+  (*mapped)->find_touched(fd.get());
   return mapped;
 }
 
-Result<void> DeviceState::File::check(const Folder& folder) const {
+Result<void> DeviceState::File::check(int fd, const Folder& folder) const {
   const Header& header = this->header();
   const Fixed& fixed = header.fixed;
   if (fixed.magic != kMagic) return no("it is no state file");
@@ -104,12 +142,17 @@ Result<void> DeviceState::File::check(const Folder& folder) const {
   if (!plausible(fixed) || !plausible(header) || bytes_ != bytes_for(fixed.pages)) {
     return no("it is damaged");
   }
-  const std::uint64_t rest = fixed.pages % kWordBits;
-  if (rest == 0) return {};
-  std::uint64_t last = 0;
-  std::memcpy(&last, static_cast<const std::byte*>(at_) + bytes_ - sizeof(last), sizeof(last));
-  if ((last >> rest) != 0) return no("it is damaged");
+  if (!ends_well(fd)) return no("it is damaged");
   return {};
+}
+
+/// No bit is set behind the last page's. Not through the mapping, which would make a page.
+bool DeviceState::File::ends_well(int fd) const noexcept {
+  const std::uint64_t rest = header().fixed.pages % kWordBits;
+  std::uint64_t last = 0;
+  return rest == 0 || (::pread(fd, &last, sizeof(last),
+                               static_cast<off_t>(bytes_ - sizeof(last))) == sizeof(last) &&
+                       (last >> rest) == 0);
 }
 
 Result<std::unique_ptr<DeviceState::File>> DeviceState::File::make(
@@ -125,7 +168,10 @@ Result<std::unique_ptr<DeviceState::File>> DeviceState::File::make(
                              O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
   if (!fd.valid()) return fail(Code::kHost, std::strerror(errno));
   // A store into a page that the file system has no room for would end the daemon (SIGBUS).
-  if (const int why = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes)); why != 0) {
+  const auto reserved = static_cast<off_t>(std::min(bytes, kReserved));
+  int why = ::posix_fallocate(fd.get(), 0, reserved);
+  if (why == 0 && ::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) why = errno;
+  if (why != 0) {
     ::unlinkat(folder.fd(), name.c_str(), 0);
     return fail(Code::kHost, std::strerror(why));
   }

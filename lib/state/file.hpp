@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "format.hpp"
+#include "gmem/lost_memory.hpp"
 
 namespace vballoon::state {
 
@@ -17,7 +18,9 @@ class DeviceState::File {
   /// @errors kNotFound: there is none; else why it is of no use.
   [[nodiscard]] static Result<std::unique_ptr<File>> load(const Folder& folder,
                                                           const std::string& name);
-  /// All of its memory is there: no later store can fail. @errors kHost.
+  /// The memory of its header is there, and of the words of a guest of 128 GiB: no store there can
+  /// fail. Of a larger guest the rest comes as it is used, for what a VMM claims is no reason to
+  /// fill the folder. @errors kHost.
   [[nodiscard]] static Result<std::unique_ptr<File>> make(const Folder& folder,
                                                           const std::string& name,
                                                           const std::vector<RegionRecord>& regions);
@@ -28,15 +31,24 @@ class DeviceState::File {
   [[nodiscard]] Header& header() noexcept { return *static_cast<Header*>(at_); }
   [[nodiscard]] const Header& header() const noexcept { return *static_cast<const Header*>(at_); }
   [[nodiscard]] std::span<std::uint64_t> words() noexcept;
+  /// See DeviceState::Room.
+  [[nodiscard]] std::span<std::uint64_t> touched() noexcept { return touched_; }
+  /// The folder had no room for a page of the words: this process goes on with one of its own, but
+  /// what is in the file is not all.
+  [[nodiscard]] bool lost() const noexcept { return watch_.lost(); }
   [[nodiscard]] bool is_of(const std::vector<RegionRecord>& regions) const noexcept;
 
  private:
-  File(void* at, std::size_t bytes) noexcept : at_(at), bytes_(bytes) {}
+  File(void* at, std::size_t bytes);
   static Result<std::unique_ptr<File>> map(int fd, std::size_t bytes);
-  [[nodiscard]] Result<void> check(const Folder& folder) const;
+  [[nodiscard]] Result<void> check(int fd, const Folder& folder) const;
+  [[nodiscard]] bool ends_well(int fd) const noexcept;
+  void find_touched(int fd);
 
   void* at_;
   std::size_t bytes_;
+  std::vector<std::uint64_t> touched_;
+  gmem::MemoryWatch watch_;
 };
 
 }  // namespace vballoon::state

@@ -19,8 +19,11 @@ constexpr mode_t kMode = 0700;
 constexpr mode_t kOthersWrite = 022;
 
 tl::unexpected<Status> host_says_no(const std::string& path) {
-  return fail(Code::kHost, fmt::format("state folder {}: {}; name another in daemon.state_dir, or "
-                                       "none", path, std::strerror(errno)));
+  // What the path itself makes impossible.
+  const bool is_wrong = errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG;
+  return fail(is_wrong ? Code::kInvalidArgument : Code::kHost,
+              fmt::format("state folder {}: {}; name another in daemon.state_dir, or none", path,
+                          std::strerror(errno)));
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ struct Fixed {
   std::array<RegionRecord, kMaxRegions> region{};
 };
 
+inline constexpr std::uint32_t kMostShare = 1'000'000;
 inline constexpr std::uint32_t kSaid = 1;
 inline constexpr std::uint32_t kSaidOn = 2;
 inline constexpr std::uint32_t kConfiguredOn = 4;
@@ -63,6 +64,11 @@ struct Header {
   // The operator's again, in a word that was 0 before there was this.
   std::uint32_t automatic = 0;  // kSaid, with or without the others; or nothing was said
   std::array<RingRecord, kRings> ring{};
+
+  // Later still. Of a share target_pages is what it came to last.
+  std::uint32_t target_share = 0;  // in millionths; 0: it is none
+  std::uint32_t target_forced = 0;
+  std::uint32_t actual_unknown = 0;  // the guest's: actual_pages says nothing
 };
 static_assert(sizeof(Header) <= kHeaderBytes);
 static_assert(alignof(Header) == 8);

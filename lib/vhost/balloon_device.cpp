@@ -9,9 +9,8 @@
 
 #include "arrived.hpp"
 #include "fd_reserve.hpp"
-#include "home_node.hpp"
-#include "memory_table.hpp"
 #include "message_check.hpp"
+#include "room.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -33,9 +32,11 @@ bool may_need_descriptors(Request request) noexcept {
 
 }  // namespace
 
-BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
-                             const reclaim::ReclaimLimits& limits, const state::Folder* folder)
+BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims,
+                             reclaim::Discarder& discarder, const reclaim::ReclaimLimits& limits,
+                             const state::Folder* folder)
     : spec_(std::move(spec)),
+      claims_(claims),
       discarder_(discarder),
       seat_(seats),
       kept_(folder, spec_.name),
@@ -68,6 +69,7 @@ void BalloonDevice::welcome(int vid, Connection connection) {
   vid_ = vid;
   connection_ = std::move(connection);
   note(fmt::format("a VMM connected (process {})", connection_.peer()));
+  if (const auto shortage = Room::short_of_memory()) warn(*shortage);
 }
 
 /// librte_vhost ended the last connection because of what came, which may have cost the event
@@ -106,6 +108,7 @@ void BalloonDevice::close() {
   reclaim::InlineSink here(discarder_);
   path_.discard_gathered(here);
   note_complete();
+  next_connection_ = {};
   let_go();
   closed_ = true;
 }
@@ -122,13 +125,22 @@ void BalloonDevice::let_go() {
   watch_.clear();
   forget_log();
   path_.release();
+  kept_.release();
+  claims_.drop(spec_.name);
+  claimed_.clear();
+  shared_ = 0;
+  shared_with_.clear();
   channel_.close();
   config_.reset_driver_fields();
+  static_cast<void>(question_.end());
+  resident_then_.reset();
+  ledger_whole_ = true;
   acked_ = {};
   memory_valid_ = false;
   memory_lost_ = false;
   table_missing_ = false;
   told_of_legacy_ = false;
+  ends_unsaid_ = false;
   stats_patience_.forget();
   show_target();
   notify_due_.store(false, std::memory_order_relaxed);
@@ -174,6 +186,12 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
   }
   if (may_need_descriptors(message.request())) FdReserve::get().open();
   if (waits) return answer_successor(message);
+  if (message.request() == Request::kSetMemTable) {
+    if (auto ok = claim_memory(message); !ok) {
+      warn(fmt::format("the VMM sent {}; that is refused", ok.error().message));
+      return RTE_VHOST_MSG_RESULT_ERR;
+    }
+  }
   switch (message.request()) {
     case Request::kGetConfig: return get_config(message);
     case Request::kSetConfig: return set_config(message);
@@ -191,11 +209,16 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
       give_up_lost_memory();
       watch_.clear();
       break;
-    case Request::kSetFeatures: suspend_all(); break;
+    case Request::kSetFeatures: prepare_for(balloon::Features(message.number(0))); break;
+    case Request::kGetFeatures:
+      if (ends_unsaid_) end_rings();
+      break;
     case Request::kSetLogBase: return set_log(message);
+    case Request::kSetVringAddr: suspend(message.ring_index()); break;
+    // Of a ring that runs nobody moves the place, nor the size: it is set up anew.
     case Request::kSetVringNum:
-    case Request::kSetVringAddr:
-    case Request::kSetVringBase: suspend(message.ring_index()); break;
+    case Request::kSetVringBase: end_ring(message.ring_index()); break;
+    case Request::kSetVringKick: rings_[message.fd_ring_index()].over = false; break;
     case Request::kGetVringBase: stop_ring(message.ring_index()); break;
     default: break;
   }
@@ -245,6 +268,11 @@ void BalloonDevice::after_message(int vid, Message message) {
       if (!table_missing_) load_memory();
       break;
     case Request::kSetFeatures: load_features(); break;
+    // librte_vhost looked up the ring's addresses, and newer ones put it into core files.
+    case Request::kSetVringAddr:
+    case Request::kSetVringKick:
+      if (memory_valid_) gmem::keep_out_of_core(*path_.memory());
+      break;
     default: break;
   }
   resume_suspended();
@@ -253,8 +281,8 @@ void BalloonDevice::after_message(int vid, Message message) {
 void BalloonDevice::ring_changed(int vid, unsigned index, bool ready) {
   const std::scoped_lock lock(mutex_);
   if (closed_ || vid_ != vid || index >= rings_.size()) return;
-  rings_[index].ready = ready;
-  if (ready) {
+  rings_[index].ready = ready && !rings_[index].over;
+  if (rings_[index].ready) {
     start_ring(index);
   } else {
     stop_ring(index);
@@ -262,23 +290,30 @@ void BalloonDevice::ring_changed(int vid, unsigned index, bool ready) {
   hand_over();
 }
 
-void BalloonDevice::load_memory() {
-  auto memory = load_memory_table(*vid_);
-  table_missing_ = !memory;
-  if (!memory) return warn(memory.error().message);
-  if (auto watched = watch_.watch(**memory); !watched) return warn(watched.error().message);
-  home_node_ = home_node(**memory);
-  if (home_node_) seat_.prefer_node(*home_node_);
-  take_memory(std::move(*memory));
-  memory_valid_ = true;
-  show_target();
-  provide_tables();
+/// Before features are acknowledged. No driver changes its mind but by a reset, and then its rings
+/// are over; the log alone is its VMM's. What was not offered librte_vhost refuses, and as long as
+/// all rings are ready any change.
+void BalloonDevice::prepare_for(balloon::Features features) {
+  constexpr auto kLog = balloon::Feature::kLogAll;
+  if ((features.bits() & ~spec_.offered().bits()) != 0) return;
+  const bool same = features.without(kLog) == acked_.without(kLog);
+  if (same || acked_ == balloon::Features{}) {
+    suspend_all();
+  } else {
+    end_rings();
+    take_back();
+  }
 }
 
 void BalloonDevice::load_features() {
   std::uint64_t bits = 0;
   if (rte_vhost_get_negotiated_features(*vid_, &bits) != 0) return;
   const balloon::Features before = std::exchange(acked_, balloon::Features(bits));
+  constexpr auto kProtocol = balloon::Feature::kVhostProtocolFeatures;
+  // Without this one there is no SET_VRING_ENABLE to take a ring away with. Who had it, and lets it
+  // go, may know no other way, as User Mode Linux: all that it does then is to wait for an answer to
+  // GET_FEATURES. (Others use that to wait for what came before it, while their rings run.)
+  ends_unsaid_ = !acked_.has(kProtocol) && (ends_unsaid_ || before.has(kProtocol));
   // A place in a ring of the other layout is no place in this one.
   if (before.has(balloon::Feature::kRingPacked) != acked_.has(balloon::Feature::kRingPacked)) {
     for (RingState& ring : rings_) ring.stopped.reset();
@@ -300,7 +335,8 @@ rte_vhost_msg_result BalloonDevice::set_config(Message message) {
   const auto payload = message.config();
   const bool taken =
       payload && config_.write(payload->offset, std::span(payload->region).first(payload->size));
-  kept_.set_driver_fields(config_.actual(), config_.poison_value());
+  keep_driver_fields();
+  if (config_.knows_actual()) hear_size();
   return taken ? RTE_VHOST_MSG_RESULT_OK : RTE_VHOST_MSG_RESULT_ERR;
 }
 

@@ -18,11 +18,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backend_channel.hpp"
 #include "balloon/config_space.hpp"
 #include "balloon/features.hpp"
 #include "balloon/queue_map.hpp"
+#include "balloon/target.hpp"
 #include "base/log.hpp"
 #include "connection.hpp"
 #include "device/data_path.hpp"
@@ -31,15 +33,23 @@
 #include "gmem/lost_memory.hpp"
 #include "inflight_region.hpp"
 #include "log_mapping.hpp"
+#include "memory_claims.hpp"
 #include "message.hpp"
 #include "poll/poller.hpp"
 #include "seats.hpp"
+#include "size_question.hpp"
 #include "state/device_state.hpp"
 #include "vhost/server.hpp"
 
 namespace vballoon::vhost {
 
 /// Said in the log, and to whoever asks for the device's state.
+inline constexpr const char* kMemoryLost =
+    "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
+    "left for it; the device is served again when its VM is started anew";
+inline constexpr const char* kSlow =
+    "whoever touches its memory has to wait: its VMM works on the file behind it; it has a thread "
+    "of its own until that is over, and the others do not wait";
 inline constexpr const char* kLegacy =
     "the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
     "start the VM with a modern device (disable-legacy=on) or a newer driver";
@@ -47,7 +57,7 @@ inline constexpr const char* kLegacy =
 class BalloonDevice {
  public:
   /// @param folder  where what outlives the daemon is kept; null: nowhere.
-  BalloonDevice(DeviceSpec spec, Seats& seats, reclaim::Discarder& discarder,
+  BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims, reclaim::Discarder& discarder,
                 const reclaim::ReclaimLimits& limits, const state::Folder* folder);
   BalloonDevice(const BalloonDevice&) = delete;
   BalloonDevice& operator=(const BalloonDevice&) = delete;
@@ -72,7 +82,9 @@ class BalloonDevice {
   void close();
   /// The next daemon is to know nothing of it. @pre close()
   void remove_state() noexcept { kept_.remove(); }
-  Result<std::uint64_t> set_target(std::uint64_t bytes);
+  Result<std::uint64_t> set_target(const balloon::Target& target);
+  /// Whether what was asked for is there for the next daemon.
+  [[nodiscard]] state::Kept kept() const;
   Result<void> request_stats();
   [[nodiscard]] std::uint64_t pressure_messages() const noexcept {
     return path_.counters().pressure_messages.get();
@@ -88,7 +100,8 @@ class BalloonDevice {
   /// @return free_page_hint_cmd_id as it now stands.
   Result<std::uint32_t> hint(balloon::HintAction action);
   /// What is due and nobody waits for: a config change that could not be sent yet, a guest whose
-  /// memory is gone, a VMM whose process is.
+  /// memory is gone, one that has not said its size, wishes that could not be kept, a VMM whose
+  /// process is gone.
   void tick();
   [[nodiscard]] device::DeviceReport report() const;
 
@@ -98,6 +111,7 @@ class BalloonDevice {
   struct RingState {
     bool ready = false;      // librte_vhost has all it needs of it
     bool suspended = false;  // stopped for the message at hand, to go on after it
+    bool over = false;       // not to be touched before its next SET_VRING_KICK, ready or not
     std::optional<balloon::Role> role;     // set while it is served
     std::optional<std::uint16_t> stopped;  // where it stopped last on this connection
     bool begun = false;  // it was served on this connection: what others left of it is past
@@ -114,6 +128,10 @@ class BalloonDevice {
     bool ours = false;    // as Place has it
   };
 
+  [[nodiscard]] std::unique_lock<std::mutex> knock(
+      std::chrono::milliseconds patience = std::chrono::milliseconds(250)) const;
+  [[nodiscard]] tl::unexpected<Status> busy() const;
+  [[nodiscard]] device::DeviceReport report_locked() const;
   void take_back();
   void hand_over();
   void start_ring(unsigned index);
@@ -124,6 +142,7 @@ class BalloonDevice {
                                                 std::uint16_t base) const;
   [[nodiscard]] bool decide();
   void go_on();
+  void go_on_or_begin();
   void drop_left();
   void start_anew();
   void start_waiting();
@@ -134,10 +153,15 @@ class BalloonDevice {
   void load_wishes();
   [[nodiscard]] bool may_call(unsigned index, int fd);
   void stop_ring(unsigned index);
+  void end_ring(unsigned index);
+  void end_rings();
   void suspend(unsigned index);
   void suspend_all();
   void resume_suspended();
   void load_memory();
+  void prepare_for(balloon::Features features);
+  [[nodiscard]] Result<void> claim_memory(const Message& message);
+  void look_at_shares();
   void load_features();
   void let_go();
   void welcome(int vid, Connection connection);
@@ -146,8 +170,21 @@ class BalloonDevice {
   [[nodiscard]] rte_vhost_msg_result go_without_fds(Message message);
   void end_orphans();
   [[nodiscard]] rte_vhost_msg_result answer_successor(Message message);
+  [[nodiscard]] Result<void> check_target(const balloon::Target& target) const;
+  [[nodiscard]] std::uint64_t guest_size() const noexcept;
+  [[nodiscard]] std::uint32_t true_target() const noexcept;
   void show_target();
+  void tell_target();
+  void ask_size();
+  void hear_size();
+  void keep_target();
+  void keep_driver_fields() noexcept;
+  void note_kept();
+  void keep_again();
   void notify_if_due();
+  [[nodiscard]] bool time_to_look() noexcept;
+  void settle_in();
+  void note_slow();
   void provide_tables() const noexcept;
   void give_up_lost_memory();
   void stop_rings();
@@ -166,14 +203,20 @@ class BalloonDevice {
 
   [[nodiscard]] device::State state() const;
   [[nodiscard]] device::HintReport report_hints() const;
+  [[nodiscard]] bool was_served() const noexcept;
+  [[nodiscard]] std::optional<std::uint64_t> reclaimed_bytes(
+      std::optional<std::uint64_t> resident) const noexcept;
+  void report_wishes(device::DeviceReport* report) const;
   void report_memory(device::DeviceReport* report) const;
   void report_stats(device::DeviceReport* report) const;
 
   const DeviceSpec spec_;
+  MemoryClaims& claims_;
   gmem::MemoryWatch watch_;
   gmem::MemoryWatch log_watch_;
   reclaim::Discarder& discarder_;
   mutable std::mutex mutex_;
+  mutable device::DeviceReport last_report_;  // the control thread's
   Seat seat_;
 
   balloon::ConfigSpace config_;
@@ -189,25 +232,36 @@ class BalloonDevice {
   Connection connection_;         // of vid_
   Connection next_connection_;    // of successor_
   std::string ended_why_;         // by us, and not for what came; else empty
-  Connection::Clock::time_point next_look_{};  // at whose processes are gone
   std::chrono::steady_clock::time_point banned_until_{};
   std::chrono::steady_clock::time_point no_calls_until_{};
   std::uint64_t blocked_calls_ = 0;  // as last seen
+  std::uint64_t lane_moves_ = 0;     // likewise
   bool closed_ = false;
   LogMapping dirty_log_;  // once a VMM has begun to migrate
   bool memory_valid_ = false;
   bool table_missing_ = false;   // the newest memory table could not be taken
   bool memory_lost_ = false;     // on this connection: nothing is served any more
   bool told_of_legacy_ = false;  // on this connection
+  bool ends_unsaid_ = false;     // on this connection: see load_features()
   balloon::Features acked_;
   std::array<RingState, balloon::kQueues> rings_{};
   std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections
+  std::vector<ClaimedRegion> claimed_;         // as the regions of the memory are
+  std::atomic<std::uint64_t> claims_seen_{0};  // MemoryClaims::generation()
+  std::uint32_t shared_ = 0;                   // regions that others claim, too: a bit each
+  std::string shared_with_;                    // one of these
   std::optional<unsigned> home_node_;  // that the guest's memory is bound to
   bool undecided_ = false;           // whether that is the guest which is connected now
-  std::uint32_t wanted_pages_ = 0;  // the operator's target, which may be more than the guest has
+  balloon::Target wanted_;           // the operator's, which may be more than the guest has
+  SizeQuestion question_;            // to a driver that goes on
+  std::optional<std::uint64_t> resident_then_;  // when the inflate ring stopped
+  bool ledger_whole_ = true;  // nothing is in the balloon that it does not know
+  std::atomic<bool> keep_due_{false};
+  std::chrono::steady_clock::time_point next_keep_{};
   device::StatsPatience stats_patience_;
   BackendChannel channel_;
   std::atomic<bool> notify_due_{false};
+  std::chrono::steady_clock::time_point look_at_{};  // tick()'s
   LogGate log_gate_;
   LogGate note_gate_;  // of what comes and goes: it does not crowd out the warnings
 };

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "balloon_device.hpp"
@@ -16,15 +18,15 @@ namespace {
 
 using balloon::Role;
 
-constexpr std::chrono::seconds kLook{1};
-constexpr const char* kOrphaned = "its process is gone, and only its connection was left";
+constexpr unsigned kInflateRing = 0;
+/// How soon it is tried again to keep what could not be kept.
+constexpr std::chrono::seconds kKeepAgain{1};
 constexpr const char* kTableMissing =
     "the VMM's newest memory table could not be taken, and the log says why; its balloon is kept, "
     "and served again when the VMM sends another table";
-constexpr const char* kMemoryLost =
-    "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
-    "left "
-    "for it; the device is served again when its VM is started anew";
+/// How long the control thread waits for a device that the event thread is at: to show it, where
+/// what was shown last does as well.
+constexpr std::chrono::milliseconds kGlance{20};
 
 device::QueueReport report_queue(Role role, bool running, const device::QueueStatus& status) {
   device::QueueReport report;
@@ -40,40 +42,97 @@ device::QueueReport report_queue(Role role, bool running, const device::QueueSta
 
 }  // namespace
 
-Result<std::uint64_t> BalloonDevice::set_target(std::uint64_t bytes) {
-  const std::scoped_lock lock(mutex_);
-  const std::uint64_t guest = path_.counters().guest_bytes.get();
-  if (guest != 0 && bytes > guest) {
+Result<void> BalloonDevice::check_target(const balloon::Target& target) const {
+  const std::uint64_t guest = guest_size();
+  const std::uint64_t bytes = target.size.of(guest);
+  if (guest == 0 || bytes <= target.most(guest)) return {};
+  if (bytes > guest) {
     return fail(Code::kInvalidArgument,
                 fmt::format("a balloon of {} does not fit into '{}', which has {} of memory",
                             format_size(bytes), spec_.name, format_size(guest)));
   }
-  wanted_pages_ =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes_to_pages(bytes), UINT32_MAX));
-  kept_.set_target_pages(wanted_pages_);
+  return fail(
+      Code::kInvalidArgument,
+      fmt::format("a balloon of {} would leave {} to '{}', of its {}; a guest is left {} at "
+                  "least, so {} is the most, unless you insist (--force)",
+                  format_size(bytes), format_size(guest - bytes), spec_.name, format_size(guest),
+                  format_size(balloon::left_to_guest(guest)), format_size(target.most(guest))));
+}
+
+Result<std::uint64_t> BalloonDevice::set_target(const balloon::Target& target) {
+  const auto lock = knock();
+  if (!lock) return busy();
+  if (auto ok = check_target(target); !ok) return tl::unexpected(ok.error());
+  wanted_ = target;
+  keep_target();
   show_target();
   provide_tables();
   // Also where it is the same one: a guest that took pages back is asked again.
-  notify_due_.store(true, std::memory_order_relaxed);
+  tell_target();
   notify_if_due();
-  return pages_to_bytes(config_.num_pages());
+  return pages_to_bytes(true_target());
 }
 
-/// The driver sees what was asked for, as far as its memory goes. What was asked for stays: the
-/// next VM on the socket may be larger.
+void BalloonDevice::keep_target() {
+  const auto pages =
+      std::min<std::uint64_t>(bytes_to_pages(wanted_.size.of(guest_size())), UINT32_MAX);
+  kept_.set_target({static_cast<std::uint32_t>(pages),
+                    wanted_.size.share ? wanted_.size.share->millionths : 0, wanted_.forced});
+  note_kept();
+}
+
+std::uint64_t BalloonDevice::guest_size() const noexcept {
+  return path_.counters().guest_bytes.get();
+}
+
+/// What was asked for, as far as this guest's memory goes and it is left enough.
+std::uint32_t BalloonDevice::true_target() const noexcept {
+  const std::uint64_t guest = guest_size();
+  const std::uint64_t bytes = wanted_.size.of(guest);
+  const std::uint64_t fits = guest == 0 ? bytes : std::min(bytes, wanted_.most(guest));
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes_to_pages(fits), UINT32_MAX));
+}
+
+/// The driver sees what was asked for, as far as that goes. What was asked for stays: the next VM on
+/// the socket may be larger.
 void BalloonDevice::show_target() {
-  const std::uint64_t guest = path_.counters().guest_bytes.get();
-  const std::uint64_t room = guest == 0 ? UINT32_MAX : bytes_to_pages(guest);
-  const auto pages = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted_pages_, room));
+  const std::uint32_t pages = true_target();
   if (pages == config_.num_pages()) return;
   config_.set_num_pages(pages);
   notify_due_.store(true, std::memory_order_relaxed);
-  if (pages < wanted_pages_) {
-    warn(fmt::format(
-        "the target of {} is more than the {} of memory that its VM has; it is lowered to "
-        "that as long as this VM is connected",
-        format_size(pages_to_bytes(wanted_pages_)), format_size(guest)));
+  const std::uint64_t asked = wanted_.size.of(guest_size());
+  if (pages < bytes_to_pages(asked)) {
+    warn(fmt::format("the target of {} is too much for the {} of memory that its VM has; it is "
+                     "lowered to {} as long as this VM is connected",
+                     format_size(asked), format_size(guest_size()),
+                     format_size(pages_to_bytes(pages))));
   }
+}
+
+/// Whatever driver there is. A new one has read it, but one that goes on may have read another.
+void BalloonDevice::tell_target() {
+  notify_due_.store(true, std::memory_order_relaxed);
+  if (config_.knows_actual()) return;
+  show_target();
+  question_.begin(now_ms());
+}
+
+void BalloonDevice::ask_size() {
+  if (config_.knows_actual() || !channel_.open()) return hear_size();
+  // It was not told yet, and cannot answer.
+  if (!path_.running(Role::kInflate) || notify_due_.load(std::memory_order_relaxed)) {
+    static_cast<void>(question_.end());
+    return tell_target();
+  }
+  const bool other = question_.next(now_ms()) == SizeQuestion::Step::kShowOther;
+  const std::uint32_t target = true_target();
+  config_.set_num_pages(other ? SizeQuestion::other(target) : target);
+  notify_due_.store(true, std::memory_order_relaxed);
+}
+
+/// Or nobody is there to be asked.
+void BalloonDevice::hear_size() {
+  if (question_.end()) show_target();
 }
 
 /// A page fault in a pass takes up to 60 us; here it takes nobody's time.
@@ -82,7 +141,14 @@ void BalloonDevice::provide_tables() const noexcept {
 }
 
 Result<void> BalloonDevice::request_stats() {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = knock();
+  if (!lock) return busy();
+  if (state() == device::State::kStopped) {
+    return fail(Code::kUnavailable,
+                fmt::format("'{}' cannot be asked: its balloon driver's rings are stopped, because its "
+                            "VM is paused or suspended, or its guest was reset or unloaded the driver",
+                            spec_.name));
+  }
   if (!vid_ || !path_.running(Role::kInflate)) {
     return fail(Code::kUnavailable, fmt::format("the guest of '{}' has not started its balloon driver",
                                                 spec_.name));
@@ -98,7 +164,8 @@ Result<void> BalloonDevice::request_stats() {
 }
 
 Result<void> BalloonDevice::move_to(unsigned lcore) {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = knock();
+  if (!lock) return busy();
   take_back();
   const bool moved = seat_.move_to(lcore);
   hand_over();
@@ -111,6 +178,7 @@ void BalloonDevice::inhibit(bool on) {
   const std::scoped_lock lock(mutex_);
   path_.inhibit(on);
   kept_.set_inhibited(on);
+  note_kept();
   // Leaving the lcore waits for what is under way.
   take_back();
   hand_over();
@@ -124,51 +192,23 @@ std::optional<state::AutomaticWord> BalloonDevice::automatic() const {
 void BalloonDevice::keep_automatic(state::AutomaticWord word) {
   const std::scoped_lock lock(mutex_);
   kept_.set_automatic(word);
+  note_kept();
 }
 
-void BalloonDevice::tick() {
-  end_orphans();
-  if (shared_memory_lost()) {
-    const std::scoped_lock lock(mutex_);
-    give_up_lost_memory();
-  }
-  if (!notify_due_.load(std::memory_order_relaxed)) return;
+state::Kept BalloonDevice::kept() const {
   const std::scoped_lock lock(mutex_);
-  notify_if_due();
+  return {kept_.kept(), kept_.why_not()};
 }
 
-/// A process that ended takes its connection along, unless somebody holds its end: we, for one,
-/// among the descriptors that it handed over.
-void BalloonDevice::end_orphans() {
-  const auto now = Connection::Clock::now();
-  if (now < next_look_) return;
-  next_look_ = now + kLook;
-  const std::scoped_lock lock(mutex_);
-  for (Connection* connection : {&connection_, &next_connection_}) {
-    if (!connection->valid() || !connection->orphaned(now)) continue;
-    if (connection == &connection_) ended_why_ = kOrphaned;
-    connection->shut_down();
-  }
+void BalloonDevice::note_kept() {
+  keep_due_.store(kept_.unfinished(), std::memory_order_relaxed);
+  next_keep_ = std::chrono::steady_clock::now() + kKeepAgain;
 }
 
-bool BalloonDevice::shared_memory_lost() const noexcept {
-  return watch_.lost() || log_watch_.lost();
-}
-
-/// The poll lcore went on with zeroes in the place of what it had to read; it is to read no more.
-void BalloonDevice::give_up_lost_memory() {
-  if (!shared_memory_lost() || std::exchange(memory_lost_, true)) return;
-  stop_rings();
-  warn(kMemoryLost);
-}
-
-/// A VMM may only be told while the device runs: QEMU's generic device has no virtio device to ask
-/// before, and crashes. A driver that starts later reads the target by itself.
-void BalloonDevice::notify_if_due() {
-  if (!notify_due_.load(std::memory_order_relaxed) || !path_.running(Role::kInflate)) return;
-  if (channel_.notify_config_change() != BackendChannel::Sent::kLater) {
-    notify_due_.store(false, std::memory_order_relaxed);
-  }
+void BalloonDevice::keep_again() {
+  if (std::chrono::steady_clock::now() < next_keep_) return;
+  kept_.keep();
+  note_kept();
 }
 
 device::State BalloonDevice::state() const {
@@ -181,7 +221,37 @@ device::State BalloonDevice::state() const {
     }
   }
   const bool served = path_.running(Role::kInflate) && path_.running(Role::kDeflate);
-  return served ? device::State::kRunning : device::State::kConnected;
+  if (served) return device::State::kRunning;
+  return was_served() ? device::State::kStopped : device::State::kConnected;
+}
+
+/// By this driver, or one before it, on this connection.
+bool BalloonDevice::was_served() const noexcept {
+  return rings_[kInflateRing].begun;
+}
+
+void BalloonDevice::report_wishes(device::DeviceReport* report) const {
+  report->target_bytes = pages_to_bytes(true_target());
+  report->wanted_bytes = wanted_.size.of(guest_size());
+  report->share = wanted_.size.share;
+  report->forced = wanted_.forced;
+  report->kept = kept_.kept();
+  report->why_not_kept = kept_.why_not();
+}
+
+/// A guest whose rings are stopped may have been reset, and takes back what it was said to have
+/// given without a word. Whatever it takes shows in what it has.
+/// @return  what the host has at least; nothing where that is not known.
+std::optional<std::uint64_t> BalloonDevice::reclaimed_bytes(
+    std::optional<std::uint64_t> resident) const noexcept {
+  const std::uint64_t pages = std::min(path_.counters().ballooned_pages.get(),
+                                       path_.reclaim_counters().reclaimed_pages.get());
+  const std::uint64_t bytes = pages_to_bytes(pages);
+  if (bytes == 0 || path_.running(Role::kInflate)) return bytes;
+  // Files that hold more than this guest's memory do not tell of it.
+  if (!resident || !resident_then_ || *resident_then_ + bytes > guest_size()) return std::nullopt;
+  const std::uint64_t grown = *resident - std::min(*resident, *resident_then_);
+  return bytes - std::min(bytes, grown);
 }
 
 /// The host's side of it.
@@ -189,14 +259,33 @@ void BalloonDevice::report_memory(device::DeviceReport* report) const {
   const auto& memory = path_.memory();
   if (!vid_ || !memory) return;
   report->resident_bytes = gmem::resident_bytes(*memory);
+  report->reclaimed_bytes = reclaimed_bytes(report->resident_bytes);
+  if (const auto most = gmem::most_given_back(*memory)) {
+    report->on_disk = true;
+    const std::uint64_t given = report->reclaimed_bytes.value_or(0);
+    report->counters.push_back({"came_back_bytes", given - std::min(given, *most)});
+    if (given > *most) report->reclaimed_bytes = *most;
+  }
   report->node = home_node_;
+  report->shared_with = shared_with_;
   for (const gmem::Region& region : memory->regions()) {
     report->host_page_bytes = std::max(report->host_page_bytes, region.backing.host_page);
   }
 }
 
 device::DeviceReport BalloonDevice::report() const {
-  const std::scoped_lock lock(mutex_);
+  if (const auto lock = knock(kGlance)) {
+    last_report_ = report_locked();
+  } else {
+    last_report_.name = spec_.name;
+    last_report_.socket = spec_.socket;
+    last_report_.slow = true;
+    last_report_.reason = kSlow;
+  }
+  return last_report_;
+}
+
+device::DeviceReport BalloonDevice::report_locked() const {
   const device::DeviceCounters& counters = path_.counters();
   const reclaim::ReclaimCounters& reclaimed = path_.reclaim_counters();
   device::DeviceReport report;
@@ -205,23 +294,26 @@ device::DeviceReport BalloonDevice::report() const {
   report.client = spec_.client;
   report.lcore = seat_.poller().lcore();
   report.state = state();
+  report.slow = path_.conduct()->slow(now_ms());
+  report.alone = path_.conduct()->alone.load(std::memory_order_relaxed);
   if (memory_lost_) {
     report.reason = kMemoryLost;
   } else if (table_missing_) {
     report.reason = kTableMissing;
   } else if (told_of_legacy_ && !acked_.has(balloon::Feature::kVersion1)) {
     report.reason = kLegacy;
+  } else if (report.slow) {
+    report.reason = kSlow;
   }
   report.guest_bytes = counters.guest_bytes.get();
-  report.target_bytes = pages_to_bytes(config_.num_pages());
-  report.wanted_bytes = pages_to_bytes(wanted_pages_);
-  report.actual_bytes = pages_to_bytes(config_.actual());
+  report_wishes(&report);
+  if (vid_ && config_.knows_actual()) report.actual_bytes = pages_to_bytes(config_.actual());
   report.ballooned_bytes = pages_to_bytes(counters.ballooned_pages.get());
-  report.reclaimed_bytes =
-      std::min(report.ballooned_bytes, pages_to_bytes(reclaimed.reclaimed_pages.get()));
+  report.ledger_whole = ledger_whole_;
   report.discarded_bytes = reclaimed.inflated.bytes.get();
   report.reported_bytes = reclaimed.reported.bytes.get();
   report.stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
+  report.reclaimed_bytes = reclaimed_bytes(std::nullopt);
   report_memory(&report);
   report.inhibited = path_.inhibited();
   report.prefault = path_.prefaults();
@@ -237,7 +329,7 @@ device::DeviceReport BalloonDevice::report() const {
     if (!balloon::may_have(r, report.bit_two)) continue;
     report.queues.push_back(report_queue(r, path_.running(r), path_.status(r)));
   }
-  report.counters = device::named_counts(counters);
+  for (const auto& count : device::named_counts(counters)) report.counters.push_back(count);
   report.counters.push_back({"discard_calls", reclaimed.inflated.calls.get()});
   report.counters.push_back({"report_calls", reclaimed.reported.calls.get()});
   report.counters.push_back({"discard_failures", reclaimed.failed_calls.get()});
@@ -250,6 +342,8 @@ device::DeviceReport BalloonDevice::report() const {
   report.counters.push_back({"gathered_pages", reclaimed.gathered_pages.get()});
   report.counters.push_back({"batches_in_flight", reclaimed.in_flight.get()});
   report.counters.push_back({"reclaim_waits", reclaimed.sink_full.get()});
+  report.counters.push_back({"slow_calls", path_.conduct()->slow_calls.get()});
+  report.counters.push_back({"lane_moves", path_.conduct()->lane_moves.get()});
   report_stats(&report);
   return report;
 }

@@ -13,7 +13,8 @@ using balloon::HintAction;
 using balloon::Role;
 
 Result<std::uint32_t> BalloonDevice::hint(HintAction action) {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = knock();
+  if (!lock) return busy();
   if (!path_.running(Role::kHint)) {
     return fail(Code::kUnavailable,
                 fmt::format("the guest of '{}' has no queue for hints: its balloon driver is not "

@@ -3,6 +3,8 @@
 // vhost/balloon_device_restart.cpp - a guest that goes on with what an earlier daemon, or an
 // earlier connection, left of it.
 // Source: section 9 of the design; vhost-user protocol, "Inflight I/O tracking".
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -33,7 +35,15 @@ bool of_one_ring(const virtq::Mark& one, const virtq::Mark& other) noexcept {
 
 /// What the operator asked for, of the daemon before this one.
 void BalloonDevice::load_wishes() {
-  wanted_pages_ = kept_.target_pages().value_or(0);
+  if (const auto word = kept_.target()) {
+    wanted_.forced = word->forced;
+    if (word->share != 0) {
+      wanted_.size.share = Share{word->share};
+    } else {
+      wanted_.size.bytes = pages_to_bytes(word->pages);
+    }
+  }
+  note_kept();
   show_target();
   path_.inhibit(kept_.inhibited());
 }
@@ -97,12 +107,18 @@ bool BalloonDevice::decide() {
   const auto inflate = describe_ring(kInflateRing);
   const auto deflate = describe_ring(kDeflateRing);
   // A reset is one of all rings. One of which nothing came back yet begins as a new driver's does,
-  // and says nothing against the other.
-  const bool same = left_->features == acked_.bits() && inflate && inflate->setup.resumed &&
-                    deflate && (deflate->setup.resumed || (deflate->ours && deflate->unused));
+  // and says nothing against the other: no more than one that was about to be started for the first
+  // time when the earlier daemon ended.
+  const bool began = left_->rings[kDeflateRing].layout != state::kNoRing;
+  const bool same_driver = left_->features == acked_.bits() && inflate && deflate;
+  const bool either =
+      same_driver &&
+      (deflate->setup.resumed || (deflate->unused && (deflate->ours || !began)));
   undecided_ = false;
-  if (same) {
+  if (either && inflate->setup.resumed) {
     go_on();
+  } else if (either && inflate->ours && inflate->unused) {
+    go_on_or_begin();
   } else {
     drop_left();
   }
@@ -110,19 +126,36 @@ bool BalloonDevice::decide() {
 }
 
 void BalloonDevice::go_on() {
-  config_.restore_driver_fields(left_->actual_pages, left_->poison);
+  config_.restore_driver_fields(left_->actual_pages, left_->knows_actual, left_->poison);
   kept_.begin(acked_.bits());
   if (!left_->complete) path_.discard_again();
   provide_tables();
   // The target may have changed just before nobody could say so any more.
   notify_due_.store(true, std::memory_order_relaxed);
-  log::info("{}: its guest goes on with the {} that were in its balloon", spec_.name,
-            format_size(pages_to_bytes(path_.counters().ballooned_pages.get())));
+  note(fmt::format("its guest goes on with the {} that were in its balloon",
+                   format_size(pages_to_bytes(path_.counters().ballooned_pages.get()))));
+}
+
+/// The inflate ring looks unused: the old driver's balloon is as empty as a new one's, and which of
+/// the two it is does not show. What only the old one said stays in force, since a new one says it
+/// anew; and whoever it is hears of the target.
+void BalloonDevice::go_on_or_begin() {
+  const bool poisons = acked_.has(balloon::Feature::kPagePoison) && config_.poison_value() == 0;
+  if (poisons) {
+    config_.restore_driver_fields(config_.actual(), config_.knows_actual(), left_->poison);
+  }
+  if (path_.counters().ballooned_pages.get() == 0) {
+    note("its guest had nothing in its balloon yet");
+    start_anew();
+  } else {
+    drop_left();
+  }
+  keep_driver_fields();
+  notify_due_.store(true, std::memory_order_relaxed);
 }
 
 void BalloonDevice::drop_left() {
-  log::info("{}: its guest is not known to be the one that was served before; its balloon counts "
-            "as empty", spec_.name);
+  note("its guest is not known to be the one that was served before; its balloon counts as empty");
   start_anew();
 }
 
@@ -164,6 +197,10 @@ void BalloonDevice::note_begun(unsigned index) {
   kept_.begin(acked_.bits());
 }
 
+void BalloonDevice::keep_driver_fields() noexcept {
+  kept_.set_driver_fields(config_.actual(), config_.knows_actual(), config_.poison_value());
+}
+
 /// The room of the ledger in a new memory map.
 void BalloonDevice::take_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
   const bool first = path_.memory() == nullptr;
@@ -172,8 +209,9 @@ void BalloonDevice::take_memory(std::shared_ptr<const gmem::GuestMemory> memory)
     left_ = room.filled ? kept_.left() : std::nullopt;
     undecided_ = left_.has_value();
   }
-  path_.set_memory(std::move(memory), {room.words, room.filled && (!first || undecided_)});
+  path_.set_memory(std::move(memory), {room.words, room.touched, room.filled && (!first || undecided_)});
   kept_.commit(!first && !undecided_);
+  note_kept();
   if (undecided_ && !room.filled) {
     undecided_ = false;
     drop_left();

@@ -96,11 +96,14 @@ void BalloonDevice::start_ring(unsigned index) {
     if (config_.hint_command() != balloon::kHintDone) notify_due_.store(true);
     // A driver that begins anew has no pages away. One that comes from another host goes on where
     // it was, with the size that the VMM has restored; its pages are learned as they come.
+    ledger_whole_ = found->unused;
     if (found->unused) {
       config_.begin_anew();
     } else {
+      if (rings_[index].begun) config_.forget_actual();
       static_cast<void>(config_.command_hints(balloon::HintAction::kDone));
     }
+    keep_driver_fields();
   }
   if (*role == balloon::Role::kStats) start_stats(setup.resumed);
   setup.marks = marks_of(index);
@@ -111,6 +114,10 @@ void BalloonDevice::start_ring(unsigned index) {
   }
   ring.role = role;
   note_begun(index);
+  if (*role != balloon::Role::kInflate) return;
+  resident_then_.reset();
+  // A fresh driver reads it by itself; one that has not inflated yet looks like that, too.
+  if (!ring.suspended && (!found->unused || config_.num_pages() != 0)) tell_target();
 }
 
 /// A call that was made to block cost all VMs of its lcore up to two turns of CallGuard; how often
@@ -141,11 +148,27 @@ void BalloonDevice::stop_ring(unsigned index) {
   RingState& ring = rings_[index];
   take_back();
   const std::uint16_t position = path_.stop(*ring.role);
+  if (*ring.role == balloon::Role::kInflate) resident_then_ = gmem::resident_bytes(*path_.memory());
   ring.role.reset();
   ring.stopped = position;
   // librte_vhost does not follow an external poller's indexes, and it is asked for them.
   static_cast<void>(rte_vhost_set_vring_base(*vid_, static_cast<std::uint16_t>(index), position, position));
   hand_over();
+}
+
+/// What is there is no ring any more, or not the one that it was, and nobody stopped it: it is left
+/// alone until it is kicked anew, which comes last when a ring is set up. librte_vhost calls it
+/// ready meanwhile, and again with every SET_VRING_CALL.
+void BalloonDevice::end_ring(unsigned index) {
+  if (index >= rings_.size() || !rings_[index].ready) return;
+  stop_ring(index);
+  rings_[index].ready = false;
+  rings_[index].suspended = false;
+  rings_[index].over = true;
+}
+
+void BalloonDevice::end_rings() {
+  for (unsigned index = 0; index < rings_.size(); ++index) end_ring(index);
 }
 
 void BalloonDevice::suspend(unsigned index) {

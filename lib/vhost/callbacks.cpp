@@ -4,10 +4,14 @@
 #include <climits>
 #include <array>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <string_view>
+#include <utility>
 
 #include "arrived.hpp"
-#include "socket_path.hpp"
+#include "gate.hpp"
+#include "room.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -15,10 +19,15 @@ namespace {
 /// librte_vhost has 1024 connections at most (RTE_MAX_VHOST_DEVICE), numbered from 0.
 constexpr std::size_t kMaxConnections = 1024;
 
+struct Served {
+  std::shared_ptr<BalloonDevice> device;  // a callback that is under way keeps it
+  Room* room = nullptr;                   // where it takes some, until it ends
+};
+
 struct Directory {
   std::mutex mutex;
-  std::map<std::string, BalloonDevice*> by_path;
-  std::array<BalloonDevice*, kMaxConnections> by_vid{};
+  std::map<std::string, std::shared_ptr<BalloonDevice>> by_path;  // of those in client mode
+  std::array<Served, kMaxConnections> by_vid;
 };
 
 Directory& directory() {
@@ -26,30 +35,36 @@ Directory& directory() {
   return the_directory;
 }
 
-BalloonDevice* find(int vid) {
+std::shared_ptr<BalloonDevice> find(int vid) {
   Directory& dir = directory();
   const std::scoped_lock lock(dir.mutex);
   const auto index = static_cast<std::size_t>(vid);
-  return index < kMaxConnections ? dir.by_vid[index] : nullptr;
+  return index < kMaxConnections ? dir.by_vid[index].device : nullptr;
 }
 
-BalloonDevice* find_by_path(int vid) {
+/// Whose VMM a new connection leads to.
+Served whose(int vid) {
   std::array<char, PATH_MAX> path{};
-  if (rte_vhost_get_ifname(vid, path.data(), path.size()) != 0) return nullptr;
+  if (rte_vhost_get_ifname(vid, path.data(), path.size()) != 0) return {};
+  if (std::string_view(path.data()).starts_with(Gate::kNames)) {
+    Visitor visitor = take_visitor();
+    return {std::move(visitor.device), visitor.room};
+  }
   Directory& dir = directory();
   const std::scoped_lock lock(dir.mutex);
   const auto found = dir.by_path.find(path.data());
-  return found == dir.by_path.end() ? nullptr : found->second;
+  return {found == dir.by_path.end() ? nullptr : found->second};
 }
 
-void set_vid(int vid, BalloonDevice* device) {
+/// @return what was there before.
+Served set_vid(int vid, Served served) {
   Directory& dir = directory();
   const std::scoped_lock lock(dir.mutex);
-  dir.by_vid[static_cast<std::size_t>(vid)] = device;
+  return std::exchange(dir.by_vid[static_cast<std::size_t>(vid)], std::move(served));
 }
 
 rte_vhost_msg_result on_before_message(int vid, void* context) {
-  BalloonDevice* device = find(vid);
+  const auto device = find(vid);
   Message message(context);
   message.attach(arrived().hand_over());
   const auto result =
@@ -63,7 +78,7 @@ rte_vhost_msg_result on_before_message(int vid, void* context) {
 }
 
 rte_vhost_msg_result on_after_message(int vid, void* context) {
-  if (BalloonDevice* device = find(vid)) device->after_message(vid, Message(context));
+  if (const auto device = find(vid)) device->after_message(vid, Message(context));
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -71,22 +86,23 @@ constexpr rte_vhost_user_extern_ops kMessageOps{.pre_msg_handle = on_before_mess
                                                 .post_msg_handle = on_after_message};
 
 int on_connection(int vid) {
-  BalloonDevice* device = find_by_path(vid);
-  if (device == nullptr || static_cast<std::size_t>(vid) >= kMaxConnections) return -1;
-  if (!device->connected(vid)) return -1;
-  set_vid(vid, device);
+  Served served = whose(vid);
+  if (served.device == nullptr || static_cast<std::size_t>(vid) >= kMaxConnections) return -1;
+  if (!served.device->connected(vid)) return -1;
+  if (served.room != nullptr) served.room->take();
+  set_vid(vid, std::move(served));
   return rte_vhost_extern_callback_register(vid, &kMessageOps, nullptr);
 }
 
 void on_disconnection(int vid) {
   arrived().drop();  // of a message that came to nothing
-  BalloonDevice* device = find(vid);
-  set_vid(vid, nullptr);
-  if (device != nullptr) device->disconnected(vid);
+  const Served served = set_vid(vid, {});
+  if (served.room != nullptr) served.room->give_back();
+  if (served.device != nullptr) served.device->disconnected(vid);
 }
 
 int on_ring_changed(int vid, std::uint16_t index, int enable) {
-  if (BalloonDevice* device = find(vid)) device->ring_changed(vid, index, enable != 0);
+  if (const auto device = find(vid)) device->ring_changed(vid, index, enable != 0);
   return 0;
 }
 
@@ -96,20 +112,18 @@ void on_not_all_ready(int) {}
 
 }  // namespace
 
-void bind_path(const std::string& path, BalloonDevice& device) {
+void bind_path(const std::string& path, std::shared_ptr<BalloonDevice> device) {
   Directory& dir = directory();
   const std::scoped_lock lock(dir.mutex);
-  dir.by_path[path] = &device;
-  claim_path(path);
+  dir.by_path[path] = std::move(device);
 }
 
-void unbind_path(const std::string& path, BalloonDevice& device) {
+void unbind(const BalloonDevice& device) {
   Directory& dir = directory();
   const std::scoped_lock lock(dir.mutex);
-  dir.by_path.erase(path);
-  disown_path(path);
-  for (BalloonDevice*& entry : dir.by_vid) {
-    if (entry == &device) entry = nullptr;
+  std::erase_if(dir.by_path, [&](const auto& entry) { return entry.second.get() == &device; });
+  for (Served& served : dir.by_vid) {
+    if (served.device.get() == &device) served.device = nullptr;
   }
 }
 

@@ -4,17 +4,19 @@
 // Layer:  vhost, its sources only. Thread: the vhost event thread calls back; any thread registers.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "balloon_device.hpp"
 
 namespace vballoon::vhost {
 
-/// Connections on this socket path belong to the device from here on.
-void bind_path(const std::string& path, BalloonDevice& device);
+/// Connections that librte_vhost makes to this path belong to the device from here on.
+void bind_path(const std::string& path, std::shared_ptr<BalloonDevice> device);
 
-/// @pre  The device is closed. After this and rte_vhost_driver_unregister() no callback reaches it.
-void unbind_path(const std::string& path, BalloonDevice& device);
+/// After this no callback reaches it but one that is under way, which keeps it as long.
+/// @pre  The device is closed, and nobody can connect to it any more.
+void unbind(const BalloonDevice& device);
 
 [[nodiscard]] const rte_vhost_device_ops& device_ops() noexcept;
 

@@ -38,7 +38,7 @@ class Connection {
   [[nodiscard]] bool takes_answers() const noexcept;
   /// The VMM ended it, and not librte_vhost because of what the VMM sent.
   [[nodiscard]] bool hung_up() const noexcept;
-  /// Whoever waits in it comes back, and finds its end.
+  /// Ends it: whoever waits in it comes back, and librte_vhost's event thread sees to the rest.
   void shut_down() noexcept;
 
   /// A message of this process came; 0 where the kernel does not say (it is in another pid

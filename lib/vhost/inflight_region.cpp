@@ -49,6 +49,7 @@ Result<InflightRegion> InflightRegion::map(int fd, std::uint64_t offset, std::ui
     return fail(Code::kHost, fmt::format("the VMM's in-flight region cannot be mapped: {}",
                                          std::strerror(errno)));
   }
+  gmem::keep_out_of_core(std::span(static_cast<std::byte*>(at), kBytes));
   InflightRegion region;
   region.at_.reset(static_cast<Layout*>(at));
   region.take_over();

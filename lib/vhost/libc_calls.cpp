@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/libc_calls.cpp - accept(2), connect(2), socket(2), recvmsg(2), close(2) and unlink(2) as
-//                        librte_vhost makes them, seen from here. The program's symbols precede the
-//                        C library's; other callers pass through.
+// vhost/libc_calls.cpp - bind(2), listen(2), accept(2), connect(2), socket(2), recvmsg(2) and close(2)
+//                        as librte_vhost makes them, seen from here. The program's symbols precede
+//                        the C library's; other callers pass through.
 // Layer:  vhost, its sources only. Thread: the vhost event thread, and any.
 // Why:    librte_vhost does not tell which socket a connection is (Connection), nor who sent a
-//         message; it loses descriptors (arrived.hpp); it connects again in the very moment in
-//         which a VMM that listens hung up, as often as that likes; without a free descriptor it
-//         spins, and goes on with the number of a socket that it has closed; it waits in close(2)
-//         (closer.hpp); and it removes whatever stands in its socket's place (socket_path.hpp).
+//         message; it takes no connection that somebody else accepted (Gate); it loses descriptors
+//         (arrived.hpp); it connects again in the very moment in which a VMM that listens hung up,
+//         as often as that likes; without a free descriptor it goes on with the number of a socket
+//         that it has closed; and it waits in close(2) (closer.hpp).
 // Source: DPDK lib/vhost/socket.c, vhost_user_read_cb(), vhost_user_server_new_connection(),
-//         rte_vhost_driver_unregister() (22.11 to 26.07).
+//         vhost_user_start_server() (22.11 to 26.07).
 #include "libc_calls.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 
 #include "arrived.hpp"
-#include "base/log.hpp"
+#include "at_work.hpp"
 #include "closer.hpp"
 #include "fd_reserve.hpp"
-#include "socket_path.hpp"
+#include "room.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -39,10 +40,42 @@ thread_local int connected = -1;
 /// Only librte_vhost's event thread reads headers of messages.
 thread_local bool is_event_thread = false;
 
+/// What the next socket that this thread binds is to be.
+struct Substitute {
+  int descriptor;
+  AcceptSource* source;
+};
+thread_local std::optional<Substitute> substitute;
+
+/// Sockets that are substitutes. One for each gate, of which there are eight at most.
+struct Bound {
+  std::atomic<int> socket{-1};
+  std::atomic<AcceptSource*> source{nullptr};  // stored before socket (release), read after (acquire)
+};
+std::array<Bound, Room::kGates> bound;
+
+AcceptSource* source_of(int socket) noexcept {
+  for (const Bound& one : bound) {
+    if (one.socket.load(std::memory_order_acquire) == socket) return one.source.load();
+  }
+  return nullptr;
+}
+
+int bind_substitute(int socket) noexcept {
+  for (Bound& one : bound) {
+    if (one.socket.load() >= 0) continue;
+    if (::dup3(substitute->descriptor, socket, O_CLOEXEC) < 0) return -1;
+    one.source.store(substitute->source);
+    one.socket.store(socket, std::memory_order_release);
+    return 0;
+  }
+  errno = ENOBUFS;
+  return -1;
+}
+
 constexpr std::size_t kHeaderBytes = 12;
 constexpr std::size_t kCredentialBytes = CMSG_SPACE(sizeof(ucred));
 constexpr std::size_t kFdBytes = CMSG_SPACE(Arrived::kMaxFds * sizeof(int));
-constexpr int kPauseMs = 10;
 constexpr int kTelemetryPauseMs = 200;
 
 /// As read_fd_message() asks for it.
@@ -90,29 +123,6 @@ bool out_of_descriptors() noexcept {
   return errno == EMFILE || errno == ENFILE;
 }
 
-/// One of ours; librte_vhost's event thread waits there.
-bool is_vhost_listener(int listener) noexcept {
-  sockaddr_un address{};
-  socklen_t length = sizeof(address);
-  const bool known =
-      ::getsockname(listener, static_cast<sockaddr*>(static_cast<void*>(&address)), &length) == 0;
-  return known && address.sun_family == AF_UNIX &&
-         is_claimed({address.sun_path, ::strnlen(address.sun_path, sizeof(address.sun_path))});
-}
-
-/// Who waits at the door of a socket keeps it readable: he is let in and sent away, or the event
-/// thread would find him there again at once.
-void turn_away(int listener) noexcept {
-  static LogGate gate;
-  std::uint64_t dropped = 0;
-  if (gate.open(&dropped)) log::warn("a VMM is turned away: {}", no_descriptors_left());
-  FdReserve::get().open();
-  const long fd = ::syscall(SYS_accept, listener, nullptr, nullptr);
-  if (fd >= 0) ::syscall(SYS_close, fd);
-  FdReserve::get().fill();
-  if (fd < 0) ::poll(nullptr, 0, kPauseMs);
-}
-
 }  // namespace
 
 int last_accepted() noexcept {
@@ -123,20 +133,43 @@ int last_connected() noexcept {
   return connected;
 }
 
+BoundTo::BoundTo(int descriptor, AcceptSource& source) noexcept {
+  substitute = Substitute{descriptor, &source};
+}
+BoundTo::~BoundTo() {
+  substitute.reset();
+}
+
+void forget_source(const AcceptSource& source) noexcept {
+  for (Bound& one : bound) {
+    if (one.source.load() == &source) one.socket.store(-1);
+  }
+}
+
 }  // namespace vballoon::vhost
 
+extern "C" int bind(int socket, const sockaddr* address, socklen_t length) {
+  if (vballoon::vhost::substitute) return vballoon::vhost::bind_substitute(socket);
+  return static_cast<int>(::syscall(SYS_bind, socket, address, length));
+}
+
+extern "C" int listen(int socket, int backlog) {
+  if (vballoon::vhost::substitute) return 0;
+  return static_cast<int>(::syscall(SYS_listen, socket, backlog));
+}
+
 extern "C" int accept(int socket, sockaddr* address, socklen_t* length) {
+  auto* const source = vballoon::vhost::source_of(socket);
+  int fd = -1;
   for (;;) {
-    const long fd = ::syscall(SYS_accept, socket, address, length);
-    vballoon::vhost::accepted = static_cast<int>(fd);
-    if (fd >= 0 || !vballoon::vhost::out_of_descriptors()) return static_cast<int>(fd);
-    if (vballoon::vhost::is_vhost_listener(socket)) break;
+    fd = source != nullptr ? source->accept()
+                           : static_cast<int>(::syscall(SYS_accept, socket, address, length));
+    if (source != nullptr || fd >= 0 || !vballoon::vhost::out_of_descriptors()) break;
     // DPDK's telemetry: its thread would end.
     ::poll(nullptr, 0, vballoon::vhost::kTelemetryPauseMs);
   }
-  vballoon::vhost::turn_away(socket);
-  errno = EMFILE;
-  return -1;
+  vballoon::vhost::accepted = fd;
+  return fd;
 }
 
 extern "C" int connect(int socket, const sockaddr* address, socklen_t length) {
@@ -170,13 +203,9 @@ extern "C" int close(int fd) {
 }
 
 extern "C" ssize_t recvmsg(int socket, msghdr* message, int flags) {
+  vballoon::vhost::now_at(socket);
   if (vballoon::vhost::reads_header(*message)) {
     return vballoon::vhost::receive_header(socket, message, flags);
   }
   return ::syscall(SYS_recvmsg, socket, message, flags);
-}
-
-extern "C" int unlink(const char* path) noexcept {
-  if (!vballoon::vhost::may_unlink(path)) return 0;
-  return static_cast<int>(::syscall(SYS_unlinkat, AT_FDCWD, path, 0));
 }

@@ -39,6 +39,7 @@ Result<LogMapping> LogMapping::map(int fd, std::uint64_t bytes, std::uint64_t of
   if (at == MAP_FAILED) return refuse(std::strerror(errno));
   LogMapping mapping;
   mapping.bytes_ = {static_cast<std::byte*>(at), bytes};
+  gmem::keep_out_of_core(mapping.bytes_);
   return mapping;
 }
 

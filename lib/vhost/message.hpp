@@ -63,6 +63,16 @@ struct InflightPayload {
   std::uint32_t padding = 0;
 };
 
+/// Payload of SET_MEM_TABLE: the number of regions, 4 bytes of padding, and of each region this.
+struct RegionText {
+  static constexpr std::size_t kFirst = 8;
+  static constexpr std::size_t kBytes = 32;
+  std::uint64_t guest_address = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t user_address = 0;
+  std::uint64_t file_offset = 0;
+};
+
 /// A view of the message; the bytes are librte_vhost's own copy, so no VMM changes them meanwhile.
 class Message {
  public:
@@ -80,6 +90,15 @@ class Message {
 
   /// The ring that a vring message is about: in all of them the first word of the payload.
   [[nodiscard]] std::uint32_t ring_index() const noexcept { return word(kPayload); }
+  /// Of SET_VRING_KICK, _CALL and _ERR its low byte: a flag stands above it.
+  [[nodiscard]] std::uint32_t fd_ring_index() const noexcept { return ring_index() & 0xFF; }
+
+  [[nodiscard]] std::size_t region_count() const noexcept { return word(kPayload); }
+  /// @pre  so many are in the message.
+  [[nodiscard]] RegionText region(std::size_t i) const noexcept {
+    const std::size_t at = RegionText::kFirst + i * RegionText::kBytes;
+    return {number(at), number(at + 8), number(at + 16), number(at + 24)};
+  }
 
   /// @return nothing where the message is shorter than it says it is.
   [[nodiscard]] std::optional<ConfigPayload> config() const noexcept;

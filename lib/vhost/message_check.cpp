@@ -9,6 +9,7 @@
 #include <array>
 
 #include "balloon/queue_map.hpp"
+#include "base/units.hpp"
 #include "gmem/backing_check.hpp"
 
 namespace vballoon::vhost {
@@ -60,22 +61,6 @@ tl::unexpected<Status> refuse(fmt::format_string<Args...> format, Args&&... args
   return fail(Code::kInvalidArgument, fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// SET_MEM_TABLE: the number of regions, 4 bytes of padding, and of each region this.
-struct RegionText {
-  static constexpr std::size_t kFirst = 8;
-  static constexpr std::size_t kBytes = 32;
-  std::uint64_t guest_address;
-  std::uint64_t bytes;
-  std::uint64_t user_address;
-  std::uint64_t file_offset;
-};
-
-RegionText region_at(const Message& message, std::size_t i) noexcept {
-  const std::size_t at = RegionText::kFirst + i * RegionText::kBytes;
-  return {message.number(at), message.number(at + 8), message.number(at + 16),
-          message.number(at + 24)};
-}
-
 bool wraps(std::uint64_t first, std::uint64_t bytes) noexcept {
   return first + bytes < first;
 }
@@ -98,6 +83,15 @@ Result<void> check_region(const RegionText& region, int fd) {
     return refuse("a memory region of {:#x} bytes at {:#x} that wraps around", region.bytes,
                   region.guest_address);
   }
+  // Of a page that is the guest's in part only nothing could be said, nor given back. The front
+  // end's address is of the same page: it stands for the guest's.
+  if (((region.guest_address | region.bytes | region.user_address | region.file_offset) %
+       kPageSize) != 0) {
+    return refuse(
+        "a memory region of {:#x} bytes at {:#x} ({:#x} in its VMM, {:#x} in its file) that is not "
+        "of whole pages of 4 KiB",
+        region.bytes, region.guest_address, region.user_address, region.file_offset);
+  }
   if (auto backed = gmem::check_backing(fd); !backed) return backed;
   struct stat file {};
   if (::fstat(fd, &file) != 0) return refuse("a memory region without a file");
@@ -106,14 +100,11 @@ Result<void> check_region(const RegionText& region, int fd) {
   if (S_ISREG(file.st_mode) && region.file_offset + region.bytes > length) {
     return refuse("memory beyond the end of the file behind it");
   }
-  if (!can_be_mapped(fd, region.file_offset + region.bytes)) {
-    return refuse("a memory region of {:#x} bytes that cannot be mapped for writing", region.bytes);
-  }
   return {};
 }
 
 Result<void> check_memory_table(const Message& message) {
-  const std::size_t count = message.ring_index();  // the first word, as well
+  const std::size_t count = message.region_count();
   if (count != message.fd_count()) {
     return refuse("a memory table of {} regions with {} file descriptors", count,
                   message.fd_count());
@@ -122,10 +113,10 @@ Result<void> check_memory_table(const Message& message) {
     return refuse("a memory table of {} regions in {} bytes", count, message.size());
   }
   for (std::size_t i = 0; i < count; ++i) {
-    const RegionText region = region_at(message, i);
+    const RegionText region = message.region(i);
     if (auto ok = check_region(region, message.fd(i)); !ok) return ok;
     for (std::size_t j = 0; j < i; ++j) {
-      if (overlap(region, region_at(message, j))) {
+      if (overlap(region, message.region(j))) {
         return refuse("memory regions that overlap at {:#x}", region.guest_address);
       }
     }
@@ -150,6 +141,15 @@ std::uint32_t ring_of(const Message& message) noexcept {
 bool concerns_device(Request request) noexcept {
   const Rule* rule = find_rule(request);
   return rule == nullptr || rule->about == About::kDevice;
+}
+
+Result<void> check_mappings(const Message& message) {
+  for (std::size_t i = 0; i < message.region_count(); ++i) {
+    const RegionText region = message.region(i);
+    if (can_be_mapped(message.fd(i), region.file_offset + region.bytes)) continue;
+    return refuse("a memory region of {:#x} bytes that cannot be mapped for writing", region.bytes);
+  }
+  return {};
 }
 
 Result<void> check_message(const Message& message) {

@@ -16,6 +16,10 @@ namespace vballoon::vhost {
 /// @errors kInvalidArgument: what is wrong with it, to be followed by "that is refused".
 [[nodiscard]] Result<void> check_message(const Message& message);
 
+/// Of a SET_MEM_TABLE that passed: librte_vhost will be able to map it. Where it is not it loses
+/// the descriptors. @pre the address space that this takes is bounded.
+[[nodiscard]] Result<void> check_mappings(const Message& message);
+
 /// It is about the device, not only about the protocol: not for a VMM that waits for its turn.
 [[nodiscard]] bool concerns_device(Request request) noexcept;
 

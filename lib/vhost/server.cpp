@@ -1,59 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vhost/server.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <mutex>
 
 #include "balloon_device.hpp"
 #include "base/check.hpp"
-#include "base/socket_file.hpp"
-#include "callbacks.hpp"
+#include "change.hpp"
 #include "closer.hpp"
 #include "fd_reserve.hpp"
+#include "memory_claims.hpp"
+#include "room.hpp"
+#include "roster.hpp"
 #include "seats.hpp"
-#include "socket_path.hpp"
 
 namespace vballoon::vhost {
 namespace {
 
-// vhost-user protocol feature bits. Not STATUS: librte_vhost would wait for a DRIVER_OK that QEMU's
-// generic device never sends.
-constexpr std::uint64_t kProtocolFeatures = (1ULL << 0)     // MQ
-                                            | (1ULL << 1)   // LOG_SHMFD
-                                            | (1ULL << 3)   // REPLY_ACK
-                                            | (1ULL << 5)   // BACKEND_REQ
-                                            | (1ULL << 9)   // CONFIG
-                                            | (1ULL << 10)  // BACKEND_SEND_FD
-                                            | (1ULL << 12); // INFLIGHT_SHMFD
-
 constexpr unsigned kTicksToHurry = 50;  // of 20 ms
-
-Result<void> register_socket(const DeviceSpec& spec) {
-  const char* path = spec.socket.c_str();
-  const MadePrivate until_shared;  // librte_vhost binds and listens at once
-  const auto no = [&spec](const char* what) {
-    return fail(Code::kHost, fmt::format("cannot {} the vhost-user socket {}; see the log for "
-                                         "librte_vhost's reason", what, spec.socket));
-  };
-  if (rte_vhost_driver_register(path, spec.client ? RTE_VHOST_USER_CLIENT : 0) != 0) {
-    return no("register");
-  }
-  const bool ready = rte_vhost_driver_set_features(path, spec.offered().bits()) == 0 &&
-                     rte_vhost_driver_set_protocol_features(path, kProtocolFeatures) == 0 &&
-                     rte_vhost_driver_callback_register(path, &device_ops()) == 0 &&
-                     rte_vhost_driver_start(path) == 0;
-  if (!ready) {
-    rte_vhost_driver_unregister(path);
-    return no("listen on");
-  }
-  if (spec.client) return {};
-  note_bound(spec.socket);
-  auto shared = share_socket(spec.socket, spec.group);
-  if (!shared) rte_vhost_driver_unregister(path);
-  return shared;
-}
 
 }  // namespace
 
@@ -63,118 +26,70 @@ class Server::Impl {
        reclaim::Discarder& discarder, const state::Folder* folder)
       : seats_(pollers, reclaim.worker_nodes),
         limits_(reclaim.limits),
+        claims_(reclaim.claims),
         discarder_(discarder),
         folder_(folder) {
     VB_CHECK(!pollers.empty());
     FdReserve::get().fill();
   }
 
-  Result<void> add(const DeviceSpec& spec) {
+  Result<void> change(std::span<const std::string> remove, std::span<const DeviceSpec> add) {
     const std::scoped_lock lock(mutex_);
-    if (auto ok = check(spec); !ok) return ok;
-    auto device = std::make_unique<BalloonDevice>(spec, seats_, discarder_, limits_, folder_);
-    bind_path(spec.socket, *device);
-    if (auto ok = register_socket(spec); !ok) {
-      device->close();
-      unbind_path(spec.socket, *device);
-      return ok;
-    }
-    devices_.push_back(std::move(device));
-    return {};
-  }
-
-  Result<void> remove(std::string_view name) {
-    const std::scoped_lock lock(mutex_);
-    const auto at = find(name);
-    if (at == devices_.end()) return unknown(name);
-    take_down(**at);
-    (*at)->remove_state();
-    devices_.erase(at);
-    return {};
+    Change change(roster_, gates_, room_);
+    if (auto ok = change.prepare(remove, add); !ok) return ok;
+    return change.commit([this](const DeviceSpec& spec) {
+      return std::make_shared<BalloonDevice>(spec, seats_, claims_, discarder_, limits_, folder_);
+    });
   }
 
   void stop() {
     const std::scoped_lock lock(mutex_);
-    for (const auto& device : devices_) take_down(*device);
-    devices_.clear();
+    for (const auto& member : roster_.members()) take_down(*member);
+    // Before the listening sockets, which the gates have in their sets.
+    gates_.clear();
+    roster_.clear();
   }
 
   void tick() {
     const std::scoped_lock lock(mutex_);
     FdReserve::get().fill_again();
     if (++ticks_ % kTicksToHurry == 0) hurry_closer();
-    for (const auto& device : devices_) device->tick();
+    for (const auto& member : roster_.members()) member->device->tick();
+    for (const auto& [features, gate] : gates_) gate->try_again();
   }
 
   [[nodiscard]] std::vector<device::DeviceReport> list() const {
     const std::scoped_lock lock(mutex_);
     std::vector<device::DeviceReport> reports;
-    reports.reserve(devices_.size());
-    for (const auto& device : devices_) reports.push_back(device->report());
+    reports.reserve(roster_.members().size());
+    for (const auto& member : roster_.members()) reports.push_back(member->device->report());
     return reports;
   }
 
   template <typename Action>
   void each(Action action) const {
     const std::scoped_lock lock(mutex_);
-    for (const auto& device : devices_) action(*device);
+    for (const auto& member : roster_.members()) action(*member->device);
   }
 
   template <typename Action>
   auto with(std::string_view name, Action action) const -> decltype(action(std::declval<BalloonDevice&>())) {
     const std::scoped_lock lock(mutex_);
-    const auto at = std::find_if(devices_.begin(), devices_.end(), named(name));
-    if (at == devices_.end()) return unknown(name);
-    return action(**at);
+    const Member* const member = roster_.find(name);
+    if (member == nullptr) return roster_.unknown(name);
+    return action(*member->device);
   }
 
  private:
-  using Devices = std::vector<std::unique_ptr<BalloonDevice>>;
-
-  static auto named(std::string_view name) {
-    return [name](const auto& device) { return device->spec().name == name; };
-  }
-  Devices::iterator find(std::string_view name) {
-    return std::find_if(devices_.begin(), devices_.end(), named(name));
-  }
-
-  [[nodiscard]] tl::unexpected<Status> unknown(std::string_view name) const {
-    std::string known;
-    for (const auto& device : devices_) {
-      known += (known.empty() ? "" : ", ") + device->spec().name;
-    }
-    return fail(Code::kNotFound, fmt::format("no device is named '{}'; there {}", name,
-                                             known.empty() ? "are none" : "is: " + known));
-  }
-
-  Result<void> check(const DeviceSpec& spec) {
-    if (auto ok = check_name(spec.name); !ok) return ok;
-    if (find(spec.name) != devices_.end()) {
-      return fail(Code::kAlreadyExists, fmt::format("a device named '{}' exists", spec.name));
-    }
-    for (const auto& device : devices_) {
-      if (!same_path(device->spec().socket, spec.socket)) continue;
-      return fail(Code::kAlreadyExists, fmt::format("socket {} belongs to device '{}'", spec.socket,
-                                                    device->spec().name));
-    }
-    return spec.client ? check_socket_path(spec.socket) : clear_socket_path(spec.socket);
-  }
-
-  /// close() stops the rings while librte_vhost still has the memory mapped: unregistering frees a
-  /// connection without any callback.
-  static void take_down(BalloonDevice& device) {
-    const CloseElsewhere what_the_vmm_gave;
-    device.close();
-    rte_vhost_driver_unregister(device.spec().socket.c_str());
-    unbind_path(device.spec().socket, device);
-  }
-
   mutable std::mutex mutex_;
   Seats seats_;
   const reclaim::ReclaimLimits limits_;
+  MemoryClaims claims_;
   reclaim::Discarder& discarder_;
   const state::Folder* const folder_;
-  Devices devices_;
+  Room room_;
+  Gates gates_;
+  Roster roster_;
   unsigned ticks_ = 0;
 };
 
@@ -183,8 +98,14 @@ Server::Server(const std::vector<PollSeat>& pollers, const ReclaimSettings& recl
     : impl_(std::make_unique<Impl>(pollers, reclaim, discarder, folder)) {}
 Server::~Server() { stop(); }
 
-Result<void> Server::add(const DeviceSpec& spec) { return impl_->add(spec); }
-Result<void> Server::remove(std::string_view name) { return impl_->remove(name); }
+Result<void> Server::add(const DeviceSpec& spec) { return impl_->change({}, {&spec, 1}); }
+Result<void> Server::remove(std::string_view name) {
+  const std::string one(name);
+  return impl_->change({&one, 1}, {});
+}
+Result<void> Server::change(std::span<const std::string> remove, std::span<const DeviceSpec> add) {
+  return impl_->change(remove, add);
+}
 std::vector<device::DeviceReport> Server::list() const { return impl_->list(); }
 void Server::tick() { impl_->tick(); }
 void Server::stop() { impl_->stop(); }
@@ -195,8 +116,14 @@ Result<device::DeviceReport> Server::show(std::string_view name) const {
   });
 }
 
-Result<std::uint64_t> Server::set_target(std::string_view name, std::uint64_t bytes) {
-  return impl_->with(name, [bytes](BalloonDevice& device) { return device.set_target(bytes); });
+Result<std::uint64_t> Server::set_target(std::string_view name, const balloon::Target& target) {
+  return impl_->with(name, [&target](BalloonDevice& device) { return device.set_target(target); });
+}
+
+Result<state::Kept> Server::kept(std::string_view name) const {
+  return impl_->with(name, [](const BalloonDevice& device) -> Result<state::Kept> {
+    return device.kept();
+  });
 }
 
 void Server::each_pressure(const VisitPressure& visit) const {

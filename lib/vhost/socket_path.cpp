@@ -10,10 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <map>
-#include <mutex>
-#include <optional>
 
 #include "base/socket_file.hpp"
 #include "base/unique_fd.hpp"
@@ -27,30 +23,6 @@ bool is_alnum(char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 bool may_be_in_name(char c) noexcept { return is_alnum(c) || c == '.' || c == '_' || c == '-'; }
-
-struct FileId {
-  dev_t device = 0;
-  ino_t inode = 0;
-  bool operator==(const FileId&) const = default;
-};
-
-std::optional<FileId> socket_at(const std::string& path) {
-  struct stat file {};
-  if (::lstat(path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return std::nullopt;
-  return FileId{file.st_dev, file.st_ino};
-}
-
-/// Paths of devices, and what they are bound to. A bound socket holds on to its inode, so that no
-/// other file has its number meanwhile.
-struct Claims {
-  std::mutex mutex;
-  std::map<std::string, std::optional<FileId>, std::less<>> by_path;
-};
-
-Claims& claims() {
-  static Claims all;
-  return all;
-}
 
 /// Connecting is the only way to know; a listener sees a connection that ends at once.
 Result<bool> somebody_listens(const std::string& path) {
@@ -80,17 +52,6 @@ Result<void> check_name(std::string_view name) {
   return {};
 }
 
-bool same_path(const std::string& one, const std::string& other) {
-  struct stat first {};
-  struct stat second {};
-  if (::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0) {
-    return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-  }
-  std::error_code failed;
-  const auto canonical = std::filesystem::weakly_canonical(one, failed);
-  return one == other || (!failed && canonical == std::filesystem::weakly_canonical(other, failed));
-}
-
 Result<void> clear_socket_path(const std::string& path) {
   if (auto ok = check_socket_path(path); !ok) return ok;
   struct stat file {};
@@ -110,33 +71,6 @@ Result<void> clear_socket_path(const std::string& path) {
                                          std::strerror(errno)));
   }
   return {};
-}
-
-void claim_path(const std::string& path) {
-  const std::scoped_lock lock(claims().mutex);
-  claims().by_path[path] = std::nullopt;
-}
-
-void note_bound(const std::string& path) {
-  const std::scoped_lock lock(claims().mutex);
-  claims().by_path[path] = socket_at(path);
-}
-
-void disown_path(const std::string& path) {
-  const std::scoped_lock lock(claims().mutex);
-  claims().by_path.erase(path);
-}
-
-bool is_claimed(std::string_view path) {
-  const std::scoped_lock lock(claims().mutex);
-  return claims().by_path.contains(path);
-}
-
-bool may_unlink(std::string_view path) {
-  const std::scoped_lock lock(claims().mutex);
-  const auto claim = claims().by_path.find(path);
-  if (claim == claims().by_path.end()) return true;
-  return claim->second && claim->second == socket_at(claim->first);
 }
 
 }  // namespace vballoon::vhost

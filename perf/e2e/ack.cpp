@@ -47,7 +47,7 @@ void through_poller(const MemoryFile& ram, std::span<const Pfn> pfns, Ack ack,
   ram.populate();
   reclaim::HolePuncher puncher;
   poll::Poller poller(kOtherCpu, poll::IdleStrategy::kSpin, puncher);
-  if (engine != nullptr) poller.use_engine(*engine, 0);
+  if (engine != nullptr) poller.use_engine(*engine);
   Vm vm(ram, {}, ack);
   const OtherLcore lcore(poller);
   const Attached attached(poller, vm.path());
@@ -80,7 +80,7 @@ void all(Effort effort) {
   const std::vector<Pfn> up = pages_in(kAscending, ram);
   const auto part = std::span(up).first(up.size() / 4);  // by page: each buffer is like the others
   reclaim::HolePuncher puncher;
-  const auto engine = or_give_up(reclaim::Engine::create(1, 1, puncher));
+  const auto engine = or_give_up(reclaim::Engine::create(1, puncher));
   Latency early, early_inline, late_inline, by_page, limit;
   Vm bare(ram, {}, Ack::kEarly, 0);
   for (unsigned round = 0; round < effort.rounds; ++round) {

@@ -96,11 +96,10 @@ void drive(Vm& vm, std::span<const Pfn> pfns, const Meanwhile& flood, const Mean
 }
 
 /// How long the other VM's passes take where it has the lcore for itself.
-void drive_alone(Vm& vm, const Meanwhile& before, const Meanwhile& between, Latency& out) {
+void drive_alone(Vm& vm, const Meanwhile& between, Latency& out) {
   std::vector<double> us;
   while (us.size() < kBuffers) {
     vm.flood();
-    before();
     const double begin = now_ns();
     const bool worked = vm.path().poll();
     if (worked) us.push_back((now_ns() - begin) / 1000);
@@ -136,7 +135,7 @@ class Pair {
     measure_share(what, flood, discarder, share);
     Vm honest(honest_ram_, {}, Ack::kEarly);
     poll::Poller poller(kOtherCpu, poll::IdleStrategy::kSpin, discarder);
-    if (what.reclaim_lcore) poller.use_engine(engine_, 0);
+    if (what.reclaim_lcore) poller.use_engine(engine_);
     const OtherLcore lcore(poller);
     std::optional<Attached> first(std::in_place, poller, honest.path());
     std::optional<Attached> second(std::in_place, poller, flood.path());
@@ -153,12 +152,10 @@ class Pair {
  private:
   void measure_share(const Case& what, Vm& flood, reclaim::Discarder& discarder, Latency& out) {
     reclaim::InlineSink inline_sink(discarder);
-    flood.path().set_sink(what.reclaim_lcore ? engine_.sink(0, 0) : inline_sink);
-    const auto collect = [&] { static_cast<void>(engine_.collect(0)); };
-    drive_alone(flood, collect, slow_worker(what), out);
+    flood.path().set_sink(what.reclaim_lcore ? engine_.sink(0) : inline_sink);
+    drive_alone(flood, slow_worker(what), out);
     while (flood.path().restless()) {
       static_cast<void>(engine_.work(0));
-      collect();
       static_cast<void>(flood.path().poll());
     }
   }
@@ -181,7 +178,7 @@ void all(unsigned rounds) {
   start_eal();
   pin(kOurCpu);
   SlowDiscarder nothing;
-  const auto engine = or_give_up(reclaim::Engine::create(1, 1, nothing));
+  const auto engine = or_give_up(reclaim::Engine::create(1, nothing));
   Pair pair(*engine);
   Latency alone;
   std::array<Latency, kCases.size()> shares, latencies;

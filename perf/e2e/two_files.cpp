@@ -54,7 +54,6 @@ void race(reclaim::Engine& engine, Stream& first, Stream& second, bool help) {
   for (bool going = true; going;) {
     going = first.step();
     going = second.step() || going;
-    static_cast<void>(engine.collect(0));
     if (help) static_cast<void>(engine.work(kOurWorker));
   }
 }
@@ -65,14 +64,14 @@ void all(Effort effort) {
   const auto first_ram = or_give_up(MemoryFile::create(Kind::kSmall, kBytes));
   const auto second_ram = or_give_up(MemoryFile::create(Kind::kSmall, kBytes));
   reclaim::HolePuncher puncher;
-  const auto engine = or_give_up(reclaim::Engine::create(1, 2, puncher));
+  const auto engine = or_give_up(reclaim::Engine::create(2, puncher));
   Stream first(first_ram);
   Stream second(second_ram);
   poll::ReclaimLcore lcore(kOtherCpu, *engine, kOtherWorker, poll::IdleStrategy::kSpin);
   const OtherLcore other(lcore);
   const auto begin = [&](unsigned first_worker) {
-    first.begin(engine->sink(0, first_worker));
-    second.begin(engine->sink(0, kOtherWorker));
+    first.begin(engine->sink(first_worker));
+    second.begin(engine->sink(kOtherWorker));
   };
   const std::uint64_t pages = first_ram.pages() + second_ram.pages();
   const auto fill = [&] {

@@ -68,6 +68,10 @@ BARS = (
         "ack.limit.p50_us",
     ),
     _most("ack.early.p99_us", 10, "us, the same", "ack.by_page.p99_us", "ack.limit.p99_us"),
+    _most("stall.inline.p99_ratio", 3, "ack p99, a VMM works on its file, to nobody's file"),
+    _most("stall.inline.longest_ms", 50, "ms, the longest that an lcore stands still, the same"),
+    _most("stall.reclaim_lcore.p99_ratio", 3, "the ratio, with a reclaim lcore"),
+    _most("stall.reclaim_lcore.longest_ms", 50, "ms, the lcores, with a reclaim lcore"),
     _most("poll.idle_ring_ns.8", 5, "ns a ring, empty pass", "", "poll.idle_ring_ns.8.limit"),
     _most(
         "poll.idle_ring_ns.5000", 10, "ns a ring, empty pass", "", "poll.idle_ring_ns.5000.limit"
@@ -100,6 +104,23 @@ BARS = (
         "hugetlb.2m.limit_ns_per_page",
     ),
     _most("memory.per_vm_bytes", 96 * 1024, "resident growth a VM of 1 GiB"),
+    _most("start.1000_devices_ms", 3000, "ms, from exec to ready, 1,000 devices"),
+    _most("start.end_with_1000_vms_ms", 3000, "ms, from SIGTERM to the end, 1,000 VMs connected"),
+    _most(
+        "claimed.16tib.resident_mib",
+        64,
+        "MiB for a VM that claims 16 TiB, uses 64 MiB",
+        "",
+        "claimed.1gib.resident_mib",
+    ),
+    _most(
+        "claimed.16tib.event_thread_ms",
+        50,
+        "ms of the event thread, its whole life",
+        "",
+        "claimed.1gib.event_thread_ms",
+    ),
+    _most("claimed.16tib.left_mib", 8, "MiB once its VMM is gone", "", "claimed.1gib.left_mib"),
     _most(
         "control.get_config_p50_us",
         40,

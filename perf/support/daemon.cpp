@@ -13,15 +13,13 @@
 #include <fstream>
 
 #include "base/units.hpp"
+#include "rpc/client.hpp"
 #include "support/figures.hpp"
 
 namespace vballoon::perf {
 namespace {
 
 constexpr std::chrono::seconds kPatience{60};
-/// librte_vhost watches 1,024 files: a listening socket and a connection a VM are too many for
-/// more.
-constexpr unsigned kMostServers = 400;
 
 std::filesystem::path make_folder() {
   std::string name = (std::filesystem::temp_directory_path() / "vbperf-XXXXXX").string();
@@ -40,21 +38,24 @@ std::string program() {
   return path.string();
 }
 
+/// Time on a cpu, time waiting for one, turns.
+double on_cpu_ns(const std::filesystem::path& task) {
+  std::ifstream schedstat(task / "schedstat");
+  double ns = 0;
+  if (!(schedstat >> ns)) give_up("no /proc/PID/task/TID/schedstat");
+  return ns;
+}
+
 }  // namespace
 
 Daemon::Daemon(unsigned devices, Lcore lcore, const MoreConfig& more)
-    : folder_(make_folder()), client_(devices > kMostServers) {
+    : folder_(make_folder()) {
   write_config(devices, lcore, more);
-  // All before it starts: what it finds nobody at it tries again only every second.
-  for (unsigned device = 0; client_ && device < devices; ++device) {
-    listeners_.push_back(or_give_up(driver::Listener::bind(socket(device))));
-  }
   launch();
 }
 
 Daemon::~Daemon() {
-  ::kill(pid_, SIGTERM);
-  ::waitpid(pid_, nullptr, 0);
+  end();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
@@ -67,12 +68,13 @@ void Daemon::write_config(unsigned devices, Lcore lcore, const MoreConfig& more)
   std::ofstream config(folder_ / "config.toml");
   config << fmt::format("[daemon]\nrpc_socket = \"{}\"\nlog_level = \"warning\"\n",
                         (folder_ / "rpc.sock").string());
+  if (!more.state.empty()) config << fmt::format("state_dir = \"{}\"\n", more.state);
   config << "[eal]\nmemory_mib = 256\n";
   if (lcore == Lcore::kPolls) config << "[poll]\nidle = \"spin\"\n";
   config << more.tables;
   for (unsigned device = 0; device < devices; ++device) {
-    config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\nmode = \"{}\"\n{}", device,
-                          socket(device), client_ ? "client" : "server", more.device_keys);
+    config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\n{}", device,
+                          socket(device), more.device_keys);
   }
 }
 
@@ -95,20 +97,54 @@ void Daemon::launch() {
 
 driver::MessageSocket Daemon::connect(unsigned device) {
   const driver::Deadline deadline(kPatience);
-  auto made = client_ ? listeners_[device].accept(deadline)
-                      : driver::MessageSocket::connect(socket(device), deadline);
+  auto made = driver::MessageSocket::connect(socket(device), deadline);
   if (made) return *std::move(made);
+  tell_and_give_up(made.error().message);
+}
+
+void Daemon::wait_until_ready() const {
+  const driver::Deadline deadline(kPatience);
+  while (!deadline.passed()) {
+    std::ifstream log(folder_ / "log");
+    for (std::string line; std::getline(log, line);) {
+      if (line == "vballoond: ready") return;
+    }
+    ::usleep(2'000);
+  }
+  tell_and_give_up("the daemon does not come up");
+}
+
+void Daemon::end() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGTERM);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void Daemon::tell_and_give_up(const std::string& why) const {
   std::ifstream log(folder_ / "log");
   for (std::string line; std::getline(log, line);) progress("vballoond: " + line);
-  give_up(made.error().message);
+  give_up(why);
+}
+
+void Daemon::set_target(unsigned device, std::uint64_t bytes) const {
+  auto client = or_give_up(rpc::Client::connect((folder_ / "rpc.sock").string()));
+  const auto answer = client.call(
+      "device.set", {{"name", fmt::format("vm{}", device)}, {"target_bytes", bytes}}, kPatience);
+  if (!answer) give_up(answer.error().message);
+}
+
+double Daemon::thread_ns(std::string_view name) const {
+  for (const auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid_))) {
+    std::string comm;
+    std::getline(std::ifstream(task.path() / "comm"), comm);
+    if (comm == name) return on_cpu_ns(task.path());
+  }
+  give_up(fmt::format("the daemon has no thread {}", name));
 }
 
 double Daemon::control_ns() const {
-  // The first thread: time on a cpu, time waiting for one, turns.
-  std::ifstream schedstat(fmt::format("/proc/{0}/task/{0}/schedstat", pid_));
-  double ns = 0;
-  if (!(schedstat >> ns)) give_up("no /proc/PID/task/TID/schedstat");
-  return ns;
+  return on_cpu_ns(fmt::format("/proc/{0}/task/{0}", pid_));  // the first thread
 }
 
 Resident Daemon::resident() const {

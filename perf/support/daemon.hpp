@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "driver/message_socket.hpp"
@@ -33,6 +34,7 @@ enum class Lcore {
 struct MoreConfig {
   std::string tables;       ///< before the devices
   std::string device_keys;  ///< of each device
+  std::string state = {};   ///< folder of what outlives it; empty: none
 };
 
 class Daemon {
@@ -46,7 +48,17 @@ class Daemon {
   /// A VMM's connection to one of its devices. Device 0 tells that the daemon is up.
   [[nodiscard]] driver::MessageSocket connect(unsigned device);
 
+  /// Until it says so.
+  void wait_until_ready() const;
+  /// Ends it, and waits for that.
+  void end();
+
   [[nodiscard]] Resident resident() const;
+  /// Asks a guest for a balloon of so many bytes, by RPC.
+  void set_target(unsigned device, std::uint64_t bytes) const;
+
+  /// Processor time so far of the thread of this name.
+  [[nodiscard]] double thread_ns(std::string_view name) const;
   /// Processor time of its control thread so far.
   [[nodiscard]] double control_ns() const;
 
@@ -54,10 +66,9 @@ class Daemon {
   [[nodiscard]] std::string socket(unsigned device) const;
   void write_config(unsigned devices, Lcore lcore, const MoreConfig& more) const;
   void launch();
+  [[noreturn]] void tell_and_give_up(const std::string& why) const;
 
   std::filesystem::path folder_;
-  bool client_;  // the daemon connects to us
-  std::vector<driver::Listener> listeners_;
   pid_t pid_ = -1;
 };
 

@@ -50,6 +50,15 @@ def uml_lab():
     yield from _own_lab("uml")
 
 
+@pytest.fixture(params=["installed", "newest", "newest-refuses"])
+def each_uml_lab(request):
+    """The User Mode Linux of Debian 12 and the newest there is (tools/prepare-uml); that one also
+    where it is offered a feature which its driver refuses."""
+    keys = "indirect = true" if request.param == "newest-refuses" else ""
+    newest = request.param != "installed"
+    yield from _own_lab("uml", mem=512 * MiB, newest=newest, keys=keys)
+
+
 @pytest.fixture
 def large_uml_lab():
     """The same with 1 GiB, of which the host provides little: its inflate takes a while."""

@@ -138,7 +138,7 @@ def test_driver_unloaded_with_a_full_balloon_and_loaded_again(lab):
     lab.resize(64 * MiB)
     lab.set_target(0)
     lab.guest.unload_balloon()
-    lab.wait_for_state("connected")
+    lab.wait_for_state("stopped")
     lab.wait_for_ledger(0)
     assert lab.guest.random_file("/tmp/all", 96 * MiB)
     lab.guest.load_balloon()

@@ -1,9 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """vballoonctl as a person types it, against a daemon without guests."""
 
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+
 import pytest
 
 from guestlab import Daemon
+from guestlab.daemon import built
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +49,95 @@ def test_add_says_what_is_wrong_with_a_key(daemon, key, said):
     assert done.returncode != 0
     assert said in done.stderr
     assert daemon.rpc("device.list")["devices"] == []
+
+
+class Screen:
+    """vballoonctl on a terminal of so many lines and cells, and what it writes there."""
+
+    def __init__(self, daemon, *arguments, lines=24, cells=60):
+        self._end, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, cells, 0, 0))
+        self._process = subprocess.Popen(
+            [built("vballoonctl"), "--rpc", daemon.rpc_socket, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm"},
+        )
+        os.close(theirs)
+
+    def read_all(self) -> str:
+        written = b""
+        with contextlib.suppress(OSError):  # EIO: nobody writes there any more
+            while piece := os.read(self._end, 65536):
+                written += piece
+        os.close(self._end)
+        assert self._process.wait(10) in (0, 1)
+        return written.decode()
+
+
+def visible(written: str) -> list[str]:
+    return re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", written).replace("\r", "").split("\n")
+
+
+@pytest.fixture
+def many(daemon):
+    names = [f"vm{i:02}" for i in range(40)]
+    for name in names:
+        daemon.rpc("device.add", name=name, socket=str(daemon.socket(name)))
+    yield names
+    for name in names:
+        daemon.rpc("device.remove", name=name)
+
+
+def test_watch_keeps_its_heading_on_a_small_terminal(daemon, many):
+    written = Screen(daemon, "watch", "--count", "2", "--interval", "0.3").read_all()
+    looks = written.split("\x1b[H")[1:]
+    assert len(looks) == 2
+    for look in looks:
+        lines = visible(look.split("\x1b[J")[0])
+        assert len(lines) <= 24, "the terminal would scroll"
+        assert max(map(len, lines)) <= 60, "a line would wrap"
+        assert lines[0].startswith("40 VMs") and lines[2].startswith("NAME")
+        assert lines[-1] == "... and 20 more; `vballoonctl list` has all"
+
+
+def test_watch_shows_all_where_there_is_room(daemon, many):
+    written = Screen(daemon, "watch", "--count", "1", lines=60, cells=120).read_all()
+    lines = visible(written.split("\x1b[H")[1].split("\x1b[J")[0])
+    assert [line.split()[0] for line in lines[3:]] == many
+
+
+def test_text_of_others_is_escaped(daemon):
+    said = daemon.ctl("show", "vm\u009b1\u202e").stderr
+    assert "\\x9b1\\u202e" in said and "\u009b" not in said and "\u202e" not in said
+    for wrong in ("set", "hint"):
+        said = daemon.ctl(wrong, "vm1", "\u202e12").stderr
+        assert "\\u202e12" in said and "\u202e" not in said
+    assert "\\u202e" in daemon.ctl("show", "\u202e", "--json").stdout
+    done = daemon.ctl("add", "vm9", "/tmp/\u202evm9.sock")
+    assert done.returncode == 1 and "marks of direction" in done.stderr
+    assert "\u202e" not in done.stderr
+
+
+def test_policy_show_says_that_nobody_is_automatic(daemon):
+    said = daemon.ctl("policy", "show").stdout
+    assert "no VM is automatic; `vballoonctl policy auto VM on` makes one so" in said
+    assert "MEMORY" not in said and "RULE" not in said
+
+
+def test_set_wait_stays_on_one_line_of_a_narrow_terminal(uml_lab):
+    written = Screen(uml_lab.daemon, "set", "vm1", "100M", "--wait", cells=40).read_all()
+    redraws = written.split("\r\n")[0].split("\r")[1:]
+    assert redraws, "there was a bar"
+    assert max(len(visible(line)[0]) for line in redraws) < 40, "a line would wrap"
+    assert "reached in" in written
+
+
+def test_show_tells_who_sets_the_target_and_what_the_guest_takes(uml_lab):
+    said = uml_lab.daemon.ctl("show", "vm1").stdout
+    assert re.search(r"ballooned +by hand\n", said)
+    assert re.search(r"resident +[0-9.]+ MiB of the host's memory", said)
+    heading, line = uml_lab.daemon.ctl("list").stdout.splitlines()
+    row = dict(zip(heading.split(), re.split(r"  +", line)))
+    assert row["AUTO"] == "no" and row["RESIDENT"].endswith("MiB")

@@ -125,12 +125,16 @@ def test_memory_plugged_into_a_running_guest_is_ballooned_too(growing_qemu_lab):
     lab = growing_qemu_lab
     guest = lab.guest
     lab.resize(64 * MiB)
-    before = lab.show()["guest_bytes"]
+    before = lab.show()["table_bytes"]
+    assert lab.show()["guest_bytes"] == before
     checksum = guest.random_file("/tmp/canary", 32 * MiB)
     memory = {"qom-type": "memory-backend-memfd", "size": 128 * MiB, "share": True}
     guest.qmp("object-add", id="more", **memory)
     guest.qmp("device_add", driver="pc-dimm", id="dimm", memdev="more")
-    wait_until(lambda: lab.show()["guest_bytes"] == before + 128 * MiB, 10, "a larger memory table")
+    wait_until(lambda: lab.show()["table_bytes"] == before + 128 * MiB, 10, "a larger memory table")
+    # Nobody has put it online: it is not the guest's yet.
+    lab.stats()
+    assert lab.show()["guest_bytes"] == before
     # A new table, and rings that were stopped for it: the balloon is as it was.
     lab.wait_for_ledger(64 * MiB)
     total = guest.meminfo()["MemTotal"]
@@ -139,6 +143,8 @@ def test_memory_plugged_into_a_running_guest_is_ballooned_too(growing_qemu_lab):
     assert guest.meminfo()["MemTotal"] >= total
     wait_until(lambda: guest.meminfo()["MemTotal"] > before - 64 * MiB, 10, "memory in the guest",
                found=guest.meminfo)
+    lab.stats()
+    assert before + 32 * MiB < lab.show()["guest_bytes"] <= before + 128 * MiB
     # More than would go into a balloon of what there was at first.
     lab.resize(256 * MiB)
     lab.wait_for_ledger(256 * MiB)

@@ -96,3 +96,25 @@ def test_guest_reboots_inside_user_mode_linux(uml_lab):
     uml_lab.wait_for_state("running")
     uml_lab.resize(32 * MiB)
     uml_lab.wait_for_ledger(32 * MiB)
+
+
+def test_driver_that_comes_and_goes_leaves_no_ring_behind(each_uml_lab):
+    """User Mode Linux sends SET_VRING_ENABLE for its rings as long as its driver takes all features
+    that it was offered. The memory of a ring is the guest's again once the driver is gone: what the
+    device still does there ends in a panic, or in a changed file."""
+    lab, guest = each_uml_lab, each_uml_lab.guest
+    rounds = 20 if guest.newest else 5  # the older one takes three times as long for each
+    canary = guest.random_file("/tmp/canary", 32 * MiB)
+    for _ in range(rounds):
+        lab.resize(100 * MiB)
+        guest.unload_balloon()
+        lab.wait_for_state("connected")
+        guest.sh("dd if=/dev/zero of=/tmp/full bs=1M count=300 && rm /tmp/full", timeout=60)
+        lab.set_target(0)
+        guest.load_balloon()
+        lab.wait_for_state("running")
+    lab.resize(100 * MiB)
+    lab.wait_for_ledger(100 * MiB)
+    assert guest.checksum("/tmp/canary") == canary
+    assert not any(lab.show()["counters"][name] for name in ("bad_chains", "outside_memory"))
+    assert all(queue["state"] == "running" for queue in lab.show()["queues"])

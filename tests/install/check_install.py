@@ -47,6 +47,16 @@ class Install(unittest.TestCase):
                 answer = subprocess.run([program, "--help"], capture_output=True, check=True)
                 self.assertIn(name, answer.stdout.decode())
 
+    def test_output_that_is_lost_is_a_failure(self):
+        for folder, name in (("SBINDIR", "vballoond"), ("BINDIR", "vballoonctl"),
+                             ("BINDIR", "vballoon-driver")):
+            program = self.installed(f"{os.environ[folder]}/{name}")
+            for option in ("--help", "--version"):
+                with open("/dev/full", "w") as full:
+                    answer = subprocess.run([program, option], stdout=full, stderr=subprocess.PIPE)
+                self.assertEqual(answer.returncode, 2 if name == "vballoon-driver" else 1, name)
+                self.assertIn("standard output", answer.stderr.decode())
+
     def test_the_unit_starts_what_is_installed(self):
         unit = self.installed(os.environ["UNIT_DIR"] + "/vballoond.service").read_text()
         start = re.search(r"^ExecStart=(\S+) --config (\S+)", unit, re.MULTILINE)

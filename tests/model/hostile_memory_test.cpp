@@ -89,7 +89,7 @@ TEST_P(HostileMemory, MemoryThatMayNotBeWritten) {
   const UniqueFd huge(::memfd_create("ram", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(huge.get(), 1LL << 62U), 0);
   expect_table_refused(one_region(0, 1ULL << 62U, kUser, 0), std::array{huge.get()},
-                       "cannot be mapped");
+                       "more than the 16 TiB that a guest may have");
   expect_beside_is_served();
 }
 

@@ -36,6 +36,7 @@ class Walk : public DaemonTest {
   }
 
   void begin() {
+    if (chance(50)) offer_indirect();
     const std::uint64_t megabytes = 16 + 2 * below(9);
     ram_ = must(GuestRam::create(
         chance(50) ? driver::flat_ram(megabytes * kMiB)

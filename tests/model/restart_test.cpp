@@ -194,6 +194,71 @@ TEST_F(RestartOf, ADaemonKeepsABalloonOfWhichNothingCameBackYet) {
   }
 }
 
+/// Nothing tells its driver from a new one, and nothing is lost by that: it hears of its target.
+TEST_F(RestartOf, ADaemonOfAGuestWhoseBalloonWasNeverUsedSaysSoAndTellsTheTarget) {
+  daemon_.call("device.set", {{"name", "vm"}, {"target_bytes", 3 * kMiB}});
+  for (int i = 0; i < 2; ++i) {
+    daemon_.restart(SIGKILL);
+    EXPECT_EQ(must(vm_->driver().num_pages()), bytes_to_pages(3 * kMiB));
+    EXPECT_TRUE(must(vm_->driver().serve(driver::Deadline(seconds(5)))));
+  }
+  EXPECT_NE(daemon_.log().find("had nothing in its balloon yet"), std::string::npos);
+  EXPECT_EQ(daemon_.log().find("is not known to be the one"), std::string::npos);
+  fill_some();
+  daemon_.restart(SIGKILL);
+  static_cast<void>(must(vm_->driver().num_pages()));
+  vm_->expect_whole();
+}
+
+/// A front end starts its rings one after the other, and the first is served at once.
+TEST_F(RestartOf, ADaemonThatEndedBeforeItsDeflateRingWasStartedLosesNothing) {
+  BalloonDriver& driver = vm_->driver();
+  must(driver.pause());
+  const driver::DriverQueue& inflate = driver.queue(Role::kInflate);
+  const driver::RingPlace place = inflate.place();
+  const unsigned number = driver.queue_number(Role::kInflate).value();
+  driver::FrontEnd& vmm = driver.front_end();
+  must(vmm.set_vring_num(number, inflate.size()));
+  must(vmm.set_vring_base(number, place.begin));
+  must(vmm.set_vring_addr({.index = number,
+                           .descriptors = reinterpret_cast<std::uintptr_t>(place.descriptors),
+                           .used = reinterpret_cast<std::uintptr_t>(place.device),
+                           .available = reinterpret_cast<std::uintptr_t>(place.driver)}));
+  must(vmm.set_vring_call(number, inflate.call_fd()));
+  must(vmm.set_vring_kick(number, inflate.kick_fd()));
+  must(vmm.set_vring_enable(number, true));
+  vm_->inflate_first(700);
+  daemon_.restart(SIGKILL);
+  static_cast<void>(must(driver.num_pages()));
+  vm_->expect_whole();
+}
+
+/// Its driver says once what it fills its free pages with, and may report for days with an empty
+/// balloon.
+TEST(Restart, OfADaemonLeavesAGuestWithoutABalloonItsPattern) {
+  constexpr std::uint32_t kPattern = 0xAAAAAAAA;
+  const TemporaryFolder folder;
+  const std::string socket = folder.path() / "vm.sock";
+  Daemon daemon({}, "[[device]]\nname = \"vm\"\npage_poison = true\nsocket = \"" + socket + "\"\n",
+                true);
+  const GuestRam ram = must(GuestRam::create(driver::flat_ram(32 * kMiB)));
+  DriverOptions options;
+  options.poison_value = kPattern;
+  options.reconnect = [&socket](driver::Deadline deadline) {
+    return driver::MessageSocket::connect(socket, deadline);
+  };
+  const auto driver = model::connect(socket, ram, options);
+  const auto pages = usable_pages(ram, *driver);
+  driver::fill_canaries(ram, pages, kCanary);
+  for (int i = 0; i < 3; ++i) {
+    must(driver->report(std::vector<GpaRange>{{to_gpa(pages[0]), 1024 * kPageSize}}));
+    EXPECT_EQ(driver::check_canaries(ram, pages, kCanary).changed, 0U);
+    EXPECT_EQ(daemon.show("vm").at("poison_value"), kPattern);
+    daemon.restart(SIGKILL);
+    static_cast<void>(must(driver->num_pages()));
+  }
+}
+
 TEST_F(RestartOf, ADaemonKeepsTheInhibition) {
   daemon_.call("device.inhibit", {{"name", "vm"}, {"on", true}});
   daemon_.restart(SIGKILL);

@@ -131,7 +131,14 @@ TEST_F(RingTest, TheLargestSize) {
   round_trip(options, 8000);
 }
 
+TEST_F(RingTest, IndirectIsOfferedOnlyWhereTheOperatorSaysSo) {
+  EXPECT_FALSE(connect()->offered().has(balloon::Feature::kIndirectDesc));
+  offer_indirect();
+  EXPECT_TRUE(connect()->offered().has(balloon::Feature::kIndirectDesc));
+}
+
 TEST_F(RingTest, IndirectForEverything) {
+  offer_indirect();
   DriverOptions options = late();
   options.indirect = Indirect::kAlways;
   options.depth = 32;

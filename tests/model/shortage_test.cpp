@@ -24,6 +24,7 @@ using std::chrono::seconds;
 class Shortage : public ::testing::Test {
  protected:
   static constexpr std::size_t kClients = 3;
+  static constexpr std::uint32_t kGetFeatures = 1;
 
   ~Shortage() override { raise_limit(); }
 
@@ -101,10 +102,12 @@ TEST_F(Shortage, IsNamedAndCostsNobodyWhatHeHas) {
 
   const long ticks = cpu_time("vhost-events");
   const auto until = std::chrono::steady_clock::now() + milliseconds(500);
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(RawVmm(daemon_.socket("late")).ended());
+  RawVmm waits(daemon_.socket("late"));
+  ASSERT_TRUE(waits.send(kGetFeatures));
   std::this_thread::sleep_until(until);
   EXPECT_LT(cpu_time("vhost-events") - ticks, ::sysconf(_SC_CLK_TCK) / 4) << "it spins";
-  EXPECT_TRUE(says("a VMM is turned away: the daemon has no file descriptor left"));
+  EXPECT_TRUE(says("late: a VMM wants to connect and waits: the daemon has no file descriptor left"));
+  EXPECT_EQ(daemon_.show("late").at("state"), "waiting");
   EXPECT_FALSE(says("because of what it sent"));
 
   // All eight regions, each of which brings a descriptor.
@@ -119,6 +122,8 @@ TEST_F(Shortage, IsNamedAndCostsNobodyWhatHeHas) {
   must(driver->deflate(std::span(pages).first(500)));
 
   raise_limit();
+  EXPECT_TRUE(waits.socket().receive(Deadline(RawVmm::kPatience))) << "it is served now";
+  waits.socket().close();
   const auto late_ram = must(GuestRam::create(driver::flat_ram(16 * kMiB)));
   const auto late = connect(daemon_.socket("late"), late_ram);
   must(late->inflate(std::vector<Pfn>{Pfn{3000}}));

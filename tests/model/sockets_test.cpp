@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "harness/fixture.hpp"
+#include "harness/raw_vmm.hpp"
 
 namespace vballoon::model {
 namespace {
@@ -65,6 +66,42 @@ TEST_F(Sockets, ADaemonThatDoesNotComeUpLeavesNothing) {
   EXPECT_THROW(Daemon({"no name"}), std::runtime_error);
   ::unsetenv("TMPDIR");
   EXPECT_TRUE(fs::is_empty(outer.path()));
+}
+
+TEST_F(Sockets, OfAnotherThatTookThePathIsLeftToIt) {
+  const TemporaryFolder sockets;
+  const auto path = [&](const std::string& name) { return (sockets.path() / name).string(); };
+  std::string config;
+  for (const std::string name : {"a", "b"}) {
+    config += "[[device]]\nname = \"" + name + "\"\nsocket = \"" + path(name) + "\"\n";
+  }
+  std::optional<Daemon> daemon{std::in_place, std::vector<std::string>{}, config};
+  ASSERT_TRUE(fs::exists(path("a")));
+  // Somebody else's from here on.
+  fs::remove(path("a"));
+  fs::remove(path("b"));
+  const auto a = must(driver::Listener::bind(path("a")));
+  const auto b = must(driver::Listener::bind(path("b")));
+  daemon->call("device.remove", {{"name", "a"}});
+  EXPECT_TRUE(fs::exists(path("a")));
+  daemon.reset();
+  EXPECT_TRUE(fs::exists(path("b")));
+}
+
+/// Of a daemon whose log has no other lines of librte_vhost's, for those are gated.
+TEST(SocketNames, TheLogNamesTheDevicesSocket) {
+  Daemon daemon({"vm"});
+  const auto logs = [&](const std::string& what) {
+    return daemon.log().find(what) != std::string::npos;
+  };
+  {
+    RawVmm vmm(daemon.socket("vm"));
+    // A feature that nobody offers.
+    EXPECT_FALSE(vmm.verdict(2, RawVmm::payload({std::uint64_t{1} << 60})).value_or(1) == 0);
+  }
+  EXPECT_TRUE(
+      eventually([&] { return logs("VHOST_CONFIG: (" + daemon.socket("vm") + ")"); }));
+  EXPECT_FALSE(logs("/proc/vballoon"));
 }
 
 }  // namespace

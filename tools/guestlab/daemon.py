@@ -126,15 +126,15 @@ class Daemon:
         return self.rpc("device.stats", name=name)
 
     def set_target(self, name: str, amount: int) -> None:
-        """@param amount  bytes the balloon shall hold."""
-        self.rpc("device.set", name=name, target_bytes=amount)
+        """@param amount  bytes the balloon shall hold, however little that leaves to the guest."""
+        self.rpc("device.set", name=name, target_bytes=amount, force=True)
 
     def wait_for_actual(self, name: str, amount: int, timeout: float = 60) -> dict:
         """Waits until the guest reports a balloon of `amount` bytes. @return  the last show()"""
         return self.wait_for(name, "actual_bytes", amount, timeout)
 
     def wait_for_state(self, name: str, state: str, timeout: float = 60) -> dict:
-        """@param state  waiting | connected | running. @return  the last show()"""
+        """@param state  waiting | connected | running | stopped. @return  the last show()"""
         return self.wait_for(name, "state", state, timeout)
 
     def resize(self, name: str, amount: int, timeout: float = 60) -> dict:

@@ -3,13 +3,16 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
+from .cache import cache_dir
 from .errors import LabError
 from .guest import Guest, MiB
 from .initrd import initrd_for
 
 _MODULES = Path("/usr/lib/uml/modules")
+_PREPARE = Path(__file__).resolve().parents[1] / "prepare-uml"
 _BALLOON_ID = 5  # VIRTIO 1.2, 5: device id of the traditional memory balloon
 
 
@@ -26,6 +29,7 @@ class UmlGuest(Guest):
         swap: Path | None = None,
         cgroup: Path | None = None,
         cpu: int | None = None,
+        newest: bool = False,
         **options,
     ):
         """@param tmpdir   where UML keeps its RAM file; a tmpfs makes it memory and not disk.
@@ -35,7 +39,9 @@ class UmlGuest(Guest):
                         there, its RAM file included.
         @param cpu      of the host's, that it stays on. Its processes take turns: on several cpus
                         each turn has to wake an idle one, and a program is less than half as fast.
+        @param newest   the kernel that tools/prepare-uml fetches, not the installed one.
         @param options  see Guest."""
+        self.newest = newest
         self.tmpdir = Path(tmpdir).resolve()
         self.programs = programs
         self.swap = swap
@@ -52,13 +58,9 @@ class UmlGuest(Guest):
         )
 
     def _command(self) -> list[str]:
-        kernel = shutil.which("linux.uml") or shutil.which("linux")
-        if not kernel:
-            raise LabError(
-                "no linux.uml on this machine: install user-mode-linux, or run tools/deps guests"
-            )
-        initrd = initrd_for(_modules(), self.programs)
-        command = [*self._enter_cgroup(), *self._stay_on_cpu(), kernel]
+        kernel, modules = _fetched() if self.newest else _installed()
+        initrd = initrd_for(_modules(modules), self.programs)
+        command = [*self._enter_cgroup(), *self._stay_on_cpu(), *kernel]
         command += [f"mem={self.mem // MiB}M", f"initrd={initrd}", "rdinit=/init"]
         command += ["root=/dev/ram0", "quiet", f"uml_dir={self.folder}"]
         command += ["con0=fd:0,fd:1", "con=null", *self._channel(), *self._device()]
@@ -89,11 +91,31 @@ class UmlGuest(Guest):
         return [f"ssl0=fd:{fd},fd:{fd}", "ssl=null", "LAB_CHANNEL=/dev/ttyS0"]
 
 
-def _modules() -> Path:
-    """The modules of the installed kernel; the newest, should there be several."""
-    found = sorted(path for path in _MODULES.glob("*") if path.is_dir())
+def _installed() -> tuple[list[str], Path]:
+    kernel = shutil.which("linux.uml") or shutil.which("linux")
+    if not kernel:
+        raise LabError(
+            "no linux.uml on this machine: install user-mode-linux, or run tools/deps guests"
+        )
+    return [kernel], _MODULES
+
+
+def _fetched() -> tuple[list[str], Path]:
+    """It finds its dynamic linker in the folder where it is started: tools/prepare-uml says why."""
+    folder = cache_dir() / "uml"
+    if not (folder / "stamp").exists():
+        environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
+        if subprocess.run([_PREPARE], env=environment).returncode:
+            raise LabError(f"no new User Mode Linux: {_PREPARE} failed, see what it said above")
+    start = 'cd "$0" && LD_LIBRARY_PATH=. exec ./linux.uml "$@"'
+    return ["/bin/sh", "-c", start, str(folder)], folder / "modules"
+
+
+def _modules(folder: Path) -> Path:
+    """The modules of the kernel; the newest, should there be several."""
+    found = sorted(path for path in folder.glob("*") if path.is_dir())
     if not found:
         raise LabError(
-            f"no kernel modules in {_MODULES}: install user-mode-linux, or run tools/deps guests"
+            f"no kernel modules in {folder}: install user-mode-linux, or run tools/deps guests"
         )
     return found[-1] / "kernel" / "drivers"

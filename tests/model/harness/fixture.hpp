@@ -86,6 +86,12 @@ class DaemonTest : public ::testing::Test {
     return daemon_.call("device.hint", {{"name", device_}, {"action", action}}).at("command_id");
   }
   [[nodiscard]] std::string queue_state(Role role);
+  /// The same device, but with INDIRECT_DESC. @pre  Nobody is connected.
+  void offer_indirect() {
+    daemon_.call("device.remove", {{"name", device_}});
+    daemon_.call("device.add", {{"name", device_}, {"socket", daemon_.socket(device_)},
+                                {"indirect", true}});
+  }
   /// How often the daemon's log says so.
   [[nodiscard]] std::size_t logged(const std::string& text);
   /// Everything usable filled with this seed's canaries.

@@ -167,6 +167,22 @@ TEST(ConfigSpace, ANewDriverIsInNoRoundOfHints) {
   EXPECT_EQ(config.hint_command(), kHintDone);
 }
 
+TEST(ConfigSpace, ASizeIsKnownOnceADriverBeginsOrSaysIt) {
+  ConfigSpace config;
+  EXPECT_FALSE(config.knows_actual()) << "there is no driver";
+  config.begin_anew();
+  EXPECT_TRUE(config.knows_actual());
+  EXPECT_EQ(config.actual(), 0U);
+  config.forget_actual();
+  const std::array<std::byte, 4> part{};
+  EXPECT_TRUE(config.write(kPoisonOffset, part));
+  EXPECT_FALSE(config.knows_actual()) << "that is another field";
+  EXPECT_TRUE(config.write(kActualOffset, part));
+  EXPECT_TRUE(config.knows_actual());
+  config.reset_driver_fields();
+  EXPECT_FALSE(config.knows_actual());
+}
+
 TEST(ConfigSpace, ForgettingLeavesTheDevicesWish) {
   std::mt19937 random(4);
   ConfigSpace config;

@@ -162,12 +162,13 @@ TEST(Features, BitsAreTheSpecs) {
 TEST(Features, TheOfferHasWhatItMustAndNothingItCannotServe) {
   for (const Feature feature :
        {Feature::kMustTellHost, Feature::kStatsVq, Feature::kDeflateOnOom, Feature::kFreePageHint,
-        Feature::kReporting, Feature::kIndirectDesc, Feature::kVersion1, Feature::kRingPacked,
-        Feature::kInOrder}) {
+        Feature::kReporting, Feature::kVersion1, Feature::kRingPacked, Feature::kInOrder}) {
     EXPECT_TRUE(kOffered.has(feature));
   }
   constexpr unsigned kEventIdx = 29;
-  EXPECT_FALSE(kOffered.has(Feature::kPagePoison)) << "see features.hpp";
+  // User Mode Linux breaks where a driver clears a bit that it was offered: see features.hpp.
+  EXPECT_FALSE(kOffered.has(Feature::kPagePoison));
+  EXPECT_FALSE(kOffered.has(Feature::kIndirectDesc));
   EXPECT_EQ((kOffered.bits() >> kEventIdx) & 1, 0U);
   // 6.3: of transitional devices only, and this one refuses legacy drivers.
   EXPECT_FALSE(kOffered.has(Feature::kAnyLayout));
@@ -188,7 +189,9 @@ TEST(Features, BitTwoHasTwoNames) {
 
 TEST(Features, NamesComeLowestBitFirst) {
   EXPECT_TRUE(feature_names(Features{}).empty());
-  const Features all = kOffered.with(Feature::kPagePoison).with(Feature::kAnyLayout);
+  const Features all = kOffered.with(Feature::kPagePoison)
+                           .with(Feature::kAnyLayout)
+                           .with(Feature::kIndirectDesc);
   EXPECT_EQ(feature_names(all),
             (std::vector<std::string>{"MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM",
                                       "FREE_PAGE_HINT", "PAGE_POISON", "REPORTING", "LOG_ALL",

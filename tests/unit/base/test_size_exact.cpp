@@ -19,7 +19,7 @@ TEST(ParseSize, ByteCountsAreExact) {
 }
 
 TEST(ParseSizeOrShare, TheWholeIsExact) {
-  EXPECT_EQ(parse_size_or_share("100%", 9007199254740993U).value_or(0), 9007199254740993U);
+  EXPECT_EQ(parse_size_or_share("100%").value().of(9007199254740993U), 9007199254740993U);
 }
 
 TEST(FormatSize, WhatRoundsUpToTheNextUnitIsShownInIt) {

@@ -37,6 +37,34 @@ TEST(ParseSize, EveryUnitInEverySpelling) {
   }
 }
 
+TEST(ParseMemorySize, ASmallNumberNeedsItsUnit) {
+  for (const char* text : {"512", "1", "1048575", "0.5"}) {
+    const auto size = parse_memory_size(text);
+    const auto either = parse_size_or_share(text);
+    ASSERT_FALSE(size.has_value() || either.has_value()) << text;
+    EXPECT_EQ(size.error().code, Code::kInvalidArgument);
+    EXPECT_NE(size.error().message.find(std::string("write ") + text + "M for MiB"),
+              std::string::npos)
+        << size.error().message;
+    EXPECT_EQ(either.error().message, size.error().message);
+  }
+}
+
+TEST(ParseMemorySize, WhatCanBeMeantOnlyOneWayIsTaken) {
+  const std::vector<std::pair<const char*, std::uint64_t>> sizes{
+      {"0", 0},          {"0.0", 0},         {"512B", 512},           {"512 b", 512},
+      {"512K", 524288},  {"1048576", kMiB},  {"536870912", 512 * kMiB}, {"512M", 512 * kMiB}};
+  for (const auto& [text, bytes] : sizes) {
+    EXPECT_EQ(parse_memory_size(text).value_or(1), bytes) << text;
+    const auto either = parse_size_or_share(text);
+    ASSERT_TRUE(either.has_value()) << text;
+    EXPECT_EQ(either->of(kGiB), bytes) << text;
+  }
+  const auto share = parse_size_or_share("0.5%");
+  ASSERT_TRUE(share.has_value());
+  EXPECT_EQ(share->of(1000 * kMiB), 5 * kMiB);
+}
+
 TEST(ParseSize, Fractions) {
   EXPECT_EQ(parse_size("1.5G").value_or(0), kGiB + 512 * kMiB);
   EXPECT_EQ(parse_size("0.5K").value_or(0), 512U);
@@ -69,29 +97,44 @@ TEST(ParseSize, WhatIsNoSizeIsNamedInTheError) {
   }
 }
 
+std::uint64_t of(std::string_view text, std::uint64_t whole) {
+  return parse_size_or_share(text).value().of(whole);
+}
+
 TEST(ParseSizeOrShare, SharesOfTheWhole) {
-  EXPECT_EQ(parse_size_or_share("50%", 4 * kGiB).value_or(0), 2 * kGiB);
-  EXPECT_EQ(parse_size_or_share("0%", 4 * kGiB).value_or(1), 0U);
-  EXPECT_EQ(parse_size_or_share("100%", 4 * kGiB).value_or(0), 4 * kGiB);
-  EXPECT_EQ(parse_size_or_share("12.5 %", kGiB).value_or(0), 128 * kMiB);
-  EXPECT_EQ(parse_size_or_share("50%", 0).value_or(1), 0U);
+  EXPECT_EQ(of("50%", 4 * kGiB), 2 * kGiB);
+  EXPECT_EQ(of("0%", 4 * kGiB), 0U);
+  EXPECT_EQ(of("100%", 4 * kGiB), 4 * kGiB);
+  EXPECT_EQ(of("12.5 %", kGiB), 128 * kMiB);
+  EXPECT_EQ(of("33.3333%", 3'000'000), 999'999U);
+  EXPECT_EQ(of("50%", 0), 0U);
+}
+
+TEST(ParseSizeOrShare, SharesStaySharesOfWhateverComes) {
+  const SizeOrShare half = parse_size_or_share("50%").value();
+  ASSERT_EQ(half.share, Share{500'000});
+  EXPECT_EQ(half.of(64 * kMiB), 32 * kMiB);
+  EXPECT_EQ(half.of(UINT64_MAX), UINT64_MAX / 2) << "nothing overflows";
+  EXPECT_EQ(format_share(*half.share), "50 %");
+  EXPECT_EQ(format_share(Share{125'000}), "12.5 %");
 }
 
 TEST(ParseSizeOrShare, SizesStayAbsolute) {
-  EXPECT_EQ(parse_size_or_share("512M", kGiB).value_or(0), 512 * kMiB);
+  EXPECT_EQ(parse_size_or_share("512M").value().share, std::nullopt);
+  EXPECT_EQ(of("512M", kGiB), 512 * kMiB);
   // Whether it fits is for the caller, who knows what the whole is.
-  EXPECT_EQ(parse_size_or_share("2G", kGiB).value_or(0), 2 * kGiB);
+  EXPECT_EQ(of("2G", kGiB), 2 * kGiB);
 }
 
 TEST(ParseSizeOrShare, ErrorsNameTheTextAndBothForms) {
   for (const char* text : {"101%", "100.5%", "1000 %"}) {
-    const auto share = parse_size_or_share(text, kGiB);
+    const auto share = parse_size_or_share(text);
     ASSERT_FALSE(share.has_value()) << text;
     EXPECT_EQ(share.error().code, Code::kInvalidArgument);
     EXPECT_NE(share.error().message.find(text), std::string::npos) << share.error().message;
   }
   for (const char* text : {"", "%", "-5%", "5%%", "5%M", "half", "nan%", "inf%"}) {
-    const auto share = parse_size_or_share(text, kGiB);
+    const auto share = parse_size_or_share(text);
     ASSERT_FALSE(share.has_value()) << text;
     EXPECT_EQ(share.error().code, Code::kInvalidArgument);
     EXPECT_NE(share.error().message.find("50%"), std::string::npos) << share.error().message;

@@ -69,13 +69,44 @@ TEST_F(SocketFile, NoOtherFileIsShared) {
   EXPECT_FALSE(share_socket(folder_.path("nothing"), std::nullopt));
 }
 
+TEST_F(SocketFile, GoesInTheEndUnlessItIsAnothers) {
+  {
+    const UniqueFd fd = bind();
+    const vballoon::SocketFile file(path());
+  }
+  EXPECT_NE(::access(path().c_str(), F_OK), 0);
+  {
+    const UniqueFd fd = bind();
+    const vballoon::SocketFile file(path());
+    ASSERT_EQ(::rename(path().c_str(), folder_.path("ours").c_str()), 0);
+    static_cast<void>(bind().release());  // who took the path over
+  }
+  EXPECT_EQ(::access(path().c_str(), F_OK), 0);
+}
+
+TEST_F(SocketFile, ItsFolderIsThereOrIsNamed) {
+  EXPECT_TRUE(provide_socket_folder(path()));
+  EXPECT_TRUE(provide_socket_folder("here"));
+  EXPECT_TRUE(provide_socket_folder("/here"));
+  const auto missing = provide_socket_folder(folder_.path("no/s"));
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().message.find(folder_.path("no") + ": No such file"), std::string::npos)
+      << missing.error().message;
+  EXPECT_NE(::access(folder_.path("no").c_str(), F_OK), 0) << "it is not made";
+  static_cast<void>(bind().release());
+  const auto other = provide_socket_folder(path() + "/s");
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().message.find("Not a directory"), std::string::npos);
+}
+
 TEST(SocketPath, HasNoControlCharacters) {
   using namespace std::string_view_literals;
   EXPECT_TRUE(check_socket_path("./vm 1.sock"));
   EXPECT_TRUE(check_socket_path("/run/b\u00e4lle.sock"));
   EXPECT_TRUE(check_socket_path(std::string(107, 'x')));
   for (const std::string_view wrong :
-       {""sv, "\0abstract"sv, "/run/a\0b"sv, "/run/a\n"sv, "\x1b[2J"sv, "/run/\x7f"sv}) {
+       {""sv, "\0abstract"sv, "/run/a\0b"sv, "/run/a\n"sv, "\x1b[2J"sv, "/run/\x7f"sv,
+        "/run/\xc2\x9b"sv, "/run/\xe2\x80\xae"sv, "/run/\xff"sv}) {
     EXPECT_FALSE(check_socket_path(wrong));
   }
   EXPECT_FALSE(check_socket_path(std::string(108, 'x')));

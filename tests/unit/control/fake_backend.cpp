@@ -23,6 +23,7 @@ device::DeviceReport& FakeBackend::guest(const std::string& name) {
   report.lcore = 1;
   report.state = device::State::kRunning;
   report.guest_bytes = kGiB;
+  report.actual_bytes = 0;
   devices.push_back(report);
   return devices.back();
 }
@@ -50,10 +51,13 @@ Result<device::DeviceReport> FakeBackend::show(std::string_view name) const {
   return devices[i];
 }
 
-Result<std::uint64_t> FakeBackend::set_target(std::string_view name, std::uint64_t bytes) {
+Result<std::uint64_t> FakeBackend::set_target(std::string_view name,
+                                              const balloon::Target& target) {
   const std::size_t i = index_of(name);
   if (i == devices.size()) return unknown(name);
+  last_target = target;
   const std::uint64_t guest = devices[i].guest_bytes;
+  const std::uint64_t bytes = target.size.of(guest);
   if (guest != 0 && bytes > guest) return fail(Code::kInvalidArgument, "too much");
   devices[i].target_bytes = bytes;
   return bytes;

@@ -21,7 +21,10 @@ class FakeBackend final : public Backend {
 
   [[nodiscard]] std::vector<device::DeviceReport> list() const override { return devices; }
   [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const override;
-  Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) override;
+  Result<std::uint64_t> set_target(std::string_view name, const balloon::Target& target) override;
+  [[nodiscard]] state::Kept kept(std::string_view) const override {
+    return {why_not_kept.empty(), why_not_kept};
+  }
   void each_pressure(const VisitPressure& visit) const override {
     for (const auto& device : devices) visit(device.name, device.pressure_messages);
   }
@@ -49,6 +52,8 @@ class FakeBackend final : public Backend {
   std::vector<LcoreReport> lcore_reports;
   bool answers_stats = true;  ///< at once; else only answer_stats() does
   unsigned stats_requests = 0;
+  std::string why_not_kept;     ///< of all wishes
+  balloon::Target last_target;  ///< that was asked for
   balloon::ConfigSpace config;  ///< of all of them
 
  private:

@@ -48,6 +48,9 @@ lcores = [4]
 window_mib = 8
 window_age_ms = 5
 hugetlb_reserve = true
+[limits]
+max_guest_gib = 512
+max_total_gib = 2048
 [placement]
 neighbours = "0x6"
 [stats]
@@ -73,6 +76,7 @@ mode = "client"
 prefault = true
 packed = false
 page_poison = true
+indirect = true
 reporting = false
 message_queue = true
 group = "tenant2"
@@ -97,6 +101,8 @@ weight = 300
   EXPECT_EQ(config.window_mib, 8U);
   EXPECT_EQ(config.window_age_ms, 5U);
   EXPECT_TRUE(config.hugetlb_reserve);
+  EXPECT_EQ(config.max_guest_gib, 512U);
+  EXPECT_EQ(config.max_total_gib, 2048U);
   EXPECT_EQ(config.neighbours, (std::vector<unsigned>{1, 2}));
   EXPECT_EQ(config.stats_interval_ms, 2000U);
   const PolicyConfig policy{"pressure", 500, "/sys/fs/cgroup/vms", "cgroup", "medium", 50, 1000, 300,
@@ -109,6 +115,7 @@ weight = 300
                                            .prefault = true,
                                            .packed = false,
                                            .page_poison = true,
+                                           .indirect = true,
                                            .reporting = false,
                                            .message_queue = true,
                                            .group = "tenant2",
@@ -127,6 +134,31 @@ TEST(Config, LcoresMayBeAWordInsteadOfAList) {
   EXPECT_EQ(parsed("", Profile::kDevelopment).reclaim_lcores, none);
   EXPECT_FALSE(parsed("").reclaim_lcores) << "production: chosen";
   EXPECT_TRUE(parsed("[poll]\nlcores = \"auto\"\n").poll_lcores.empty());
+}
+
+TEST(Config, WarnIsWarning) {
+  EXPECT_EQ(parsed("[daemon]\nlog_level = \"warn\"\n").log_level, "warning");
+  EXPECT_EQ(parsed("[daemon]\nlog_level = \"error\"\n").log_level, "error");
+}
+
+TEST(Config, KnowsWhereEachKeyStands) {
+  const Places places = parsed(R"([daemon]
+
+rpc_group = "x"
+[[device]]
+name = "a"
+socket = "s"
+[[device]]
+socket = "t"
+name = "b"
+group = "g"
+)").places;
+  EXPECT_EQ(places.of("daemon.rpc_group"), "t.toml:3: ");
+  EXPECT_EQ(places.of("daemon.state_dir"), "");
+  EXPECT_EQ(places.of_device("a", "socket"), "t.toml:6: ");
+  EXPECT_EQ(places.of_device("b", "group"), "t.toml:10: ");
+  EXPECT_EQ(places.of_device("a", "group"), "t.toml:4: ") << "its block";
+  EXPECT_EQ(places.of_device("c", "group"), "");
 }
 
 TEST(Config, FileIsStrongerThanTheProfile) {
@@ -159,6 +191,8 @@ TEST(Config, ThatIsShippedParsesAndIsTheDefault) {
   EXPECT_EQ(config->window_mib, defaults.window_mib);
   EXPECT_EQ(config->window_age_ms, defaults.window_age_ms);
   EXPECT_EQ(config->hugetlb_reserve, defaults.hugetlb_reserve);
+  EXPECT_EQ(config->max_guest_gib, defaults.max_guest_gib);
+  EXPECT_EQ(config->max_total_gib, defaults.max_total_gib);
   EXPECT_EQ(config->neighbours, defaults.neighbours);
   EXPECT_EQ(config->stats_interval_ms, defaults.stats_interval_ms);
 }

@@ -28,6 +28,15 @@ TEST(WhyNot, SaysThatTheTargetStandsWhereItDoes) {
             "interrupted; the target stands");
 }
 
+TEST(WhyNot, TellsASilentDriverFromOneThatIsStuck) {
+  Ending stuck = ending(Verdict::kStalled, "running");
+  EXPECT_NE(why_not(stuck, kTarget, 0).find("has not said"), std::string::npos);
+  stuck.device["actual_bytes"] = 1U;
+  EXPECT_NE(why_not(stuck, kTarget, 0).find("no progress"), std::string::npos);
+  EXPECT_NE(why_not(ending(Verdict::kStalled, "stopped"), kTarget, 0).find("paused"),
+            std::string::npos);
+}
+
 TEST(WhyNot, SaysNothingOfATargetThatIsNoLongerOurs) {
   EXPECT_EQ(why_not(ending(Verdict::kRetargeted, "running", 32 * kMiB), kTarget, 0),
             "the target is another one meanwhile, 32 MiB");

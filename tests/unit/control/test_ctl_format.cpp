@@ -62,5 +62,35 @@ TEST(TableTest, AlignsColumnsAndEndsNoLineInBlanks) {
             "longer    5 B\n");
 }
 
+TEST(TableTest, LeavesOutTheLastColumnsWhereThereIsNoRoom) {
+  Table table({"NAME", ">SIZE", "SOCKET"});
+  table.row({"a", "1 GiB", "/x"});
+  EXPECT_EQ(table.str(19), "NAME   SIZE  SOCKET\na     1 GiB  /x\n");
+  EXPECT_EQ(table.str(18), "NAME   SIZE\na     1 GiB\n");
+  EXPECT_EQ(table.str(10), "NAME\na\n");
+  EXPECT_EQ(table.str(2), "NA\na\n") << "the first column stays, as far as it goes";
+}
+
+TEST(TableTest, AlignsByCellsAndNotByBytes) {
+  Table table({"NAME", "SOCKET"});
+  table.row({"größe", "/x"});
+  EXPECT_EQ(table.str(), "NAME   SOCKET\ngröße  /x\n");
+}
+
+TEST(Fields, AreFitForATerminal) {
+  EXPECT_EQ(text(Json{{"socket", "/a\xe2\x80\xae\x1b[2J"}}, "socket"), "/a\\u202e\\x1b[2J");
+}
+
+TEST(Screenful, KeepsTheHeadingAndSaysWhatIsLeftOut) {
+  const std::string table = "NAME\nvm1\nvm2\nvm3\nvm4\n";
+  EXPECT_EQ(screenful("4 VMs", table, 7, 80), "4 VMs\n\nNAME\nvm1\nvm2\nvm3\nvm4");
+  EXPECT_EQ(screenful("4 VMs", table, 6, 80),
+            "4 VMs\n\nNAME\nvm1\nvm2\n... and 2 more; `vballoonctl list` has all");
+  EXPECT_EQ(screenful("4 VMs", table, 6, 9), "4 VMs\n\nNAME\nvm1\nvm2\n... and 2");
+  EXPECT_EQ(screenful("4 VMs", table, 1, 80),
+            "4 VMs\n\nNAME\n... and 4 more; `vballoonctl list` has all");
+  EXPECT_EQ(screenful("0 VMs", "NAME\n", 24, 80), "0 VMs\n\nNAME");
+}
+
 }  // namespace
 }  // namespace vballoon::ctl

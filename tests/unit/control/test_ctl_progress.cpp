@@ -58,6 +58,20 @@ TEST_F(ProgressTest, EndsWhenSomebodyElseSetsAnotherTarget) {
   EXPECT_EQ(see(kTarget, 1, kTarget / 2), Verdict::kRetargeted);
 }
 
+TEST_F(ProgressTest, ReachesNothingThatIsNotKnown) {
+  Progress progress(0, std::nullopt, begin_, std::nullopt);
+  const auto at = [this](int second) { return begin_ + seconds(second); };
+  EXPECT_EQ(progress.see(0, std::nullopt, at(1)), Verdict::kGoing);
+  EXPECT_EQ(progress.done_bytes(std::nullopt), 0U);
+  EXPECT_EQ(progress.see(0, std::nullopt, at(9)), Verdict::kGoing);
+  EXPECT_EQ(progress.see(0, kTarget, at(9)), Verdict::kGoing) << "it said so: that is a step";
+  EXPECT_EQ(progress.whole_bytes(), kTarget);
+  EXPECT_EQ(progress.see(0, kTarget, at(15)), Verdict::kGoing);
+  EXPECT_EQ(progress.see(0, 0, at(16)), Verdict::kReached);
+  Progress silent(0, std::nullopt, begin_, std::nullopt);
+  EXPECT_EQ(silent.see(0, std::nullopt, at(10)), Verdict::kStalled);
+}
+
 TEST_F(ProgressTest, CountsTheWayInBothDirections) {
   EXPECT_EQ(progress_.done_bytes(128 * kMiB), 128 * kMiB);
   EXPECT_EQ(progress_.whole_bytes(), kTarget);

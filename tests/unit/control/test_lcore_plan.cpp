@@ -186,6 +186,18 @@ TEST(EalArguments, OfDevelopmentUseNone) {
   EXPECT_EQ(value_of(args, "--lcores"), "0@(0-3),1@(0-3)");
 }
 
+TEST(EalArguments, GiveTelemetryAFolderOfItsOwnUnlessTheOperatorDoes) {
+  Config config = config_of(Profile::kProduction);
+  EXPECT_EQ(value_of(eal_arguments(config, plan_of(config, kFour)), "--file-prefix"), "vballoon");
+  for (const std::vector<std::string>& own :
+       {std::vector<std::string>{"--file-prefix=x"}, {"--file-prefix", "x"}}) {
+    config.eal_args = own;
+    const auto args = eal_arguments(config, plan_of(config, kFour));
+    EXPECT_FALSE(has(args, "vballoon"));
+    EXPECT_TRUE(std::equal(own.rbegin(), own.rend(), args.rbegin()));
+  }
+}
+
 TEST(EalArguments, EndWithTheOperatorsOwn) {
   Config config = config_of(Profile::kProduction);
   config.eal_args = {"--foo", "--bar"};

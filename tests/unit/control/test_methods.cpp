@@ -3,6 +3,9 @@
 // Source: docs/rpc.md.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/units.hpp"
 #include "control/methods.hpp"
 #include "fake_backend.hpp"
@@ -71,10 +74,10 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
   const Json json = result("device.show", {{"name", "vm1"}});
   for (const char* field :
        {"name", "socket", "mode", "lcore", "state", "reason", "guest_bytes", "target_bytes",
-        "wanted_bytes", "actual_bytes", "ballooned_bytes", "reclaimed_bytes", "discarded_bytes",
-        "reported_bytes", "stranded_bytes", "resident_bytes", "automatic", "inhibited", "prefault",
-        "reporting", "poison_value",
-        "hints", "features", "queues", "counters", "stats", "stats_waiting_ms", "stats_stalled"}) {
+        "target_share", "wanted_bytes", "forced", "kept", "why_not_kept", "actual_bytes",
+        "ballooned_bytes", "reclaimed_bytes", "discarded_bytes", "reported_bytes",
+        "stranded_bytes", "resident_bytes", "automatic", "inhibited", "prefault", "reporting",
+        "poison_value", "hints", "features", "queues", "counters", "stats", "stats_waiting_ms", "stats_stalled"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }
   EXPECT_EQ(json["mode"], "client");
@@ -95,7 +98,8 @@ TEST_F(MethodsTest, ShowWithoutStatisticsSaysNull) {
 TEST_F(MethodsTest, SetTakesBytes) {
   backend_.guest("vm1");
   const Json json = result("device.set", {{"name", "vm1"}, {"target_bytes", 4096u}});
-  EXPECT_EQ(json.dump(), R"({"target_bytes":4096,"guest_bytes":1073741824})");
+  EXPECT_EQ(json.dump(), R"({"kept":true,"warnings":[],"target_bytes":4096,"target_share":null,)"
+                         R"("guest_bytes":1073741824})");
   EXPECT_EQ(backend_.devices[0].target_bytes, 4096U);
 }
 
@@ -124,16 +128,65 @@ TEST_F(MethodsTest, SetRefusesWhatIsNoSize) {
   EXPECT_EQ(error("device.set", {{"name", "vm1"}, {"size", "101%"}}).code, rpc::kInvalidParams);
 }
 
-TEST_F(MethodsTest, SetOfAShareNeedsAGuest) {
+TEST_F(MethodsTest, SetOfAShareIsOneOfTheGuestThatComes) {
   auto& device = backend_.guest("vm1");
   device.guest_bytes = 0;
-  for (const auto state : {device::State::kWaiting, device::State::kConnected}) {
-    device.state = state;
-    const auto refused = error("device.set", {{"name", "vm1"}, {"size", "50%"}});
-    EXPECT_EQ(refused.code, rpc::kUnavailable);
-    const char* why = state == device::State::kWaiting ? "no VMM is connected" : "share=on";
-    EXPECT_NE(refused.message.find(why), std::string::npos) << refused.message;
+  device.state = device::State::kWaiting;
+  const Json json = result("device.set", {{"name", "vm1"}, {"size", "50%"}});
+  EXPECT_TRUE(json.at("target_bytes").is_null());
+  EXPECT_EQ(json.at("target_share"), 0.5);
+  EXPECT_EQ(backend_.last_target.size.share, Share{500'000});
+}
+
+TEST_F(MethodsTest, SetIsForcedWhereThatIsSaid) {
+  backend_.guest("vm1");
+  static_cast<void>(result("device.set", {{"name", "vm1"}, {"size", "1M"}}));
+  EXPECT_FALSE(backend_.last_target.forced);
+  static_cast<void>(result("device.set", {{"name", "vm1"}, {"size", "1M"}, {"force", true}}));
+  EXPECT_TRUE(backend_.last_target.forced);
+}
+
+TEST_F(MethodsTest, SetWarnsOfWhatLeavesTheGuestNextToNothing) {
+  backend_.guest("vm1");
+  EXPECT_TRUE(result("device.set", {{"name", "vm1"}, {"size", "90%"}}).at("warnings").empty());
+  const Json json = result("device.set", {{"name", "vm1"}, {"size", "91%"}});
+  ASSERT_EQ(json.at("warnings").size(), 1U);
+  EXPECT_EQ(json.at("warnings")[0], "it leaves 92.2 MiB of its 1 GiB to the guest");
+}
+
+TEST_F(MethodsTest, EachWishIsSaidNotToBeKeptWhereItIsNot) {
+  backend_.guest("vm1");
+  backend_.why_not_kept = "no space left";
+  for (const auto& [method, params] :
+       {std::pair("device.set", Json{{"name", "vm1"}, {"size", "1M"}}),
+        std::pair("device.inhibit", Json{{"name", "vm1"}, {"on", true}}),
+        std::pair("policy.auto", Json{{"name", "vm1"}, {"on", false}})}) {
+    const Json json = result(method, params);
+    EXPECT_EQ(json.at("kept"), false) << method;
+    EXPECT_EQ(json.at("warnings")[0], "kept only as long as this daemon runs: no space left")
+        << method;
   }
+}
+
+TEST_F(MethodsTest, WhatNobodyKnowsIsNull) {
+  auto& device = backend_.guest("vm1");
+  device.actual_bytes.reset();
+  device.reclaimed_bytes.reset();
+  const Json json = result("device.show", {{"name", "vm1"}});
+  EXPECT_TRUE(json.at("actual_bytes").is_null());
+  EXPECT_TRUE(json.at("reclaimed_bytes").is_null());
+}
+
+TEST_F(MethodsTest, WhatClientsAskForInAFloodIsLoggedInABoundedNumberOfLines) {
+  backend_.guest("vm1");
+  testing::internal::CaptureStdout();
+  for (int i = 0; i < 1000; ++i) {
+    static_cast<void>(result("device.set", {{"name", "vm1"}, {"target_bytes", 4096u}}));
+  }
+  const std::string said = testing::internal::GetCapturedStdout();
+  const auto lines = std::count(said.begin(), said.end(), '\n');
+  EXPECT_GT(lines, 0);
+  EXPECT_LT(lines, 120);
 }
 
 TEST_F(MethodsTest, SetOfASizeDoesNotNeedAGuest) {
@@ -185,13 +238,13 @@ TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {
   result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}, {"automatic", true},
                         {"floor_mib", 64U}, {"ceiling_mib", 512U}, {"weight", 300U},
                         {"prefault", true}, {"packed", false}, {"page_poison", true},
-                        {"reporting", false}});
+                        {"indirect", true}, {"reporting", false}});
   ASSERT_EQ(backend_.added.size(), 1U);
   const DeviceConfig& device = backend_.added[0];
   EXPECT_EQ(device.floor_mib, 64U);
   EXPECT_EQ(device.ceiling_mib, 512U);
   EXPECT_EQ(device.weight, 300U);
-  EXPECT_TRUE(device.prefault && device.page_poison);
+  EXPECT_TRUE(device.prefault && device.page_poison && device.indirect);
   EXPECT_FALSE(device.packed || device.reporting);
   EXPECT_TRUE(result("device.show", {{"name", "vm1"}}).at("automatic").get<bool>());
 

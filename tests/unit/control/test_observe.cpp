@@ -126,6 +126,7 @@ TEST_F(ObserveTest, WishesAndFiguresOfAVm) {
   EXPECT_EQ(one.limits.weight, 3U);
   EXPECT_EQ(one.target, 10U);
   EXPECT_EQ(one.actual, 20U);
+  EXPECT_TRUE(one.knows_actual);
   EXPECT_EQ(one.resident, 30U);
   EXPECT_EQ(one.pressure_messages, 4U);
   EXPECT_EQ(one.sample->sequence, 9U);
@@ -133,6 +134,16 @@ TEST_F(ObserveTest, WishesAndFiguresOfAVm) {
   EXPECT_EQ(one.sample->actual, 15U) << "the ledger's, of that moment, not the driver's of now";
   EXPECT_EQ(one.sample->swap_in, 77U);
   EXPECT_FALSE(one.sample->available) << "the guest did not send it";
+}
+
+TEST_F(ObserveTest, ASizeThatIsNotKnownIsNotZero) {
+  device::DeviceReport& report = vm(kPageSize, std::nullopt);
+  report.actual_bytes.reset();
+  EXPECT_FALSE(look().vms.at(0).knows_actual);
+  report.stats.emplace().ballooned_bytes = 15;
+  EXPECT_EQ(look().vms.at(0).sample->actual, 15U);
+  report.ledger_whole = false;
+  EXPECT_EQ(look().vms.at(0).sample->actual, std::nullopt) << "the ledger does not know all of it";
 }
 
 TEST_F(ObserveTest, WhoHasNoDriverOrNoMemoryDoesNotRun) {

@@ -66,7 +66,7 @@ TEST(Reload, TakesSwitchesOverWithoutTheVmmNoticing) {
 
 TEST(Reload, WhatADeviceOffersNeedsANewOne) {
   for (bool DeviceConfig::*const offer :
-       {&DeviceConfig::page_poison, &DeviceConfig::message_queue}) {
+       {&DeviceConfig::page_poison, &DeviceConfig::indirect, &DeviceConfig::message_queue}) {
     DeviceConfig now{"a", "x"};
     now.*offer = true;
     const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
@@ -93,11 +93,14 @@ TEST(Reload, TellsWhichKeysNeedARestart) {
   after.reclaim_lcores = {3};
   after.window_age_ms = 7;
   after.hugetlb_reserve = true;
+  after.max_guest_gib = 256;
+  after.max_total_gib = 4096;
   after.stats_interval_ms = 500;
   const ReloadPlan plan = plan_reload(before, after, {});
   EXPECT_EQ(plan.needs_restart,
             (std::vector<std::string>{"eal.memory_mib", "poll.idle", "reclaim.lcores",
-                                      "reclaim.window_age_ms", "reclaim.hugetlb_reserve"}));
+                                      "reclaim.window_age_ms", "reclaim.hugetlb_reserve",
+                                      "limits.max_guest_gib", "limits.max_total_gib"}));
   EXPECT_TRUE(plan.stats_interval_changed);
 }
 

@@ -36,10 +36,12 @@ TEST_F(RpcSocketTest, IsForItsOwnerAloneAndRemovedInTheEnd) {
   EXPECT_FALSE(exists(path_));
 }
 
-TEST_F(RpcSocketTest, MakesTheLastFolderOfItsPath) {
+TEST_F(RpcSocketTest, MakesNoFolderAndNamesTheOneThatIsMissing) {
   const auto socket = RpcSocket::listen(folder_.path("sub/rpc.sock"), "");
-  ASSERT_TRUE(socket) << socket.error().message;
-  EXPECT_FALSE(RpcSocket::listen(folder_.path("a/b/rpc.sock"), ""));
+  ASSERT_FALSE(socket);
+  EXPECT_NE(socket.error().message.find(folder_.path("sub") + ": No such file"), std::string::npos)
+      << socket.error().message;
+  EXPECT_FALSE(exists(folder_.path("sub")));
 }
 
 TEST_F(RpcSocketTest, ReplacesAStaleFile) {

@@ -3,7 +3,9 @@
 // What a confined process can do and what it cannot. Each try has a process of its own.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/audit.h>
 #include <linux/falloc.h>
+#include <linux/netlink.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -17,12 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <functional>
 #include <string>
 #include <thread>
 
+#include "base/unique_fd.hpp"
 #include "control/seccomp.hpp"
 #include "rpc_peer.hpp"
 
@@ -142,6 +146,54 @@ TEST_F(Seccomp, NoProcessesAndNoSignalsToOthers) {
   expect_refused("clone3", SYS_clone3, 0, 0);
   expect_refused("kill", SYS_kill, ::getpid(), 0);
   expect_refused("tgkill", SYS_tgkill, ::getpid(), ::getpid(), 0);
+}
+
+/// The kernel's audit records, as they come.
+UniqueFd listen_to_audit() {
+  UniqueFd audit(
+      ::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_AUDIT));
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = 1U << (AUDIT_NLGRP_READLOG - 1);
+  const auto* const name = reinterpret_cast<const sockaddr*>(&address);
+  if (::bind(audit.get(), name, sizeof(address)) != 0) audit = UniqueFd();
+  return audit;
+}
+
+/// Those of this process; waits a second for the first one.
+std::string audit_records(int audit, pid_t pid) {
+  std::string records;
+  std::array<char, 8192> message{};
+  for (int tries = 0; tries < 100 && records.empty(); ++tries) {
+    for (ssize_t n = 0; (n = ::recv(audit, message.data(), message.size(), 0)) > 0;) {
+      const std::string text(message.data(), static_cast<std::size_t>(n));
+      if (text.find(" pid=" + std::to_string(pid) + " ") != std::string::npos) records += text;
+    }
+    ::usleep(10'000);
+  }
+  return records;
+}
+
+/// For each thread glibc tries clone3, which is no news; what nobody tries is.
+TEST_F(Seccomp, WhatLibrariesDoWithoutIsRefusedWithoutARecord) {
+  const UniqueFd audit = listen_to_audit();
+  if (!audit.valid()) GTEST_SKIP() << "audit records are root's to read, if there are any";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!confine()) ::_exit(kNotConfined);
+    const bool refused = outcome(SYS_clone3, 0, 0) == ENOSYS;
+    std::thread([] {}).join();
+    ::_exit(refused && outcome(SYS_socket, AF_INET, SOCK_STREAM, 0) == ENOSYS ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  const std::string records = audit_records(audit.get(), child);
+  if (records.empty()) GTEST_SKIP() << "this kernel keeps no such records";
+  EXPECT_NE(records.find(" syscall=" + std::to_string(SYS_socket) + " "), std::string::npos)
+      << records;
+  EXPECT_EQ(records.find(" syscall=" + std::to_string(SYS_clone3) + " "), std::string::npos)
+      << records;
 }
 
 TEST_F(Seccomp, NoRightsAreGivenAway) {

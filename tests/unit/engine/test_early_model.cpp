@@ -59,10 +59,10 @@ class Lab {
       : puncher_(temper), random_(seed) {
     if (reclaim_lcores != 0) {
       need_eal();
-      auto engine = reclaim::Engine::create(1, reclaim_lcores, puncher_);
+      auto engine = reclaim::Engine::create(reclaim_lcores, puncher_);
       EXPECT_TRUE(engine.has_value());
       engine_ = std::move(*engine);
-      poller_ = std::make_unique<poll::RunningPoller>(*engine_, 0);
+      poller_ = std::make_unique<poll::RunningPoller>(*engine_);
     } else {
       poller_ = std::make_unique<poll::RunningPoller>(puncher_, poll::IdleStrategy::kBackoff);
     }

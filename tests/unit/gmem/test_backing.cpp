@@ -113,6 +113,34 @@ TEST(Resident, IsWhatWasTouchedOfEachFileOnce) {
   EXPECT_EQ(resident_bytes(**map), 2 * kPageSize);
 }
 
+TEST(MostGivenBack, IsNotAskedOfMemory) {
+  const UniqueFd memfd = open_memfd();
+  std::byte anchor{};
+  const auto map =
+      GuestMemory::create(std::vector<RegionSpec>{{Gpa{0}, kMiB, &anchor, memfd.get(), 0}});
+  EXPECT_EQ(most_given_back(**map), std::nullopt);
+}
+
+/// Of a disk's file the holes, and of a file of memory beside it all.
+TEST(MostGivenBack, IsWhatADisksFilesHaveInHoles) {
+  const UniqueFd memfd = open_memfd();
+  const UniqueFd disk(::open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  ASSERT_TRUE(disk.valid());
+  std::byte anchor{};
+  const auto map =
+      GuestMemory::create(std::vector<RegionSpec>{{Gpa{0}, kMiB, &anchor, disk.get(), 0},
+                                                  {Gpa{kMiB}, kMiB, &anchor, disk.get(), kMiB},
+                                                  {Gpa{2 * kMiB}, kMiB, &anchor, memfd.get(), 0}});
+  if ((*map)->regions()[0].backing.memory) GTEST_SKIP() << "/var/tmp is no disk";
+  ASSERT_EQ(::ftruncate(disk.get(), 2 * kMiB), 0);
+  EXPECT_EQ(most_given_back(**map), 3 * kMiB);
+  const std::vector<char> bytes(kMiB / 2, 'x');
+  ASSERT_EQ(::pwrite(disk.get(), bytes.data(), bytes.size(), 0), kMiB / 2);
+  EXPECT_EQ(most_given_back(**map), 2 * kMiB + kMiB / 2);
+  ASSERT_EQ(::fallocate(disk.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kMiB / 4), 0);
+  EXPECT_EQ(most_given_back(**map), 2 * kMiB + 3 * kMiB / 4);
+}
+
 TEST(Resident, IsNotKnownOfWhatIsNoMemory) {
   const UniqueFd disk(::open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   struct statfs system {};

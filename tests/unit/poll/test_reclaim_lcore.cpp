@@ -20,10 +20,9 @@ namespace {
 using balloon::Role;
 using device::DeviceFixture;
 
-std::unique_ptr<reclaim::Engine> make_engine(unsigned lanes, unsigned workers,
-                                             reclaim::Discarder& discarder) {
+std::unique_ptr<reclaim::Engine> make_engine(unsigned workers, reclaim::Discarder& discarder) {
   test::need_eal();
-  auto engine = reclaim::Engine::create(lanes, workers, discarder);
+  auto engine = reclaim::Engine::create(workers, discarder);
   EXPECT_TRUE(engine.has_value());
   return std::move(*engine);
 }
@@ -55,9 +54,9 @@ class Gate final : public reclaim::Discarder {
 TEST(ReclaimLcore, DiscardsWhatThePollLcoreServes) {
   Gate gate;
   gate.let_go();
-  const auto engine = make_engine(1, 1, gate);
+  const auto engine = make_engine(1, gate);
   RunningReclaim reclaim(*engine, 0);
-  RunningPoller running(*engine, 0);
+  RunningPoller running(*engine);
   EXPECT_EQ(reclaim.lcore().lcore(), 9U);
   for (const bool tells : {true, false}) {
     DeviceFixture f;
@@ -82,9 +81,9 @@ TEST(ReclaimLcore, DiscardsWhatThePollLcoreServes) {
 // Section 4 of the design: early the driver goes on while its pages go; a deflate is a fence.
 TEST(ReclaimLcore, WhileItIsBusyInflatesAreUsedAndDeflatesHeld) {
   Gate gate;
-  const auto engine = make_engine(1, 1, gate);
+  const auto engine = make_engine(1, gate);
   RunningReclaim reclaim(*engine, 0);
-  RunningPoller running(*engine, 0);
+  RunningPoller running(*engine);
   DeviceFixture f;
   f.driver_tells();
   f.start_all();
@@ -106,9 +105,9 @@ TEST(ReclaimLcore, WhileItIsBusyInflatesAreUsedAndDeflatesHeld) {
 
 TEST(ReclaimLcore, ADetachWaitsForWhatIsOnItsWayAndHoldsUpNobody) {
   Gate gate;
-  const auto engine = make_engine(1, 1, gate);
+  const auto engine = make_engine(1, gate);
   RunningReclaim reclaim(*engine, 0);
-  RunningPoller running(*engine, 0);
+  RunningPoller running(*engine);
   DeviceFixture f;
   DeviceFixture other;
   for (DeviceFixture* device : {&f, &other}) {
@@ -144,11 +143,11 @@ TEST(ReclaimLcore, ADetachWaitsForWhatIsOnItsWayAndHoldsUpNobody) {
 TEST(ReclaimLcore, TwoPollLcoresShareTwoOfThem) {
   constexpr unsigned kBuffers = 200;
   Nowhere nowhere;
-  const auto engine = make_engine(2, 2, nowhere);
+  const auto engine = make_engine(2, nowhere);
   RunningReclaim first_reclaim(*engine, 0);
   RunningReclaim second_reclaim(*engine, 1);
-  RunningPoller first(*engine, 0);
-  RunningPoller second(*engine, 1);
+  RunningPoller first(*engine);
+  RunningPoller second(*engine);
   std::vector<std::unique_ptr<DeviceFixture>> devices;
   for (unsigned i = 0; i < 4; ++i) {
     devices.push_back(std::make_unique<DeviceFixture>());
@@ -182,7 +181,7 @@ TEST(ReclaimLcore, TwoPollLcoresShareTwoOfThem) {
 
 TEST(ReclaimLcore, StoppedBeforeItRunsItDoesNotRun) {
   Nowhere nowhere;
-  const auto engine = make_engine(1, 1, nowhere);
+  const auto engine = make_engine(1, nowhere);
   ReclaimLcore lcore(3, *engine, 0, IdleStrategy::kSpin);
   lcore.stop();
   lcore.run();

@@ -34,12 +34,12 @@ class State : public ::testing::Test {
   /// A daemon served "vm" and was killed.
   void leave_a_guest() {
     DeviceState state(&folder(), "vm");
-    state.set_target_pages(50);
+    state.set_target({50});
     const auto room = state.room_for(*memory_);
     ASSERT_FALSE(room.filled);
     state.commit(false);
     room.words[3] = 0x55;
-    state.set_driver_fields(4, 9);
+    state.set_driver_fields(4, true, 9);
     *state.ring(1) = {.mark = 123, .layout = kPackedRing};
     state.begin(kFeatures);
   }

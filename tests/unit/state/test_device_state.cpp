@@ -12,20 +12,20 @@ namespace {
 TEST_F(State, WishesOutliveTheirDaemon) {
   {
     DeviceState state(&folder(), "vm");
-    EXPECT_EQ(state.target_pages(), std::nullopt);
+    EXPECT_EQ(state.target(), std::nullopt);
     EXPECT_FALSE(state.inhibited());
-    state.set_target_pages(77);
+    state.set_target({.pages = 77, .share = 500'000, .forced = true});
     state.set_inhibited(true);
     EXPECT_EQ(state.automatic(), std::nullopt);
     state.set_automatic({.on = false, .configured = true});
   }
   DeviceState state(&folder(), "vm");
-  EXPECT_EQ(state.target_pages(), 77U);
+  EXPECT_EQ(state.target(), (TargetWord{.pages = 77, .share = 500'000, .forced = true}));
   EXPECT_TRUE(state.inhibited());
   EXPECT_EQ(state.automatic(), (AutomaticWord{.on = false, .configured = true}));
   state.set_automatic({.on = true, .configured = false});
   EXPECT_EQ(state.automatic(), (AutomaticWord{.on = true, .configured = false}));
-  EXPECT_EQ(DeviceState(&folder(), "other").target_pages(), std::nullopt);
+  EXPECT_EQ(DeviceState(&folder(), "other").target(), std::nullopt);
 }
 
 TEST_F(State, OfTheSameMemoryIsAsItWasLeft) {
@@ -43,7 +43,7 @@ TEST_F(State, OfTheSameMemoryIsAsItWasLeft) {
   EXPECT_FALSE(left->complete);
   EXPECT_EQ(left->rings[1].mark, 123U);
   EXPECT_EQ(left->rings[1].layout, kPackedRing);
-  EXPECT_EQ(state.target_pages(), 50U);
+  EXPECT_EQ(state.target(), TargetWord{50});
 }
 
 TEST_F(State, OfAnotherMemoryIsEmptyAndKeepsTheWishes) {
@@ -56,7 +56,7 @@ TEST_F(State, OfAnotherMemoryIsEmptyAndKeepsTheWishes) {
   state.set_automatic({.on = true, .configured = false});
   state.commit(false);
   EXPECT_EQ(state.left(), std::nullopt);
-  EXPECT_EQ(state.target_pages(), 50U);
+  EXPECT_EQ(state.target(), TargetWord{50});
   EXPECT_EQ(state.automatic(), (AutomaticWord{.on = true, .configured = false}));
 }
 
@@ -96,7 +96,7 @@ TEST_F(State, ThatCannotBeReplacedIsOfNobody) {
     std::filesystem::rename(file(), aside);
     std::filesystem::create_directory(file());
     state.commit(true);
-    EXPECT_EQ(state.target_pages(), 50U) << "this daemon goes on";
+    EXPECT_EQ(state.target(), TargetWord{50}) << "this daemon goes on";
   }
   std::filesystem::remove(file());
   std::filesystem::rename(aside, file());
@@ -116,7 +116,7 @@ TEST_F(State, ThatCannotBeReplacedIsToldOfOnce) {
     state.commit(true);
   }
   const std::string said = testing::internal::GetCapturedStdout();
-  const std::string complaint = "nothing of it will outlive the daemon";
+  const std::string complaint = "its balloon will not outlive the daemon";
   EXPECT_NE(said.find(complaint), std::string::npos) << said;
   EXPECT_EQ(said.find(complaint), said.rfind(complaint)) << said;
 }
@@ -144,15 +144,17 @@ TEST_F(State, ThatIsRemovedIsGone) {
   leave_a_guest();
   DeviceState(&folder(), "vm").remove();
   EXPECT_FALSE(std::filesystem::exists(file()));
-  EXPECT_EQ(DeviceState(&folder(), "vm").target_pages(), std::nullopt);
+  EXPECT_EQ(DeviceState(&folder(), "vm").target(), std::nullopt);
 }
 
 TEST(NoState, IsKeptWithoutAFolder) {
   const test::GuestRam ram({{Gpa{0}, 4 * kMiB, 0}});
   DeviceState state(nullptr, "vm");
-  state.set_target_pages(3);
+  state.set_target({3});
   state.begin(1);
-  EXPECT_EQ(state.target_pages(), std::nullopt);
+  EXPECT_EQ(state.target(), TargetWord{3}) << "as long as this daemon lives";
+  EXPECT_FALSE(state.kept());
+  EXPECT_EQ(state.why_not(), "") << "nothing went wrong";
   EXPECT_TRUE(state.room_for(*ram.map()).words.empty());
   EXPECT_EQ(state.ring(0), nullptr);
   EXPECT_EQ(state.left(), std::nullopt);

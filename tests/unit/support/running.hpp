@@ -32,9 +32,8 @@ class RunningPoller {
     begin();
   }
   /// More threads than cores: those without work step aside.
-  RunningPoller(reclaim::Engine& engine, unsigned lane)
-      : poller_(7, IdleStrategy::kBackoff, unused_) {
-    poller_.use_engine(engine, lane);
+  explicit RunningPoller(reclaim::Engine& engine) : poller_(7, IdleStrategy::kBackoff, unused_) {
+    poller_.use_engine(engine);
     begin();
   }
   ~RunningPoller() { stop(); }

@@ -38,7 +38,12 @@ enum class HintAction {
 class ConfigSpace {
  public:
   [[nodiscard]] std::uint32_t num_pages() const noexcept { return get(num_pages_); }
+  /// As it reads in config space; what of it is known: knows_actual().
   [[nodiscard]] std::uint32_t actual() const noexcept { return get(actual_); }
+  /// Whether the driver said so, or has just begun. One that goes on says nothing until it moves.
+  [[nodiscard]] bool knows_actual() const noexcept { return get(knows_actual_) != 0; }
+  /// The driver that said it is gone, or went somewhere else and came back.
+  void forget_actual() noexcept { set(knows_actual_, 0); }
   [[nodiscard]] std::uint32_t poison_value() const noexcept { return get(poison_value_); }
 
   /// The device's wish, in 4 KiB pages (5.5.6.1).
@@ -54,8 +59,10 @@ class ConfigSpace {
   std::uint32_t command_hints(HintAction action) noexcept;
 
   /// The driver is the one that wrote these.
-  void restore_driver_fields(std::uint32_t actual, std::uint32_t poison) noexcept {
+  /// @param knows  whether it wrote the first.
+  void restore_driver_fields(std::uint32_t actual, bool knows, std::uint32_t poison) noexcept {
     set(actual_, actual);
+    set(knows_actual_, knows ? 1 : 0);
     set(poison_value_, poison);
   }
 
@@ -78,6 +85,7 @@ class ConfigSpace {
 
   Field num_pages_{0};     // written under the device's lock
   Field actual_{0};        // written by the vhost event thread, for the driver
+  Field knows_actual_{0};  // likewise
   Field poison_value_{0};  // likewise; read by the poll lcore
   Field hint_command_{kHintDone};  // written under the device's lock; read by the poll lcore
   std::uint32_t last_round_ = kHintDone;  // under the device's lock

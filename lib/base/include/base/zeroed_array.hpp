@@ -6,7 +6,9 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <span>
@@ -26,13 +28,14 @@ class ZeroedArray {
   explicit ZeroedArray(std::span<T> kept) noexcept
       : elements_(kept.data(), Unmap{kept.size(), false}) {}
 
-  /// Any thread: has the host provide all of it now, so that no later write waits for a page. Best
-  /// effort: a kernel before 5.14 does not know how.
-  void provide() const noexcept {
+  /// Any thread: has the host provide its first `bytes` now, so that no later write there waits for
+  /// a page. Best effort: a kernel before 5.14 does not know how.
+  void provide(std::size_t bytes = SIZE_MAX) const noexcept {
     if (elements_ == nullptr) return;
     constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE
-    static_cast<void>(::madvise(elements_.get(), elements_.get_deleter().count * sizeof(T),
-                                kPopulateWrite));
+    static_cast<void>(::madvise(
+        elements_.get(), std::min(bytes, elements_.get_deleter().count * sizeof(T)),
+        kPopulateWrite));
   }
 
   [[nodiscard]] T& operator[](std::size_t i) noexcept { return elements_.get()[i]; }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "balloon/config_space.hpp"
+#include "balloon/target.hpp"
 #include "base/result.hpp"
 #include "control/config.hpp"
 #include "control/lcore_report.hpp"
@@ -30,7 +31,10 @@ class Backend {
   [[nodiscard]] virtual Result<device::DeviceReport> show(std::string_view name) const = 0;
 
   /// @return the target as it now stands.
-  virtual Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) = 0;
+  virtual Result<std::uint64_t> set_target(std::string_view name,
+                                           const balloon::Target& target) = 0;
+  /// Whether what was asked for so far is there for the next daemon.
+  [[nodiscard]] virtual state::Kept kept(std::string_view name) const = 0;
 
   /// Of each device: its name, and how many messages of pressure its guest sent since it was added.
   /// Costs next to nothing. @pre visit asks nothing of the backend.

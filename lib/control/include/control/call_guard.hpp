@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// control/call_guard.hpp - a thread that lets go who waits in a call which a VMM made to block.
-// Layer:  control; may include base/ and virtq/.
+// control/call_guard.hpp - a thread that lets go who waits in a call which a VMM made to block, and
+//                          takes the lcore of who stands still in a VM's memory (poll/crew.hpp).
+// Layer:  control; may include base/, virtq/ and poll/.
 // Thread: its own, for the poll lcore may be who waits, and the control thread may wait for that.
 #pragma once
 
@@ -10,17 +11,23 @@
 #include <stop_token>
 #include <thread>
 
+namespace vballoon::poll {
+class Crew;
+}
+
 namespace vballoon::control {
 
 class CallGuard {
  public:
-  CallGuard();
+  /// @param crew  outlives it.
+  explicit CallGuard(poll::Crew& crew);
   CallGuard(const CallGuard&) = delete;
   CallGuard& operator=(const CallGuard&) = delete;
 
  private:
   void run(const std::stop_token& stop);
 
+  poll::Crew& crew_;
   std::mutex mutex_;
   std::condition_variable_any sleep_;
   std::jthread thread_;  // last: it uses the others

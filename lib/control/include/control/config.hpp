@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +32,7 @@ struct DeviceConfig {
   bool prefault = false;  ///< put memory there before the guest gets a page back
   bool packed = true;     ///< offer packed rings
   bool page_poison = false;  ///< offer PAGE_POISON: not for User Mode Linux
+  bool indirect = false;     ///< offer INDIRECT_DESC: not for User Mode Linux, either
   bool reporting = true;     ///< discard what the guest reports as free
   bool message_queue = false;  ///< offer MESSAGE_VQ in place of DEFLATE_ON_OOM, hints and reports
   std::string group = {};  ///< of its socket; empty: Config::socket_group
@@ -58,6 +61,32 @@ struct PolicyConfig {
   friend bool operator==(const PolicyConfig&, const PolicyConfig&) = default;
 };
 
+/// Where each key was written, for errors that are found later than it was read.
+class Places {
+ public:
+  void add(const std::string& key, std::string place) { places_[key] = std::move(place); }
+  void add_device(const std::string& device, const std::string& key, std::string place) {
+    add(slot(device, key), std::move(place));
+  }
+  /// @return "vballoond.toml:12: " or "--rpc: ", or nothing for what nobody wrote.
+  [[nodiscard]] std::string of(std::string_view key) const {
+    const auto at = places_.find(key);
+    return at == places_.end() ? std::string() : at->second;
+  }
+  /// That of the whole device, where the key is not in its block.
+  [[nodiscard]] std::string of_device(const std::string& device, std::string_view key) const {
+    const auto at = places_.find(slot(device, key));
+    return at == places_.end() ? of(slot(device, "")) : at->second;
+  }
+
+ private:
+  /// A blank is in no key.
+  static std::string slot(const std::string& device, std::string_view key) {
+    return "device " + device + " " + std::string(key);
+  }
+  std::map<std::string, std::string, std::less<>> places_;
+};
+
 struct Config {
   Profile profile = Profile::kProduction;
 
@@ -82,6 +111,9 @@ struct Config {
   std::uint64_t window_age_ms = 20;    ///< and how long at most
   bool hugetlb_reserve = false;        ///< discard no huge page that its pool could not give back
 
+  std::uint64_t max_guest_gib = 16384;  ///< [limits]; what one VMM may claim for its guest
+  std::uint64_t max_total_gib = 65536;  ///< and all of them, as address space
+
   std::vector<unsigned> neighbours;  ///< [placement]; cpu numbers that are never ours
 
   std::uint64_t stats_interval_ms = 0;  ///< [stats]; 0: asked for on request only
@@ -89,12 +121,17 @@ struct Config {
   PolicyConfig policy;
 
   std::vector<DeviceConfig> devices;
+
+  Places places;
 };
 
 [[nodiscard]] Config default_config(Profile profile);
 
 /// Log levels by the names that the file and --log-level take.
 [[nodiscard]] bool is_log_level(std::string_view name) noexcept;
+
+/// "warn" is another name of "warning"; each level has one in here.
+[[nodiscard]] std::string log_level_named(std::string_view name);
 
 /// @param source  names the text in errors: "vballoond.toml:12: ...".
 /// @errors kInvalidArgument: an unknown key with the nearest known one, a wrong type, a value out

@@ -20,9 +20,6 @@ struct DaemonHooks {
   std::function<void(std::string_view)> say;
 };
 
-/// Routes the log to standard error at the configured level.
-void start_log(std::string_view level);
-
 /// Runs until SIGTERM or SIGINT. Guests keep running afterwards, sockets are removed.
 /// @errors whatever kept it from starting, in one sentence; what had been started is undone.
 [[nodiscard]] Result<void> run_daemon(Config config, const DaemonHooks& hooks);

@@ -4,6 +4,9 @@
 // Layer:  control; may include device/ and rpc/. Pure. docs/rpc.md documents every field.
 #pragma once
 
+#include <optional>
+
+#include "base/size_text.hpp"
 #include "device/report.hpp"
 #include "rpc/error.hpp"
 
@@ -17,5 +20,8 @@ namespace vballoon::control {
 
 /// The last sample with its age, or null. A figure that the guest did not send is absent.
 [[nodiscard]] rpc::Json stats_json(const std::optional<device::StatsReport>& stats);
+
+/// From 0 to 1, or null.
+[[nodiscard]] rpc::Json share_json(const std::optional<Share>& share);
 
 }  // namespace vballoon::control

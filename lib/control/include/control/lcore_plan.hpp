@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -25,9 +26,9 @@ struct Lcore {
   std::string why;          ///< why these, for people
 };
 
-/// The main lcore is the control thread. EAL lets its own threads, among them the one that serves
-/// every vhost socket, run where the main lcore may: away from the pinned poll lcores, which would
-/// starve them.
+/// The main lcore is the control thread. All threads that are no lcore, among them EAL's own with
+/// the one that serves every vhost socket, run where the main lcore may (eal.cpp): away from the
+/// pinned poll lcores, which would starve them, and from the neighbours' cpus.
 struct LcorePlan {
   Lcore main;
   std::vector<Lcore> poll;     ///< at least one
@@ -41,6 +42,14 @@ struct LcorePlan {
 /// @errors those of placement::place(); kInvalidArgument when the neighbours have every cpu.
 [[nodiscard]] Result<LcorePlan> plan_lcores(const Config& config, const placement::Cpus& cpus,
                                             const placement::Topology& topology);
+
+/// How much DPDK says where the daemon logs at this level. Of several patterns the last one counts
+/// for what is registered by then, the first one for what is registered later; telemetry is.
+struct EalLogLevel {
+  const char* pattern;
+  const char* level;  ///< "error", "warning" or "info"
+};
+[[nodiscard]] std::vector<EalLogLevel> eal_log_levels(std::string_view level);
 
 /// @return the command line for EAL, its own name first.
 [[nodiscard]] std::vector<std::string> eal_arguments(const Config& config, const LcorePlan& plan);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // control/lcore_report.hpp - what a person is told of one lcore.
-// Layer:  control; may include rpc/. Plain values, gathered at one moment.
+// Layer:  control; may include placement/ and rpc/. Plain values, gathered at one moment.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "control/lcore_plan.hpp"
 #include "rpc/error.hpp"
 
 namespace vballoon::control {
@@ -23,6 +25,27 @@ struct LcoreReport {
   std::uint64_t busy_passes = 0;  ///< of these, with something to do
   std::uint64_t sleeps = 0;
 };
+
+[[nodiscard]] inline LcoreReport report_lcore(const Lcore& lcore, std::string_view role) {
+  return {.lcore = lcore.id,
+          .cpus = placement::format_cpu_list(lcore.cpus),
+          .node = lcore.node,
+          .role = role,
+          .why = lcore.why};
+}
+
+/// @param posts  the work of these lcores, in their order: poll lcores or reclaim lcores.
+template <typename Posts>
+void report_lcores(std::string_view role, const std::vector<Lcore>& lcores, const Posts& posts,
+                   std::vector<LcoreReport>* reports) {
+  for (std::size_t i = 0; i < posts.size(); ++i) {
+    const auto& counters = posts[i]->counters();
+    LcoreReport& report = reports->emplace_back(report_lcore(lcores[i], role));
+    report.passes = counters.passes.get();
+    report.busy_passes = counters.busy_passes.get();
+    report.sleeps = counters.sleeps.get();
+  }
+}
 
 [[nodiscard]] inline rpc::Json lcore_json(const LcoreReport& report) {
   return {{"lcore", report.lcore},   {"cpus", report.cpus},

@@ -5,9 +5,14 @@
 // Thread: the event loop's.
 #pragma once
 
-#include <asio/io_context.hpp>
-#include <string_view>
+#include <fmt/format.h>
 
+#include <asio/io_context.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/log.hpp"
 #include "control/autopilot.hpp"
 #include "control/backend.hpp"
 #include "control/stats_waiter.hpp"
@@ -49,11 +54,20 @@ class Methods {
   Answer policy_explain(const rpc::Json& params);
   Answer policy_auto(const rpc::Json& params);
   void stats(const rpc::Json& params, Responder done);
+  [[nodiscard]] rpc::Json kept_json(const std::string& name) const;
+
+  /// What a client had done, for the log. Clients ask as often as they like.
+  template <typename... Args>
+  void say(fmt::format_string<Args...> text, Args&&... args) {
+    say_gated(fmt::format(text, std::forward<Args>(args)...));
+  }
+  void say_gated(const std::string& what);
 
   Backend& backend_;
   Autopilot& autopilot_;
   StatsWaiter stats_;
   rpc::Json version_;
+  LogGate gate_{50};
 };
 
 }  // namespace vballoon::control

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "base/socket_file.hpp"
 #include "base/unique_fd.hpp"
 
 namespace vballoon::control {
@@ -17,30 +18,27 @@ namespace vballoon::control {
 /// Listens, non-blocking; removes its file when it goes. Its mode is 0600, and 0660 for a group.
 class RpcSocket {
  public:
-  /// Makes the path's last folder if it is missing. A stale file, on which nobody listens, is
+  /// Makes the folder of the default path if it is missing, and no other. A stale file, on which nobody listens, is
   /// replaced.
   /// @param group  a group's name, whose members may connect; empty: root and the own user only.
   /// @errors kAlreadyExists when somebody listens there, or when the path is no socket;
   ///         kInvalidArgument for a path or a group that cannot be; kHost with the reason.
   [[nodiscard]] static Result<RpcSocket> listen(const std::string& path, const std::string& group);
-  RpcSocket(RpcSocket&& other) noexcept;
+  RpcSocket(RpcSocket&& other) noexcept = default;
   RpcSocket& operator=(RpcSocket&&) = delete;
-  ~RpcSocket();
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   /// Hands the descriptor to somebody who closes it; the file stays ours to remove.
   [[nodiscard]] int release() noexcept { return fd_.release(); }
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const std::string& path() const noexcept { return file_.path(); }
   [[nodiscard]] std::optional<gid_t> group() const noexcept { return group_; }
 
  private:
-  RpcSocket(UniqueFd fd, std::string path, std::optional<gid_t> group);
+  RpcSocket(UniqueFd fd, SocketFile file, std::optional<gid_t> group);
 
   UniqueFd fd_;
-  std::string path_;  // empty once moved from
+  SocketFile file_;
   std::optional<gid_t> group_;
-  dev_t device_ = 0;  // of the file, so that nobody else's is removed in its place
-  ino_t inode_ = 0;
 };
 
 /// Whether the peer of a connected socket may call: root, our own user, a member of the group.

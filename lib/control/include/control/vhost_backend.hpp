@@ -24,7 +24,8 @@ class VhostBackend final : public Backend {
 
   [[nodiscard]] std::vector<device::DeviceReport> list() const override;
   [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const override;
-  Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes) override;
+  Result<std::uint64_t> set_target(std::string_view name, const balloon::Target& target) override;
+  [[nodiscard]] state::Kept kept(std::string_view name) const override;
   void each_pressure(const VisitPressure& visit) const override;
   Result<void> request_stats(std::string_view name) override;
   Result<void> inhibit(std::string_view name, bool on) override;
@@ -36,9 +37,13 @@ class VhostBackend final : public Backend {
   Result<void> move(std::string_view name, unsigned lcore) override;
   Result<void> add(const DeviceConfig& device) override;
   Result<void> remove(std::string_view name) override;
+  /// All of it or nothing; see vhost::Server::change().
+  Result<void> change(const std::vector<std::string>& remove, const std::vector<DeviceConfig>& add);
   [[nodiscard]] std::vector<LcoreReport> lcores() const override;
 
  private:
+  [[nodiscard]] Result<vhost::DeviceSpec> spec_of(const DeviceConfig& device) const;
+
   vhost::Server& server_;
   const Lcores lcores_;
   const std::optional<gid_t> group_;

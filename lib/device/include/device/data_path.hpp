@@ -23,6 +23,9 @@
 
 namespace vballoon::device {
 
+/// Who serves a data path; only poll/ knows what that is.
+class Carrier {};
+
 class DataPath {
  public:
   DataPath(const balloon::ConfigSpace& config, reclaim::ReclaimLimits limits);
@@ -77,8 +80,14 @@ class DataPath {
   /// The balloon is one that another process left: see Reclaimer::gather_all().
   void discard_again() noexcept;
 
+  /// See Reclaimer::keep_regions(). Rings may run.
+  void keep_regions(std::uint32_t mask) noexcept { reclaimer_.keep_regions(mask); }
+
   /// Where its discards are carried out from now on.
   void set_sink(reclaim::BatchSink& sink) noexcept { reclaimer_.set_sink(sink); }
+
+  /// The same, on the thread that serves it.
+  void discard_by_itself(reclaim::Discarder& discarder);
 
   /// Carries out all that is gathered, here and now: nobody will later.
   void discard_gathered(reclaim::BatchSink& sink) noexcept;
@@ -118,6 +127,15 @@ class DataPath {
   [[nodiscard]] const reclaim::ReclaimCounters& reclaim_counters() const noexcept {
     return reclaimer_.counters();
   }
+  /// How its memory treats those who serve it.
+  [[nodiscard]] const std::shared_ptr<reclaim::Conduct>& conduct() const noexcept {
+    return reclaimer_.conduct();
+  }
+  /// Who serves it; null while it is its owner's off the lcore.
+  [[nodiscard]] Carrier* carrier() const noexcept {
+    return carrier_.load(std::memory_order_acquire);
+  }
+  void carried_by(Carrier* carrier) noexcept { carrier_.store(carrier, std::memory_order_release); }
   [[nodiscard]] const QueueStatus& status(balloon::Role role) const noexcept {
     return status_[static_cast<std::size_t>(role)];
   }
@@ -145,6 +163,8 @@ class DataPath {
   StatsExchange stats_;
   HintRound hints_;
   bool lone_ = false;
+  std::unique_ptr<reclaim::InlineSink> own_sink_;  // where discard_by_itself() was asked for
+  std::atomic<Carrier*> carrier_{nullptr};   // stored by who hands it over, read by who asks for it
   std::atomic<std::uint16_t> attention_{0};  // raised by other threads that want to be heard
 };
 

@@ -12,12 +12,14 @@
 
 #include "balloon/features.hpp"
 #include "balloon/stats.hpp"
+#include "base/size_text.hpp"
 
 namespace vballoon::device {
 
 enum class State {
   kWaiting,    ///< no VMM is connected to the socket
   kConnected,  ///< a VMM is, but its guest has not started the balloon driver
+  kStopped,    ///< its rings were served and are stopped: paused, or reset, and nobody says which
   kRunning,    ///< the inflate and deflate rings are served
   kBroken,     ///< the guest broke the rules on a ring, or its memory is gone
 };
@@ -52,23 +54,33 @@ struct HintReport {
   std::uint64_t bytes = 0;       ///< hinted in the newest round
 };
 
-/// Sizes in bytes. `actual` is what the driver says, `ballooned` what the ledger holds.
+/// Sizes in bytes. `actual` is what the driver says, `ballooned` what the ledger holds. What nobody
+/// knows is nothing, and never 0.
 struct DeviceReport {
   std::string name;
   std::string socket;
   bool client = false;
   unsigned lcore = 0;
   State state = State::kWaiting;
-  std::string reason;  ///< why it is broken, where that is not a queue's doing; else empty
+  std::string reason;  ///< why it is broken (where that is not a queue's doing) or slow; else empty
+  bool slow = false;   ///< a thread stood still in its memory lately
+  bool alone = false;  ///< no lcore serves its rings now, but a thread of its own
   std::uint64_t guest_bytes = 0;  ///< RAM in the memory table; 0 while no VMM is connected
   std::uint64_t target_bytes = 0;  ///< what the driver sees
   std::uint64_t wanted_bytes = 0;  ///< what was asked for; more where the guest has less memory
-  std::uint64_t actual_bytes = 0;
+  std::optional<Share> share;  ///< as which it was asked for; while no guest is known, 0 bytes
+  bool forced = false;         ///< even where it leaves next to nothing to the guest
+  bool kept = false;           ///< what was asked for is there for the next daemon
+  std::string why_not_kept;    ///< empty where nothing is to be kept
+  std::optional<std::uint64_t> actual_bytes;
   std::uint64_t ballooned_bytes = 0;
-  std::uint64_t reclaimed_bytes = 0;  ///< of these, what the host has, at least
+  bool ledger_whole = true;  ///< else the driver brought a balloon along of which it knows nothing
+  std::optional<std::uint64_t> reclaimed_bytes;  ///< of these, what the host has, at least
   std::uint64_t discarded_bytes = 0;  ///< given back to the host by inflation, cumulative
   std::uint64_t reported_bytes = 0;   ///< given back by free page reporting, cumulative
   std::optional<std::uint64_t> resident_bytes;  ///< what the guest takes of the host's memory
+  bool on_disk = false;     ///< files of a disk are behind it: see gmem::most_given_back()
+  std::string shared_with;  ///< who has some of it, too: none of that is discarded; itself: twice
   std::uint64_t host_page_bytes = 0;            ///< the largest page that backs it
   std::optional<unsigned> node;                 ///< the NUMA node that its memory is bound to
   std::uint64_t pressure_messages = 0;          ///< sent by its driver, cumulative

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -30,6 +31,7 @@ struct RamRegion {
 struct RamPlan {
   std::vector<RamRegion> regions;
   std::uint64_t huge_page = 0;  ///< bytes of a hugetlb page (2 MiB, 1 GiB), or 0: plain memory
+  std::string folder = {};      ///< in files of this folder, without names; empty: in memfds
 };
 
 /// One region at address 0, file offset 0.
@@ -84,7 +86,7 @@ class GuestRam {
   };
 
   GuestRam() = default;
-  Result<void> add_file(std::uint64_t bytes, std::uint64_t huge_page);
+  Result<void> add_file(std::uint64_t bytes, const RamPlan& plan);
   Result<void> rebuild_map();
   [[nodiscard]] std::uint64_t file_position(const gmem::Region& region, Pfn pfn) const noexcept;
 

@@ -60,6 +60,7 @@ class PretendGuest {
   PretendGuest(GuestRam ram, GuestOptions options);
   void arrange_pages();
   void settle(StepOutcome* outcome) const;
+  [[nodiscard]] Result<void> check_enough(const Step& step) const;
   Result<void> perform(const Step& step);
   Result<void> inflate(std::uint64_t pages);
   Result<void> deflate(std::uint64_t pages);

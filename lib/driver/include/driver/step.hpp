@@ -15,10 +15,11 @@ namespace vballoon::driver {
 
 struct Step {
   enum class Verb { kInflate, kDeflate, kReport, kHint, kPressure, kFollow, kReset, kPause };
+  static constexpr std::uint64_t kAll = ~std::uint64_t{0};
 
   Verb verb = Verb::kInflate;
   std::string text;         ///< as it was written
-  std::uint64_t bytes = 0;  ///< kInflate, kDeflate, kReport, kHint; more than there is means all
+  std::uint64_t bytes = 0;  ///< kInflate, kDeflate, kReport, kHint; a page at least, or kAll
   std::chrono::milliseconds duration{0};  ///< kFollow, kPause
 };
 

@@ -21,10 +21,16 @@ namespace vballoon::gmem {
 /// @errors kInvalidArgument: what it is instead.
 [[nodiscard]] Result<void> check_backing(int fd);
 
-/// The type of the file system on this device, or nothing where it is not mounted in this text.
-/// The id of a mount would not do: that of a VMM in another mount namespace is another.
+/// Which file system a file is on. Either may be unknown here: the mount where the VMM lives in
+/// another mount namespace; the device where an overlay has layers on several file systems, for
+/// then it shows one that nobody mounted.
+struct MountKey {
+  std::string mount;   ///< id of the mount, of all namespaces; empty: the kernel does not say
+  std::string device;  ///< "MAJOR:MINOR"
+};
+
+/// The type of this file system, or nothing where it is not mounted in this text.
 /// @param mountinfo  the text of /proc/self/mountinfo.
-/// @param device     "MAJOR:MINOR".
-[[nodiscard]] std::string mount_type(std::string_view mountinfo, std::string_view device);
+[[nodiscard]] std::string mount_type(std::string_view mountinfo, const MountKey& key);
 
 }  // namespace vballoon::gmem

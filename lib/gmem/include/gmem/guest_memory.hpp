@@ -84,6 +84,14 @@ class GuestMemory {
   std::uint64_t bytes_ = 0;
 };
 
+/// The mappings behind this memory, from the start of their files as librte_vhost maps them, and
+/// other memory that a VMM shares: a core file of this process is to hold none of a guest's
+/// secrets.
+/// @source madvise(2), MADV_DONTDUMP. Newer librte_vhost takes rings back in (MADV_DODUMP) when it
+///         learns their addresses, so this is to be said again after that.
+void keep_out_of_core(const GuestMemory& memory) noexcept;
+void keep_out_of_core(std::span<std::byte> shared) noexcept;
+
 /// Looks at the file: hugetlbfs tells its page size, everything else is freed by 4 KiB.
 [[nodiscard]] Backing inspect_backing(int fd) noexcept;
 
@@ -91,5 +99,12 @@ class GuestMemory {
 /// files, so it costs a system call a region, and touches no page.
 /// @return at most the guest's size; nothing where a file is not one of memory.
 [[nodiscard]] std::optional<std::uint64_t> resident_bytes(const GuestMemory& memory) noexcept;
+
+/// The most of this memory that the host can have back where files of a disk are behind it: their
+/// holes, and all that is in files of memory. What was given back of a disk's file may be there
+/// again when the guest writes beside it: the kernel reads and writes such files in larger pieces.
+/// Asks for the number of blocks, and takes no lock of the file, which its VMM could hold.
+/// @return nothing where all of it is in files of memory: there a hole stays one.
+[[nodiscard]] std::optional<std::uint64_t> most_given_back(const GuestMemory& memory) noexcept;
 
 }  // namespace vballoon::gmem

@@ -25,6 +25,10 @@ struct Cpus {
 /// Asks the kernel; the affinity of the calling thread is the same afterwards.
 [[nodiscard]] Cpus read_cpus();
 
+/// Confines the calling thread, and those that it starts from now on, to these.
+/// @return false when the kernel grants none of them.
+[[nodiscard]] bool stay_on(const CpuList& cpus);
+
 /// "0-3,8" to numbers; what is no list of cpus comes out as nothing.
 /// @source  cpuset(7), "List format"
 [[nodiscard]] CpuList parse_cpu_list(std::string_view text);

@@ -21,6 +21,7 @@ enum class Rule {
   kNotRunning,     ///< no driver to ask
   kInhibited,      ///< what it would give could not be discarded
   kNoStatistics,   ///< it does not say what it needs, or not lately: nothing is taken from it
+  kUnknownSize,    ///< it has not said how large its balloon is
   kStalled,        ///< it makes no progress towards its target: not counted on
   kFloor,          ///< given back up to its floor
   kGuestNeeds,     ///< given back at once: it has less than it needs

@@ -48,7 +48,8 @@ struct VmObservation {
   bool inhibited = false;              ///< nothing that it gives is discarded
   std::uint64_t guest = 0;             ///< all of its memory
   std::uint64_t target = 0;            ///< of the balloon, as its driver sees it
-  std::uint64_t actual = 0;            ///< of the balloon, as its driver says it
+  std::uint64_t actual = 0;            ///< of the balloon, as its driver says it,
+  bool knows_actual = true;            ///< if it ever said so
   std::optional<std::uint64_t> resident;  ///< what it takes of the host, swap included
   Limits limits;
   std::optional<GuestSample> sample;

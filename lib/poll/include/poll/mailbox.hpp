@@ -22,6 +22,7 @@ class Mailbox {
   struct Letter {
     Kind kind = Kind::kAttach;
     device::DataPath* path = nullptr;
+    mutable bool elsewhere = false;  // the answer: another poller has it
   };
 
   /// Hands a letter over and waits until it was answered. Waits on the receiver's present pass,

@@ -2,11 +2,18 @@
 //
 // poll/poller.hpp - one poll lcore: the devices it serves, its mailbox, its idle strategy.
 // Layer:  poll; may include base/ and device/. DPDK stays behind this header.
-// Thread: run() is the lcore; attach() and detach() are for other threads, and answered by it.
+// Thread: run() is the lcore, whichever thread is its; attach() and detach() are for other
+//         threads, and answered by it.
+//
+// A device whose memory holds the lcore up leaves it for a poller of its own, which is the same
+// class with one device and a thread that is no lcore (crew.hpp). Until it is attached anew it is
+// served there; DataPath::carrier() says by whom.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +21,7 @@
 #include "device/data_path.hpp"
 #include "poll/idle.hpp"
 #include "poll/mailbox.hpp"
+#include "poll/post.hpp"
 #include "reclaim/batch.hpp"
 #include "reclaim/engine.hpp"
 
@@ -26,25 +34,35 @@ struct PollerCounters {
   Counter sleeps;
 };
 
-class Poller {
+class Crew;
+
+class Poller final : public Post, public device::Carrier {
  public:
   /// @param lcore  the EAL lcore id it will run on; only shown to people.
   /// @param discarder  with which it discards itself, where there are no reclaim lcores.
   Poller(unsigned lcore, IdleStrategy idle, reclaim::Discarder& discarder);
+  /// For a device alone: run() is over once that is detached. Sleeps while idle.
+  Poller();
 
   /// From now on reclaim lcores discard. @pre run() does not run yet; the engine outlives it.
-  void use_engine(reclaim::Engine& engine, unsigned lane) noexcept;
+  void use_engine(reclaim::Engine& engine) noexcept { engine_ = &engine; }
+  /// A device that is slow is attached to a thread of this crew instead. @pre as above
+  void use_crew(Crew& crew) noexcept { crew_ = &crew; }
 
   /// From the return on, the lcore owns the data path. Both block until the lcore answers, so run()
   /// must be running: start the lcore before the first device, stop it after the last.
   /// @param worker  the reclaim lcore that discards for it; no meaning without an engine.
   void attach(device::DataPath& path, unsigned worker);
-  /// From the return on, the caller owns it again: the lcore has left it, no discard is on its way
-  /// and no buffer is held.
+  /// From the return on, the caller owns it again: whoever served it has left it, no discard is on
+  /// its way and no buffer is held.
   void detach(device::DataPath& path);
 
   /// The lcore's loop, until stop().
-  void run();
+  void run(Tenure& tenure) noexcept override;
+  void run() noexcept {
+    Tenure tenure;
+    run(tenure);
+  }
   void stop() noexcept { stopping_.store(true, std::memory_order_relaxed); }
 
   [[nodiscard]] unsigned lcore() const noexcept { return lcore_; }
@@ -53,6 +71,13 @@ class Poller {
     return device_count_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] const PollerCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] std::uint64_t progress() const noexcept override { return counters_.passes.get(); }
+
+  /// The guard: see Post. What was entered is a data path.
+  void part_with(const void* whose, Parting* parting) noexcept override;
+  /// A poller for one device gets it. @pre run() does not run.
+  void adopt(device::DataPath& path) noexcept;
+  void disown() noexcept { adopted_ = nullptr; }
 
  private:
   /// A device that is served here; its watches lie at the same place in watches_.
@@ -62,27 +87,37 @@ class Poller {
   };
   static constexpr std::size_t kWatches = device::DataPath::kWatches;
 
-  Found pass() noexcept;
-  Found serve(std::size_t slot) noexcept;
-  [[nodiscard]] bool anything_new(std::size_t slot) const noexcept;
-  [[nodiscard]] std::span<device::Watch, kWatches> watches_of(std::size_t slot) noexcept;
+  /// One over all slots.
+  struct Pass {
+    Found found = Found::kNothing;
+    bool clocked = false;  // there are slots that wait for their time
+    std::uint64_t now_us = 0;
+  };
+  using Watches = std::array<device::Watch, kWatches>;
+
+  void take_over();
+  [[nodiscard]] std::optional<Found> pass(Tenure& tenure) noexcept;
+  [[nodiscard]] bool serve(std::size_t slot, Tenure& tenure, Pass* pass) noexcept;
   void add(device::DataPath& path);
   bool remove(device::DataPath& path);
-  void read_mail();
-  [[nodiscard]] bool answered(const Mailbox::Letter& letter);
+  [[nodiscard]] bool read_mail(Tenure& tenure);
+  [[nodiscard]] std::optional<bool> answered(const Mailbox::Letter& letter, Tenure& tenure);
+  [[nodiscard]] bool done() const noexcept;
 
-  std::vector<device::Watch> watches_;   // kWatches a slot; lcore only, while run() runs
+  std::vector<Watches> watches_;         // by slot; lcore only, while run() runs
   std::vector<Slot> slots_;              // likewise
   bool clocked_ = false;                 // the last pass found slots that wait for their time
   device::DataPath* leaving_ = nullptr;  // on its way out, no longer served
+  device::DataPath* parted_ = nullptr;   // set by the guard: it is here no more
+  device::DataPath* adopted_ = nullptr;  // set before run(): it is here
   reclaim::Engine* engine_ = nullptr;
-  unsigned lane_ = 0;
+  Crew* crew_ = nullptr;
   Mailbox mailbox_;
   Idle idle_;
   std::atomic<bool> stopping_{false};  // set by stop(), read by the lcore
   std::atomic<std::size_t> device_count_{0};
   PollerCounters counters_;
-  reclaim::InlineSink inline_sink_;
+  reclaim::Discarder* const discarder_;  // null: of one device
   const unsigned lcore_;
 };
 

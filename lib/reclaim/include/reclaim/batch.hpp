@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// reclaim/batch.hpp - pieces of one file that are given back (or fetched) together, and who does it.
-// Layer:  reclaim; may include base/ and gmem/.
-// Thread: one owner at a time: the poll lcore fills it, whoever discards works on it, the poll lcore
-//         takes it back. The rings between them carry pointers and order everything behind them.
+// reclaim/batch.hpp - pieces of one file that are given back (or fetched) together, and who does
+// it. Layer:  reclaim; may include base/ and gmem/. Thread: one owner at a time: the poll lcore
+// fills it, whoever discards works on it, the poll lcore
+//         takes it back. The ring between them orders everything behind the pointer, `done` the
+//         rest.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -45,6 +47,9 @@ struct Batch {
   std::uint64_t refused = 0;      // which: bit i for piece i
   bool uncovered = false;         // none was tried: the pool could not give them back; all refused
   std::uint64_t done_bytes = 0;   // of the others
+  /// It may be taken back: stored (release) by whoever carried it out, last of all; asked by its
+  /// owner (acquire). Never set where the sink tells the owner itself.
+  std::atomic<bool> done{false};
   std::array<Piece, kPieces> pieces;  // [0, count) are set
 
   /// An empty batch for this file; the pieces of its last use are left behind.
@@ -78,9 +83,14 @@ class BatchSink {
   /// An empty batch, or null when none is free: try again in a later pass.
   [[nodiscard]] virtual Batch* acquire() noexcept = 0;
 
-  /// Hands a filled batch over; its owner's complete() is called once, now or later, on the thread
-  /// that called submit(). @return false when the way is full: the batch is still the caller's.
+  /// Hands a filled batch over. Either its owner's complete() is called once, now or later, on the
+  /// thread that called submit(); or `done` is set once, on any thread, and the owner release()s
+  /// it.
+  /// @return false when the way is full: the batch is still the caller's.
   [[nodiscard]] virtual bool submit(Batch* batch) noexcept = 0;
+
+  /// The owner has looked at a batch that was `done`, and needs it no more.
+  virtual void release(Batch* /*batch*/) noexcept {}
 
   /// What a device may hand over in one pass, in bytes.
   [[nodiscard]] virtual std::uint64_t bytes_per_pass() const noexcept = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // reclaim/block_map.hpp - guest memory in blocks: what is best freed with one call.
-// Layer:  reclaim; may include base/ and gmem/. Thread: immutable after construction.
+// Layer:  reclaim; may include base/ and gmem/. Thread: the owner of the device's data path.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +27,7 @@ struct Part {
   std::uint64_t pages = 0;
   std::uint32_t block = 0;
   bool huge = false;         ///< the block is one host page: freed whole or not at all
-  bool can_discard = false;  ///< its file takes holes
+  bool can_discard = false;  ///< its file takes holes, and nobody else has it
 };
 
 /// All of a block that is guest memory.
@@ -42,14 +42,32 @@ class BlockMap {
   explicit BlockMap(std::shared_ptr<const gmem::GuestMemory> memory);
 
   [[nodiscard]] Block operator[](std::uint32_t id) const noexcept;
-  [[nodiscard]] std::uint32_t count() const noexcept {
-    return static_cast<std::uint32_t>(complete_at_.size());
-  }
+  [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
 
   /// How many of its pages a block must have in the balloon to be complete. Out of reach for a huge
-  /// page that is not all the guest's.
+  /// page that is not all the guest's. Computed: a VMM may claim millions of blocks.
   [[nodiscard]] std::uint32_t complete_at(std::uint32_t id) const noexcept {
-    return complete_at_[id];
+    const Extent& extent = extent_of(id);
+    const std::uint64_t block_pages = std::uint64_t{1} << extent.shift;
+    const std::uint64_t start = std::uint64_t{id - extent.first_block} << extent.shift;
+    const std::uint64_t pages = std::min(start + block_pages, extent.lead + extent.pages) -
+                                std::max(start, extent.lead);
+    return extent.huge && pages != block_pages ? UINT32_MAX : static_cast<std::uint32_t>(pages);
+  }
+
+  /// Besides those whose files take no holes, these regions are not discarded: a bit each.
+  void keep_regions(std::uint32_t mask) noexcept {
+    for (std::size_t i = 0; i < extents_.size(); ++i) {
+      const bool kept = i < 32 && ((mask >> i) & 1) != 0;
+      extents_[i].can_discard = memory_->regions()[i].backing.can_discard && !kept;
+    }
+  }
+
+  /// The block that holds the page of this index. @pre There is one.
+  [[nodiscard]] std::uint32_t block_at(std::uint64_t index) const noexcept {
+    const Extent* extent = &extents_.back();
+    while (extent->index > index) --extent;
+    return cut(*extent, extent->first + (index - extent->index), 1).block;
   }
 
   [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
@@ -89,6 +107,12 @@ class BlockMap {
   };
   [[nodiscard]] static Extent measure(const gmem::Region& region, std::uint32_t first_block) noexcept;
 
+  [[nodiscard]] const Extent& extent_of(std::uint32_t id) const noexcept {
+    const Extent* extent = &extents_.back();
+    while (extent->first_block > id) --extent;
+    return *extent;
+  }
+
   [[nodiscard]] const Extent* find(std::uint64_t page) const noexcept {
     for (const Extent& extent : extents_) {
       if (page - extent.first < extent.pages) return &extent;
@@ -110,8 +134,8 @@ class BlockMap {
     return part;
   }
 
-  std::vector<Extent> extents_;             // per region
-  std::vector<std::uint32_t> complete_at_;  // per block
+  std::vector<Extent> extents_;  // per region
+  std::uint32_t count_ = 0;
   std::shared_ptr<const gmem::GuestMemory> memory_;
 };
 

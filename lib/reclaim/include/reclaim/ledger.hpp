@@ -15,7 +15,8 @@ namespace vballoon::reclaim {
 
 /// Where a ledger's bits are kept so that they outlive it. By default nowhere.
 struct LedgerRoom {
-  std::span<std::uint64_t> words;  ///< Bitmap::words_for(pages of guest memory), or none
+  std::span<std::uint64_t> words;    ///< Bitmap::words_for(pages of guest memory), or none
+  std::span<std::uint64_t> touched;  ///< Bitmap::marks_for(the same): where words may be set
   bool filled = false;             ///< they are this memory's already
 };
 
@@ -57,11 +58,21 @@ class Ledger {
 
   [[nodiscard]] const Bitmap& pages() const noexcept { return pages_; }
 
-  /// Any thread, see ZeroedArray.
-  void provide() const noexcept {
-    pages_.provide();
-    inside_.provide();
-    kept_in_.provide();
+  /// Calls visit(id) for each block that has pages in the balloon, in order.
+  template <typename Visit>
+  void for_each_block(Visit visit) const {
+    for (std::uint64_t at = pages_.next_set(0, pages_.size()); at < pages_.size();) {
+      const Block block = blocks_[blocks_.block_at(at)];
+      visit(block);
+      at = pages_.next_set(block.part.index + block.part.pages, pages_.size());
+    }
+  }
+
+  /// Any thread, see ZeroedArray. @param bytes  of each table at most.
+  void provide(std::uint64_t bytes) const noexcept {
+    pages_.provide(bytes);
+    inside_.provide(bytes);
+    kept_in_.provide(bytes);
   }
 
  private:

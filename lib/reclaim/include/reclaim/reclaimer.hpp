@@ -4,6 +4,7 @@
 // Layer:  reclaim; may include base/ and gmem/. Thread: the owner of the device's data path.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "base/counter.hpp"
 #include "reclaim/batch.hpp"
+#include "reclaim/conduct.hpp"
 #include "reclaim/ledger.hpp"
 #include "reclaim/run_queue.hpp"
 #include "reclaim/window.hpp"
@@ -98,9 +100,15 @@ class Reclaimer {
   /// @pre nothing is in flight.
   void gather_all(std::uint64_t now_us) noexcept;
 
-  /// Has memory behind all tables now, so that no pass waits for a page of them: some 90 KiB a GiB,
-  /// which a guest without a balloon need not cost. Any thread, while nobody calls the three others
-  /// of this group.
+  /// Nothing of these regions is discarded, until the next call or set_memory(); what is gathered
+  /// of them is retained. @param mask  a bit a region, in the order of the memory's.
+  /// @pre nothing is in flight.
+  void keep_regions(std::uint32_t mask) noexcept;
+
+  /// Has memory behind the tables now, so that no pass waits for a page of them: some 80 KiB a GiB,
+  /// which a guest without a balloon need not cost. Of a guest above 128 GiB not behind all, for
+  /// what a VMM claims may be never used: the rest comes page by page. Any thread, while nobody
+  /// calls the three others of this group.
   void provide_tables() const noexcept;
 
   /// Forgets the balloon: the driver was reset, every page is the guest's again.
@@ -166,7 +174,7 @@ class Reclaimer {
   [[nodiscard]] std::uint64_t busy_from_us(std::uint64_t now_us) const noexcept;
   static constexpr std::uint64_t kNever = UINT64_MAX;
 
-  /// The sink: a batch was carried out.
+  /// The sink, where it is the one to tell: the oldest batch was carried out.
   void complete(const Batch& batch) noexcept;
 
   /// Any thread: nothing is handed over any more while this is set (VFIO, migration).
@@ -187,6 +195,8 @@ class Reclaimer {
   /// that.
   [[nodiscard]] std::uint64_t reclaimed_pages() const noexcept;
   [[nodiscard]] const ReclaimCounters& counters() const noexcept { return counters_; }
+  /// Any thread.
+  [[nodiscard]] const std::shared_ptr<Conduct>& conduct() const noexcept { return conduct_; }
 
  private:
   /// Runs of reported pages that may wait: two chains as Linux makes them.
@@ -203,6 +213,7 @@ class Reclaimer {
   void keep_gathered() noexcept;
   [[nodiscard]] bool make_room(const gmem::Region& region, Account account) noexcept;
   [[nodiscard]] bool send() noexcept;
+  void take_back() noexcept;
   void pump_window() noexcept;
   void pump_reports() noexcept;
   void pump_prefaults() noexcept;
@@ -221,6 +232,8 @@ class Reclaimer {
   Batch* open_ = nullptr;  // being filled
   std::uint64_t submitted_ = 0;
   std::uint64_t completed_ = 0;
+  // On their way, batch n at n % kInFlight: taken back in this order, whoever carries them out.
+  std::array<Batch*, kInFlight> on_way_{};
   bool tells_host_ = false;
   bool waiting_ = false;                // a batch has to wait for room
   bool prefaulting_ = false;            // prefault, as the last pump() found it
@@ -237,6 +250,7 @@ class Reclaimer {
   std::uint64_t under_way_ = 0;  // pages of the balloon between window and completion
   std::uint64_t budget_ = 0;  // bytes that may still be handed over in this pass
   ReclaimCounters counters_;
+  const std::shared_ptr<Conduct> conduct_ = std::make_shared<Conduct>();
   const ReclaimLimits limits_;
 };
 

@@ -60,10 +60,10 @@ class Window {
   [[nodiscard]] bool empty() const noexcept { return gathered_ == 0; }
   [[nodiscard]] const Bitmap& gathered() const noexcept { return pages_; }
 
-  /// Any thread, see ZeroedArray.
-  void provide() const noexcept {
-    pages_.provide();
-    entries_.provide();
+  /// Any thread, see ZeroedArray. @param bytes  of each table at most.
+  void provide(std::uint64_t bytes) const noexcept {
+    pages_.provide(bytes);
+    entries_.provide(bytes);
   }
 
  private:

@@ -12,12 +12,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "balloon/config_space.hpp"
 #include "balloon/features.hpp"
+#include "balloon/target.hpp"
 #include "base/result.hpp"
 #include "device/report.hpp"
 #include "poll/poller.hpp"
@@ -27,6 +29,9 @@
 
 namespace vballoon::vhost {
 
+/// That one daemon serves; one in client mode counts as two (see room.hpp).
+inline constexpr unsigned kMaxDevices = 1000;
+
 struct DeviceSpec {
   std::string name;    ///< 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
   std::string socket;  ///< path of the UNIX socket, at most 107 bytes
@@ -34,6 +39,7 @@ struct DeviceSpec {
   bool prefault = false;  ///< see Server::prefault()
   bool packed = true;     ///< RING_PACKED is offered
   bool page_poison = false;  ///< PAGE_POISON is
+  bool indirect = false;     ///< INDIRECT_DESC is
   bool reporting = true;     ///< see Server::reporting()
   bool message_queue = false;  ///< bit 2 is MESSAGE_VQ
   std::optional<gid_t> group;  ///< may connect; nothing: the daemon's own
@@ -42,7 +48,8 @@ struct DeviceSpec {
     using balloon::Feature;
     const auto all = message_queue ? balloon::kOfferedWithMessages : balloon::kOffered;
     const auto rings = packed ? all : all.without(Feature::kRingPacked);
-    return page_poison ? rings.with(Feature::kPagePoison) : rings;
+    const auto chains = indirect ? rings.with(Feature::kIndirectDesc) : rings;
+    return page_poison ? chains.with(Feature::kPagePoison) : chains;
   }
   [[nodiscard]] balloon::BitTwo bit_two() const noexcept {
     return message_queue ? balloon::BitTwo::kMessageVq : balloon::BitTwo::kDeflateOnOom;
@@ -55,11 +62,18 @@ struct PollSeat {
   unsigned node = 0;
 };
 
+/// What VMMs may claim as their guests' memory, in bytes.
+struct ClaimLimits {
+  std::uint64_t guest = 16 * 1024 * kGiB;  ///< one guest: more has no page numbers
+  std::uint64_t total = 64 * 1024 * kGiB;  ///< all, as address space of this process
+};
+
 /// How every device's pages are given back.
 struct ReclaimSettings {
   /// Node of each reclaim lcore that the pollers' engine has; empty: poll lcores discard.
   std::vector<unsigned> worker_nodes;
   reclaim::ReclaimLimits limits;
+  ClaimLimits claims{};
 };
 
 class Server {
@@ -77,22 +91,32 @@ class Server {
   /// Registers a socket and begins to listen (or to connect).
   /// @errors kInvalidArgument for a name or path that cannot be; kAlreadyExists for a name that is
   ///         taken or a socket on which somebody listens; kHost with the reason. A stale socket
-  ///         file, on which nobody listens, is removed.
+  ///         file, on which nobody listens, is removed. kUnavailable where there are kMaxDevices, or
+  ///         more than this process may have descriptors for. What fails leaves nothing behind.
   Result<void> add(const DeviceSpec& spec);
 
   /// Disconnects the VMM, removes the socket and what is kept of the device; the guest keeps its
   /// balloon as it is.
   Result<void> remove(std::string_view name);
 
+  /// Both at once, for many: all or nothing. A device that is added may have the name or the socket
+  /// of one that is removed.
+  /// @errors those of add(), and kNotFound; then everything is as it was.
+  Result<void> change(std::span<const std::string> remove, std::span<const DeviceSpec> add);
+
   /// Names in the order they were added.
   [[nodiscard]] std::vector<device::DeviceReport> list() const;
   [[nodiscard]] Result<device::DeviceReport> show(std::string_view name) const;
 
-  /// Asks the guest for a balloon of so many bytes, rounded down to 4 KiB pages. While no guest's
-  /// memory is known it is kept for the next one, and lowered to what that has.
-  /// @return the target as it now stands.
-  /// @errors kNotFound; kInvalidArgument above guest memory.
-  Result<std::uint64_t> set_target(std::string_view name, std::uint64_t bytes);
+  /// Asks the guest for a balloon of this size, rounded down to 4 KiB pages. It is kept for the
+  /// next guest as well: a share as a share, a size lowered to what that can give.
+  /// @return the target as it now stands; of a share of a guest that is not known yet, 0.
+  /// @errors kNotFound; kInvalidArgument above guest memory, or where that leaves the guest less
+  ///         than balloon::left_to_guest() and is not forced.
+  Result<std::uint64_t> set_target(std::string_view name, const balloon::Target& target);
+
+  /// Whether what was asked for so far is there for the next daemon. @errors kNotFound.
+  [[nodiscard]] Result<state::Kept> kept(std::string_view name) const;
 
   /// Of each device the messages of pressure from its guest, since it was added.
   /// @pre visit asks nothing of the server.

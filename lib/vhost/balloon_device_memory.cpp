@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/balloon_device_memory.cpp - a guest's memory as its VMM hands it over.
+// Source: vhost-user protocol, "Memory region description".
+#include <fmt/format.h>
+
+#include "balloon_device.hpp"
+#include "home_node.hpp"
+#include "memory_table.hpp"
+#include "message_check.hpp"
+
+namespace vballoon::vhost {
+
+/// Judged before anything of it is mapped. What was claimed before stands where this is refused.
+Result<void> BalloonDevice::claim_memory(const Message& message) {
+  std::vector<ClaimedRegion> regions;
+  for (std::size_t i = 0; i < message.region_count(); ++i) {
+    const RegionText text = message.region(i);
+    auto region = ClaimedRegion::of(message.fd(i), text.file_offset, text.bytes);
+    if (!region) return tl::unexpected(region.error());
+    regions.push_back(*region);
+  }
+  if (auto ok = claims_.check(spec_.name, regions); !ok) return ok;
+  if (auto ok = check_mappings(message); !ok) return ok;
+  return claims_.claim(spec_.name, std::move(regions));
+}
+
+void BalloonDevice::load_memory() {
+  auto memory = load_memory_table(*vid_);
+  table_missing_ = !memory;
+  if (!memory) return warn(memory.error().message);
+  if (auto watched = watch_.watch(**memory); !watched) return warn(watched.error().message);
+  gmem::keep_out_of_core(**memory);
+  home_node_ = home_node(**memory);
+  if (home_node_) seat_.prefer_node(*home_node_);
+  take_memory(std::move(*memory));
+  memory_valid_ = true;
+  claimed_.clear();
+  for (const gmem::Region& region : path_.memory()->regions()) {
+    const auto claimed = ClaimedRegion::of(region.fd.get(), region.file_offset, region.bytes);
+    claimed_.push_back(claimed.value_or(ClaimedRegion{}));
+  }
+  shared_ = 0;
+  look_at_shares();
+  show_target();
+  provide_tables();
+}
+
+/// A page that another VM has, too, or the guest at another address, is not discarded for this one.
+/// What had to stay for that goes when the guest gives it again: a guest that started over without
+/// a word may be using what is in the ledger.
+void BalloonDevice::look_at_shares() {
+  claims_seen_ = claims_.generation();
+  // While a message changes it, it is looked at afterwards.
+  if (!memory_valid_) return;
+  std::uint32_t shared = 0;
+  std::string with;
+  for (std::size_t i = 0; i < claimed_.size(); ++i) {
+    const std::string other = claims_.also_of(spec_.name, claimed_[i]);
+    if (other.empty()) continue;
+    shared |= std::uint32_t{1} << i;
+    if (with.empty() || other != spec_.name) with = other;
+  }
+  shared_with_ = with;
+  const std::uint32_t before = std::exchange(shared_, shared);
+  if (shared == before) return;
+  take_back();
+  path_.keep_regions(shared);
+  hand_over();
+  if (shared != 0) {
+    warn(fmt::format("memory of its guest is also that of {}; none of that is discarded",
+                     with == spec_.name ? "another region of the same guest" : "'" + with + "'"));
+  }
+}
+
+}  // namespace vballoon::vhost

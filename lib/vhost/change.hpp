@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/change.hpp - devices that go and devices that come, all of them or none.
+// Layer:  vhost, its sources only. Thread: under the server's lock.
+// Why:    whoever moves a device to another socket, or changes what it offers, is not to lose it
+// because
+//         the new one cannot be: all that can fail is done while the old ones still serve.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "roster.hpp"
+
+namespace vballoon::vhost {
+
+using Gates = std::map<std::uint64_t, std::unique_ptr<Gate>>;  // by the features that they offer
+
+class Change {
+ public:
+  Change(Roster& roster, Gates& gates, Room& room) noexcept
+      : roster_(roster), gates_(gates), room_(room) {}
+  /// Undoes what prepare() did, unless commit() followed.
+  ~Change();
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+
+  /// Checks everything, binds and registers.
+  /// @errors kNotFound, kInvalidArgument, kAlreadyExists, kUnavailable, kHost: see Server::add().
+  [[nodiscard]] Result<void> prepare(std::span<const std::string> remove,
+                                     std::span<const DeviceSpec> add);
+
+  /// Cannot fail but where librte_vhost has no memory for a device in client mode, or for the
+  /// thread that connects it. Such a device is missing, which the log says; one that was added
+  /// alone is refused.
+  /// @pre prepare() was successful.
+  using Make = std::function<std::shared_ptr<BalloonDevice>(const DeviceSpec& spec)>;
+  [[nodiscard]] Result<void> commit(const Make& make);
+
+ private:
+  struct Incoming {
+    Incoming(const DeviceSpec& of, std::string path) : spec(of), canonical(std::move(path)) {}
+
+    const DeviceSpec& spec;
+    std::string canonical;
+    std::unique_ptr<Listener> listener;  // of its own
+    Member* lender = nullptr;            // whose listener it takes over
+    gid_t lent_group = 0;                // that this had before
+    Gate* gate = nullptr;
+    bool registered = false;  // with librte_vhost
+
+    [[nodiscard]] const Listener& door() const noexcept {
+      return lender != nullptr ? *lender->listener : *listener;
+    }
+  };
+
+  [[nodiscard]] Result<void> mark_leaving(std::span<const std::string> remove);
+  [[nodiscard]] Result<void> check(const DeviceSpec& spec, const std::string& canonical) const;
+  [[nodiscard]] Result<void> check_room(std::span<const DeviceSpec> add) const;
+  [[nodiscard]] Result<void> prepare_one(Incoming& incoming);
+  [[nodiscard]] Result<void> open_door(Incoming& incoming);
+  [[nodiscard]] Result<void> borrow_door(Incoming& incoming);
+  [[nodiscard]] Result<Gate*> gate_for(const DeviceSpec& spec);
+  [[nodiscard]] Result<void> bring_in(Incoming& incoming, const Make& make);
+  [[nodiscard]] bool leaves_from(const DeviceSpec& spec) const;
+  void undo(Incoming& incoming) noexcept;
+
+  Roster& roster_;
+  Gates& gates_;
+  Room& room_;
+  std::vector<Incoming> incoming_;
+  std::vector<Member*> leaving_;
+  bool committed_ = false;
+};
+
+/// Ends a device and its VMM's connection, and whatever librte_vhost has of it. Its listening
+/// socket remains, and lets nobody in.
+void take_down(Member& member);
+
+}  // namespace vballoon::vhost

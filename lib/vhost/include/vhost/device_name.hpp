@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/device_name.hpp - what a device may be called.
+// Layer:  vhost; may include base/.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace vballoon::vhost {
+
+/// @errors kInvalidArgument: not 1 to 64 of [A-Za-z0-9._-] with a letter or digit first.
+[[nodiscard]] Result<void> check_name(std::string_view name);
+
+}  // namespace vballoon::vhost

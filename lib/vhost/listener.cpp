@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "listener.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "socket_path.hpp"
+
+namespace vballoon::vhost {
+namespace {
+
+/// As many VMMs may knock at one socket before it is their turn.
+constexpr int kBacklog = 128;
+
+tl::unexpected<Status> failed(const std::string& path, const char* what) {
+  return fail(Code::kHost, fmt::format("socket {}: {}: {}", path, what, std::strerror(errno)));
+}
+
+}  // namespace
+
+Result<Listener> Listener::open(const std::string& path, std::optional<gid_t> group) {
+  if (auto ok = clear_socket_path(path); !ok) return tl::unexpected(ok.error());
+  if (auto ok = provide_socket_folder(path); !ok) return tl::unexpected(ok.error());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return failed(path, "no socket can be made");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, path.size());
+  const MadePrivate until_shared;
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return failed(path, "cannot be made");
+  }
+  SocketFile file(path);
+  if (auto shared = share_socket(path, group); !shared) return tl::unexpected(shared.error());
+  if (::listen(fd.get(), kBacklog) != 0) return failed(path, "cannot listen");
+  return Listener(std::move(fd), std::move(file));
+}
+
+Result<void> Listener::share(std::optional<gid_t> group) const {
+  return share_socket(file_.path(), group);
+}
+
+}  // namespace vballoon::vhost

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/room.hpp - how many devices and connections librte_vhost has room for.
+// Layer:  vhost, its sources only. Thread: any.
+// Why:    the table of its event thread has 1024 entries (MAX_FDS in lib/vhost/fd_man.h), of which
+//         the thread's own pipe takes one and each gate one. An entry that is given up in a round
+//         of the event thread is free after that round, and a table that is full in the middle of a
+//         round gets shuffled under the thread's feet (22.11): so it is never filled. In a round
+//         each gate lets one VMM in; a device in client mode may lose its connection and be
+//         connected again, two entries.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "vhost/server.hpp"
+
+namespace vballoon::vhost {
+
+class Room {
+ public:
+  static constexpr unsigned kEntries = 1024;
+  static constexpr unsigned kGates = 8;  // one for each set of features
+  static constexpr unsigned kConnections = kEntries - 1 - 2 * kGates;
+  static constexpr unsigned kOfAClient = 2;
+
+  /// @param servers, clients  with those that are to be added.
+  /// @errors kUnavailable, with the limit and its reason.
+  [[nodiscard]] static Result<void> check(unsigned servers, unsigned clients);
+
+  /// DPDK's own memory, in which librte_vhost has what it knows of a VM's rings.
+  /// @return what to say where it is about to run out.
+  [[nodiscard]] static std::optional<std::string> short_of_memory();
+
+  /// Entries that may be connections of gates are all but those of clients.
+  void keep_for_clients(unsigned clients) noexcept { clients_.store(clients * kOfAClient); }
+
+  [[nodiscard]] bool left() const noexcept {
+    return connections_.load() + clients_.load() < kConnections;
+  }
+  void take() noexcept { connections_.fetch_add(1); }
+  void give_back() noexcept { connections_.fetch_sub(1); }
+  /// @return how many there are.
+  [[nodiscard]] unsigned taken() const noexcept { return connections_.load(); }
+
+ private:
+  std::atomic<unsigned> connections_{0};  // through gates
+  std::atomic<unsigned> clients_{0};
+};
+
+static_assert(Room::kConnections > kMaxDevices, "a VMM that comes back needs an entry, too");
+
+}  // namespace vballoon::vhost
