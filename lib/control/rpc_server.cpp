@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include "rpc_session.hpp"
 
 namespace vballoon::control {
@@ -26,6 +29,7 @@ RpcServer::RpcServer(asio::io_context& loop, RpcSocket socket, Methods& methods,
       retry_(loop),
       methods_(methods),
       limits_(limits) {
+  spare_ = UniqueFd::duplicate(acceptor_.native_handle());
   accept();
 }
 
@@ -36,6 +40,7 @@ RpcServer::~RpcServer() {
 void RpcServer::stop() {
   asio::error_code ignored;
   acceptor_.close(ignored);
+  spare_.reset();
   retry_.cancel();
   while (!sessions_.empty()) {
     const auto session = *sessions_.begin();
@@ -44,20 +49,36 @@ void RpcServer::stop() {
 }
 
 void RpcServer::accept() {
-  acceptor_.async_accept([this](const asio::error_code& error, Protocol::socket peer) {
+  acceptor_.async_wait(Protocol::acceptor::wait_read, [this](const asio::error_code& error) {
     if (error == asio::error::operation_aborted || !acceptor_.is_open()) return;
-    if (!error) {
-      admit(std::move(peer));
-      return accept();
-    }
-    // Out of descriptors, say: the connection stays in the backlog, so asking again at once would
-    // spin.
-    std::uint64_t dropped = 0;
-    if (gate_.open(&dropped)) log::warn("rpc: no client can be accepted: {}", error.message());
-    retry_.expires_after(std::chrono::milliseconds(100));
-    retry_.async_wait([this](const asio::error_code& cancelled) {
-      if (!cancelled) accept();
-    });
+    accept_one();
+  });
+}
+
+/// Out of descriptors it lets go of one that it kept for that: whoever comes to find out what is
+/// wrong, or to remove a device, is served. The next one has to wait until he is gone.
+void RpcServer::accept_one() {
+  if (!spare_.valid()) spare_ = UniqueFd::duplicate(acceptor_.native_handle());
+  const auto one = [this] {
+    return ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  };
+  int fd = one();
+  const bool short_of = fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_.valid();
+  if (short_of) {
+    spare_.reset();
+    fd = one();
+  }
+  if (fd >= 0) {
+    admit(Protocol::socket(loop_, Protocol(), fd));
+    return accept();
+  }
+  if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return accept();
+  // He stays in the backlog, so asking again at once would spin.
+  std::uint64_t dropped = 0;
+  if (gate_.open(&dropped)) log::warn("rpc: no client can be accepted: {}", std::strerror(errno));
+  retry_.expires_after(std::chrono::milliseconds(100));
+  retry_.async_wait([this](const asio::error_code& cancelled) {
+    if (!cancelled) accept();
   });
 }
 

@@ -35,9 +35,10 @@ Result<sockaddr_un> make_address(const std::string& path) {
   return address;
 }
 
-/// @return true when somebody accepts connections on the path.
+/// @return true when somebody accepts connections on the path, or when that cannot be found out.
 bool is_alive(const sockaddr_un& address) {
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe.valid()) return true;
   const int done =
       ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   // A full backlog is a sign of life too.

@@ -27,7 +27,7 @@ namespace vballoon::control {
 namespace {
 
 /// Names with a blank between them. One that an architecture does not have costs nothing there.
-constexpr std::array<std::string_view, 10> kAllowed{
+constexpr std::array<std::string_view, 11> kAllowed{
     // Made often, so first: holes in guests' memory, idle lcores, locks.
     "fallocate clock_nanosleep nanosleep futex sched_yield clock_gettime",
     // Messages of VMMs and of RPC clients, calls into guests, the log.
@@ -47,6 +47,8 @@ constexpr std::array<std::string_view, 10> kAllowed{
     // Reading the configuration (SIGHUP), pools of huge pages, the time zone. See `openat` below.
     "newfstatat stat lstat statx access faccessat faccessat2 readlink readlinkat getcwd lseek "
     "pread64",
+    // Whether the process of a VMM is still there.
+    "pidfd_open",
     // Threads that librte_vhost starts with its first device, and those that slow VMs have for
     // themselves (poll/crew.hpp), whose guard needs the barrier. See `clone` below.
     "set_robust_list rseq sched_setaffinity sched_getaffinity exit membarrier",

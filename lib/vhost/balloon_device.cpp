@@ -7,6 +7,8 @@
 
 #include <utility>
 
+#include "arrived.hpp"
+#include "fd_reserve.hpp"
 #include "message_check.hpp"
 #include "room.hpp"
 
@@ -14,6 +16,19 @@ namespace vballoon::vhost {
 namespace {
 
 constexpr std::chrono::milliseconds kBan{250};
+
+Result<void> check_all(const Message& message) {
+  for (std::size_t i = 0; i < message.fd_count(); ++i) {
+    if (!leads_here(message.fd(i))) continue;
+    return fail(Code::kInvalidArgument, "an end of a connection to this daemon, for it to keep");
+  }
+  return check_message(message);
+}
+
+/// What comes all the time needs no descriptor.
+bool may_need_descriptors(Request request) noexcept {
+  return request != Request::kGetConfig && request != Request::kSetConfig;
+}
 
 }  // namespace
 
@@ -33,14 +48,13 @@ BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims
 
 bool BalloonDevice::connected(int vid) {
   const std::scoped_lock lock(mutex_);
-  // In client mode librte_vhost would not try again.
+  // In client mode librte_vhost would not try again; it comes back no more than once a second.
   if (closed_ || successor_ || (banned() && !spec_.client)) return false;
-  Connection connection =
-      spec_.client ? Connection::made_to(spec_.socket) : Connection::accepted();
-  // Without a descriptor of our own for it, it could not be ended.
-  if (!spec_.client && !connection.valid()) {
-    warn("no file descriptor is left for a VMM; raise the limit (LimitNOFILE=, ulimit -n)");
-    return false;
+  Connection connection = spec_.client ? Connection::made() : Connection::accepted();
+  if (!connection.valid() || !FdReserve::get().leaves(FdReserve::kOfAVm)) {
+    warn(fmt::format("a VMM is turned away: {}", no_descriptors_left()));
+    connection.shut_down();
+    return spec_.client;
   }
   if (vid_) {
     successor_ = vid;
@@ -71,10 +85,13 @@ void BalloonDevice::disconnected(int vid) {
     next_connection_ = {};
   }
   if (closed_ || vid_ != vid) return;
-  const bool by_itself = connection_.hung_up();
-  if (!by_itself) banned_until_ = std::chrono::steady_clock::now() + kBan;
+  const std::string why = std::exchange(ended_why_, {});
+  const bool by_itself = why.empty() && connection_.hung_up();
+  if (!by_itself && why.empty()) banned_until_ = std::chrono::steady_clock::now() + kBan;
   let_go();
-  note(by_itself ? "the VMM disconnected" : "the VMM was disconnected because of what it sent");
+  note(by_itself     ? "the VMM disconnected"
+       : why.empty() ? "the VMM was disconnected because of what it sent"
+                     : fmt::format("the VMM was disconnected: {}", why));
   if (const auto next = std::exchange(successor_, std::nullopt)) {
     welcome(*next, std::exchange(next_connection_, {}));
   }
@@ -82,17 +99,15 @@ void BalloonDevice::disconnected(int vid) {
 
 void BalloonDevice::close() {
   const std::scoped_lock lock(mutex_);
+  // Whoever takes the device down waits for the event thread to let go of it.
+  connection_.shut_down();
+  next_connection_.shut_down();
   take_back();
   // The guest lives on, and what it was told is in the balloon is to be the host's: nobody comes
   // after us to see to that.
   reclaim::InlineSink here(discarder_);
   path_.discard_gathered(here);
   note_complete();
-  // Of a device in client mode librte_vhost ends it, and would try again after this.
-  if (!spec_.client) {
-    connection_.end();
-    next_connection_.end();
-  }
   next_connection_ = {};
   let_go();
   closed_ = true;
@@ -123,6 +138,7 @@ void BalloonDevice::let_go() {
   acked_ = {};
   memory_valid_ = false;
   memory_lost_ = false;
+  table_missing_ = false;
   told_of_legacy_ = false;
   ends_unsaid_ = false;
   stats_patience_.forget();
@@ -159,13 +175,16 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
     return RTE_VHOST_MSG_RESULT_ERR;
   }
   const bool waits = vid_ != vid;
-  if (!(waits ? next_connection_ : connection_).takes_answers()) {
-    return end_connection(message, "does not read its answers");
-  }
-  if (auto ok = check_message(message); !ok) {
+  if (waits && successor_ != vid) return end_connection(message, "was turned away");
+  Connection& connection = waits ? next_connection_ : connection_;
+  connection.heard_from(arrived().sender());
+  if (!connection.takes_answers()) return end_connection(message, "does not read its answers");
+  if (arrived().lost()) return go_without_fds(message);
+  if (auto ok = check_all(message); !ok) {
     warn(fmt::format("the VMM sent {}; that is refused", ok.error().message));
     return RTE_VHOST_MSG_RESULT_ERR;
   }
+  if (may_need_descriptors(message.request())) FdReserve::get().open();
   if (waits) return answer_successor(message);
   if (message.request() == Request::kSetMemTable) {
     if (auto ok = claim_memory(message); !ok) {
@@ -185,6 +204,7 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
     case Request::kResetOwner: return RTE_VHOST_MSG_RESULT_OK;
     case Request::kSetMemTable:
       memory_valid_ = false;
+      table_missing_ = false;
       suspend_all();
       give_up_lost_memory();
       watch_.clear();
@@ -212,6 +232,23 @@ rte_vhost_msg_result BalloonDevice::end_connection(Message message, const char* 
   return RTE_VHOST_MSG_RESULT_ERR;
 }
 
+/// Not the VMM's fault. Without its newest memory table nothing of it is served, for what is where
+/// in it is not known; but what is in the balloon is, and it is not to be lost with the connection.
+rte_vhost_msg_result BalloonDevice::go_without_fds(Message message) {
+  const auto number = static_cast<unsigned>(message.request());
+  warn(fmt::format("descriptors that came with vhost-user message {} could not be taken: {}", number,
+                   no_descriptors_left()));
+  if (vid_ && message.request() == Request::kSetMemTable) {
+    memory_valid_ = false;
+    table_missing_ = true;
+    suspend_all();
+    if (!message.wants_reply()) return RTE_VHOST_MSG_RESULT_OK;
+  } else if (!message.wants_reply()) {
+    ended_why_ = no_descriptors_left();
+  }
+  return RTE_VHOST_MSG_RESULT_ERR;
+}
+
 /// The first messages of a connection are about the protocol, and each takes the event thread one
 /// round in which it also sees the old connection's end.
 rte_vhost_msg_result BalloonDevice::answer_successor(Message message) {
@@ -227,7 +264,9 @@ void BalloonDevice::after_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
   if (closed_ || vid_ != vid) return;
   switch (message.request()) {
-    case Request::kSetMemTable: load_memory(); break;
+    case Request::kSetMemTable:
+      if (!table_missing_) load_memory();
+      break;
     case Request::kSetFeatures: load_features(); break;
     // librte_vhost looked up the ring's addresses, and newer ones put it into core files.
     case Request::kSetVringAddr:

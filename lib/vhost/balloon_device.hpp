@@ -100,7 +100,8 @@ class BalloonDevice {
   /// @return free_page_hint_cmd_id as it now stands.
   Result<std::uint32_t> hint(balloon::HintAction action);
   /// What is due and nobody waits for: a config change that could not be sent yet, a guest whose
-  /// memory is gone, one that has not said its size, wishes that could not be kept.
+  /// memory is gone, one that has not said its size, wishes that could not be kept, a VMM whose
+  /// process is gone.
   void tick();
   [[nodiscard]] device::DeviceReport report() const;
 
@@ -166,6 +167,8 @@ class BalloonDevice {
   void welcome(int vid, Connection connection);
   [[nodiscard]] bool banned() const noexcept;
   [[nodiscard]] rte_vhost_msg_result end_connection(Message message, const char* why);
+  [[nodiscard]] rte_vhost_msg_result go_without_fds(Message message);
+  void end_orphans();
   [[nodiscard]] rte_vhost_msg_result answer_successor(Message message);
   [[nodiscard]] Result<void> check_target(const balloon::Target& target) const;
   [[nodiscard]] std::uint64_t guest_size() const noexcept;
@@ -230,6 +233,7 @@ class BalloonDevice {
   std::optional<int> successor_;  // connected, and waits for vid_ to be gone
   Connection connection_;         // of vid_
   Connection next_connection_;    // of successor_
+  std::string ended_why_;         // by us, and not for what came; else empty
   std::chrono::steady_clock::time_point banned_until_{};
   std::chrono::steady_clock::time_point no_calls_until_{};
   std::uint64_t blocked_calls_ = 0;  // as last seen
@@ -237,6 +241,7 @@ class BalloonDevice {
   bool closed_ = false;
   LogMapping dirty_log_;  // once a VMM has begun to migrate
   bool memory_valid_ = false;
+  bool table_missing_ = false;   // the newest memory table could not be taken
   bool memory_lost_ = false;     // on this connection: nothing is served any more
   bool told_of_legacy_ = false;  // on this connection
   bool ends_unsaid_ = false;     // on this connection: see load_features()

@@ -21,6 +21,9 @@ using balloon::Role;
 constexpr unsigned kInflateRing = 0;
 /// How soon it is tried again to keep what could not be kept.
 constexpr std::chrono::seconds kKeepAgain{1};
+constexpr const char* kTableMissing =
+    "the VMM's newest memory table could not be taken, and the log says why; its balloon is kept, "
+    "and served again when the VMM sends another table";
 /// How long the control thread waits for a device that the event thread is at: to show it, where
 /// what was shown last does as well.
 constexpr std::chrono::milliseconds kGlance{20};
@@ -307,6 +310,8 @@ device::DeviceReport BalloonDevice::report_locked() const {
   report.alone = path_.conduct()->alone.load(std::memory_order_relaxed);
   if (memory_lost_) {
     report.reason = kMemoryLost;
+  } else if (table_missing_) {
+    report.reason = kTableMissing;
   } else if (told_of_legacy_ && !acked_.has(balloon::Feature::kVersion1)) {
     report.reason = kLegacy;
   } else if (report.slow) {

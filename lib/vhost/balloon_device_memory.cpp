@@ -27,6 +27,7 @@ Result<void> BalloonDevice::claim_memory(const Message& message) {
 
 void BalloonDevice::load_memory() {
   auto memory = load_memory_table(*vid_);
+  table_missing_ = !memory;
   if (!memory) return warn(memory.error().message);
   if (auto watched = watch_.watch(**memory); !watched) return warn(watched.error().message);
   gmem::keep_out_of_core(**memory);

@@ -16,6 +16,7 @@ namespace {
 using balloon::Role;
 
 constexpr std::chrono::milliseconds kLookEvery{500};
+constexpr const char* kOrphaned = "its process is gone, and only its connection was left";
 
 }  // namespace
 
@@ -61,6 +62,7 @@ void BalloonDevice::tick() {
 /// A guest says by and by how large it is, and a share is one of that.
 void BalloonDevice::look() {
   kept_.give_up_lost();
+  end_orphans();
   if (wanted_.size.share && config_.knows_actual()) show_target();
 }
 
@@ -70,6 +72,17 @@ bool BalloonDevice::time_to_look() noexcept {
   if (now < look_at_) return false;
   look_at_ = now + kLookEvery;
   return true;
+}
+
+/// A process that ended takes its connection along, unless somebody holds its end: we, for one,
+/// among the descriptors that it handed over.
+void BalloonDevice::end_orphans() {
+  const auto now = Connection::Clock::now();
+  for (Connection* connection : {&connection_, &next_connection_}) {
+    if (!connection->valid() || !connection->orphaned(now)) continue;
+    if (connection == &connection_) ended_why_ = kOrphaned;
+    connection->shut_down();
+  }
 }
 
 void BalloonDevice::note_slow() {

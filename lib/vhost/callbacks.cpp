@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "arrived.hpp"
 #include "gate.hpp"
 #include "room.hpp"
 
@@ -65,6 +66,7 @@ Served set_vid(int vid, Served served) {
 rte_vhost_msg_result on_before_message(int vid, void* context) {
   const auto device = find(vid);
   Message message(context);
+  message.attach(arrived().hand_over());
   const auto result =
       device != nullptr ? device->before_message(vid, message) : RTE_VHOST_MSG_RESULT_ERR;
   // librte_vhost looks no more at a message that was dealt with here, its descriptors included; but
@@ -93,6 +95,7 @@ int on_connection(int vid) {
 }
 
 void on_disconnection(int vid) {
+  arrived().drop();  // of a message that came to nothing
   const Served served = set_vid(vid, {});
   if (served.room != nullptr) served.room->give_back();
   if (served.device != nullptr) served.device->disconnected(vid);

@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "callbacks.hpp"
+#include "closer.hpp"
 #include "driver.hpp"
 #include "socket_path.hpp"
 
@@ -31,6 +32,7 @@ tl::unexpected<Status> taken(const DeviceSpec& spec, const std::string& owner) {
 }  // namespace
 
 void take_down(Member& member) {
+  const CloseElsewhere what_the_vmm_gave;
   const DeviceSpec& spec = member.spec();
   if (member.gate != nullptr) member.gate->bar(*member.listener);
   // Rings stop while librte_vhost still has the memory mapped.

@@ -3,78 +3,85 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/un.h>
+#include <unistd.h>
 
-#include <charconv>
+#include <cerrno>
 #include <cstddef>
-#include <filesystem>
-#include <string_view>
-#include <system_error>
 
 #include "libc_calls.hpp"
 
 namespace vballoon::vhost {
 namespace {
 
-namespace fs = std::filesystem;
-
 /// Front ends send a message as a whole, so this is for one that does not and was interrupted.
 constexpr timeval kRestOfMessage{.tv_sec = 0, .tv_usec = 4000};
+/// For a process that was handed the connection by one that ended, to say something.
+constexpr std::chrono::seconds kSilence{3};
 
-/// A connection to who listens there.
-bool leads_to(int fd, const std::string& path) noexcept {
-  sockaddr_un address{};
-  socklen_t length = sizeof(address);
-  if (::getpeername(fd, static_cast<sockaddr*>(static_cast<void*>(&address)), &length) != 0) {
-    return false;
-  }
-  if (address.sun_family != AF_UNIX || length <= offsetof(sockaddr_un, sun_path)) return false;
-  const std::string_view peer(address.sun_path, length - offsetof(sockaddr_un, sun_path));
-  return peer.substr(0, peer.find('\0')) == path;
+pid_t peer_of(int fd) noexcept {
+  ucred credentials{};
+  socklen_t length = sizeof(credentials);
+  const bool told = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0;
+  return told ? credentials.pid : 0;
 }
 
 }  // namespace
 
+bool leads_here(int fd) noexcept {
+  return peer_of(fd) == ::getpid();
+}
+
 Connection::Connection(int fd) : fd_(UniqueFd::duplicate(fd)) {
+  const int yes = 1;
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kRestOfMessage, sizeof(kRestOfMessage));
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &kRestOfMessage, sizeof(kRestOfMessage));
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
+  heard_from(peer());
 }
 
 Connection Connection::accepted() {
   return Connection(last_accepted());
 }
 
-Connection Connection::made_to(const std::string& path) {
-  std::error_code ignored;
-  // Rare: librte_vhost tries once a second.
-  for (const auto& entry : fs::directory_iterator("/proc/self/fd", ignored)) {
-    const std::string name = entry.path().filename();
-    int fd = -1;
-    std::from_chars(name.data(), name.data() + name.size(), fd);
-    if (leads_to(fd, path)) return Connection(fd);
-  }
-  return {};
+Connection Connection::made() {
+  return Connection(last_connected());
 }
 
 pid_t Connection::peer() const noexcept {
-  ucred credentials{};
-  socklen_t length = sizeof(credentials);
-  const bool told = ::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0;
-  return told ? credentials.pid : 0;
+  return peer_of(fd_.get());
 }
 
 bool Connection::takes_answers() const noexcept {
   pollfd room{fd_.get(), POLLOUT, 0};
-  return !valid() || ::poll(&room, 1, 0) == 1;
-}
-
-void Connection::end() const noexcept {
-  ::shutdown(fd_.get(), SHUT_RDWR);
+  return ::poll(&room, 1, 0) == 1;
 }
 
 bool Connection::hung_up() const noexcept {
   std::byte next{};
   return !valid() || ::recv(fd_.get(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+void Connection::shut_down() noexcept {
+  if (valid()) ::shutdown(fd_.get(), SHUT_RDWR);
+}
+
+void Connection::heard_from(pid_t process) noexcept {
+  if (process == 0 || process == process_) return;
+  const long fd = ::syscall(SYS_pidfd_open, process, 0);
+  if (fd < 0 && errno != ESRCH) return;
+  process_ = process;
+  alive_.reset(static_cast<int>(fd));
+  gone_since_.reset();
+}
+
+bool Connection::orphaned(Clock::time_point now) noexcept {
+  if (process_ == 0) return false;
+  pollfd ended{alive_.get(), POLLIN, 0};
+  if (alive_.valid() && ::poll(&ended, 1, 0) != 1) return false;
+  if (!gone_since_) gone_since_ = now;
+  return now - *gone_since_ >= kSilence;
 }
 
 }  // namespace vballoon::vhost

@@ -11,10 +11,14 @@
 
 #include "at_work.hpp"
 #include "callbacks.hpp"
+#include "closer.hpp"
 #include "driver.hpp"
+#include "fd_reserve.hpp"
 
 namespace vballoon::vhost {
 namespace {
+
+constexpr std::chrono::milliseconds kShort{100};
 
 thread_local Visitor visitor;
 
@@ -39,6 +43,7 @@ Gate::Gate(std::string name, UniqueFd set, Room& room)
     : name_(std::move(name)), set_(std::move(set)), room_(room) {}
 
 Gate::~Gate() {
+  const CloseElsewhere what_vmms_gave;
   rte_vhost_driver_unregister(name_.c_str());
   forget_source(*this);
 }
@@ -105,14 +110,29 @@ int Gate::accept_from(int listener, Door& door) {
          fmt::format("librte_vhost has no room for more than {} connections", room_.taken()));
     return -1;
   }
+  if (short_of_descriptors()) {
+    wait(listener, door, no_descriptors_left());
+    return -1;
+  }
   const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
   if (fd >= 0) {
     visitor = {door.device, &room_};
     belongs_to(fd, door.device->spec().socket);
-  } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-    wait(listener, door, reason() + "; raise the limit (LimitNOFILE= of the service, ulimit -n)");
+  } else if (errno == EMFILE) {
+    wait(listener, door, no_descriptors_left());
+  } else if (errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+    wait(listener, door, "the host is short of what a socket needs: " + reason());
   }
   return fd;
+}
+
+/// Found out for all who knock at once, or to say it to many would take up the event thread.
+bool Gate::short_of_descriptors() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < short_until_) return true;
+  if (FdReserve::get().leaves(FdReserve::kOfAVm + 1)) return false;  // with its connection
+  short_until_ = now + kShort;
+  return true;
 }
 
 void Gate::wait(int listener, Door& door, const std::string& why) {

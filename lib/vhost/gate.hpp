@@ -18,6 +18,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -71,6 +72,7 @@ class Gate final : private AcceptSource {
   Gate(std::string name, UniqueFd set, Room& room);
   [[nodiscard]] int accept() noexcept override;
   [[nodiscard]] int accept_from(int listener, Door& door);
+  [[nodiscard]] bool short_of_descriptors();
   void wait(int listener, Door& door, const std::string& why);
   void arm(int listener, bool on) noexcept;
 
@@ -79,6 +81,7 @@ class Gate final : private AcceptSource {
   Room& room_;
   std::mutex mutex_;  // of what follows
   std::unordered_map<int, Door> doors_;
+  std::chrono::steady_clock::time_point short_until_{};
   std::atomic<bool> any_waits_{false};
   LogGate log_gate_;
 };

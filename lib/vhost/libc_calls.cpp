@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/libc_calls.cpp - bind(2), listen(2), accept(2) and recvmsg(2) as librte_vhost makes them, seen
-//                        from here. The program's symbols precede the C library's; other callers pass
-//                        through.
+// vhost/libc_calls.cpp - bind(2), listen(2), accept(2), connect(2), socket(2), recvmsg(2) and close(2)
+//                        as librte_vhost makes them, seen from here. The program's symbols precede
+//                        the C library's; other callers pass through.
 // Layer:  vhost, its sources only. Thread: the vhost event thread, and any.
-// Why:    librte_vhost does not tell which socket a new connection is (Connection), and takes no
-//         connection that somebody else accepted (Gate).
-//         And a message for a ring that cannot be ends the connection before it reaches any
-//         callback of ours, and librte_vhost forgets the descriptors that came with it: eight a
-//         connection, as often as a VMM likes, until the process has none left. So they are closed
-//         here, in front of it, where a request has no use for any.
-// Source: DPDK lib/vhost/vhost_user.c, vhost_user_msg_handler(): "failed to alloc queue" (22.11 to
-//         26.07); vhost-user protocol, "Front-end message types".
+// Why:    librte_vhost does not tell which socket a connection is (Connection), nor who sent a
+//         message; it takes no connection that somebody else accepted (Gate); it loses descriptors
+//         (arrived.hpp); it connects again in the very moment in which a VMM that listens hung up,
+//         as often as that likes; without a free descriptor it goes on with the number of a socket
+//         that it has closed; and it waits in close(2) (closer.hpp).
+// Source: DPDK lib/vhost/socket.c, vhost_user_read_cb(), vhost_user_server_new_connection(),
+//         vhost_user_start_server() (22.11 to 26.07).
+#include "libc_calls.hpp"
+
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,18 +22,23 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 
+#include "arrived.hpp"
 #include "at_work.hpp"
-#include "balloon/queue_map.hpp"
-#include "libc_calls.hpp"
+#include "closer.hpp"
+#include "fd_reserve.hpp"
 #include "room.hpp"
 
 namespace vballoon::vhost {
 namespace {
 
 thread_local int accepted = -1;
+thread_local int connected = -1;
+/// Only librte_vhost's event thread reads headers of messages.
+thread_local bool is_event_thread = false;
 
 /// What the next socket that this thread binds is to be.
 struct Substitute {
@@ -67,61 +74,63 @@ int bind_substitute(int socket) noexcept {
 }
 
 constexpr std::size_t kHeaderBytes = 12;
-constexpr std::uint32_t kSetInflightFd = 32;
+constexpr std::size_t kCredentialBytes = CMSG_SPACE(sizeof(ucred));
+constexpr std::size_t kFdBytes = CMSG_SPACE(Arrived::kMaxFds * sizeof(int));
+constexpr int kTelemetryPauseMs = 200;
 
-/// SET_INFLIGHT_FD: 8 bytes of size, 8 of offset, the number of rings and their length.
-bool names_rings_of_ours(int socket) noexcept {
-  std::array<std::uint16_t, 10> payload{};
-  const ssize_t there = ::recv(socket, payload.data(), sizeof(payload), MSG_PEEK | MSG_DONTWAIT);
-  const unsigned rings = payload[8];
-  return there == static_cast<ssize_t>(sizeof(payload)) && rings >= 1 && rings <= balloon::kQueues;
+/// As read_fd_message() asks for it.
+bool reads_header(const msghdr& message) noexcept {
+  return message.msg_controllen != 0 && message.msg_iovlen == 1 &&
+         message.msg_iov->iov_len == kHeaderBytes;
 }
 
-bool may_carry_fds(int socket, std::uint32_t request) noexcept {
-  switch (request) {
-    case 5:   // SET_MEM_TABLE
-    case 6:   // SET_LOG_BASE
-    case 7:   // SET_LOG_FD
-    case 12:  // SET_VRING_KICK, whose ring numbers have 8 bits
-    case 13:  // SET_VRING_CALL
-    case 14:  // SET_VRING_ERR
-    case 21:  // SET_BACKEND_REQ_FD
-      return true;
-    case kSetInflightFd:
-      return names_rings_of_ours(socket);
-    default:
-      return false;
-  }
+/// Room for the sender alone: that anything was left out shows that there is more.
+bool brings_fds(int socket) noexcept {
+  alignas(cmsghdr) std::array<std::byte, kCredentialBytes> control;
+  std::byte first{};
+  iovec part{&first, 1};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const long got = ::syscall(SYS_recvmsg, socket, &message, MSG_PEEK | MSG_DONTWAIT);
+  if (got <= 0) return false;
+  Arrived seen;
+  seen.take(message);
+  return (message.msg_flags & MSG_CTRUNC) != 0 || seen.any();
 }
 
-void drop_fds(msghdr& message) noexcept {
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
-      ::close(fd);
-    }
-  }
-  message.msg_controllen = 0;
+ssize_t receive_header(int socket, msghdr* message, int flags) noexcept {
+  is_event_thread = true;
+  static thread_local const CloseElsewhere always;
+  arrived().drop();
+  if (brings_fds(socket)) FdReserve::get().open();
+  alignas(cmsghdr) std::array<std::byte, kCredentialBytes + kFdBytes> control;
+  msghdr own{};
+  own.msg_iov = message->msg_iov;
+  own.msg_iovlen = 1;
+  own.msg_control = control.data();
+  own.msg_controllen = control.size();
+  const long got = ::syscall(SYS_recvmsg, socket, &own, flags | MSG_CMSG_CLOEXEC);
+  message->msg_controllen = 0;
+  message->msg_flags = own.msg_flags & ~MSG_CTRUNC;
+  if (got > 0) arrived().take(own);
+  return got;
 }
 
-/// Of a message header that has just been read.
-void drop_useless_fds(int socket, std::size_t got, msghdr& message) noexcept {
-  if (message.msg_controllen == 0 || message.msg_iovlen != 1) return;
-  // Shorter ones end the connection, and librte_vhost sees to their descriptors.
-  if (got != kHeaderBytes || message.msg_iov->iov_len != kHeaderBytes) return;
-  std::uint32_t request = 0;
-  std::memcpy(&request, message.msg_iov->iov_base, sizeof(request));
-  if (!may_carry_fds(socket, request)) drop_fds(message);
+bool out_of_descriptors() noexcept {
+  return errno == EMFILE || errno == ENFILE;
 }
 
 }  // namespace
 
 int last_accepted() noexcept {
   return accepted;
+}
+
+int last_connected() noexcept {
+  return connected;
 }
 
 BoundTo::BoundTo(int descriptor, AcceptSource& source) noexcept {
@@ -151,18 +160,52 @@ extern "C" int listen(int socket, int backlog) {
 
 extern "C" int accept(int socket, sockaddr* address, socklen_t* length) {
   auto* const source = vballoon::vhost::source_of(socket);
-  const int fd = source != nullptr
-                     ? source->accept()
-                     : static_cast<int>(::syscall(SYS_accept, socket, address, length));
+  int fd = -1;
+  for (;;) {
+    fd = source != nullptr ? source->accept()
+                           : static_cast<int>(::syscall(SYS_accept, socket, address, length));
+    if (source != nullptr || fd >= 0 || !vballoon::vhost::out_of_descriptors()) break;
+    // DPDK's telemetry: its thread would end.
+    ::poll(nullptr, 0, vballoon::vhost::kTelemetryPauseMs);
+  }
   vballoon::vhost::accepted = fd;
   return fd;
 }
 
+extern "C" int connect(int socket, const sockaddr* address, socklen_t length) {
+  // Its thread for that tries once a second.
+  if (vballoon::vhost::is_event_thread) {
+    errno = EINPROGRESS;
+    return -1;
+  }
+  const long done = ::syscall(SYS_connect, socket, address, length);
+  if (done == 0) vballoon::vhost::connected = socket;
+  // librte_vhost would take that for success; it is somebody else's socket then.
+  if (done != 0 && errno == EISCONN) errno = EBADF;
+  return static_cast<int>(done);
+}
+
+extern "C" int socket(int domain, int type, int protocol) noexcept {
+  long fd = ::syscall(SYS_socket, domain, type, protocol);
+  if (fd < 0 && vballoon::vhost::is_event_thread && vballoon::vhost::out_of_descriptors()) {
+    vballoon::vhost::FdReserve::get().open();
+    fd = ::syscall(SYS_socket, domain, type, protocol);
+  }
+  return static_cast<int>(fd);
+}
+
+extern "C" int close(int fd) {
+  if (fd >= 0 && vballoon::vhost::CloseElsewhere::here()) {
+    vballoon::vhost::close_elsewhere(fd);
+    return 0;
+  }
+  return static_cast<int>(::syscall(SYS_close, fd));
+}
+
 extern "C" ssize_t recvmsg(int socket, msghdr* message, int flags) {
   vballoon::vhost::now_at(socket);
-  const ssize_t got = ::syscall(SYS_recvmsg, socket, message, flags);
-  if (got > 0) {
-    vballoon::vhost::drop_useless_fds(socket, static_cast<std::size_t>(got), *message);
+  if (vballoon::vhost::reads_header(*message)) {
+    return vballoon::vhost::receive_header(socket, message, flags);
   }
-  return got;
+  return ::syscall(SYS_recvmsg, socket, message, flags);
 }

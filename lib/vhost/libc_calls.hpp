@@ -9,6 +9,9 @@ namespace vballoon::vhost {
 /// The newest descriptor that accept(2) returned on this thread; -1 for none.
 [[nodiscard]] int last_accepted() noexcept;
 
+/// The newest one that connect(2) connected on this thread; -1 for none.
+[[nodiscard]] int last_connected() noexcept;
+
 /// Who answers accept(2) for a socket of librte_vhost's.
 class AcceptSource {
  public:

@@ -40,6 +40,13 @@ void Message::reply_u64(std::uint64_t value) noexcept {
   set_word(8, sizeof(value));
 }
 
+void Message::attach(std::span<const int> fds) noexcept {
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    set_word(kFds + i * sizeof(int), static_cast<std::uint32_t>(fds[i]));
+  }
+  set_word(kFds + kMaxFds * sizeof(int), static_cast<std::uint32_t>(fds.size()));
+}
+
 std::size_t Message::fd_count() const noexcept {
   // librte_vhost has it as an int.
   return std::min<std::size_t>(word(kFds + kMaxFds * sizeof(int)), kMaxFds);

@@ -115,6 +115,13 @@ class Message {
   /// Takes back the front end's wish for an acknowledgement (VHOST_USER_NEED_REPLY).
   void want_no_reply() noexcept { set_word(4, word(4) & ~(std::uint32_t{1} << 3)); }
 
+  [[nodiscard]] bool wants_reply() const noexcept {
+    return (word(4) & (std::uint32_t{1} << 3)) != 0;
+  }
+
+  /// Puts descriptors into it that came with it (arrived.hpp).
+  /// @pre  At most 8; it has none.
+  void attach(std::span<const int> fds) noexcept;
   /// The one file descriptor that came with the message, still librte_vhost's own.
   [[nodiscard]] std::optional<int> single_fd() const noexcept;
   [[nodiscard]] std::size_t fd_count() const noexcept;

@@ -12,10 +12,11 @@
 namespace vballoon::vhost {
 namespace {
 
-/// Descriptors that one VM takes here: its listening socket, its connection (twice), of each ring
-/// two or three, of each memory region two, its backend channel (twice), its inflight region.
-constexpr rlim_t kOfTheLeastVm = 12;
-constexpr rlim_t kOfAStockVm = 24;
+/// Descriptors that one VM takes here: its listening socket, its connection (twice), its process, of
+/// each ring two or three, of each memory region two, its backend channel (twice), its inflight
+/// region.
+constexpr rlim_t kOfTheLeastVm = 13;
+constexpr rlim_t kOfAStockVm = 25;
 /// Bytes that librte_vhost allocates for a VM with five rings of 128.
 constexpr std::size_t kMemoryOfAVm = std::size_t{64} * 1024;
 /// The daemon's own.

@@ -6,12 +6,19 @@
 #include "balloon_device.hpp"
 #include "base/check.hpp"
 #include "change.hpp"
+#include "closer.hpp"
+#include "fd_reserve.hpp"
 #include "memory_claims.hpp"
 #include "room.hpp"
 #include "roster.hpp"
 #include "seats.hpp"
 
 namespace vballoon::vhost {
+namespace {
+
+constexpr unsigned kTicksToHurry = 50;  // of 20 ms
+
+}  // namespace
 
 class Server::Impl {
  public:
@@ -23,6 +30,7 @@ class Server::Impl {
         discarder_(discarder),
         folder_(folder) {
     VB_CHECK(!pollers.empty());
+    FdReserve::get().fill();
   }
 
   Result<void> change(std::span<const std::string> remove, std::span<const DeviceSpec> add) {
@@ -44,6 +52,8 @@ class Server::Impl {
 
   void tick() {
     const std::scoped_lock lock(mutex_);
+    FdReserve::get().fill_again();
+    if (++ticks_ % kTicksToHurry == 0) hurry_closer();
     for (const auto& member : roster_.members()) member->device->tick();
     for (const auto& [features, gate] : gates_) gate->try_again();
   }
@@ -80,6 +90,7 @@ class Server::Impl {
   Room room_;
   Gates gates_;
   Roster roster_;
+  unsigned ticks_ = 0;
 };
 
 Server::Server(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,

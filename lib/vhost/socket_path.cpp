@@ -25,11 +25,15 @@ bool is_alnum(char c) noexcept {
 bool may_be_in_name(char c) noexcept { return is_alnum(c) || c == '.' || c == '_' || c == '-'; }
 
 /// Connecting is the only way to know; a listener sees a connection that ends at once.
-bool somebody_listens(const std::string& path) {
+Result<bool> somebody_listens(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
   const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) {
+    return fail(Code::kHost,
+                fmt::format("cannot find out who listens on {}: {}", path, std::strerror(errno)));
+  }
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
     return true;
   }
@@ -56,7 +60,9 @@ Result<void> clear_socket_path(const std::string& path) {
     return fail(Code::kAlreadyExists,
                 fmt::format("{} exists and is not a socket; choose another path", path));
   }
-  if (somebody_listens(path)) {
+  const auto somebody = somebody_listens(path);
+  if (!somebody) return tl::unexpected(somebody.error());
+  if (*somebody) {
     return fail(Code::kAlreadyExists,
                 fmt::format("another process listens on {}; stop it or choose another path", path));
   }

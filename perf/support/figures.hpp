@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace vballoon::perf {
@@ -37,7 +38,7 @@ void progress(std::string_view what);
 template <typename T>
 auto or_give_up(T result) {
   if (!result) give_up(result.error().message);
-  return std::move(*result);
+  if constexpr (!std::is_void_v<typename T::value_type>) return std::move(*result);
 }
 
 }  // namespace vballoon::perf

@@ -69,8 +69,10 @@ class Claims : public HostileVmm {
                        std::array{file.get()});
   }
 };
+// What is claimed is judged alike, whoever connected.
+INSTANTIATE_TEST_SUITE_P(One, Claims, testing::Values(Mode::kServer), mode_name);
 
-TEST_F(Claims, MoreThanAGuestMayHaveIsRefusedInTheAnswer) {
+TEST_P(Claims, MoreThanAGuestMayHaveIsRefusedInTheAnswer) {
   const UniqueFd file = sparse(126 * kTiB);
   expect_table_refused(one_region(0, 126 * kTiB, kUser, 0), std::array{file.get()},
                        "guest memory of 126 TiB, more than the 16 TiB that a guest may have");
@@ -86,7 +88,7 @@ TEST_F(Claims, MoreThanAGuestMayHaveIsRefusedInTheAnswer) {
 }
 
 /// Each takes all that it gets: there is room for one more of ordinary size all the same.
-TEST_F(Claims, OfManyDevicesLeaveRoomForAnother) {
+TEST_P(Claims, OfManyDevicesLeaveRoomForAnother) {
   std::vector<std::unique_ptr<RawVmm>> greedy;
   unsigned refused = 0;
   for (int i = 0; i < 6; ++i) {
@@ -104,20 +106,20 @@ TEST_F(Claims, OfManyDevicesLeaveRoomForAnother) {
   greedy.clear();
   // What is claimed goes with who claimed it.
   EXPECT_TRUE(eventually([&] {
-    RawVmm vmm(socket());
+    RawVmm vmm(arrive());
     return claim(vmm, 16 * kTiB) == 0U;
   }));
 }
 
 /// One whose table is refused keeps what it had.
-TEST_F(Claims, ARefusedTableLeavesTheOldOne) {
-  RawVmm vmm(socket());
+TEST_P(Claims, ARefusedTableLeavesTheOldOne) {
+  RawVmm vmm(arrive());
   ASSERT_EQ(claim(vmm, 32 * kMiB), 0U);
   EXPECT_EQ(claim(vmm, 17 * kTiB), 1U);
   EXPECT_EQ(show().at("guest_bytes"), 32 * kMiB);
 }
 
-TEST_F(Claims, RegionsThatAreNotOfWholePagesAreRefusedInTheAnswer) {
+TEST_P(Claims, RegionsThatAreNotOfWholePagesAreRefusedInTheAnswer) {
   const UniqueFd file = sparse(kMiB);
   struct Odd {
     std::uint64_t gpa, bytes, user, offset;
@@ -125,7 +127,7 @@ TEST_F(Claims, RegionsThatAreNotOfWholePagesAreRefusedInTheAnswer) {
   for (const Odd& odd :
        {Odd{0, 1, kUser, 0}, Odd{0, 4095, kUser, 0}, Odd{0, 4097, kUser, 0}, Odd{1, 4096, kUser, 0},
         Odd{0, 4096, kUser + 8, 0}, Odd{0, 8192, kUser, 2048}}) {
-    RawVmm vmm(socket());
+    RawVmm vmm(arrive());
     EXPECT_EQ(
         vmm.verdict(number(Request::kSetMemTable),
                     one_region(odd.gpa, odd.bytes, odd.user, odd.offset), std::array{file.get()}),
@@ -137,7 +139,7 @@ TEST_F(Claims, RegionsThatAreNotOfWholePagesAreRefusedInTheAnswer) {
 }
 
 /// A second VMM comes with a memfd that a guest of ours runs in.
-TEST_F(Claims, MemoryOfTwoDevicesIsDiscardedForNeither) {
+TEST_P(Claims, MemoryOfTwoDevicesIsDiscardedForNeither) {
   const std::string other = Lab::get().next_device();
   const auto driver = connect();
   const auto pages = fill(*driver);
@@ -169,8 +171,8 @@ TEST_F(Claims, MemoryOfTwoDevicesIsDiscardedForNeither) {
   expect_no_violations(*driver);
 }
 
-TEST_F(Claims, MemoryOfAGuestAtTwoAddressesIsNotDiscarded) {
-  RawVmm vmm(socket());
+TEST_P(Claims, MemoryOfAGuestAtTwoAddressesIsNotDiscarded) {
+  RawVmm vmm(arrive());
   const UniqueFd file = sparse(4 * kMiB);
   const auto twice =
       RawVmm::payload({2, 0, kMiB, kUser, 0, kGiB, kMiB, kUser + kGiB, kMiB - kPageSize});
@@ -185,7 +187,7 @@ TEST_F(Claims, MemoryOfAGuestAtTwoAddressesIsNotDiscarded) {
 
 /// Blocks of a disk's file come back where the kernel writes in larger pieces. Stands for that: the
 /// test writes there itself.
-TEST_F(Claims, OfADisksFileIsShownAsItIs) {
+TEST_P(Claims, OfADisksFileIsShownAsItIs) {
   driver::RamPlan plan = driver::flat_ram(16 * kMiB);
   plan.folder = "/var/tmp";
   ram_ = must(GuestRam::create(plan));

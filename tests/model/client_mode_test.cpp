@@ -23,5 +23,20 @@ TEST(ClientMode, ConnectsToTheVmmAndConnectsAgain) {
   }
 }
 
+/// How often is not for the VMM to say.
+TEST(ClientMode, AListenerThatHangsUpIsConnectedToOnceASecond) {
+  Daemon daemon({"vm=client"});
+  auto listener = must(driver::Listener::bind(daemon.socket("vm")));
+  const driver::Deadline end(seconds(3));
+  int times = 0;
+  while (!end.passed()) {
+    if (listener.accept(driver::Deadline(std::chrono::milliseconds(100)))) ++times;
+  }
+  EXPECT_GE(times, 1);
+  EXPECT_LE(times, 6);
+  // Of which not each has a line in the log.
+  EXPECT_EQ(daemon.log().find("process 0"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace vballoon::model

@@ -14,11 +14,13 @@
 namespace vballoon::model {
 namespace {
 
-using HostileMemory = HostileVmm;
+class HostileMemory : public HostileVmm {};
+INSTANTIATE_TEST_SUITE_P(Both, HostileMemory, testing::Values(Mode::kServer, Mode::kClient),
+                         mode_name);
 
 // Five warnings a device in ten seconds are shown, so each of these tests has its own.
 
-TEST_F(HostileMemory, MemoryTablesOfOtherLengthsThanTheySay) {
+TEST_P(HostileMemory, MemoryTablesOfOtherLengthsThanTheySay) {
   const std::array<int, 1> fd{ram_.table_fds().at(0)};
   const std::array<int, 2> two{fd[0], fd[0]};
   const auto good = one_region(0, kMiB, kUser, 0);
@@ -29,7 +31,7 @@ TEST_F(HostileMemory, MemoryTablesOfOtherLengthsThanTheySay) {
   expect_next_vmm_is_served();
 }
 
-TEST_F(HostileMemory, MemoryRegionsThatWrapAround) {
+TEST_P(HostileMemory, MemoryRegionsThatWrapAround) {
   const std::array<int, 1> fd{ram_.table_fds().at(0)};
   expect_table_refused(one_region(0, 1ULL << 63U, 1ULL << 63U, 0), fd, "0x8000000000000000 bytes");
   expect_table_refused(one_region(~0xFFFULL, 2 * kPageSize, kUser, 0), fd, "0x2000 bytes");
@@ -39,7 +41,7 @@ TEST_F(HostileMemory, MemoryRegionsThatWrapAround) {
   expect_next_vmm_is_served();
 }
 
-TEST_F(HostileMemory, MemoryRegionsThatAreNotInTheirFiles) {
+TEST_P(HostileMemory, MemoryRegionsThatAreNotInTheirFiles) {
   const std::array<int, 1> fd{ram_.table_fds().at(0)};
   const std::array<int, 2> two{fd[0], fd[0]};
   expect_table_refused(one_region(0, 0, kUser, 0), fd, "region of no bytes");
@@ -47,12 +49,12 @@ TEST_F(HostileMemory, MemoryRegionsThatAreNotInTheirFiles) {
                        two, "overlap");
   expect_table_refused(one_region(0, 1ULL << 62U, kUser, 0), fd, "beyond the end of the file");
   const auto last = one_region(0, kMiB, kUser, 31 * kMiB + kPageSize);
-  EXPECT_EQ(RawVmm(socket()).verdict(number(Request::kSetMemTable), last, fd), 1U);
+  EXPECT_EQ(RawVmm(arrive()).verdict(number(Request::kSetMemTable), last, fd), 1U);
   expect_beside_is_served();
   expect_next_vmm_is_served();
 }
 
-TEST_F(HostileMemory, MemoryThatIsNone) {
+TEST_P(HostileMemory, MemoryThatIsNone) {
   std::array<int, 2> pipe{};
   ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
   const UniqueFd reader(pipe[0]);
@@ -62,12 +64,12 @@ TEST_F(HostileMemory, MemoryThatIsNone) {
   const auto table = one_region(0, kMiB, kUser, 0);
   expect_table_refused(table, std::array{reader.get()}, "neither a file nor a device");
   expect_table_refused(table, std::array{proc.get()}, "of type proc");
-  RawVmm vmm(socket());
+  RawVmm vmm(arrive());
   EXPECT_EQ(vmm.verdict(number(Request::kSetMemTable), table, std::array{zero.get()}), 1U);
   expect_beside_is_served();
 }
 
-TEST_F(HostileMemory, MemoryThatMayNotBeWritten) {
+TEST_P(HostileMemory, MemoryThatMayNotBeWritten) {
   const auto table = one_region(0, kMiB, kUser, 0);
   for (const unsigned seal :
        {0U, static_cast<unsigned>(F_SEAL_WRITE), static_cast<unsigned>(F_SEAL_FUTURE_WRITE)}) {
@@ -79,7 +81,7 @@ TEST_F(HostileMemory, MemoryThatMayNotBeWritten) {
       file = UniqueFd(
           ::open(("/proc/self/fd/" + std::to_string(file.get())).c_str(), O_RDONLY | O_CLOEXEC));
     }
-    RawVmm vmm(socket());
+    RawVmm vmm(arrive());
     EXPECT_EQ(vmm.verdict(number(Request::kSetMemTable), table, std::array{file.get()}), 1U)
         << seal;
   }
@@ -93,14 +95,14 @@ TEST_F(HostileMemory, MemoryThatMayNotBeWritten) {
 
 /// Of a log or an in-flight region: what the daemon writes to itself, and would end by when it
 /// goes.
-TEST_F(HostileMemory, SharedMemoryInHugePages) {
+TEST_P(HostileMemory, SharedMemoryInHugePages) {
   const auto pool = driver::HugePages::get(2);
   if (!pool) GTEST_SKIP() << pool.error().message;
   constexpr std::uint64_t kHuge = 2 * kMiB;
   const UniqueFd huge(::memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_ALLOW_SEALING));
   ASSERT_EQ(::ftruncate(huge.get(), kHuge), 0);
   ASSERT_EQ(::fcntl(huge.get(), F_ADD_SEALS, F_SEAL_SHRINK), 0);
-  RawVmm vmm(socket());
+  RawVmm vmm(arrive());
   const std::array<int, 1> fd{huge.get()};
   EXPECT_EQ(vmm.verdict(number(Request::kSetLogBase), RawVmm::payload({kHuge, 0}), fd), 1U);
   // 4 KiB from the beginning on, of 5 rings.
@@ -111,8 +113,8 @@ TEST_F(HostileMemory, SharedMemoryInHugePages) {
 }
 
 /// Memory of no regions: there is nothing to serve, and nothing to fall over.
-TEST_F(HostileMemory, AMemoryTableOfNothing) {
-  RawVmm vmm(socket());
+TEST_P(HostileMemory, AMemoryTableOfNothing) {
+  RawVmm vmm(arrive());
   EXPECT_TRUE(vmm.verdict(number(Request::kSetMemTable), RawVmm::payload({0})));
   EXPECT_TRUE(vmm.verdict(number(Request::kSetVringNum), RawVmm::payload({8ULL << 32U})));
   expect_beside_is_served();

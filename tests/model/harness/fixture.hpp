@@ -63,6 +63,9 @@ T must(Result<T> result) {
 
 class DaemonTest : public ::testing::Test {
  protected:
+  DaemonTest() = default;
+  /// @param device  of the lab's daemon.
+  explicit DaemonTest(std::string device) : device_(std::move(device)) {}
   ~DaemonTest() override {
     if (HasFailure()) Lab::get().retire();
   }

@@ -2,12 +2,13 @@
 //
 // tests/model/harness/hostile_vmm.hpp - a device for a VMM that means ill, and a VM beside it that
 // has to be served all the same. Every wait for that one has the front end's deadline of two
-// seconds, not a measured bound.
+// seconds, not a measured bound. Each test runs in both modes: the daemon listens, or the VMM does.
 #pragma once
 
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <thread>
 
 #include "raw_vmm.hpp"
 
@@ -22,15 +23,38 @@ constexpr std::uint32_t number(Request request) {
   return static_cast<std::uint32_t>(request);
 }
 
-class HostileVmm : public DaemonTest {
+enum class Mode { kServer, kClient };
+
+inline std::string mode_name(const ::testing::TestParamInfo<Mode>& info) {
+  return info.param == Mode::kServer ? "Server" : "Client";
+}
+
+class HostileVmm : public DaemonTest, public ::testing::WithParamInterface<Mode> {
  protected:
   HostileVmm()
-      : beside_name_(Lab::get().next_device()),
-        beside_(model::connect(daemon_.socket(beside_name_), beside_ram_)) {}
+      : DaemonTest(client() ? Lab::get().next_client_device() : Lab::get().next_device()),
+        beside_name_(Lab::get().next_device()),
+        beside_(model::connect(daemon_.socket(beside_name_), beside_ram_)) {
+    if (client()) listener_.emplace(must(driver::Listener::bind(daemon_.socket(device_))));
+  }
 
-  std::string socket() const { return daemon_.socket(device_); }
+  static bool client() { return GetParam() == Mode::kClient; }
+  /// How often a VMM comes: in client mode the daemon connects once a second.
+  static int rounds(int in_server_mode) { return client() ? 2 : in_server_mode; }
+  /// A new connection to the device.
+  driver::MessageSocket arrive() {
+    const driver::Deadline deadline(std::chrono::seconds(10));
+    return must(client() ? listener_->accept(deadline)
+                         : driver::MessageSocket::connect(daemon_.socket(device_), deadline));
+  }
+  std::unique_ptr<BalloonDriver> connect(const DriverOptions& options = {}) {
+    if (!client()) return DaemonTest::connect(options);
+    return must(BalloonDriver::start(arrive(), ram_, of_this_run(options)));
+  }
+  /// When the daemon has closed its reserve again, which it opens for a message.
   std::size_t open_files() const {
     namespace fs = std::filesystem;
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
     const fs::directory_iterator all("/proc/" + std::to_string(daemon_.pid()) + "/fd");
     return static_cast<std::size_t>(std::distance(fs::begin(all), fs::end(all)));
   }
@@ -67,7 +91,7 @@ class HostileVmm : public DaemonTest {
   }
   void expect_table_refused(const RawVmm::Bytes& table, std::span<const int> fds,
                             const std::string& reason) {
-    RawVmm vmm(socket());
+    RawVmm vmm(arrive());
     EXPECT_EQ(vmm.verdict(number(Request::kSetMemTable), table, fds), 1U) << reason;
     EXPECT_TRUE(eventually([&] { return logged(reason) > 0; })) << reason;
   }
@@ -75,6 +99,7 @@ class HostileVmm : public DaemonTest {
   const std::string beside_name_;
   GuestRam beside_ram_ = must(GuestRam::create(driver::flat_ram(16 * kMiB)));
   std::unique_ptr<BalloonDriver> beside_;
+  std::optional<driver::Listener> listener_;  // in client mode
 };
 
 }  // namespace vballoon::model

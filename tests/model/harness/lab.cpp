@@ -7,10 +7,19 @@ namespace vballoon::model {
 namespace {
 
 constexpr unsigned kDevices = 128;
+constexpr unsigned kClients = 48;
+
+std::string server_name(unsigned i) {
+  return "vm" + std::to_string(i);
+}
+std::string client_name(unsigned i) {
+  return "client" + std::to_string(i);
+}
 
 std::vector<std::string> device_names() {
   std::vector<std::string> names;
-  for (unsigned i = 0; i < kDevices; ++i) names.push_back("vm" + std::to_string(i));
+  for (unsigned i = 0; i < kDevices; ++i) names.push_back(server_name(i));
+  for (unsigned i = 0; i < kClients; ++i) names.push_back(client_name(i) + "=client");
   return names;
 }
 
@@ -28,12 +37,21 @@ Lab& Lab::get() {
 }
 
 std::string Lab::next_device() {
-  if (daemon_ != nullptr && (!daemon_->alive() || used_ == kDevices)) retire();
-  if (daemon_ == nullptr) {
-    daemon_ = std::make_unique<Daemon>(device_names());
-    used_ = 0;
-  }
-  return device_names().at(used_++);
+  provide(used_, kDevices);
+  return server_name(used_++);
+}
+
+std::string Lab::next_client_device() {
+  provide(clients_used_, kClients);
+  return client_name(clients_used_++);
+}
+
+void Lab::provide(unsigned used, unsigned most) {
+  if (daemon_ != nullptr && (!daemon_->alive() || used == most)) retire();
+  if (daemon_ != nullptr) return;
+  daemon_ = std::make_unique<Daemon>(device_names());
+  used_ = 0;
+  clients_used_ = 0;
 }
 
 }  // namespace vballoon::model

@@ -18,6 +18,8 @@ class Lab {
 
   /// A device that no test has used yet, of the daemon that then is present.
   [[nodiscard]] std::string next_device();
+  /// Likewise, one that connects to its VMM.
+  [[nodiscard]] std::string next_client_device();
   [[nodiscard]] Daemon& daemon() { return *daemon_; }
 
   /// Ends the daemon and checks how it ended; the next test gets another.
@@ -26,8 +28,11 @@ class Lab {
  private:
   Lab() = default;
 
+  void provide(unsigned used, unsigned most);
+
   std::unique_ptr<Daemon> daemon_;
   unsigned used_ = 0;
+  unsigned clients_used_ = 0;
 };
 
 }  // namespace vballoon::model

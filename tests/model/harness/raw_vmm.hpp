@@ -20,7 +20,8 @@ class RawVmm {
   static constexpr std::chrono::seconds kPatience{5};
 
   explicit RawVmm(const std::string& socket)
-      : socket_(must(driver::MessageSocket::connect(socket, driver::Deadline(kPatience)))) {}
+      : RawVmm(must(driver::MessageSocket::connect(socket, driver::Deadline(kPatience)))) {}
+  explicit RawVmm(driver::MessageSocket socket) : socket_(std::move(socket)) {}
 
   using Bytes = std::vector<std::byte>;
 

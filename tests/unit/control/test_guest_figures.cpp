@@ -33,6 +33,7 @@ class UnpluggedGuest : public testing::Test {
     report_.table_bytes = 2560 * kMiB;
     report_.boot_bytes = 512 * kMiB;
     report_.resident_bytes = kTouched;
+    report_.actual_bytes = 0;
     report_.acked = balloon::Features{}.with(balloon::Feature::kDeflateOnOom);
     say(StatTag::kTotal, 400 * kMiB);
   }
@@ -42,12 +43,12 @@ class UnpluggedGuest : public testing::Test {
     report_.stats->sample.present |= 1U << static_cast<unsigned>(tag);
   }
   [[nodiscard]] std::uint64_t available() const {
-    return 400 * kMiB - kUsed - std::min(400 * kMiB - kUsed, report_.actual_bytes);
+    return 400 * kMiB - kUsed - std::min(400 * kMiB - kUsed, *report_.actual_bytes);
   }
   device::DeviceReport settled() {
     say(StatTag::kAvailable, available());
     report_.stats->sequence += 1;
-    report_.stats->ballooned_bytes = report_.actual_bytes;
+    report_.stats->ballooned_bytes = *report_.actual_bytes;
     device::DeviceReport report = report_;
     device::settle_figures(&report);
     return report;
@@ -58,7 +59,8 @@ class UnpluggedGuest : public testing::Test {
     seen.now = now_ += policy::Time(1000);
     const policy::Decision decision = law_.decide(seen).front();
     const std::uint64_t had = *report_.resident_bytes;
-    report_.target_bytes = report_.actual_bytes = decision.target;
+    report_.target_bytes = decision.target;
+    report_.actual_bytes = decision.target;
     report_.resident_bytes =
         std::min(kTouched, report_.boot_bytes - std::min(report_.boot_bytes, decision.target));
     host_.available += had - std::min(had, *report_.resident_bytes);

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "base/log.hpp"
+#include "base/unique_fd.hpp"
 #include "control/methods.hpp"
 #include "control/rpc_socket.hpp"
 #include "rpc/line_buffer.hpp"
@@ -47,6 +48,7 @@ class RpcServer {
   using Protocol = asio::local::stream_protocol;
 
   void accept();
+  void accept_one();
   void admit(Protocol::socket peer);
   void forget(const std::shared_ptr<RpcSession>& session) { sessions_.erase(session); }
 
@@ -54,6 +56,7 @@ class RpcServer {
   RpcSocket socket_;
   Protocol::acceptor acceptor_;
   asio::steady_timer retry_;
+  UniqueFd spare_;  // for one client when there is no descriptor left
   Methods& methods_;
   const RpcLimits limits_;
   std::set<std::shared_ptr<RpcSession>> sessions_;

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "closer.hpp"
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+namespace vballoon::vhost {
+namespace {
+
+thread_local unsigned nested = 0;
+
+class Closer {
+ public:
+  void take(int fd) {
+    const std::scoped_lock lock(mutex_);
+    // With the first descriptor: by then all that threads inherit is as it is to be.
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    waiting_.push_back(fd);
+    came_.notify_one();
+  }
+
+  /// A wait for a peer ends by a signal; who waits for a FUSE server waits on.
+  void hurry() noexcept {
+    const std::uint64_t turn = turn_.load(std::memory_order_acquire);
+    if (turn % 2 == 1 && turn == seen_) ::pthread_kill(thread_.native_handle(), SIGUSR2);
+    seen_ = turn;
+  }
+
+ private:
+  void run() noexcept {
+    sigset_t others;
+    ::sigfillset(&others);
+    ::sigdelset(&others, SIGUSR2);
+    ::pthread_sigmask(SIG_SETMASK, &others, nullptr);
+    struct sigaction nothing {};
+    nothing.sa_handler = [](int) {};  // as virtq/call.cpp has it; without SA_RESTART
+    ::sigaction(SIGUSR2, &nothing, nullptr);
+    ::pthread_setname_np(::pthread_self(), "vhost-closer");
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      came_.wait(lock, [this] { return !waiting_.empty(); });
+      const int fd = waiting_.front();
+      waiting_.pop_front();
+      lock.unlock();
+      turn_.fetch_add(1, std::memory_order_release);
+      ::syscall(SYS_close, fd);
+      turn_.fetch_add(1, std::memory_order_release);
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::deque<int> waiting_;
+  std::thread thread_;
+  std::atomic<std::uint64_t> turn_{0};  // odd: in a close. Written by the thread, read by hurry()
+  std::uint64_t seen_ = 0;              // by hurry()
+};
+
+/// Never destroyed: its thread may be in the middle of something when the process ends.
+Closer& closer() {
+  static auto* const the_closer = new Closer;
+  return *the_closer;
+}
+
+}  // namespace
+
+CloseElsewhere::CloseElsewhere() noexcept {
+  ++nested;
+}
+CloseElsewhere::~CloseElsewhere() {
+  --nested;
+}
+
+bool CloseElsewhere::here() noexcept {
+  return nested != 0;
+}
+
+void close_elsewhere(int fd) {
+  closer().take(fd);
+}
+
+void hurry_closer() noexcept {
+  closer().hurry();
+}
+
+}  // namespace vballoon::vhost
