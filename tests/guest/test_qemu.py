@@ -143,8 +143,9 @@ def test_memory_plugged_into_a_running_guest_is_ballooned_too(growing_qemu_lab):
     assert guest.meminfo()["MemTotal"] >= total
     wait_until(lambda: guest.meminfo()["MemTotal"] > before - 64 * MiB, 10, "memory in the guest",
                found=guest.meminfo)
-    lab.stats()
-    assert before + 32 * MiB < lab.show()["guest_bytes"] <= before + 128 * MiB
+    # As large as it says, its kernel's own part left out, or as it was.
+    total = lab.stats()["total_bytes"]
+    assert lab.show()["guest_bytes"] == max(before, total) > before
     # More than would go into a balloon of what there was at first.
     lab.resize(256 * MiB)
     lab.wait_for_ledger(256 * MiB)
