@@ -117,7 +117,7 @@ TEST_F(Shortage, IsNamedAndCostsNobodyWhatHeHas) {
   must(driver->update_memory());
   const Json device = daemon_.show("vm");
   EXPECT_EQ(device.at("ballooned_bytes"), pages_to_bytes(1000));
-  EXPECT_EQ(device.at("guest_bytes"), 46 * kMiB);
+  EXPECT_EQ(device.at("table_bytes"), 46 * kMiB);
   EXPECT_EQ(device.at("state"), "running");
   must(driver->deflate(std::span(pages).first(500)));
 
