@@ -108,7 +108,7 @@ def test_driver_that_comes_and_goes_leaves_no_ring_behind(each_uml_lab):
     for _ in range(rounds):
         lab.resize(100 * MiB)
         guest.unload_balloon()
-        lab.wait_for_state("connected")
+        lab.wait_for_state("stopped")
         guest.sh("dd if=/dev/zero of=/tmp/full bs=1M count=300 && rm /tmp/full", timeout=60)
         lab.set_target(0)
         guest.load_balloon()

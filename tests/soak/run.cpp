@@ -222,10 +222,12 @@ std::vector<std::string> Run::judge() const {
   unless(honest_->violations() == 0,
          fmt::format("the honest VM lost or got {} buffers or answers it should not: {}",
                      honest_->violations(), honest_->first_complaint()));
-  unless(after_.files <= before_.files,
+  // A VM in whose memory an lcore stood still has a thread of its own for 10 s, with one file.
+  const auto own_threads = after_.threads - std::min(after_.threads, before_.threads);
+  unless(after_.files <= before_.files + own_threads,
          fmt::format("{} open files became {}:{}", before_.files, after_.files,
                      more_files(before_, after_)));
-  unless(after_.threads <= before_.threads,
+  unless(own_threads <= options_.drivers,
          fmt::format("{} threads became {}", before_.threads, after_.threads));
   unless(after_.own_bytes <= before_.own_bytes + kMaxGrowth,
          fmt::format("{} resident bytes became {}", before_.own_bytes, after_.own_bytes));
