@@ -89,7 +89,9 @@ TEST_F(CoreFile, HoldsNothingOfAGuest) {
   const auto mappings = kept_out(daemon.pid(), "/memfd:guest-ram");
   EXPECT_GE(mappings.size(), 2U);
   EXPECT_EQ(std::count(mappings.begin(), mappings.end(), false), 0);
-  if (!cores_are_files_here()) return;
+  // A sanitizer lets no core be written: its own memory makes it terabytes large.
+  const bool sanitized = daemon.log().find("this build has a sanitizer") != std::string::npos;
+  if (sanitized || !cores_are_files_here()) return;
   daemon.restart(SIGABRT);
   const auto cores = files();
   ASSERT_EQ(cores.size(), 1U) << "no core file";
