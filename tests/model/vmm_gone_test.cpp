@@ -94,6 +94,9 @@ TEST_P(VmmGoneOfServer, AnEndInsideOfASocketThatWasHandedOverKeepsNothingAlive) 
 
 /// close(2) of a network socket waits for its peer as long as SO_LINGER says.
 TEST_P(VmmGone, ADescriptorThatIsSlowToCloseHoldsUpNobody) {
+  if (daemon_.log().find("this build has a sanitizer") != std::string::npos) {
+    GTEST_SKIP() << "a sanitizer's runtime closes files itself, and may not be held up";
+  }
   const auto local = [] { return UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); };
   const UniqueFd door = local();
   sockaddr_in address{};
