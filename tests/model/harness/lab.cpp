@@ -46,6 +46,11 @@ std::string Lab::next_client_device() {
   return client_name(clients_used_++);
 }
 
+bool Lab::is_short() const noexcept {
+  constexpr unsigned kMostOfATest = 4;
+  return used_ + kMostOfATest > kDevices || clients_used_ + kMostOfATest > kClients;
+}
+
 void Lab::provide(unsigned used, unsigned most) {
   if (daemon_ != nullptr && (!daemon_->alive() || used == most)) retire();
   if (daemon_ != nullptr) return;

@@ -22,6 +22,8 @@ class Lab {
   [[nodiscard]] std::string next_client_device();
   [[nodiscard]] Daemon& daemon() { return *daemon_; }
 
+  /// Fewer devices are left than a test may take.
+  [[nodiscard]] bool is_short() const noexcept;
   /// Ends the daemon and checks how it ended; the next test gets another.
   void retire() noexcept { daemon_.reset(); }
 
