@@ -32,7 +32,8 @@ class Forgotten : public DaemonTest {
       auto socket = must(MessageSocket::connect(daemon_.socket(device_), deadline()));
       static_cast<void>(socket.send(header, payload, fds, deadline()));
     }
-    EXPECT_TRUE(eventually([&] { return open_files() <= before; }))
+    // A thread that takes a slow lcore over has a file of its own; fifty messages would leave more.
+    EXPECT_TRUE(eventually([&] { return open_files() <= before + 8; }))
         << before << " files became " << open_files();
     // And one that behaves is served.
     auto driver = connect();
