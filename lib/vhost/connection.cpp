@@ -34,10 +34,8 @@ bool leads_here(int fd) noexcept {
 }
 
 Connection::Connection(int fd) : fd_(UniqueFd::duplicate(fd)) {
-  const int yes = 1;
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kRestOfMessage, sizeof(kRestOfMessage));
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &kRestOfMessage, sizeof(kRestOfMessage));
-  ::setsockopt(fd_.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
   heard_from(peer());
 }
 

@@ -178,6 +178,11 @@ extern "C" int connect(int socket, const sockaddr* address, socklen_t length) {
     errno = EINPROGRESS;
     return -1;
   }
+  // Before: what a VMM says between this and Connection would come without its sender.
+  const int yes = 1;
+  if (address->sa_family == AF_UNIX) {
+    ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
+  }
   const long done = ::syscall(SYS_connect, socket, address, length);
   if (done == 0) vballoon::vhost::connected = socket;
   // librte_vhost would take that for success; it is somebody else's socket then.

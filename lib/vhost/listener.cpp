@@ -37,6 +37,9 @@ Result<Listener> Listener::open(const std::string& path, std::optional<gid_t> gr
   }
   SocketFile file(path);
   if (auto shared = share_socket(path, group); !shared) return tl::unexpected(shared.error());
+  // Handed down to each connection: what a VMM says first comes with its sender, too.
+  const int yes = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
   if (::listen(fd.get(), kBacklog) != 0) return failed(path, "cannot listen");
   return Listener(std::move(fd), std::move(file));
 }

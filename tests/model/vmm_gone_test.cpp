@@ -73,12 +73,8 @@ TEST_P(VmmGone, AnEndOfAConnectionToTheDaemonIsNotTaken) {
   expect_beside_is_served();
 }
 
-/// Not in client mode, where the daemon does not always come again in time after that.
-class VmmGoneOfServer : public VmmGone {};
-INSTANTIATE_TEST_SUITE_P(One, VmmGoneOfServer, testing::Values(Mode::kServer), mode_name);
-
 /// On its way in a socket that the daemon was handed it cannot be seen.
-TEST_P(VmmGoneOfServer, AnEndInsideOfASocketThatWasHandedOverKeepsNothingAlive) {
+TEST_P(VmmGone, AnEndInsideOfASocketThatWasHandedOverKeepsNothingAlive) {
   for (const Request request : {Request::kSetBackendReqFd, Request::kSetVringKick}) {
     ASSERT_TRUE(in_a_process([&] {
       RawVmm vmm(arrive());
