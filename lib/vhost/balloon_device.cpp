@@ -128,6 +128,7 @@ void BalloonDevice::let_go() {
   kept_.release();
   claims_.drop(spec_.name);
   claimed_.clear();
+  table_ = {};
   shared_ = 0;
   shared_with_.clear();
   channel_.close();

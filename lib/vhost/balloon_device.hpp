@@ -108,6 +108,11 @@ class BalloonDevice {
   [[nodiscard]] const DeviceSpec& spec() const noexcept { return spec_; }
 
  private:
+  /// As the VMM sent it, region by region.
+  struct MemoryTable {
+    std::vector<RegionText> regions;
+    std::vector<ClaimedRegion> files;
+  };
   struct RingState {
     bool ready = false;      // librte_vhost has all it needs of it
     bool suspended = false;  // stopped for the message at hand, to go on after it
@@ -159,6 +164,7 @@ class BalloonDevice {
   void suspend_all();
   void resume_suspended();
   void load_memory();
+  [[nodiscard]] Result<void> check_other_files() const;
   void prepare_for(balloon::Features features);
   [[nodiscard]] Result<void> claim_memory(const Message& message);
   void look_at_shares();
@@ -248,6 +254,8 @@ class BalloonDevice {
   balloon::Features acked_;
   std::array<RingState, balloon::kQueues> rings_{};
   std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections
+  MemoryTable table_;       // that librte_vhost has mapped
+  MemoryTable next_table_;  // of the message at hand
   std::vector<ClaimedRegion> claimed_;         // as the regions of the memory are
   std::atomic<std::uint64_t> claims_seen_{0};  // MemoryClaims::generation()
   std::uint32_t shared_ = 0;                   // regions that others claim, too: a bit each

@@ -4,6 +4,9 @@
 // Source: vhost-user protocol, "Memory region description".
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "balloon_device.hpp"
 #include "home_node.hpp"
 #include "memory_table.hpp"
@@ -13,16 +16,29 @@ namespace vballoon::vhost {
 
 /// Judged before anything of it is mapped. What was claimed before stands where this is refused.
 Result<void> BalloonDevice::claim_memory(const Message& message) {
-  std::vector<ClaimedRegion> regions;
+  next_table_ = {};
   for (std::size_t i = 0; i < message.region_count(); ++i) {
     const RegionText text = message.region(i);
     auto region = ClaimedRegion::of(message.fd(i), text.file_offset, text.bytes);
     if (!region) return tl::unexpected(region.error());
-    regions.push_back(*region);
+    next_table_.regions.push_back(text);
+    next_table_.files.push_back(*region);
   }
-  if (auto ok = claims_.check(spec_.name, regions); !ok) return ok;
+  if (auto ok = check_other_files(); !ok) return ok;
+  if (auto ok = claims_.check(spec_.name, next_table_.files); !ok) return ok;
   if (auto ok = check_mappings(message); !ok) return ok;
-  return claims_.claim(spec_.name, std::move(regions));
+  return claims_.claim(spec_.name, next_table_.files);
+}
+
+/// librte_vhost takes a table with the addresses of the last one for that, closes the new files and
+/// says that all is well: the guest would be served, and discarded from, in its old ones.
+Result<void> BalloonDevice::check_other_files() const {
+  const bool taken_for_the_last = std::ranges::equal(
+      table_.regions, next_table_.regions,
+      [](const RegionText& one, const RegionText& other) { return one.same_addresses(other); });
+  if (!taken_for_the_last || table_.files == next_table_.files) return {};
+  return fail(Code::kInvalidArgument,
+              "a memory table with other files at the same addresses, which needs a new connection");
 }
 
 void BalloonDevice::load_memory() {
@@ -36,6 +52,7 @@ void BalloonDevice::load_memory() {
   boot_bytes_ = gmem::boot_bytes(**memory);
   take_memory(std::move(*memory));
   memory_valid_ = true;
+  table_ = std::move(next_table_);
   claimed_.clear();
   for (const gmem::Region& region : path_.memory()->regions()) {
     const auto claimed = ClaimedRegion::of(region.fd.get(), region.file_offset, region.bytes);

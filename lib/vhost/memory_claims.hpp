@@ -29,6 +29,7 @@ struct ClaimedRegion {
 
   /// @errors kInvalidArgument: this is no descriptor of a file.
   [[nodiscard]] static Result<ClaimedRegion> of(int fd, std::uint64_t offset, std::uint64_t bytes);
+  friend bool operator==(const ClaimedRegion&, const ClaimedRegion&) = default;
   [[nodiscard]] bool overlaps(const ClaimedRegion& other) const noexcept {
     return inode != 0 && device == other.device && inode == other.inode &&
            offset < other.offset + other.bytes && other.offset < offset + bytes;

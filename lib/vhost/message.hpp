@@ -71,6 +71,11 @@ struct RegionText {
   std::uint64_t bytes = 0;
   std::uint64_t user_address = 0;
   std::uint64_t file_offset = 0;
+  /// librte_vhost looks no further: vhost_memory_changed() in DPDK lib/vhost/vhost_user.c.
+  [[nodiscard]] bool same_addresses(const RegionText& other) const noexcept {
+    return guest_address == other.guest_address && bytes == other.bytes &&
+           user_address == other.user_address;
+  }
 };
 
 /// A view of the message; the bytes are librte_vhost's own copy, so no VMM changes them meanwhile.

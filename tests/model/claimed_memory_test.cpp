@@ -183,12 +183,25 @@ TEST_P(Claims, MemoryOfAGuestAtTwoAddressesIsNotDiscarded) {
   EXPECT_EQ(vmm.verdict(number(Request::kSetMemTable), twice, std::array{file.get(), file.get()}),
             0U);
   EXPECT_EQ(show().at("shared_with"), device_);
-  // At other addresses of the VMM's, too: librte_vhost takes a table that has the same ones for the
-  // same table, whatever the files and the offsets are.
   const auto once = RawVmm::payload({2, 0, kMiB, kUser, 0, kGiB, kMiB, kUser + 2 * kGiB, kMiB});
   EXPECT_EQ(vmm.verdict(number(Request::kSetMemTable), once, std::array{file.get(), file.get()}),
             0U);
   EXPECT_EQ(show().at("shared_with"), "");
+}
+
+/// librte_vhost would go on with the old file and say that all is well.
+TEST_P(Claims, OtherFilesAtTheSameAddressesAreRefusedInTheAnswer) {
+  RawVmm vmm(arrive());
+  const UniqueFd one = sparse(4 * kMiB);
+  const UniqueFd other = sparse(4 * kMiB);
+  const auto table = number(Request::kSetMemTable);
+  const auto at = [](std::uint64_t offset) { return one_region(0, kMiB, kUser, offset); };
+  EXPECT_EQ(vmm.verdict(table, at(0), std::array{one.get()}), 0U);
+  EXPECT_EQ(vmm.verdict(table, at(0), std::array{one.get()}), 0U) << "the same again is fine";
+  EXPECT_EQ(vmm.verdict(table, at(0), std::array{other.get()}), 1U);
+  EXPECT_EQ(vmm.verdict(table, at(kMiB), std::array{one.get()}), 1U) << "elsewhere in the file";
+  EXPECT_EQ(vmm.verdict(table, one_region(0, 2 * kMiB, kUser, 0), std::array{other.get()}), 0U);
+  EXPECT_GE(logged("other files at the same addresses"), 1U);
 }
 
 /// Blocks of a disk's file come back where the kernel writes in larger pieces. Stands for that: the
