@@ -49,8 +49,12 @@ BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims
 bool BalloonDevice::connected(int vid) {
   const std::scoped_lock lock(mutex_);
   // In client mode librte_vhost would not try again; it comes back no more than once a second.
-  if (closed_ || successor_ || (banned() && !spec_.client)) return false;
+  if (closed_ || (!spec_.client && (successor_ || banned()))) return false;
   Connection connection = spec_.client ? Connection::made() : Connection::accepted();
+  if (successor_) {
+    connection.shut_down();
+    return true;
+  }
   if (!connection.valid() || !FdReserve::get().leaves(FdReserve::kOfAVm)) {
     warn(fmt::format("a VMM is turned away: {}", no_descriptors_left()));
     connection.shut_down();
