@@ -9,6 +9,7 @@
 
 #include "balloon_device.hpp"
 #include "base/clock.hpp"
+#include "base/guest_page.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -59,11 +60,14 @@ void BalloonDevice::tick() {
   notify_if_due();
 }
 
-/// A guest says by and by how large it is, and a share is one of that.
+/// A guest says by and by how large it is, and a share is one of that. What its figures waver by is
+/// no news.
 void BalloonDevice::look() {
   kept_.give_up_lost();
   end_orphans();
-  if (wanted_.size.share && config_.knows_actual()) show_target();
+  const bool follows = wanted_.size.share && config_.knows_actual();
+  const std::uint64_t shown = pages_to_bytes(config_.num_pages());
+  if (follows && !at_target(shown, pages_to_bytes(true_target()))) show_target();
 }
 
 /// What nobody tells of: once in a while is enough.

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <fstream>
+#include <thread>
 
 #include "harness/fixture.hpp"
 
@@ -46,6 +47,31 @@ TEST_F(Targets, AShareIsOneOfWhateverVmComes) {
   expect_target_of_a_vm(32 * kMiB, 16 * kMiB);
   expect_target_of_a_vm(16 * kMiB, 8 * kMiB);
   EXPECT_EQ(show().at("target_share"), 0.5);
+}
+
+/// Of memory that was plugged into it a guest says when it has it.
+TEST_F(Targets, AShareFollowsWhatTheGuestSaysThatItHas) {
+  const auto driver = connect();
+  EXPECT_EQ(set({{"size", "50%"}}).at("target_bytes"), 16 * kMiB);
+  must(ram_.plug(Gpa{kGiB}, 32 * kMiB));
+  must(driver->update_memory());
+  EXPECT_EQ(show().at("target_bytes"), 16 * kMiB) << "it has not said so";
+  const auto says = [&](std::uint64_t total) {
+    constexpr std::uint16_t kTotal = 5;  // VIRTIO_BALLOON_S_MEMTOT
+    driver->set_stats({{kTotal, total}});
+    return eventually([&] {
+      static_cast<void>(
+          daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 0}}));
+      static_cast<void>(driver->serve(driver::Deadline(std::chrono::milliseconds(5))));
+      return show().at("guest_bytes") == total;
+    });
+  };
+  ASSERT_TRUE(says(64 * kMiB));
+  EXPECT_TRUE(eventually([&] { return must(driver->num_pages()) == bytes_to_pages(32 * kMiB); }));
+  ASSERT_TRUE(says(64 * kMiB - 16 * kPageSize));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  EXPECT_EQ(must(driver->num_pages()), bytes_to_pages(32 * kMiB))
+      << "what its figures waver by is no news";
 }
 
 TEST_F(Targets, LeaveTheGuestEnoughUnlessForced) {
