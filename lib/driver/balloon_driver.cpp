@@ -30,7 +30,9 @@ Result<Used> BalloonDriver::await(DriverQueue& queue) {
   Deadline deadline(options_.timeout);
   do {
     serve_stats();
-    if (auto used = queue.wait(deadline.or_after(kServeInterval))) return *used;
+    const auto used = queue.wait(deadline.or_after(kServeInterval));
+    if (lost()) queue.excuse_missing_call();
+    if (used) return *used;
     if (!lost()) continue;
     if (auto back = come_back(); !back) return tl::unexpected(back.error());
     deadline = Deadline(options_.timeout);

@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/check.hpp"
 #include "split_ring.hpp"
 
@@ -23,7 +25,7 @@ virtq::Descriptor describe(const Segment& segment) noexcept {
 /// How often a spinning wait looks before it lets others run.
 constexpr unsigned kSpinsBeforeYield = 2000;
 /// A call comes a little behind the used index; only after this long is it missing.
-constexpr milliseconds kCallGrace{250};
+constexpr milliseconds kCallGrace{1000};
 
 }  // namespace
 
@@ -202,6 +204,7 @@ void DriverQueue::check_order(std::uint16_t id) {
 }
 
 std::optional<Used> DriverQueue::wait(Deadline deadline) {
+  uncalled_ = false;
   if (auto used = poll()) return used;
   return shape_.wait == WaitMode::kSpin ? spin(deadline) : sleep(deadline);
 }
@@ -231,8 +234,21 @@ std::optional<Used> DriverQueue::sleep(Deadline deadline) {
 }
 
 std::optional<Used> DriverQueue::late_call(std::optional<Used> used) {
-  if (used && !called(Deadline(kCallGrace))) ++violations_.missing_call;
+  uncalled_ = used && !called(Deadline(kCallGrace));
+  if (uncalled_) ++violations_.missing_call;
   return used;
+}
+
+void DriverQueue::excuse_missing_call() noexcept {
+  if (!std::exchange(uncalled_, false)) return;
+  --violations_.missing_call;
+  call_owed_ = true;
+}
+
+void DriverQueue::expect_owed_call(Deadline deadline) noexcept {
+  if (!std::exchange(call_owed_, false)) return;
+  uncalled_ = !called(deadline);
+  if (uncalled_) ++violations_.missing_call;
 }
 
 }  // namespace vballoon::driver

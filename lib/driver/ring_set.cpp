@@ -76,6 +76,18 @@ void RingSet::abandon(bool told) noexcept {
   }
 }
 
+void RingSet::excuse_missing_calls() noexcept {
+  for (auto& ring : rings_) {
+    if (ring) ring->queue.excuse_missing_call();
+  }
+}
+
+void RingSet::expect_owed_calls(Deadline deadline) noexcept {
+  for (auto& ring : rings_) {
+    if (ring) ring->queue.expect_owed_call(deadline);
+  }
+}
+
 unsigned RingSet::count() const noexcept {
   unsigned highest = 0;
   for (const auto& ring : rings_) {

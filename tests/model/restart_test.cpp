@@ -87,7 +87,11 @@ class Vm {
     EXPECT_EQ(bytes("actual_bytes"), balloon) << name_;
     EXPECT_EQ(driver_->queue(Role::kInflate).outstanding(), 0U);
     EXPECT_EQ(driver_->queue(Role::kDeflate).outstanding(), 0U);
-    EXPECT_EQ(driver_->violations().total(), 0U) << name_;
+    const driver::Violations found = driver_->violations();
+    EXPECT_EQ(found.total(), 0U) << name_ << ": unknown id " << found.unknown_id
+                                 << ", not outstanding " << found.not_outstanding << ", jumps "
+                                 << found.index_jump << ", out of order " << found.out_of_order
+                                 << ", without a call " << found.missing_call;
     const auto verdict = driver::check_canaries(ram_, inside(false), kCanary);
     EXPECT_EQ(verdict.changed, 0U) << name_ << ": of " << verdict.checked;
     const auto gone = [&] {

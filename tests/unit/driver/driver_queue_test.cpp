@@ -183,6 +183,31 @@ TEST_F(DriverQueueTest, CountsAUsedBufferWithoutACall) {
   EXPECT_EQ(queue.violations().missing_call, 1U);
 }
 
+/// A backend that was killed between the used index and the call; the next one calls, or does not.
+TEST_F(DriverQueueTest, ACallThatABackendDidNotLiveToMakeIsItsSuccessors) {
+  for (const bool calls : {true, false}) {
+    DriverQueue queue = make({.size = 8, .wait = WaitMode::kInterrupt});
+    FakeDevice device(queue.areas());
+    const std::array<Segment, 1> buffer{readable(0x300000)};
+    ASSERT_TRUE(queue.add(buffer));
+    queue.publish();
+    {
+      std::jthread silent([&device] {
+        std::this_thread::sleep_for(milliseconds(10));
+        device.use(device.take().value());
+        device.give();
+      });
+      EXPECT_TRUE(queue.wait(Deadline(milliseconds(50))));
+    }
+    queue.excuse_missing_call();
+    EXPECT_EQ(queue.violations().missing_call, 0U);
+    if (calls) ::eventfd_write(queue.call_fd(), 1);
+    queue.expect_owed_call(Deadline(milliseconds(10)));
+    queue.expect_owed_call(Deadline(milliseconds(10)));
+    EXPECT_EQ(queue.violations().missing_call, calls ? 0U : 1U);
+  }
+}
+
 TEST_F(DriverQueueTest, WaitEndsAtTheDeadline) {
   for (const WaitMode mode : {WaitMode::kInterrupt, WaitMode::kSpin}) {
     DriverQueue queue = make({.size = 8, .wait = mode});

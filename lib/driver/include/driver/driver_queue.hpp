@@ -87,8 +87,15 @@ class DriverQueue {
   /// The next used buffer, if there is one.
   [[nodiscard]] std::optional<Used> poll();
 
-  /// As poll(), but waits. Nothing when the deadline passed.
+  /// As poll(), but waits. Nothing when the deadline passed. A buffer of which no call told, and none
+  /// a little later, is a violation.
   [[nodiscard]] std::optional<Used> wait(Deadline deadline);
+
+  /// The backend is gone. A call that it did not live to make is no violation of its own: its
+  /// successor owes it.
+  void excuse_missing_call() noexcept;
+  /// Waits for the call that a successor owes, if there is one; counts it where it does not come.
+  void expect_owed_call(Deadline deadline) noexcept;
 
   // --- By hand, for tests of what a device makes of it. ---
 
@@ -149,6 +156,8 @@ class DriverQueue {
   std::deque<std::uint16_t> order_;          // ids that are out, where their order counts
   std::vector<virtq::Descriptor> elements_;  // of the buffer at hand
   Violations violations_;
+  bool uncalled_ = false;  // of the last buffer that wait() returned no call told
+  bool call_owed_ = false;
   QueueShape shape_;
   std::byte* tables_ = nullptr;
   Gpa tables_gpa_;

@@ -38,6 +38,9 @@ class RingSet {
   /// @param told  the device knows that by itself (VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD), and the
   ///              base is what some front ends make of it then: the avail index.
   void abandon(bool told) noexcept;
+  /// See DriverQueue.
+  void excuse_missing_calls() noexcept;
+  void expect_owed_calls(Deadline deadline) noexcept;
   [[nodiscard]] unsigned count() const noexcept;
 
   /// Null where the driver has no such queue.
