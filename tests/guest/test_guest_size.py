@@ -19,6 +19,10 @@ _UNPLUGGED = (
     *("-device", "virtio-mem-pci,id=plug,memdev=more,requested-size=0"),
 )
 _SECONDS = 60
+# The part of its headroom that the law leaves a guest on a host that has too little for all
+# (kBarePart in lib/policy/balance_law.cpp), and what a guest uses now and then beside it.
+_BARE = 16 * MiB
+_WAVERS = 8 * MiB
 
 _AUTOMATIC = """
 [policy]
@@ -67,7 +71,7 @@ def test_a_share_is_one_of_what_the_guest_has(unplugged_lab):
 
 @pytest.mark.skipif(bool(SmallHost.missing()), reason=SmallHost.missing())
 def test_a_short_host_leaves_it_what_it_needs(folder: Path):
-    """Of the guest's 400 MiB, and not of the 2 GiB that nobody plugged."""
+    """Of the guest's 400 MiB, and not of the 2 GiB that nobody plugged: what it uses and a little."""
     with SmallHost(640 * MiB, 512 * MiB, folder) as host:
         config = folder / "law.toml"
         daemon = Daemon(folder, devices=(), arguments=("--config", str(config)))
@@ -88,7 +92,7 @@ def test_a_short_host_leaves_it_what_it_needs(folder: Path):
                 shown = lab.show()
                 assert shown["target_bytes"] < _GUEST, explained()
                 time.sleep(0.2)
-            assert lab.guest.meminfo()["MemAvailable"] >= 24 * MiB, explained()
+            assert lab.guest.meminfo()["MemAvailable"] >= _BARE - _WAVERS, explained()
             assert lab.guest.checksum("/tmp/canary") == checksum
             host.release(neighbour)
             lab.guest.kill()
