@@ -185,7 +185,9 @@ int run_show(Command& command) {
     print_field("inhibited", "nothing is discarded, by the operator's wish");
   }
   if (device.value("prefault", false)) {
-    print_field("prefault", "pages are fetched before the guest gets them back");
+    const std::string why = text(device, "no_prefault");
+    print_field("prefault", why.empty() ? "pages are fetched before the guest gets them back"
+                                        : "has no effect: " + why);
   }
   print_sizes(device);
   print_free_pages(device);

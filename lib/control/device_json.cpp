@@ -99,6 +99,7 @@ Json device_json(const device::DeviceReport& report) {
   json["shared_with"] = report.shared_with;
   json["inhibited"] = report.inhibited;
   json["prefault"] = report.prefault;
+  json["no_prefault"] = report.no_prefault;
   json["reporting"] = report.reporting;
   json["poison_value"] = report.poison_value;
   json["hints"] = {{"state", std::string(report.hints.state)},

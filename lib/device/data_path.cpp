@@ -27,6 +27,7 @@ bool DataPath::poll() noexcept {
   const bool going_on = reclaimer_.busy() || holds_any();
   if (!going_on && !has_work()) return false;
   context_.now_us = now_us();
+  reclaimer_.begin_pass();
   const bool served = serve();
   // Buffers that need not wait for the discards do not: acknowledgement latency is throughput.
   if (served) publish_all();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "reclaim/batch.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/check.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/huge_reserve.hpp"
@@ -18,7 +21,17 @@ bool carry_out(const Batch& batch, const Piece& piece, Discarder& discarder) noe
   return discarder.provide(batch.fd, piece.offset, piece.bytes, mapping);
 }
 
+/// The guest may touch other pages meanwhile, and the file grow by them: then less is said to have
+/// been there than was.
+void note_moved(Batch& batch, std::uint64_t before, std::uint64_t after) noexcept {
+  const bool fetched = batch.account == Account::kPrefaulted;
+  if (fetched) std::swap(before, after);
+  const std::uint64_t most = fetched ? batch.host_bytes : batch.done_bytes;
+  batch.moved_bytes = std::min(before - std::min(before, after), most);
+}
+
 void carry_out_pieces(Batch& batch, Discarder& discarder) noexcept {
+  const std::uint64_t before = discarder.allocated(batch.fd);
   for (std::uint32_t i = 0; i < batch.count; ++i) {
     if (carry_out(batch, batch.pieces[i], discarder)) {
       batch.done_bytes += batch.pieces[i].bytes;
@@ -27,6 +40,7 @@ void carry_out_pieces(Batch& batch, Discarder& discarder) noexcept {
       batch.refused |= std::uint64_t{1} << i;
     }
   }
+  note_moved(batch, before, discarder.allocated(batch.fd));
 }
 
 }  // namespace

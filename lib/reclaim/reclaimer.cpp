@@ -15,6 +15,17 @@ constexpr std::uint64_t kLeastShare = 64 * kKiB;
 /// Of each table in advance: the bitmaps of 128 GiB.
 constexpr std::uint64_t kProvided = 4 * kMiB;
 
+std::uint64_t offset_of(const gmem::Region& region, PageRun run) noexcept {
+  return region.file_offset + (gpa_of(run.first).value - region.first.value);
+}
+
+/// Of the host pages that a run touches.
+std::uint64_t host_bytes_of(const gmem::Region& region, PageRun run) noexcept {
+  const std::uint64_t page = region.backing.host_page;
+  const std::uint64_t start = offset_of(region, run);
+  return (start + pages_to_bytes(run.pages) + page - 1) / page * page - start / page * page;
+}
+
 /// Calls visit(part, its first page) for whatever of the run is memory. @return the pages that are
 /// not.
 template <typename Visit>
@@ -119,6 +130,7 @@ void Reclaimer::provide_tables() const noexcept {
 void Reclaimer::empty() {
   VB_CHECK(!in_flight());
   reports_.clear();
+  owed_ = 0;
   if (!blocks_) return;
   ledger_ = std::make_unique<Ledger>(*blocks_, room_);
   window_ = std::make_unique<Window>(*blocks_, limits_.ages);
@@ -128,6 +140,7 @@ void Reclaimer::empty() {
 void Reclaimer::release() noexcept {
   VB_CHECK(!in_flight());
   reports_.clear();
+  owed_ = 0;
   huge_files_.clear();
   window_.reset();
   ledger_.reset();
@@ -188,6 +201,8 @@ Tally Reclaimer::deflate(PageRun run) noexcept {
     }
   };
   tally.outside = for_each_known_part(*blocks_, run, leaves);
+  // The guest fetches these by itself.
+  if (!prefaulting_) limit_owed();
   return tally;
 }
 
@@ -216,8 +231,6 @@ void Reclaimer::pump(std::uint64_t now_us, bool everything) noexcept {
   take_back();
   budget_ = sink_->bytes_per_pass();
   held_back_ = inhibited();
-  // Once a pass: who asked for room and who takes it must have the same answer.
-  prefaulting_ = prefaults();
   // In this order: what is put there again must not be discarded afterwards.
   pump_reports();
   pump_prefaults();
@@ -281,14 +294,35 @@ void Reclaimer::pump_prefaults() noexcept {
     const PageRun run = prefaults_.front();
     const gmem::Region* region = blocks_->memory().find(gpa_of(run.first));
     VB_CHECK(region != nullptr);
-    const std::uint64_t pages = blocks_->first_part(run).pages;
+    const PageRun part{run.first, blocks_->first_part(run).pages};
+    const std::uint64_t pages = pages_to_fetch(*region, part);
+    if (pages < part.pages && under_way_ != 0) return;  // which may have been there
+    if (pages == 0) {
+      prefaults_.take(part.pages);
+      continue;
+    }
     if (!make_room(*region, Account::kPrefaulted)) return;
+    const PageRun fetched{run.first, pages};
     // The kernel rounds to host pages by itself, outward.
-    open_->add(Piece{region->file_offset + (gpa_of(run.first).value - region->first.value),
-                     pages_to_bytes(pages)});
+    open_->add(Piece{offset_of(*region, fetched), pages_to_bytes(pages)});
+    const std::uint64_t host_bytes = host_bytes_of(*region, fetched);
+    open_->host_bytes += host_bytes;
+    owed_ -= host_bytes;
     budget_ -= std::min(budget_, std::max(pages_to_bytes(pages), kLeastShare));
     prefaults_.take(pages);
   }
+  if (prefaults_.empty() && !in_flight()) limit_owed();
+}
+
+/// As many pages from its first on as are owed; of a huge page all that the run has, or none.
+std::uint64_t Reclaimer::pages_to_fetch(const gmem::Region& region, PageRun run) const noexcept {
+  if (host_bytes_of(region, run) <= owed_) return run.pages;
+  return region.backing.host_page == kPageSize ? bytes_to_pages(owed_) : 0;
+}
+
+/// What left the balloon is there again, whoever fetched it.
+void Reclaimer::limit_owed() noexcept {
+  owed_ = std::min(owed_, pages_to_bytes(ballooned_pages()));
 }
 
 /// An open batch for this file that has room. @return false: not in this pass.
@@ -320,7 +354,7 @@ HugeFile* Reclaimer::huge_file_of(const gmem::Region& region) const noexcept {
 /// @pre make_room(). Only whole host pages: a hole in part of one zeroes it and frees nothing.
 void Reclaimer::add(const gmem::Region& region, PageRun run) noexcept {
   const std::uint64_t host_page = region.backing.host_page;
-  const std::uint64_t start = region.file_offset + (gpa_of(run.first).value - region.first.value);
+  const std::uint64_t start = offset_of(region, run);
   const std::uint64_t first = (start + host_page - 1) / host_page * host_page;
   const std::uint64_t end = (start + pages_to_bytes(run.pages)) / host_page * host_page;
   if (first >= end) return;

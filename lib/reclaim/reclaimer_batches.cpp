@@ -61,6 +61,8 @@ void Reclaimer::complete(const Batch& batch) noexcept {
     (fetched ? counters_.failed_prefaults : counters_.failed_calls).add(batch.failed);
   }
   ++completed_;
+  if (batch.account == Account::kInflated) owed_ += batch.moved_bytes;
+  if (batch.account == Account::kPrefaulted) owed_ += batch.host_bytes - batch.moved_bytes;
   if (batch.account == Account::kInflated) learn(batch);
   show();
 }

@@ -40,8 +40,8 @@ BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims
       discarder_(discarder),
       seat_(seats),
       kept_(folder, spec_.name),
-      path_(config_, limits) {
-  path_.prefault(spec_.prefault);
+      path_(config_, limits),
+      wants_prefault_(spec_.prefault) {
   path_.report(spec_.reporting);
   load_wishes();
 }
@@ -135,6 +135,7 @@ void BalloonDevice::let_go() {
   table_ = {};
   shared_ = 0;
   shared_with_.clear();
+  no_prefault_.clear();
   channel_.close();
   config_.reset_driver_fields();
   static_cast<void>(question_.end());

@@ -67,6 +67,7 @@ Result<std::uint64_t> BalloonDevice::set_target(const balloon::Target& target) {
   keep_target();
   show_target();
   provide_tables();
+  settle_prefault();
   // Also where it is the same one: a guest that took pages back is asked again.
   tell_target();
   notify_if_due();
@@ -327,7 +328,8 @@ device::DeviceReport BalloonDevice::report_locked() const {
   report.reclaimed_bytes = reclaimed_bytes(std::nullopt);
   report_memory(&report);
   report.inhibited = path_.inhibited();
-  report.prefault = path_.prefaults();
+  report.prefault = wants_prefault_;
+  report.no_prefault = no_prefault_;
   report.reporting = path_.reports();
   report.poison_value = config_.poison_value();
   report.hints = report_hints();

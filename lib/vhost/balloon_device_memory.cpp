@@ -60,6 +60,7 @@ void BalloonDevice::load_memory() {
   }
   shared_ = 0;
   look_at_shares();
+  settle_prefault();
   show_target();
   provide_tables();
 }

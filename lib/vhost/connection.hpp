@@ -34,6 +34,8 @@ class Connection {
   [[nodiscard]] bool valid() const noexcept { return fd_.valid(); }
   /// The process that connected, or that listened; 0 where it is not known.
   [[nodiscard]] pid_t peer() const noexcept;
+  /// The one that was heard last, or else connected; 0 where it is not known.
+  [[nodiscard]] pid_t process() const noexcept { return process_; }
   /// There is room for an answer.
   [[nodiscard]] bool takes_answers() const noexcept;
   /// The VMM ended it, and not librte_vhost because of what the VMM sent.

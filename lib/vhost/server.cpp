@@ -162,10 +162,7 @@ Result<void> Server::keep_automatic(std::string_view name, state::AutomaticWord 
 }
 
 Result<void> Server::prefault(std::string_view name, bool on) {
-  return impl_->with(name, [on](BalloonDevice& device) -> Result<void> {
-    device.prefault(on);
-    return {};
-  });
+  return impl_->with(name, [on](BalloonDevice& device) { return device.prefault(on); });
 }
 
 Result<void> Server::reporting(std::string_view name, bool on) {

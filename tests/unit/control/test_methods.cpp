@@ -76,8 +76,8 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
        {"name", "socket", "mode", "lcore", "state", "reason", "guest_bytes", "target_bytes",
         "target_share", "wanted_bytes", "forced", "kept", "why_not_kept", "actual_bytes",
         "ballooned_bytes", "reclaimed_bytes", "discarded_bytes", "reported_bytes",
-        "stranded_bytes", "resident_bytes", "automatic", "inhibited", "prefault", "reporting",
-        "poison_value", "hints", "features", "queues", "counters", "stats", "stats_waiting_ms", "stats_stalled"}) {
+        "stranded_bytes", "resident_bytes", "automatic", "inhibited", "prefault",
+        "no_prefault", "reporting", "poison_value", "hints", "features", "queues", "counters", "stats", "stats_waiting_ms", "stats_stalled"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }
   EXPECT_EQ(json["mode"], "client");

@@ -59,6 +59,63 @@ TEST_F(PrefaultTest, WhatWasNotInTheBalloonIsLeftAlone) {
   EXPECT_EQ(f_.ring(Role::kDeflate).collect(), (Heads{1}));
 }
 
+/// A guest gives away what it never touched: nobody had it, and nobody is to get it for that.
+TEST_F(PrefaultTest, WhatNobodyHadIsNotMade) {
+  sink_.discarder.sparse = true;
+  in_balloon(pages_from(0, 256));
+  f_.send_pfns(Role::kDeflate, 1, pages_from(0, 256));
+  pass();
+  EXPECT_EQ(sink_.waiting(), 0U);
+  EXPECT_EQ(f_.ring(Role::kDeflate).collect(), (Heads{1}));
+  EXPECT_TRUE(sink_.discarder.provided.empty());
+}
+
+/// The first half comes back without a touch, and is given away once more with the second.
+TEST_F(PrefaultTest, NoMoreIsFetchedThanWasThere) {
+  f_.path().prefault(false);
+  in_balloon(pages_from(0, 128));
+  f_.send_pfns(Role::kDeflate, 1, pages_from(0, 128));
+  pass();
+  ASSERT_EQ(f_.ring(Role::kDeflate).collect(), (Heads{1}));
+  f_.path().prefault(true);
+  in_balloon(pages_from(0, 256));
+  f_.send_pfns(Role::kDeflate, 2, pages_from(0, 256));
+  pass();
+  sink_.step_all();
+  pass();
+  EXPECT_EQ(f_.ring(Role::kDeflate).collect(), (Heads{2}));
+  ASSERT_EQ(sink_.discarder.provided.size(), 1U);
+  EXPECT_EQ(sink_.discarder.provided[0].bytes, pages_to_bytes(128));
+}
+
+/// Nothing was there where it fetched, so as much may be fetched elsewhere.
+TEST_F(PrefaultTest, WhatWasThereAllTheSameIsStillOwed) {
+  in_balloon(pages_from(0, 256));
+  // By the guest, which uses what it has given away.
+  ASSERT_TRUE(sink_.discarder.provide(f_.ram().fd(),
+                                      pages_to_bytes(DeviceFixture::file_page(DeviceFixture::page(0))),
+                                      pages_to_bytes(128), nullptr));
+  for (const std::uint16_t head : {std::uint16_t{1}, std::uint16_t{2}}) {
+    f_.send_pfns(Role::kDeflate, head, pages_from(head == 1 ? 0U : 128U, 128));
+    pass();
+    sink_.step_all();
+    pass();
+  }
+  ASSERT_EQ(sink_.discarder.provided.size(), 3U);
+  EXPECT_EQ(sink_.discarder.provided[2].bytes, pages_to_bytes(128));
+}
+
+TEST_F(PrefaultTest, ANewGuestIsOwedNothing) {
+  in_balloon(pages_from(0, 256));
+  f_.path().empty_balloon();
+  sink_.discarder.sparse = true;
+  in_balloon(pages_from(0, 256));
+  f_.send_pfns(Role::kDeflate, 1, pages_from(0, 256));
+  pass();
+  EXPECT_EQ(f_.ring(Role::kDeflate).collect(), (Heads{1}));
+  EXPECT_TRUE(sink_.discarder.provided.empty());
+}
+
 TEST_F(PrefaultTest, AnInflateBufferNeedNotWaitForIt) {
   in_balloon(pages_from(0, 16));
   f_.send_pfns(Role::kDeflate, 1, pages_from(0, 16));
@@ -129,6 +186,19 @@ TEST_F(PrefaultTest, QuiesceEndsWithNothingOnItsWay) {
   sink_.step_all();
   EXPECT_TRUE(f_.path().quiesce());
   EXPECT_EQ(f_.ring(Role::kDeflate).collect(), (Heads{1}));
+}
+
+/// No pass runs between the wish and the buffer.
+TEST_F(PrefaultTest, OnOrOffItCountsFromTheNextBufferOn) {
+  in_balloon(pages_from(0, 32));
+  f_.path().prefault(false);
+  f_.send_pfns(Role::kDeflate, 1, pages_from(0, 16));
+  pass();
+  EXPECT_EQ(f_.ring(Role::kDeflate).collect(), (Heads{1}));
+  f_.path().prefault(true);
+  f_.send_pfns(Role::kDeflate, 2, pages_from(16, 16));
+  pass();
+  EXPECT_EQ(sink_.waiting(), 1U);
 }
 
 TEST_F(PrefaultTest, OffItCostsNothing) {

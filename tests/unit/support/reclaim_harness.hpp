@@ -45,12 +45,16 @@ class ReclaimHarness {
   /// As many passes as it takes until nothing is left that may go.
   void flush() {
     do {
+      reclaimer_.begin_pass();
       reclaimer_.pump(now_us, true);
     } while (!reclaimer_.drained());
     ASSERT_FALSE(reclaimer_.in_flight());
   }
   /// One pass in which nobody waits for anything.
-  void pass() { reclaimer_.pump(now_us, false); }
+  void pass() {
+    reclaimer_.begin_pass();
+    reclaimer_.pump(now_us, false);
+  }
 
   [[nodiscard]] reclaim::Reclaimer& reclaimer() { return reclaimer_; }
   [[nodiscard]] const reclaim::ReclaimCounters& counters() const { return reclaimer_.counters(); }

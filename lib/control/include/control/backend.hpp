@@ -50,7 +50,8 @@ class Backend {
   [[nodiscard]] virtual std::optional<state::AutomaticWord> automatic(
       std::string_view name) const = 0;
   virtual void keep_automatic(std::string_view name, state::AutomaticWord word) = 0;
-  /// While on, memory is put there before the guest gets a page back.
+  /// While on, memory is put there before the guest gets a page back. An error where that has no
+  /// effect with the VMM that is connected; the wish stays.
   virtual Result<void> prefault(std::string_view name, bool on) = 0;
   /// While off, reported pages are returned to the guest as they are.
   virtual Result<void> reporting(std::string_view name, bool on) = 0;

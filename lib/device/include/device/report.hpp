@@ -91,6 +91,7 @@ struct DeviceReport {
   std::uint64_t stranded_bytes = 0;   ///< ballooned, but in a huge page that is not whole yet
   bool inhibited = false;             ///< nothing is discarded, by the operator's wish
   bool prefault = false;              ///< memory is put there before the guest gets a page back
+  std::string no_prefault;            ///< why that has no effect with this VMM; else empty
   bool reporting = true;              ///< reported pages are discarded
   std::uint32_t poison_value = 0;
   HintReport hints;

@@ -40,13 +40,15 @@ struct Batch {
   HugeFile* huge_file = nullptr;  // where its pool must be able to give back what is discarded
   std::byte* mapping = nullptr;  // of the file's start, where prefaulting needs one; else null
   std::uint32_t count = 0;       // pieces
-  std::uint64_t bytes = 0;    // their sum
+  std::uint64_t bytes = 0;       // their sum
+  std::uint64_t host_bytes = 0;  // prefaulted: the host pages that they touch, each once a piece
   Account account = Account::kInflated;
   // Filled in by whoever discards:
   std::uint32_t failed = 0;       // pieces that the kernel refused
   std::uint64_t refused = 0;      // which: bit i for piece i
   bool uncovered = false;         // none was tried: the pool could not give them back; all refused
   std::uint64_t done_bytes = 0;   // of the others
+  std::uint64_t moved_bytes = 0;  // by which the file shrank (prefaulted: grew) meanwhile, at most
   /// It may be taken back: stored (release) by whoever carried it out, last of all; asked by its
   /// owner (acquire). Never set where the sink tells the owner itself.
   std::atomic<bool> done{false};
@@ -60,7 +62,7 @@ struct Batch {
     mapping = nullptr;
     account = on_account;
     count = failed = 0;
-    bytes = done_bytes = refused = 0;
+    bytes = host_bytes = done_bytes = moved_bytes = refused = 0;
     uncovered = false;
   }
   [[nodiscard]] bool full() const noexcept { return count == kPieces || bytes >= kBytes; }

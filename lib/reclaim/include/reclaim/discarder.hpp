@@ -25,6 +25,9 @@ class Discarder {
   /// @return false when the host has no memory for it.
   [[nodiscard]] virtual bool provide(int fd, std::uint64_t offset, std::uint64_t bytes,
                                      std::byte* mapping) noexcept;
+
+  /// Bytes of memory that the file takes now; 0 where that cannot be said.
+  [[nodiscard]] virtual std::uint64_t allocated(int fd) noexcept;
 };
 
 /// fallocate(2) with FALLOC_FL_PUNCH_HOLE: frees shared memory in every process that maps it, which

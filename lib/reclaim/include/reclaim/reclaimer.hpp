@@ -135,11 +135,16 @@ class Reclaimer {
   [[nodiscard]] std::uint64_t portion(GpaRange range, std::uint64_t bytes) const noexcept;
 
   /// Any thread: pages that leave the balloon are put there again before their buffer is used, so
-  /// that the guest's first touch does not wait for the host.
+  /// that the guest's first touch does not wait for the host. In all no more than the host got from
+  /// the balloon since this guest began, or since this daemon did: what nobody had when it was given
+  /// away is not made.
   void prefault(bool on) noexcept { prefault_.store(on, std::memory_order_relaxed); }
   [[nodiscard]] bool prefaults() const noexcept {
     return prefault_.load(std::memory_order_relaxed);
   }
+  /// What was asked for counts from here on: who asks for room and who takes it must have the same
+  /// answer.
+  void begin_pass() noexcept { prefaulting_ = prefaults(); }
   /// How many runs deflate() may be called with before the next pump().
   [[nodiscard]] std::size_t room_to_deflate() const noexcept {
     return prefaulting_ ? prefaults_.room() : SIZE_MAX;
@@ -217,6 +222,8 @@ class Reclaimer {
   void pump_window() noexcept;
   void pump_reports() noexcept;
   void pump_prefaults() noexcept;
+  [[nodiscard]] std::uint64_t pages_to_fetch(const gmem::Region& region, PageRun run) const noexcept;
+  void limit_owed() noexcept;
   void add(const gmem::Region& region, PageRun run) noexcept;
   void wait_for_room() noexcept;
   [[nodiscard]] Done& done_on(Account account) noexcept;
@@ -236,7 +243,7 @@ class Reclaimer {
   std::array<Batch*, kInFlight> on_way_{};
   bool tells_host_ = false;
   bool waiting_ = false;                // a batch has to wait for room
-  bool prefaulting_ = false;            // prefault, as the last pump() found it
+  bool prefaulting_ = false;            // prefault, as begin_pass() found it
   bool held_back_ = false;              // inhibited, as the last pump() found it
   std::atomic<bool> inhibited_{false};  // set by the control thread, read by the owner
   std::atomic<bool> prefault_{false};   // likewise
@@ -248,6 +255,7 @@ class Reclaimer {
   RunQueue<kReports> reports_;
   RunQueue<kPrefaults> prefaults_;
   std::uint64_t under_way_ = 0;  // pages of the balloon between window and completion
+  std::uint64_t owed_ = 0;    // bytes that the host got from what is in the balloon, at most
   std::uint64_t budget_ = 0;  // bytes that may still be handed over in this pass
   ReclaimCounters counters_;
   const std::shared_ptr<Conduct> conduct_ = std::make_shared<Conduct>();

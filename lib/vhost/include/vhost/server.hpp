@@ -144,7 +144,8 @@ class Server {
 
   /// While on, memory is put where the guest's pages were before it gets them back, so that its
   /// first touch does not stall.
-  /// @errors kNotFound.
+  /// @errors kNotFound; kUnavailable where it has no effect with the VMM that is connected, for its
+  ///         memory would be charged to this daemon's cgroup.
   Result<void> prefault(std::string_view name, bool on);
 
   /// While off, what the guest reports is returned to it as it is, and counted as kept.
