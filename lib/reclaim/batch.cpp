@@ -49,10 +49,9 @@ void carry_out(Batch& batch, Discarder& discarder) noexcept {
   if (batch.huge_file == nullptr || batch.account == Account::kPrefaulted) {
     return carry_out_pieces(batch, discarder);
   }
-  HugeFile::Turn turn(*batch.huge_file);
-  if (turn.covers(batch.bytes)) {
+  if (batch.huge_file->begin(batch.bytes)) {
     carry_out_pieces(batch, discarder);
-    turn.gave(batch.done_bytes);
+    batch.huge_file->gave(batch.bytes, batch.done_bytes);
   } else {
     batch.uncovered = true;
     batch.refused = (std::uint64_t{1} << batch.count) - 1;

@@ -23,7 +23,9 @@ struct HugeReserve::Account {
   // By the mutex:
   const std::unique_ptr<HugePool> pool;
   std::vector<HugeFile*> files;
-  std::uint64_t owed = 0;  // pages, of all files
+  // Pages, of all files:
+  std::uint64_t owed = 0;
+  std::uint64_t under_way = 0;
 };
 
 HugeReserve::HugeReserve(OpenPool open) : open_(std::move(open)) {}
@@ -65,34 +67,54 @@ bool HugeFile::is(int fd) const noexcept {
          ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/// Holes that the guest has filled are owed no more.
-void HugeFile::settle() noexcept {
-  const std::uint64_t holes = account_->pool->holes(fd_.get());
+/// Holes that the guest has filled are owed no more. @return  what is, of those under way as many as
+/// there are holes already.
+std::uint64_t HugeFile::settle() noexcept {
+  const std::uint64_t bytes = account_->pool->holes(fd_.get());
   const std::uint64_t page = account_->page_bytes;
-  const std::uint64_t still = std::min(owed_, holes / page + (holes % page != 0 ? 1 : 0));
+  const std::uint64_t holes = bytes / page + (bytes % page != 0 ? 1 : 0);
+  const std::uint64_t still = std::min(owed_, holes);
   account_->owed -= owed_ - still;
   owed_ = still;
+  return std::min(owed_ + under_way_, holes);
 }
 
-HugeFile::Turn::Turn(HugeFile& file) noexcept : file_(file), lock_(file.account_->mutex) {}
-
-bool HugeFile::Turn::covers(std::uint64_t bytes) noexcept {
-  HugeReserve::Account& account = *file_.account_;
-  const std::uint64_t pages = bytes / account.page_bytes;
-  const auto pool = account.pool->look();
+/// @pre  the account's mutex is held.
+bool HugeFile::covers(std::uint64_t pages) const noexcept {
+  HugeReserve::Account& account = *account_;
+  auto pool = account.pool->look();
   if (!pool) return false;
-  if (reclaim::covers(*pool, account.owed, pages)) return true;
-  // What guests have filled since is owed no more. In this order: a hole that is filled in between
-  // is still owed and no longer free, not the other way round.
-  for (HugeFile* file : account.files) file->settle();
+  const std::uint64_t leaving = pages + account.under_way;
+  if (reclaim::covers(*pool, account.owed + account.under_way, leaving)) return true;
+  // What guests have filled since is owed no more, and what others have not punched yet is not owed
+  // yet. Free is what is so before and after: a hole that is filled in between is still owed and no
+  // longer free, one that is punched in between is owed and not yet free; not the other way round.
+  std::uint64_t owed = 0;
+  for (HugeFile* file : account.files) owed += file->settle();
   const auto again = account.pool->look();
-  return again && reclaim::covers(*again, account.owed, pages);
+  if (!again) return false;
+  pool->free = std::min(pool->free, again->free);
+  pool->reserved = std::max(pool->reserved, again->reserved);
+  pool->surplus = std::max(pool->surplus, again->surplus);
+  return reclaim::covers(*pool, owed, leaving);
 }
 
-void HugeFile::Turn::gave(std::uint64_t bytes) noexcept {
-  const std::uint64_t pages = bytes / file_.account_->page_bytes;
-  file_.owed_ += pages;
-  file_.account_->owed += pages;
+bool HugeFile::begin(std::uint64_t bytes) noexcept {
+  const std::scoped_lock lock(account_->mutex);
+  const std::uint64_t pages = bytes / account_->page_bytes;
+  if (!covers(pages)) return false;
+  under_way_ += pages;
+  account_->under_way += pages;
+  return true;
+}
+
+void HugeFile::gave(std::uint64_t begun, std::uint64_t given) noexcept {
+  const std::scoped_lock lock(account_->mutex);
+  const std::uint64_t page = account_->page_bytes;
+  under_way_ -= begun / page;
+  account_->under_way -= begun / page;
+  owed_ += given / page;
+  account_->owed += given / page;
 }
 
 }  // namespace vballoon::reclaim

@@ -21,10 +21,9 @@ class HugeReserveTest : public testing::Test {
   /// As a reclaim lcore does it. @return whether the pages were discarded.
   bool discard(const std::shared_ptr<HugeFile>& file, const UniqueFd& fd, std::uint64_t pages,
                std::uint64_t page_bytes = kHuge) {
-    HugeFile::Turn turn(*file);
-    if (!turn.covers(pages * page_bytes)) return false;
+    if (!file->begin(pages * page_bytes)) return false;
     host_.freed(fd.get(), page_bytes, pages);
-    turn.gave(pages * page_bytes);
+    file->gave(pages * page_bytes, pages * page_bytes);
     return true;
   }
   PoolState& pool() { return host_.state[kHuge]; }
@@ -138,6 +137,44 @@ TEST_F(HugeReserveTest, AFileHasOneAccountHoweverManyWatchIt) {
   one_.reset();
   pool().free = 3;
   EXPECT_FALSE(discard(other_, other_fd_, 1)) << "somebody still watches it";
+}
+
+/// A VMM that holds up the holes in its own file costs another VM nothing.
+TEST_F(HugeReserveTest, OthersGoOnWhileABatchIsUnderWay) {
+  ASSERT_TRUE(one_->begin(4 * kHuge));
+  EXPECT_TRUE(discard(other_, other_fd_, 3)) << "none of the four is free yet, and none is owed";
+  EXPECT_TRUE(discard(other_, other_fd_, 3));
+  host_.freed(one_fd_.get(), kHuge, 4);
+  one_->gave(4 * kHuge, 4 * kHuge);
+  EXPECT_TRUE(discard(other_, other_fd_, 1));
+  --pool().free;
+  EXPECT_FALSE(discard(other_, other_fd_, 1));
+}
+
+/// Half of it is punched: those are free, and owed.
+TEST_F(HugeReserveTest, WhatIsUnderWayIsOwedAsSoonAsItIsPunched) {
+  ASSERT_TRUE(one_->begin(4 * kHuge));
+  host_.freed(one_fd_.get(), kHuge, 2);
+  EXPECT_TRUE(discard(other_, other_fd_, 1));
+  --pool().free;  // somebody takes one of the three
+  EXPECT_FALSE(discard(other_, other_fd_, 1));
+  ++pool().free;
+  EXPECT_TRUE(discard(other_, other_fd_, 1));
+}
+
+/// Surplus pages that it frees leave the pool, and so may those of a batch beside it.
+TEST_F(HugeReserveTest, SurplusPagesMayLeaveWithEitherBatch) {
+  pool() = {.free = 3, .reserved = 0, .surplus = 4};
+  ASSERT_TRUE(one_->begin(2 * kHuge));
+  EXPECT_FALSE(other_->begin(2 * kHuge)) << "four might leave, and three are free";
+  EXPECT_TRUE(other_->begin(kHuge));
+}
+
+TEST_F(HugeReserveTest, WhatTheKernelRefusedWasNotGiven) {
+  ASSERT_TRUE(one_->begin(4 * kHuge));
+  one_->gave(4 * kHuge, 0);
+  EXPECT_TRUE(discard(other_, other_fd_, 1));
+  EXPECT_EQ(pool().free, 1U);
 }
 
 TEST_F(HugeReserveTest, AsLongAsAllIsCoveredOneLookIsEnough) {

@@ -2,8 +2,9 @@
 //
 // reclaim/huge_reserve.hpp - discard no huge page that its pool could not give back.
 // Layer:  reclaim; may include base/.
-// Thread: watch() and the end of a HugeFile are the event thread's, or a test's; a Turn is whoever
-//         discards. Batches of one pool take turns: a mutex, held for one batch.
+// Thread: watch() and the end of a HugeFile are the event thread's, or a test's; the rest is whoever
+//         discards. A mutex a pool, which nobody holds while he waits for a file: a VMM may hold up
+//         the holes in its own for seconds.
 //
 // A hole in a file of huge pages gives its page to the pool, and takes back the kernel's promise
 // that the guest may have one there again: whoever comes first has it, and the guest's next
@@ -16,7 +17,8 @@
 //   others.
 // - owed are the holes which this daemon punched into the files of all its VMs and which are not
 //   filled again. The batch adds n to both sides, but for surplus pages: of those, a freed one
-//   leaves the pool. That the kernel may make a surplus page again (nr_overcommit_hugepages)
+//   leaves the pool. Batches of others that are under way add to neither, unless the file shows the
+//   holes already, or else to owed, where there is enough for that. That the kernel may make a surplus page again (nr_overcommit_hugepages)
 //   does not count: it has to find that much memory in one piece, which it cannot promise.
 // - Nobody says when a guest fills a hole: it does so by its first touch, long after it took the
 //   page out of its balloon. So owed is counted per file as min(punched, holes that the file
@@ -85,26 +87,20 @@ class HugeFile {
   /// Whether this descriptor is of the same file.
   [[nodiscard]] bool is(int fd) const noexcept;
 
-  /// Nobody else discards pages of this pool for as long as it lives.
-  class Turn {
-   public:
-    explicit Turn(HugeFile& file) noexcept;
-    /// Whether so many bytes may be discarded now: see above.
-    [[nodiscard]] bool covers(std::uint64_t bytes) noexcept;
-    /// So many were.
-    void gave(std::uint64_t bytes) noexcept;
-
-   private:
-    HugeFile& file_;
-    const std::scoped_lock<std::mutex> lock_;
-  };
+  /// Whether so many bytes may be discarded now: see above. Then they are under way until gave().
+  [[nodiscard]] bool begin(std::uint64_t bytes) noexcept;
+  /// Of so many that were under way, so many were discarded.
+  void gave(std::uint64_t begun, std::uint64_t given) noexcept;
 
  private:
-  void settle() noexcept;
+  [[nodiscard]] bool covers(std::uint64_t pages) const noexcept;
+  [[nodiscard]] std::uint64_t settle() noexcept;
 
   const std::shared_ptr<HugeReserve::Account> account_;
   const UniqueFd fd_;
-  std::uint64_t owed_ = 0;  // pages; by the account's mutex
+  // In pages; by the account's mutex:
+  std::uint64_t owed_ = 0;
+  std::uint64_t under_way_ = 0;
 };
 
 }  // namespace vballoon::reclaim
