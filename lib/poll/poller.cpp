@@ -33,6 +33,7 @@ void Poller::attach(device::DataPath& path, unsigned worker) {
 }
 
 void Poller::detach(device::DataPath& path) {
+  path.conduct()->leaving.store(true, std::memory_order_relaxed);
   for (;;) {
     auto* const carrier = static_cast<Poller*>(path.carrier());
     const Mailbox::Letter letter{.kind = Mailbox::Kind::kDetach, .path = &path};
@@ -40,6 +41,7 @@ void Poller::detach(device::DataPath& path) {
     if (!letter.elsewhere) break;
   }
   path.carried_by(nullptr);
+  path.conduct()->leaving.store(false, std::memory_order_relaxed);
   path.conduct()->alone.store(false, std::memory_order_relaxed);
 }
 

@@ -33,7 +33,11 @@ void note_moved(Batch& batch, std::uint64_t before, std::uint64_t after) noexcep
 void carry_out_pieces(Batch& batch, Discarder& discarder) noexcept {
   const std::uint64_t before = discarder.allocated(batch.fd);
   for (std::uint32_t i = 0; i < batch.count; ++i) {
-    if (carry_out(batch, batch.pieces[i], discarder)) {
+    if (batch.owner != nullptr && batch.owner->conduct()->hurried()) {
+      ++batch.skipped;
+      batch.skipped_bytes += batch.pieces[i].bytes;
+      batch.refused |= std::uint64_t{1} << i;
+    } else if (carry_out(batch, batch.pieces[i], discarder)) {
       batch.done_bytes += batch.pieces[i].bytes;
     } else {
       ++batch.failed;

@@ -55,7 +55,8 @@ void Reclaimer::complete(const Batch& batch) noexcept {
     counters_.uncovered_bytes.add(batch.bytes);
   } else {
     Done& done = done_on(batch.account);
-    done.calls.add(batch.count);
+    done.calls.add(batch.count - batch.skipped);
+    if (batch.account != Account::kPrefaulted) counters_.retained_bytes.add(batch.skipped_bytes);
     done.bytes.add(batch.done_bytes);
     const bool fetched = batch.account == Account::kPrefaulted;
     (fetched ? counters_.failed_prefaults : counters_.failed_calls).add(batch.failed);

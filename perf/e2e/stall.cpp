@@ -2,7 +2,8 @@
 //
 // e2e/stall.cpp - what a VM's buffers wait for while another VM's VMM loops fallocate() and holes
 // over its own memory file, which holds the file's lock against whoever discards there. Beside it,
-// in turns, the same load on a file of nobody's.
+// in turns, the same load on a file of nobody's. Then the slow VM is to leave its lcore in the middle
+// of it, as a message of its VMM has it: the event thread, which all VMs share, waits for that.
 //
 // The posts, the crew and its guard are those of the daemon; both VMs' drivers are one thread on
 // one core, the lcores are on the other and sleep while idle. The VMM's two threads are nice: what
@@ -39,6 +40,7 @@ namespace {
 constexpr std::uint64_t kHonestBytes = 128 * kMiB;
 constexpr std::uint64_t kSlowBytes = kGiB;
 constexpr double kPhaseNs = 2e9;             // what one turn measures
+constexpr double kScatterNs = 0.5e9;         // and how long fragments are given after it
 constexpr double kBetweenNs = 20'000;        // config messages, and the guest's allocator
 constexpr int kNice = 10;                    // of the VMM that works on the file
 constexpr unsigned kBuffersOfTheOther = 20;  // honest buffers between two of the slow VM's
@@ -141,8 +143,11 @@ class Lcores {
 struct Outcome {
   Latency latency;
   std::vector<double> longest_ms;
+  std::vector<double> leave_ms;  // that the slow VM took to leave its lcore: a message may wait for it
   std::uint64_t moves = 0;
 };
+
+double longest(const std::vector<double>& ms) { return *std::max_element(ms.begin(), ms.end()); }
 
 class Pair {
  public:
@@ -151,7 +156,8 @@ class Pair {
         slow_ram_(or_give_up(MemoryFile::create(Kind::kSmall, kSlowBytes))),
         nobodys_(or_give_up(MemoryFile::create(Kind::kSmall, kSlowBytes))),
         honest_pages_(pages_in(kAscending, honest_ram_)),
-        slow_pages_(pages_in(kAscending, slow_ram_)) {}
+        slow_pages_(pages_in(kAscending, slow_ram_)),
+        scattered_(pages_in(kRandom, slow_ram_)) {}
 
   void measure(bool reclaim_lcore, bool own_file, Outcome& out) {
     Vm honest(honest_ram_, {}, Ack::kEarly);
@@ -162,11 +168,14 @@ class Pair {
     {
       const Vmm vmm(own_file ? slow_ram_ : nobodys_);
       drive(honest, slow, out.latency);
+      out.longest_ms.push_back(lcores.longest_ms());
+      give_scattered(slow);
+      const double begin = now_ns();
+      lcores.poller.detach(slow.path());
+      out.leave_ms.push_back((now_ns() - begin) / 1e6);
     }
-    out.longest_ms.push_back(lcores.longest_ms());
     out.moves += slow.path().conduct()->lane_moves.get();
     lcores.poller.detach(honest.path());
-    lcores.poller.detach(slow.path());
     for (const MemoryFile* file : {&slow_ram_, &nobodys_}) file->punch(0, file->bytes());
   }
 
@@ -187,6 +196,13 @@ class Pair {
     }
     out.add_round(us);
   }
+  /// So that many holes are still to be punched.
+  void give_scattered(Vm& slow) {
+    const double stop = now_ns() + kScatterNs;
+    for (std::size_t i = 0; now_ns() < stop;) {
+      if (slow.used()) slow.send(buffer(scattered_, i++));
+    }
+  }
   static std::span<const Pfn> buffer(const std::vector<Pfn>& pages, std::size_t i) {
     return std::span(pages).subspan(i * Vm::kPagesPerBuffer % pages.size(), Vm::kPagesPerBuffer);
   }
@@ -196,6 +212,7 @@ class Pair {
   MemoryFile nobodys_;
   std::vector<Pfn> honest_pages_;
   std::vector<Pfn> slow_pages_;
+  std::vector<Pfn> scattered_;  // the same, a hole each
 };
 
 void all(unsigned rounds) {
@@ -223,6 +240,8 @@ void all(unsigned rounds) {
     figures.set(name + ".p99_ratio", one.slow.latency.p99_us() / one.control.latency.p99_us());
     figures.set(name + ".longest_ms", median(one.slow.longest_ms));
     figures.set(name + ".control.longest_ms", median(one.control.longest_ms));
+    figures.set(name + ".leave_ms", longest(one.slow.leave_ms));
+    figures.set(name + ".control.leave_ms", longest(one.control.leave_ms));
     figures.set(name + ".moves", static_cast<double>(one.slow.moves));
   }
   figures.print();

@@ -72,6 +72,20 @@ BARS = (
     _most("stall.inline.longest_ms", 50, "ms, the longest that an lcore stands still, the same"),
     _most("stall.reclaim_lcore.p99_ratio", 3, "the ratio, with a reclaim lcore"),
     _most("stall.reclaim_lcore.longest_ms", 50, "ms, the lcores, with a reclaim lcore"),
+    _most(
+        "stall.inline.leave_ms",
+        1000,
+        "ms, the longest until that VM has left its lcore",
+        "",
+        "stall.inline.control.leave_ms",
+    ),
+    _most(
+        "stall.reclaim_lcore.leave_ms",
+        1000,
+        "ms, the same, with a reclaim lcore",
+        "",
+        "stall.reclaim_lcore.control.leave_ms",
+    ),
     _most("poll.idle_ring_ns.8", 5, "ns a ring, empty pass", "", "poll.idle_ring_ns.8.limit"),
     _most(
         "poll.idle_ring_ns.5000", 10, "ns a ring, empty pass", "", "poll.idle_ring_ns.5000.limit"

@@ -30,6 +30,34 @@ TEST(Batch, EveryPieceIsCarriedOutWhateverBecameOfTheOthers) {
   EXPECT_EQ(batch.count + batch.failed + batch.bytes + batch.done_bytes, 0U) << "used again";
 }
 
+/// Its VMM holds each hole up, and the event thread waits until it has left its lcore.
+TEST(Batch, OfASlowVmThatIsToLeaveNoFurtherPieceIsTried) {
+  const test::GuestRam ram({{Gpa{0}, kMiB, 0}});
+  test::StepSink sink;
+  Reclaimer reclaimer{ReclaimLimits{}};
+  reclaimer.set_sink(sink);
+  reclaimer.set_tells_host(true);
+  reclaimer.set_memory(ram.map());
+  Conduct& conduct = *reclaimer.conduct();
+  sink.discarder.on_call = [&](const test::DiscardCall&) { conduct.leaving = true; };
+  for (const bool slow : {false, true}) {
+    conduct.leaving = false;
+    if (slow) conduct.stands_still(now_ms());
+    for (std::uint64_t page = 0; page < 20; page += 2) reclaimer.inflate({page, 1}, 0);
+    reclaimer.pump(0, true);
+    sink.discarder.calls.clear();
+    sink.step_all();
+    EXPECT_EQ(sink.discarder.calls.size(), slow ? 1U : 10U) << "leaving alone is no hurry";
+  }
+  const ReclaimCounters& counters = reclaimer.counters();
+  EXPECT_EQ(counters.inflated.calls.get(), 11U);
+  EXPECT_EQ(counters.inflated.bytes.get(), pages_to_bytes(11));
+  EXPECT_EQ(counters.retained_bytes.get(), pages_to_bytes(9));
+  EXPECT_EQ(counters.failed_calls.get(), 0U);
+  EXPECT_EQ(reclaimer.reclaimed_pages(), 1U) << "what was not tried is not the host's";
+  EXPECT_FALSE(reclaimer.in_flight());
+}
+
 TEST(Batch, IsFullByPiecesOrByBytes) {
   Batch batch;
   batch.begin(nullptr, 0, Account::kInflated);

@@ -46,6 +46,8 @@ struct Batch {
   // Filled in by whoever discards:
   std::uint32_t failed = 0;       // pieces that the kernel refused
   std::uint64_t refused = 0;      // which: bit i for piece i
+  std::uint32_t skipped = 0;      // pieces that were not tried, the last ones; refused as well
+  std::uint64_t skipped_bytes = 0;
   bool uncovered = false;         // none was tried: the pool could not give them back; all refused
   std::uint64_t done_bytes = 0;   // of the others
   std::uint64_t moved_bytes = 0;  // by which the file shrank (prefaulted: grew) meanwhile, at most
@@ -61,8 +63,8 @@ struct Batch {
     huge_file = nullptr;
     mapping = nullptr;
     account = on_account;
-    count = failed = 0;
-    bytes = host_bytes = done_bytes = moved_bytes = refused = 0;
+    count = failed = skipped = 0;
+    bytes = host_bytes = done_bytes = moved_bytes = skipped_bytes = refused = 0;
     uncovered = false;
   }
   [[nodiscard]] bool full() const noexcept { return count == kPieces || bytes >= kBytes; }

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/clock.hpp"
 #include "base/counter.hpp"
 
 namespace vballoon::reclaim {
@@ -22,10 +23,17 @@ struct Conduct {
   Counter lane_moves;  ///< times that an lcore was taken from a thread because of that
   std::atomic<std::uint64_t> slow_until_ms{0};  ///< on the clock of now_ms()
   std::atomic<bool> alone{false};               ///< its rings are served by a thread of its own
+  /// Somebody waits until it has left who serves it: the vhost event thread, which all VMs share.
+  std::atomic<bool> leaving{false};
   /// Where its batches go instead of being carried out by a reclaim lcore; null: they do not.
   /// Stored with release, and loaded with acquire by whoever has that lcore's seat.
   std::atomic<Lane*> lane{nullptr};
 
+  /// Each touch of its memory may take as long as its VMM likes, and others would wait for them all:
+  /// so none is begun that can be left out.
+  [[nodiscard]] bool hurried() const noexcept {
+    return leaving.load(std::memory_order_relaxed) && slow(vballoon::now_ms());
+  }
   [[nodiscard]] bool slow(std::uint64_t now_ms) const noexcept {
     return now_ms < slow_until_ms.load(std::memory_order_relaxed);
   }
