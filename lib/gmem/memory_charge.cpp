@@ -39,6 +39,7 @@ bool counts_by_itself(const std::string& path, std::string_view controller) {
   return true;
 }
 
+/// Of a text that outlives it.
 struct Hierarchy {
   std::string_view controllers;  // empty: version 2
   std::string_view path;
@@ -67,7 +68,8 @@ std::string nearest(std::string path, const std::function<bool(const std::string
 
 /// Whether any cgroup but the root has the controller, which all are below.
 bool counted_anywhere(std::string_view controller) {
-  for (const Hierarchy& one : hierarchies(text_of("/proc/self/cgroup"))) {
+  const std::string cgroups = text_of("/proc/self/cgroup");
+  for (const Hierarchy& one : hierarchies(cgroups)) {
     if (has_word(one.controllers, controller, ',')) return true;
   }
   for (const char* mount : kMounts) {
