@@ -68,7 +68,8 @@ class FakeDiscarder : public reclaim::Discarder {
   using Page = std::pair<int, std::uint64_t>;  // of a file
 
   template <typename Visit>
-  static void for_each_page(const DiscardCall& call, Visit visit) {
+  void for_each_page(const DiscardCall& call, Visit visit) const {
+    if (sparse) return;
     for (std::uint64_t at = 0; at < call.bytes; at += kPageSize) {
       visit(Page{call.fd, (call.offset + at) / kPageSize});
     }
