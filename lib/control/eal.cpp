@@ -10,12 +10,16 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_version.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <utility>
 
+#include "control/config_check.hpp"
 #include "control/huge_pages.hpp"
 #include "eal_log.hpp"
 
@@ -41,6 +45,35 @@ class SignalsBlocked {
  private:
   sigset_t before_{};
 };
+
+/// From DPDK 25.11 on EAL ends the process by itself, exit(3), where it does not know an option. While
+/// one of these lives that is said as any other fault of the configuration is.
+class EndOfEal {
+ public:
+  using Say = std::function<Status()>;
+  explicit EndOfEal(Say say) {
+    static const int registered = std::atexit(at_exit);
+    static_cast<void>(registered);
+    say_ = std::move(say);
+  }
+  ~EndOfEal() { say_ = nullptr; }
+  EndOfEal(const EndOfEal&) = delete;
+  EndOfEal& operator=(const EndOfEal&) = delete;
+
+ private:
+  static void at_exit() {
+    if (say_ == nullptr) return;
+    const Status why = say_();
+    fmt::print(stderr, "vballoond: {}\n", why.message);
+    ::_exit(why.code == Code::kInvalidArgument ? 2 : 1);  // see vballoond(8)
+  }
+  static inline Say say_;
+};
+
+Status args_refused(const Config& config, const std::string& reason) {
+  return {Code::kInvalidArgument, fmt::format("eal.args: DPDK does not start with \"{}\": {}",
+                                              fmt::join(config.eal_args, " "), reason)};
+}
 
 std::string way_out(const Config& config) {
   if (config.no_huge) return "";
@@ -100,6 +133,11 @@ Result<std::unique_ptr<Eal>> Eal::start(const Config& config, const LcorePlan& p
   for (std::string& arg : args) argv.push_back(arg.data());
   {
     const SignalsBlocked during_start;
+    const EndOfEal ended([&config, &eal] {
+      const std::string reason = eal->log_->lines.last_error();
+      if (!config.eal_args.empty()) return blame_named(config, args_refused(config, reason));
+      return Status{Code::kHost, fmt::format("DPDK does not start: {}", reason)};
+    });
     eal->started_ = rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0;
   }
   if (eal->started_) return eal;
@@ -109,9 +147,7 @@ Result<std::unique_ptr<Eal>> Eal::start(const Config& config, const LcorePlan& p
   if (reason.empty()) reason = rte_strerror(error);
   if (reason.ends_with('.')) reason.pop_back();
   if (error == EINVAL && !config.eal_args.empty()) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("eal.args: DPDK does not start with \"{}\": {}",
-                            fmt::join(config.eal_args, " "), reason));
+    return tl::unexpected(args_refused(config, reason));
   }
   return fail(Code::kHost, fmt::format("DPDK does not start: {}{}", reason, way_out(config)));
 }

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "driver/balloon_driver.hpp"
 #include "support/daemon.hpp"
@@ -20,7 +22,8 @@ namespace {
 
 constexpr std::uint64_t kTarget = 64 * kMiB;
 constexpr std::uint64_t kClaim = 16 * 1024 * kGiB;
-constexpr const char* kEventThread = "vhost-events";
+// Later DPDK names it otherwise.
+constexpr std::array<std::string_view, 2> kEventThread{"vhost-events", "dpdk-vhost-evt"};
 constexpr useconds_t kSettleUs = 300'000;
 
 std::uint64_t allocated_in(const std::filesystem::path& folder) {

@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 
@@ -134,13 +136,13 @@ void Daemon::set_target(unsigned device, std::uint64_t bytes) const {
   if (!answer) give_up(answer.error().message);
 }
 
-double Daemon::thread_ns(std::string_view name) const {
+double Daemon::thread_ns(std::span<const std::string_view> names) const {
   for (const auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid_))) {
     std::string comm;
     std::getline(std::ifstream(task.path() / "comm"), comm);
-    if (comm == name) return on_cpu_ns(task.path());
+    if (std::ranges::find(names, comm) != names.end()) return on_cpu_ns(task.path());
   }
-  give_up(fmt::format("the daemon has no thread {}", name));
+  give_up(fmt::format("the daemon has no thread {}", fmt::join(names, ", nor ")));
 }
 
 double Daemon::control_ns() const {

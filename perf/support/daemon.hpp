@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,8 +58,8 @@ class Daemon {
   /// Asks a guest for a balloon of so many bytes, by RPC.
   void set_target(unsigned device, std::uint64_t bytes) const;
 
-  /// Processor time so far of the thread of this name.
-  [[nodiscard]] double thread_ns(std::string_view name) const;
+  /// Processor time so far of the thread that has one of these names.
+  [[nodiscard]] double thread_ns(std::span<const std::string_view> names) const;
   /// Processor time of its control thread so far.
   [[nodiscard]] double control_ns() const;
 
