@@ -290,13 +290,14 @@ void Reclaimer::pump_reports() noexcept {
 }
 
 void Reclaimer::pump_prefaults() noexcept {
-  while (budget_ != 0 && !prefaults_.empty()) {
+  while (!prefaults_.empty()) {
+    if (budget_ == 0) return;
     const PageRun run = prefaults_.front();
     const gmem::Region* region = blocks_->memory().find(gpa_of(run.first));
     VB_CHECK(region != nullptr);
     const PageRun part{run.first, blocks_->first_part(run).pages};
     const std::uint64_t pages = pages_to_fetch(*region, part);
-    if (pages < part.pages && under_way_ != 0) return;  // which may have been there
+    if (pages < part.pages && !discards_are_counted()) return;
     if (pages == 0) {
       prefaults_.take(part.pages);
       continue;
@@ -311,7 +312,15 @@ void Reclaimer::pump_prefaults() noexcept {
     budget_ -= std::min(budget_, std::max(pages_to_bytes(pages), kLeastShare));
     prefaults_.take(pages);
   }
-  if (prefaults_.empty() && !in_flight()) limit_owed();
+  fetch_after_.reset();
+  if (!in_flight()) limit_owed();
+}
+
+/// Whether all that was handed over when the first of the runs came has told what it freed. Not what
+/// came since: a guest that goes on inflating would wait for its deflate buffer for ever.
+bool Reclaimer::discards_are_counted() noexcept {
+  if (!fetch_after_) fetch_after_ = handed_over();
+  return passed(*fetch_after_);
 }
 
 /// As many pages from its first on as are owed; of a huge page all that the run has, or none.

@@ -116,6 +116,24 @@ TEST_F(PrefaultTest, ANewGuestIsOwedNothing) {
   EXPECT_TRUE(sink_.discarder.provided.empty());
 }
 
+/// What was under way when the buffer came may have been there; what comes later was not in it.
+TEST_F(PrefaultTest, AGuestThatGoesOnInflatingDoesNotWaitForEver) {
+  sink_.discarder.sparse = true;
+  in_balloon(pages_from(0, 256));
+  f_.send_pfns(Role::kInflate, 0, pages_from(1024, 64));
+  pass();
+  f_.send_pfns(Role::kDeflate, 1, pages_from(0, 256));
+  for (std::uint64_t turn = 1; turn <= 5; ++turn) {
+    f_.send_pfns(Role::kInflate, static_cast<std::uint16_t>(turn + 1),
+                 pages_from(1024 + 1024 * turn, 64));
+    pass();
+    ASSERT_GE(sink_.waiting(), 2U) << "there is always a discard under way";
+    sink_.step();
+  }
+  EXPECT_EQ(f_.ring(Role::kDeflate).collect(), (Heads{1}));
+  EXPECT_TRUE(sink_.discarder.provided.empty());
+}
+
 TEST_F(PrefaultTest, AnInflateBufferNeedNotWaitForIt) {
   in_balloon(pages_from(0, 16));
   f_.send_pfns(Role::kDeflate, 1, pages_from(0, 16));

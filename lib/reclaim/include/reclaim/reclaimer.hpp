@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/counter.hpp"
@@ -135,9 +136,9 @@ class Reclaimer {
   [[nodiscard]] std::uint64_t portion(GpaRange range, std::uint64_t bytes) const noexcept;
 
   /// Any thread: pages that leave the balloon are put there again before their buffer is used, so
-  /// that the guest's first touch does not wait for the host. In all no more than the host got from
-  /// the balloon since this guest began, or since this daemon did: what nobody had when it was given
-  /// away is not made.
+  /// that the guest's first touch does not wait for the host. No more bytes are put there than the
+  /// host got from the balloon since the guest, or this daemon, began: a page without memory that the
+  /// guest gives away comes back without memory.
   void prefault(bool on) noexcept { prefault_.store(on, std::memory_order_relaxed); }
   [[nodiscard]] bool prefaults() const noexcept {
     return prefault_.load(std::memory_order_relaxed);
@@ -223,6 +224,7 @@ class Reclaimer {
   void pump_reports() noexcept;
   void pump_prefaults() noexcept;
   [[nodiscard]] std::uint64_t pages_to_fetch(const gmem::Region& region, PageRun run) const noexcept;
+  [[nodiscard]] bool discards_are_counted() noexcept;
   void limit_owed() noexcept;
   void add(const gmem::Region& region, PageRun run) noexcept;
   void wait_for_room() noexcept;
@@ -256,6 +258,7 @@ class Reclaimer {
   RunQueue<kPrefaults> prefaults_;
   std::uint64_t under_way_ = 0;  // pages of the balloon between window and completion
   std::uint64_t owed_ = 0;    // bytes that the host got from what is in the balloon, at most
+  std::optional<Fence> fetch_after_;  // for runs that are to be fetched, and of which too little is owed
   std::uint64_t budget_ = 0;  // bytes that may still be handed over in this pass
   ReclaimCounters counters_;
   const std::shared_ptr<Conduct> conduct_ = std::make_shared<Conduct>();
