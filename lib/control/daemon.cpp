@@ -352,7 +352,8 @@ void Daemon::apply(const ReloadPlan& plan) {
     log::info("reload: {} added on {}", device.name, device.socket);
   }
   for (const DeviceConfig& device : plan.switched) {
-    (void)backend_->prefault(device.name, device.prefault);
+    const auto done = backend_->prefault(device.name, device.prefault);
+    if (!done) log::warn("reload: {}", done.error().message);
     (void)backend_->reporting(device.name, device.reporting);
     autopilot_->wish(device);
     log::info("reload: {}: prefault is {}, reporting is {}, ballooned {}", device.name,

@@ -95,7 +95,9 @@ class BalloonDevice {
   /// Of the operator's wish, for the next daemon; nothing here follows it.
   [[nodiscard]] std::optional<state::AutomaticWord> automatic() const;
   void keep_automatic(state::AutomaticWord word);
-  /// @errors kUnavailable: it is wanted and has no effect as long as this VMM is connected; or busy.
+  /// The wish is taken in any case.
+  /// @errors kUnavailable: it has no effect with the VMM that is connected, or the device is busy and
+  ///         that is not known yet.
   Result<void> prefault(bool on);
   void reporting(bool on) noexcept { path_.report(on); }
   /// @return free_page_hint_cmd_id as it now stands.
@@ -262,8 +264,8 @@ class BalloonDevice {
   std::atomic<std::uint64_t> claims_seen_{0};  // MemoryClaims::generation()
   std::uint32_t shared_ = 0;                   // regions that others claim, too: a bit each
   std::string shared_with_;                    // one of these
-  bool wants_prefault_ = false;                // the operator
-  std::string no_prefault_;                    // why it has no effect; else empty
+  std::atomic<bool> wants_prefault_{false};    // the operator
+  std::string no_prefault_;                    // why that has no effect; else empty
   std::uint64_t boot_bytes_ = 0;  // see gmem::boot_bytes()
   std::optional<unsigned> home_node_;  // that the guest's memory is bound to
   bool undecided_ = false;           // whether that is the guest which is connected now

@@ -4,7 +4,6 @@
 //                                     pays for it, and not the daemon for all VMs.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "balloon_device.hpp"
@@ -12,33 +11,30 @@
 
 namespace vballoon::vhost {
 
-/// The wish counts for the next VMM, too, whatever becomes of it with this one.
+/// The wish outlives the VMM: with the next one it may have an effect.
 Result<void> BalloonDevice::prefault(bool on) {
+  wants_prefault_ = on;
+  if (!on) path_.prefault(false);
   const auto lock = knock();
   if (!lock) return busy();
-  wants_prefault_ = on;
   settle_prefault();
   if (no_prefault_.empty()) return {};
   return fail(Code::kUnavailable,
               fmt::format("prefault has no effect for '{}': {}", spec_.name, no_prefault_));
 }
 
-/// A VMM may be moved to another cgroup at any time: asked whenever its pages may come back soon.
+/// The operator may move a VMM to another cgroup at any time. So the VMM's cgroup is read again
+/// whenever pages may come back soon: with a memory table, a target, and this switch.
 void BalloonDevice::settle_prefault() {
+  const bool wanted = wants_prefault_;
   std::string why;
-  if (wants_prefault_ && memory_valid_) {
-    const auto& regions = path_.memory()->regions();
-    const auto is_huge = [](const gmem::Region& region) {
-      return region.backing.host_page > kPageSize;
-    };
-    for (const bool huge : {false, true}) {
-      const bool any = std::any_of(regions.begin(), regions.end(), [&](const gmem::Region& region) {
-        return is_huge(region) == huge;
-      });
-      if (any && why.empty()) why = gmem::charged_elsewhere(connection_.process(), huge);
+  if (wanted && memory_valid_) {
+    for (const gmem::Region& region : path_.memory()->regions()) {
+      const bool huge = region.backing.host_page > kPageSize;
+      if (why.empty()) why = gmem::charged_elsewhere(connection_.process(), huge);
     }
   }
-  path_.prefault(wants_prefault_ && why.empty());
+  path_.prefault(wanted && why.empty());
   if (std::exchange(no_prefault_, why) != why && !why.empty()) {
     warn(fmt::format("prefault has no effect: {}", why));
   }
