@@ -47,8 +47,8 @@ std::size_t in_step(std::span<const Pfn> pfns) noexcept {
 void PfnQueue::serve() noexcept {
   std::array<Pfn, 257> pfns;
   const reclaim::Conduct& conduct = *context_.reclaimer.conduct();
-  for (std::size_t taken = 0; taken < kPagesPerPass && room_for(pfns.size()) && begin();) {
-    if (conduct.hurried()) return;
+  const auto goes_on = [&] { return !conduct.hurried() && room_for(pfns.size()) && begin(); };
+  for (std::size_t taken = 0; taken < kPagesPerPass && goes_on();) {
     const std::size_t count = current_->reader.read(pfns);
     take_all(std::span(pfns).first(count));
     taken += count;

@@ -8,8 +8,8 @@ namespace vballoon::device {
 void ReportQueue::serve() noexcept {
   std::uint64_t left = kReportBytesPerPass;
   const reclaim::Conduct& conduct = *context_.reclaimer.conduct();
-  for (std::uint32_t steps = 0; left != 0 && steps < kHopsPerPass && begin(); ++steps) {
-    if (conduct.hurried()) return;
+  const auto goes_on = [&] { return !conduct.hurried() && begin(); };
+  for (std::uint32_t steps = 0; left != 0 && steps < kHopsPerPass && goes_on(); ++steps) {
     const Taken taken = take(&left);
     if (taken == Taken::kNoRoom) return;
     if (taken == Taken::kPiece) continue;

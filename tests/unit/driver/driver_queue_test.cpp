@@ -29,6 +29,19 @@ class DriverQueueTest : public ::testing::Test {
     return ::eventfd_read(queue.kick_fd(), &count) == 0;
   }
 
+  /// A buffer goes there, and comes back while the queue waits, which nobody is told.
+  static void use_without_a_call(DriverQueue* queue, FakeDevice* device) {
+    const std::array<Segment, 1> buffer{readable(0x300000)};
+    ASSERT_TRUE(queue->add(buffer));
+    queue->publish();
+    const std::jthread silent([device] {
+      std::this_thread::sleep_for(milliseconds(10));
+      device->use(device->take().value());
+      device->give();
+    });
+    EXPECT_TRUE(queue->wait(Deadline(milliseconds(50))));
+  }
+
   GuestRam ram_ = GuestRam::create(flat_ram(4 * kMiB)).value();
   Arena arena_{GpaRange{Gpa{0}, 2 * kMiB}};
 };
@@ -171,15 +184,7 @@ TEST_F(DriverQueueTest, CountsAUsedIndexThatJumps) {
 TEST_F(DriverQueueTest, CountsAUsedBufferWithoutACall) {
   DriverQueue queue = make({.size = 8, .wait = WaitMode::kInterrupt});
   FakeDevice device(queue.areas());
-  const std::array<Segment, 1> buffer{readable(0x300000)};
-  ASSERT_TRUE(queue.add(buffer));
-  queue.publish();
-  std::jthread silent([&device] {
-    std::this_thread::sleep_for(milliseconds(10));
-    device.use(device.take().value());
-    device.give();
-  });
-  EXPECT_TRUE(queue.wait(Deadline(milliseconds(50))));
+  use_without_a_call(&queue, &device);
   EXPECT_EQ(queue.violations().missing_call, 1U);
 }
 
@@ -188,17 +193,7 @@ TEST_F(DriverQueueTest, ACallThatABackendDidNotLiveToMakeIsItsSuccessors) {
   for (const bool calls : {true, false}) {
     DriverQueue queue = make({.size = 8, .wait = WaitMode::kInterrupt});
     FakeDevice device(queue.areas());
-    const std::array<Segment, 1> buffer{readable(0x300000)};
-    ASSERT_TRUE(queue.add(buffer));
-    queue.publish();
-    {
-      std::jthread silent([&device] {
-        std::this_thread::sleep_for(milliseconds(10));
-        device.use(device.take().value());
-        device.give();
-      });
-      EXPECT_TRUE(queue.wait(Deadline(milliseconds(50))));
-    }
+    use_without_a_call(&queue, &device);
     queue.excuse_missing_call();
     EXPECT_EQ(queue.violations().missing_call, 0U);
     if (calls) ::eventfd_write(queue.call_fd(), 1);
