@@ -46,8 +46,8 @@ class SignalsBlocked {
   sigset_t before_{};
 };
 
-/// From DPDK 25.11 on EAL ends the process by itself, exit(3), where it does not know an option. While
-/// one of these lives that is said as any other fault of the configuration is.
+/// From DPDK 25.11 on rte_eal_init() calls exit(3) where it does not know an option. While an object of
+/// this class lives, the process then ends as after any other fault of the configuration.
 class EndOfEal {
  public:
   using Say = std::function<Status()>;

@@ -21,8 +21,8 @@ bool carry_out(const Batch& batch, const Piece& piece, Discarder& discarder) noe
   return discarder.provide(batch.fd, piece.offset, piece.bytes, mapping);
 }
 
-/// The guest may touch other pages meanwhile, and the file grow by them: then less is said to have
-/// been there than was.
+/// The guest may touch other pages meanwhile, and the file grows. Then too small a figure is noted,
+/// never too large a one.
 void note_moved(Batch& batch, std::uint64_t before, std::uint64_t after) noexcept {
   const bool fetched = batch.account == Account::kPrefaulted;
   if (fetched) std::swap(before, after);

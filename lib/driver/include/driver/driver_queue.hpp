@@ -91,10 +91,10 @@ class DriverQueue {
   /// a little later, is a violation.
   [[nodiscard]] std::optional<Used> wait(Deadline deadline);
 
-  /// The backend is gone. A call that it did not live to make is no violation of its own: its
-  /// successor owes it.
+  /// The backend is gone. The call for the last used buffer may be missing for that reason: it is no
+  /// violation yet, but owed by the next backend.
   void excuse_missing_call() noexcept;
-  /// Waits for the call that a successor owes, if there is one; counts it where it does not come.
+  /// Waits for the call that the next backend owes, if any. A call that does not come is a violation.
   void expect_owed_call(Deadline deadline) noexcept;
 
   // --- By hand, for tests of what a device makes of it. ---
@@ -156,7 +156,7 @@ class DriverQueue {
   std::deque<std::uint16_t> order_;          // ids that are out, where their order counts
   std::vector<virtq::Descriptor> elements_;  // of the buffer at hand
   Violations violations_;
-  bool uncalled_ = false;  // of the last buffer that wait() returned no call told
+  bool uncalled_ = false;  // wait() returned a buffer last, and no call had told of it
   bool call_owed_ = false;
   QueueShape shape_;
   std::byte* tables_ = nullptr;

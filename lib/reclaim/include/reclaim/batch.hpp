@@ -41,7 +41,7 @@ struct Batch {
   std::byte* mapping = nullptr;  // of the file's start, where prefaulting needs one; else null
   std::uint32_t count = 0;       // pieces
   std::uint64_t bytes = 0;       // their sum
-  std::uint64_t host_bytes = 0;  // prefaulted: the host pages that they touch, each once a piece
+  std::uint64_t host_bytes = 0;  // prefaulted: of the host pages that the pieces touch
   Account account = Account::kInflated;
   // Filled in by whoever discards:
   std::uint32_t failed = 0;       // pieces that the kernel refused
@@ -50,7 +50,7 @@ struct Batch {
   std::uint64_t skipped_bytes = 0;
   bool uncovered = false;         // none was tried: the pool could not give them back; all refused
   std::uint64_t done_bytes = 0;   // of the others
-  std::uint64_t moved_bytes = 0;  // by which the file shrank (prefaulted: grew) meanwhile, at most
+  std::uint64_t moved_bytes = 0;  // by which the file shrank (prefaulted: grew)
   /// It may be taken back: stored (release) by whoever carried it out, last of all; asked by its
   /// owner (acquire). Never set where the sink tells the owner itself.
   std::atomic<bool> done{false};
