@@ -109,8 +109,8 @@ void print_free_pages(const Json& device) {
   const auto acked = strings(features.value("acked", Json::array()));
   const bool poisons = std::find(acked.begin(), acked.end(), "PAGE_POISON") != acked.end();
   if (const auto poison = number(device, "poison_value"); poisons && poison != 0) {
-    print_field("poison", fmt::format("{:#010x} in the guest's free pages: what it reports is kept",
-                                      poison));
+    print_field("poison",
+                fmt::format("{:#010x} in the guest's free pages: what it reports is kept", poison));
   }
   const Json hints = device.value("hints", Json::object());
   const std::string state = text(hints, "state");

@@ -46,8 +46,8 @@ class SignalsBlocked {
   sigset_t before_{};
 };
 
-/// From DPDK 25.11 on rte_eal_init() calls exit(3) where it does not know an option. While an object of
-/// this class lives, the process then ends as after any other fault of the configuration.
+/// From DPDK 25.11 on rte_eal_init() calls exit(3) where it does not know an option. While an
+/// object of this class lives, the process then ends as after any other fault of the configuration.
 class EndOfEal {
  public:
   using Say = std::function<Status()>;
@@ -121,10 +121,10 @@ Result<std::unique_ptr<Eal>> Eal::start(const Config& config, const LcorePlan& p
   // were it left at that. So it may use the main lcore's only, and nothing is left over, for which
   // EAL takes these.
   if (!placement::stay_on(plan.main.cpus)) {
-    return fail(Code::kHost, fmt::format("the kernel does not let the control thread run on cpu {}: "
-                                         "{}",
-                                         placement::format_cpu_list(plan.main.cpus),
-                                         std::strerror(errno)));
+    return fail(Code::kHost,
+                fmt::format("the kernel does not let the control thread run on cpu {}: "
+                            "{}",
+                            placement::format_cpu_list(plan.main.cpus), std::strerror(errno)));
   }
   std::unique_ptr<Eal> eal(new Eal());
   std::vector<std::string> args = eal_arguments(config, plan);

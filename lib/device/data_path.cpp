@@ -188,8 +188,8 @@ bool DataPath::running(balloon::Role role) const noexcept {
 }
 
 std::size_t DataPath::rings_running() const noexcept {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      handlers_, [](const auto& handler) { return handler != nullptr; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(handlers_, [](const auto& handler) { return handler != nullptr; }));
 }
 
 void DataPath::discard_again() noexcept {

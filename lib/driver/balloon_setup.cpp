@@ -19,10 +19,10 @@ constexpr unsigned kReportEntries = 32;
 constexpr std::uint64_t kScratchBytes = 64;
 
 /// What this front end can do at all.
-constexpr std::uint64_t kOurProtocol =
-    wire::protocol::kMq | wire::protocol::kLogShmfd | wire::protocol::kReplyAck |
-    wire::protocol::kBackendReq | wire::protocol::kConfig | wire::protocol::kBackendSendFd |
-    wire::protocol::kInflightShmfd;
+constexpr std::uint64_t kOurProtocol = wire::protocol::kMq | wire::protocol::kLogShmfd |
+                                       wire::protocol::kReplyAck | wire::protocol::kBackendReq |
+                                       wire::protocol::kConfig | wire::protocol::kBackendSendFd |
+                                       wire::protocol::kInflightShmfd;
 
 constexpr std::uint64_t kOurFeatures = balloon::Features{}
                                            .with(Feature::kMustTellHost)

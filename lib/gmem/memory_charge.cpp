@@ -90,15 +90,18 @@ std::string why_elsewhere(pid_t other, std::string_view controller) {
   const std::string theirs =
       paying_cgroup(text_of(fmt::format("/proc/{}/cgroup", other)), controller, counts);
   if (theirs.empty()) {
-    return fmt::format("/proc/{}/cgroup of its VMM cannot be read, which tells whom its memory is "
-                       "charged to; a unit with ProtectProc=invisible hides it from a daemon of "
-                       "another user", other);
+    return fmt::format(
+        "/proc/{}/cgroup of its VMM cannot be read, which tells whom its memory is "
+        "charged to; a unit with ProtectProc=invisible hides it from a daemon of "
+        "another user",
+        other);
   }
   const std::string ours = paying_cgroup(text_of("/proc/self/cgroup"), controller, counts);
   if (ours == theirs) return {};
-  return fmt::format("its memory would be charged to cgroup {} of this daemon, and not to {} of its "
-                     "VMM (controller {})",
-                     ours, theirs, controller);
+  return fmt::format(
+      "its memory would be charged to cgroup {} of this daemon, and not to {} of its "
+      "VMM (controller {})",
+      ours, theirs, controller);
 }
 
 /// From Linux 6.7 on the memory controller may count huge pages as well.
@@ -115,9 +118,8 @@ std::string paying_cgroup(std::string_view cgroups, std::string_view controller,
     return has_word(one.controllers, controller, ',');
   });
   if (version_1 != all.end()) return std::string(version_1->path);
-  const auto version_2 = std::find_if(all.begin(), all.end(), [](const Hierarchy& one) {
-    return one.controllers.empty();
-  });
+  const auto version_2 = std::find_if(all.begin(), all.end(),
+                                      [](const Hierarchy& one) { return one.controllers.empty(); });
   if (version_2 != all.end()) return nearest(std::string(version_2->path), counts);
   return all.empty() ? std::string() : "/";
 }

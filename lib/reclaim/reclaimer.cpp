@@ -316,8 +316,8 @@ void Reclaimer::pump_prefaults() noexcept {
   if (!in_flight()) limit_owed();
 }
 
-/// Whether all that was handed over when the first of the runs came has told what it freed. Not what
-/// came since: a guest that goes on inflating would wait for its deflate buffer for ever.
+/// Whether all that was handed over when the first of the runs came has told what it freed. Not
+/// what came since: a guest that goes on inflating would wait for its deflate buffer for ever.
 bool Reclaimer::discards_are_counted() noexcept {
   if (!fetch_after_) fetch_after_ = handed_over();
   return passed(*fetch_after_);

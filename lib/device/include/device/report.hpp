@@ -32,7 +32,7 @@ struct QueueReport {
   std::string_view role;    ///< "inflate", "deflate", "stats", "hint", "report", "message"
   std::string_view state;   ///< "stopped", "running", "broken"
   std::string_view reason;  ///< why it is broken, else empty
-  unsigned size = 0;   ///< descriptors
+  unsigned size = 0;        ///< descriptors
   std::uint64_t buffers = 0;
 };
 
@@ -43,7 +43,8 @@ struct NamedCount {
 
 struct StatsReport {
   balloon::StatsSample sample;
-  std::uint64_t sequence = 0;  ///< counts samples since the driver started; a new one is a new number
+  std::uint64_t sequence =
+      0;  ///< counts samples since the driver started; a new one is a new number
   std::uint64_t age_ms = 0;
   std::uint64_t ballooned_bytes = 0;  ///< what the ledger held when it came
 };
@@ -68,31 +69,31 @@ struct DeviceReport {
   bool alone = false;  ///< no lcore serves its rings now, but a thread of its own
   std::uint64_t guest_bytes = 0;  ///< what the guest has; 0 while no VMM is connected
   balloon::SizeSource guest_source = balloon::SizeSource::kNothing;  ///< how that is known
-  std::uint64_t table_bytes = 0;  ///< all memory in the VMM's memory table
-  std::uint64_t boot_bytes = 0;   ///< of that, what the guest booted with
+  std::uint64_t table_bytes = 0;   ///< all memory in the VMM's memory table
+  std::uint64_t boot_bytes = 0;    ///< of that, what the guest booted with
   std::uint64_t target_bytes = 0;  ///< what the driver sees
   std::uint64_t wanted_bytes = 0;  ///< what was asked for; more where the guest has less memory
-  std::optional<Share> share;  ///< as which it was asked for; while no guest is known, 0 bytes
-  bool forced = false;         ///< even where it leaves next to nothing to the guest
-  bool kept = false;           ///< what was asked for is there for the next daemon
-  std::string why_not_kept;    ///< empty where nothing is to be kept
+  std::optional<Share> share;      ///< as which it was asked for; while no guest is known, 0 bytes
+  bool forced = false;             ///< even where it leaves next to nothing to the guest
+  bool kept = false;               ///< what was asked for is there for the next daemon
+  std::string why_not_kept;        ///< empty where nothing is to be kept
   std::optional<std::uint64_t> actual_bytes;
   std::uint64_t ballooned_bytes = 0;
   bool ledger_whole = true;  ///< else the driver brought a balloon along of which it knows nothing
   std::optional<std::uint64_t> reclaimed_bytes;  ///< of these, what the host has, at least
-  std::uint64_t discarded_bytes = 0;  ///< given back to the host by inflation, cumulative
-  std::uint64_t reported_bytes = 0;   ///< given back by free page reporting, cumulative
+  std::uint64_t discarded_bytes = 0;            ///< given back to the host by inflation, cumulative
+  std::uint64_t reported_bytes = 0;             ///< given back by free page reporting, cumulative
   std::optional<std::uint64_t> resident_bytes;  ///< what the guest takes of the host's memory
   bool on_disk = false;     ///< files of a disk are behind it: see gmem::most_given_back()
   std::string shared_with;  ///< who has some of it, too: none of that is discarded; itself: twice
-  std::uint64_t host_page_bytes = 0;            ///< the largest page that backs it
-  std::optional<unsigned> node;                 ///< the NUMA node that its memory is bound to
-  std::uint64_t pressure_messages = 0;          ///< sent by its driver, cumulative
-  std::uint64_t stranded_bytes = 0;   ///< ballooned, but in a huge page that is not whole yet
-  bool inhibited = false;             ///< nothing is discarded, by the operator's wish
-  bool prefault = false;              ///< memory is put there before the guest gets a page back
-  std::string no_prefault;            ///< why that has no effect with this VMM; else empty
-  bool reporting = true;              ///< reported pages are discarded
+  std::uint64_t host_page_bytes = 0;    ///< the largest page that backs it
+  std::optional<unsigned> node;         ///< the NUMA node that its memory is bound to
+  std::uint64_t pressure_messages = 0;  ///< sent by its driver, cumulative
+  std::uint64_t stranded_bytes = 0;     ///< ballooned, but in a huge page that is not whole yet
+  bool inhibited = false;               ///< nothing is discarded, by the operator's wish
+  bool prefault = false;                ///< memory is put there before the guest gets a page back
+  std::string no_prefault;              ///< why that has no effect with this VMM; else empty
+  bool reporting = true;                ///< reported pages are discarded
   std::uint32_t poison_value = 0;
   HintReport hints;
   balloon::Features offered;

@@ -87,14 +87,15 @@ class DriverQueue {
   /// The next used buffer, if there is one.
   [[nodiscard]] std::optional<Used> poll();
 
-  /// As poll(), but waits. Nothing when the deadline passed. A buffer of which no call told, and none
-  /// a little later, is a violation.
+  /// As poll(), but waits. Nothing when the deadline passed. A buffer of which no call told, and
+  /// none a little later, is a violation.
   [[nodiscard]] std::optional<Used> wait(Deadline deadline);
 
-  /// The backend is gone. The call for the last used buffer may be missing for that reason: it is no
-  /// violation yet, but owed by the next backend.
+  /// The backend is gone. The call for the last used buffer may be missing for that reason: it is
+  /// no violation yet, but owed by the next backend.
   void excuse_missing_call() noexcept;
-  /// Waits for the call that the next backend owes, if any. A call that does not come is a violation.
+  /// Waits for the call that the next backend owes, if any. A call that does not come is a
+  /// violation.
   void expect_owed_call(Deadline deadline) noexcept;
 
   // --- By hand, for tests of what a device makes of it. ---

@@ -18,7 +18,8 @@ namespace vballoon::gmem {
 
 /// The cgroup on whose account a process has what a controller counts.
 /// @param cgroups  /proc/PID/cgroup: a line "number:controllers:/path" a hierarchy.
-/// @param counts   whether the controller counts for this cgroup of version 2 by itself; else what is
+/// @param counts   whether the controller counts for this cgroup of version 2 by itself; else what
+/// is
 ///                 used there is its parent's.
 /// @return  its path; "/" where nobody counts; empty where the text is of neither version.
 [[nodiscard]] std::string paying_cgroup(std::string_view cgroups, std::string_view controller,

@@ -34,15 +34,15 @@ struct ReclaimCounters {
   Done inflated;
   Done reported;
   Done prefaulted;
-  Counter failed_calls;    ///< the kernel said no; the pages stay in the balloon
+  Counter failed_calls;      ///< the kernel said no; the pages stay in the balloon
   Counter failed_prefaults;  ///< no memory; the guest's first touch will have to find some
-  Counter retained_bytes;  ///< served and kept: inhibited, a region without holes, or uncovered
-  Counter uncovered_bytes;  ///< of these: their pool of huge pages could not have given them back
-  Counter gathered_pages;  ///< in the window, now
+  Counter retained_bytes;    ///< served and kept: inhibited, a region without holes, or uncovered
+  Counter uncovered_bytes;   ///< of these: their pool of huge pages could not have given them back
+  Counter gathered_pages;    ///< in the window, now
   Counter kept_pages;  ///< in the balloon now, and the host does not have them: retained or refused
   Counter reclaimed_pages;  ///< in the balloon now, and the host has them: see reclaimed_pages()
-  Counter in_flight;       ///< batches handed over and not yet back, now
-  Counter sink_full;       ///< times that a batch had to wait for room: the back pressure
+  Counter in_flight;        ///< batches handed over and not yet back, now
+  Counter sink_full;        ///< times that a batch had to wait for room: the back pressure
 };
 
 struct ReclaimLimits {
@@ -137,8 +137,8 @@ class Reclaimer {
 
   /// Any thread: pages that leave the balloon are put there again before their buffer is used, so
   /// that the guest's first touch does not wait for the host. No more bytes are put there than the
-  /// host got from the balloon since the guest, or this daemon, began: a page without memory that the
-  /// guest gives away comes back without memory.
+  /// host got from the balloon since the guest, or this daemon, began: a page without memory that
+  /// the guest gives away comes back without memory.
   void prefault(bool on) noexcept { prefault_.store(on, std::memory_order_relaxed); }
   [[nodiscard]] bool prefaults() const noexcept {
     return prefault_.load(std::memory_order_relaxed);
@@ -175,8 +175,8 @@ class Reclaimer {
   [[nodiscard]] bool settled() const noexcept { return !in_flight() && reports_handed_over(); }
   /// pump() would have something to look at.
   [[nodiscard]] bool busy() const noexcept { return in_flight() || !at_rest(inhibited()); }
-  /// From when on it would: pages in the window only wait for the clock. kNever: not before something
-  /// else happens.
+  /// From when on it would: pages in the window only wait for the clock. kNever: not before
+  /// something else happens.
   [[nodiscard]] std::uint64_t busy_from_us(std::uint64_t now_us) const noexcept;
   static constexpr std::uint64_t kNever = UINT64_MAX;
 
@@ -223,7 +223,8 @@ class Reclaimer {
   void pump_window() noexcept;
   void pump_reports() noexcept;
   void pump_prefaults() noexcept;
-  [[nodiscard]] std::uint64_t pages_to_fetch(const gmem::Region& region, PageRun run) const noexcept;
+  [[nodiscard]] std::uint64_t pages_to_fetch(const gmem::Region& region,
+                                             PageRun run) const noexcept;
   [[nodiscard]] bool discards_are_counted() noexcept;
   void limit_owed() noexcept;
   void add(const gmem::Region& region, PageRun run) noexcept;
@@ -257,8 +258,9 @@ class Reclaimer {
   RunQueue<kReports> reports_;
   RunQueue<kPrefaults> prefaults_;
   std::uint64_t under_way_ = 0;  // pages of the balloon between window and completion
-  std::uint64_t owed_ = 0;    // bytes that the host got from what is in the balloon, at most
-  std::optional<Fence> fetch_after_;  // for runs that are to be fetched, and of which too little is owed
+  std::uint64_t owed_ = 0;       // bytes that the host got from what is in the balloon, at most
+  std::optional<Fence>
+      fetch_after_;           // for runs that are to be fetched, and of which too little is owed
   std::uint64_t budget_ = 0;  // bytes that may still be handed over in this pass
   ReclaimCounters counters_;
   const std::shared_ptr<Conduct> conduct_ = std::make_shared<Conduct>();
