@@ -100,7 +100,8 @@ Result<driver::RamPlan> plan_ram(const RawArguments& raw) {
   if (!bytes) return tl::unexpected(bytes.error());
   const auto hole = raw.hole.empty() ? Result<std::uint64_t>(0) : parse_memory_size(raw.hole);
   if (!hole) return tl::unexpected(hole.error());
-  const auto huge = raw.huge_page.empty() ? Result<std::uint64_t>(0) : parse_memory_size(raw.huge_page);
+  const auto huge =
+      raw.huge_page.empty() ? Result<std::uint64_t>(0) : parse_memory_size(raw.huge_page);
   if (!huge) return tl::unexpected(huge.error());
   if (*bytes < 4 * kMiB || *bytes % (2 * kMiB) != 0 || *hole % (2 * kMiB) != 0) {
     return fail(Code::kInvalidArgument,

@@ -19,7 +19,7 @@ namespace vballoon::app {
 
 struct Arguments {
   std::string socket;
-  bool listen = false;  ///< wait for the backend at the socket instead of connecting to it
+  bool listen = false;     ///< wait for the backend at the socket instead of connecting to it
   bool reconnect = false;  ///< to the next backend, when one goes away
   bool json = false;
   std::chrono::milliseconds patience{10000};  ///< for the connection

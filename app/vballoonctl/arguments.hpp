@@ -15,19 +15,19 @@ struct Arguments {
   std::string rpc;      ///< socket of the daemon; empty: the default one
   bool json = false;
 
-  std::string name;        ///< the VM
-  std::string size;        ///< set
-  bool wait = false;       ///< set
-  bool force = false;      ///< set
-  unsigned timeout_s = 0;  ///< set --wait, stats; 0: none, or the default
-  std::string socket;      ///< add
-  bool client = false;     ///< add
+  std::string name;               ///< the VM
+  std::string size;               ///< set
+  bool wait = false;              ///< set
+  bool force = false;             ///< set
+  unsigned timeout_s = 0;         ///< set --wait, stats; 0: none, or the default
+  std::string socket;             ///< add
+  bool client = false;            ///< add
   std::vector<std::string> keys;  ///< add, each KEY=VALUE
-  double interval_s = 1;   ///< watch
-  bool on = false;         ///< inhibit, prefault, reporting, policy auto
-  std::string action;      ///< hint
-  unsigned lcore = 0;      ///< move
-  unsigned count = 0;      ///< watch; 0: until Ctrl-C
+  double interval_s = 1;          ///< watch
+  bool on = false;                ///< inhibit, prefault, reporting, policy auto
+  std::string action;             ///< hint
+  unsigned lcore = 0;             ///< move
+  unsigned count = 0;             ///< watch; 0: until Ctrl-C
 };
 
 /// @return an exit status when there is nothing left to do: 0 after --help, 2 for a usage error.

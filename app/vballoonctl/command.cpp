@@ -25,21 +25,21 @@ struct Entry {
   int (*run)(Command&);
 };
 constexpr std::array<Entry, 16> kCommands{{{"list", run_list},
-                                          {"show", run_show},
-                                          {"set", run_set},
-                                          {"stats", run_stats},
-                                          {"watch", run_watch},
-                                          {"add", run_add},
-                                          {"remove", run_remove},
-                                          {"inhibit", run_inhibit},
-                                          {"prefault", run_prefault},
-                                          {"reporting", run_reporting},
-                                          {"hint", run_hint},
-                                          {"move", run_move},
-                                          {"lcores", run_lcores},
-                                          {"policy show", run_policy_show},
-                                          {"policy explain", run_policy_explain},
-                                          {"policy auto", run_policy_auto}}};
+                                           {"show", run_show},
+                                           {"set", run_set},
+                                           {"stats", run_stats},
+                                           {"watch", run_watch},
+                                           {"add", run_add},
+                                           {"remove", run_remove},
+                                           {"inhibit", run_inhibit},
+                                           {"prefault", run_prefault},
+                                           {"reporting", run_reporting},
+                                           {"hint", run_hint},
+                                           {"move", run_move},
+                                           {"lcores", run_lcores},
+                                           {"policy show", run_policy_show},
+                                           {"policy explain", run_policy_explain},
+                                           {"policy auto", run_policy_auto}}};
 
 }  // namespace
 

@@ -12,8 +12,8 @@ namespace {
 std::string busy_field(const rpc::Json& lcore) {
   const std::uint64_t passes = number(lcore, "passes");
   if (passes == 0) return "-";
-  const double share = 100.0 * static_cast<double>(number(lcore, "busy_passes")) /
-                       static_cast<double>(passes);
+  const double share =
+      100.0 * static_cast<double>(number(lcore, "busy_passes")) / static_cast<double>(passes);
   return fmt::format("{:.1f}%", share);
 }
 

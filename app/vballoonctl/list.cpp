@@ -20,12 +20,12 @@ int run_list(Command& command) {
     fmt::print("no VMs yet; add one: vballoonctl add NAME SOCKET\n");
     return kDone;
   }
-  Table table({"NAME", "STATE", ">GUEST", ">TARGET", ">ACTUAL", ">RECLAIMED",
-               ">RESIDENT", "AUTO", "SOCKET"});
+  Table table({"NAME", "STATE", ">GUEST", ">TARGET", ">ACTUAL", ">RECLAIMED", ">RESIDENT", "AUTO",
+               "SOCKET"});
   for (const rpc::Json& device : devices) {
-    table.row({text(device, "name"), state_field(device), guest_field(device),
-               target_field(device), size_field(device, "actual_bytes"),
-               size_field(device, "reclaimed_bytes"), size_field(device, "resident_bytes"),
+    table.row({text(device, "name"), state_field(device), guest_field(device), target_field(device),
+               size_field(device, "actual_bytes"), size_field(device, "reclaimed_bytes"),
+               size_field(device, "resident_bytes"),
                device.value("automatic", false) ? "yes" : "no", text(device, "socket")});
   }
   fmt::print("{}", table.str());

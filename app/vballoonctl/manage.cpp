@@ -61,10 +61,10 @@ int run_remove(Command& command) {
 int run_inhibit(Command& command) {
   const std::string& name = command.arguments.name;
   const bool on = command.arguments.on;
-  return finish(command, command.call("device.inhibit", {{"name", name}, {"on", on}}),
-                on ? fmt::format("{}: nothing is discarded until `vballoonctl inhibit {} off`",
-                                 name, name)
-                   : fmt::format("{}: memory is discarded again", name));
+  return finish(
+      command, command.call("device.inhibit", {{"name", name}, {"on", on}}),
+      on ? fmt::format("{}: nothing is discarded until `vballoonctl inhibit {} off`", name, name)
+         : fmt::format("{}: memory is discarded again", name));
 }
 
 int run_prefault(Command& command) {
@@ -95,10 +95,9 @@ int run_hint(Command& command) {
 
 int run_move(Command& command) {
   const Arguments& arguments = command.arguments;
-  return finish(
-      command,
-      command.call("device.move", {{"name", arguments.name}, {"lcore", arguments.lcore}}),
-      fmt::format("{} is served by lcore {}", arguments.name, arguments.lcore));
+  return finish(command,
+                command.call("device.move", {{"name", arguments.name}, {"lcore", arguments.lcore}}),
+                fmt::format("{} is served by lcore {}", arguments.name, arguments.lcore));
 }
 
 }  // namespace vballoon::ctl

@@ -75,8 +75,8 @@ void print_policy(const Json& policy) {
   const bool seen = !policy.value("pools", Json::array()).empty();
   fmt::print("{}", seen ? pools.str() : "the host's memory is looked at once a VM is automatic\n");
   const bool any = !policy.value("vms", Json::array()).empty();
-  fmt::print("{}", any ? vms.str()
-                       : "no VM is automatic; `vballoonctl policy auto VM on` makes one so\n");
+  fmt::print(
+      "{}", any ? vms.str() : "no VM is automatic; `vballoonctl policy auto VM on` makes one so\n");
 }
 
 }  // namespace

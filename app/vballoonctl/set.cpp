@@ -127,9 +127,8 @@ int report(const Arguments& arguments, const Ending& ending, std::uint64_t targe
                size_field(ending.device, "actual_bytes"), size_field(ending.device, "guest_bytes"),
                format_age(static_cast<std::uint64_t>(ms)));
   } else {
-    fmt::print(stderr, "vballoonctl: {}: balloon {} of {} wanted: {}\n",
-               arguments.name, size_field(ending.device, "actual_bytes"), format_size(target),
-               reason);
+    fmt::print(stderr, "vballoonctl: {}: balloon {} of {} wanted: {}\n", arguments.name,
+               size_field(ending.device, "actual_bytes"), format_size(target), reason);
   }
   return reason.empty() ? kDone : kRefused;
 }

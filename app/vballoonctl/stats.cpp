@@ -25,7 +25,8 @@ void print_stats(const Json& stats) {
   if (!stats.is_object()) return;
   fmt::print("  the guest, {} ago:\n", format_age(number(stats, "age_ms")));
   for (const auto& [name, value] : stats.items()) {
-    if (name == "age_ms" || name == "sequence" || name == "left_out" || !value.is_number_unsigned()) continue;
+    if (name == "age_ms" || name == "sequence" || name == "left_out" || !value.is_number_unsigned())
+      continue;
     const auto figure = value.get<std::uint64_t>();
     const bool bytes = name.ends_with("_bytes");
     fmt::print("    {:<29} {}\n", plain(name),

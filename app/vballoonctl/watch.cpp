@@ -33,10 +33,9 @@ Table table_of(const Json& devices) {
                ">AGE"});
   for (const Json& device : devices) {
     const Json stats = device.value("stats", Json());
-    table.row({text(device, "name"), state_field(device), guest_field(device),
-               target_field(device), size_field(device, "actual_bytes"),
-               size_field(device, "reclaimed_bytes"), size_field(stats, "free_bytes"),
-               size_field(stats, "available_bytes"),
+    table.row({text(device, "name"), state_field(device), guest_field(device), target_field(device),
+               size_field(device, "actual_bytes"), size_field(device, "reclaimed_bytes"),
+               size_field(stats, "free_bytes"), size_field(stats, "available_bytes"),
                stats.is_object() ? format_age(number(stats, "age_ms")) : "-"});
   }
   return table;

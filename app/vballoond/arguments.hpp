@@ -26,8 +26,8 @@ struct Arguments {
 [[nodiscard]] std::optional<int> parse_arguments(int argc, char** argv, Arguments* out);
 
 /// Profile, then file, then command line: the later one is stronger.
-/// @errors of control::load_config, parse_device_option and check_config; the message names the file
-///         and line, or the option.
+/// @errors of control::load_config, parse_device_option and check_config; the message names the
+///         file and line, or the option.
 [[nodiscard]] Result<control::Config> make_config(const Arguments& arguments);
 
 }  // namespace vballoon::daemon

@@ -26,6 +26,8 @@ std::size_t PfnDecoder::decode(std::span<const std::byte> bytes, std::span<Pfn> 
   return count + whole;
 }
 
-std::size_t PfnDecoder::finish() noexcept { return std::exchange(carried_, 0); }
+std::size_t PfnDecoder::finish() noexcept {
+  return std::exchange(carried_, 0);
+}
 
 }  // namespace vballoon::balloon

@@ -22,8 +22,8 @@ constexpr unsigned kFirstOptional = 2;
 }  // namespace
 
 std::string_view role_name(Role role) noexcept {
-  static constexpr std::array<std::string_view, kRoles> kNames{
-      "inflate", "deflate", "stats", "hint", "report", "message"};
+  static constexpr std::array<std::string_view, kRoles> kNames{"inflate", "deflate", "stats",
+                                                               "hint",    "report",  "message"};
   return kNames[static_cast<unsigned>(role)];
 }
 

@@ -7,9 +7,9 @@ namespace vballoon::balloon {
 namespace {
 
 constexpr std::array<std::string_view, kKnownStats> kStatNames{
-    "swap_in_bytes",       "swap_out_bytes",   "major_faults", "minor_faults",
-    "free_bytes",          "total_bytes",      "available_bytes", "disk_caches_bytes",
-    "hugetlb_allocations", "hugetlb_failures", "oom_kills",    "alloc_stalls",
+    "swap_in_bytes",       "swap_out_bytes",    "major_faults",        "minor_faults",
+    "free_bytes",          "total_bytes",       "available_bytes",     "disk_caches_bytes",
+    "hugetlb_allocations", "hugetlb_failures",  "oom_kills",           "alloc_stalls",
     "async_scan_bytes",    "direct_scan_bytes", "async_reclaim_bytes", "direct_reclaim_bytes"};
 
 }  // namespace

@@ -18,11 +18,8 @@ struct Unit {
   std::string_view letter;
   std::uint64_t bytes;
 };
-constexpr std::array<Unit, 5> kUnits{{{"", 1},
-                                      {"k", kKiB},
-                                      {"m", kMiB},
-                                      {"g", kGiB},
-                                      {"t", 1024 * kGiB}}};
+constexpr std::array<Unit, 5> kUnits{
+    {{"", 1}, {"k", kKiB}, {"m", kMiB}, {"g", kGiB}, {"t", 1024 * kGiB}}};
 
 constexpr std::uint64_t kMaxSize = (std::uint64_t{1} << 63) - 1;
 
@@ -68,9 +65,9 @@ std::optional<Parts> split_number(std::string_view text) {
 }
 
 tl::unexpected<Status> bad_size(std::string_view text, std::string_view also) {
-  return fail(Code::kInvalidArgument,
-              fmt::format("'{}' is not a size; write it as 512M, 1.5G or a number of bytes{}", text,
-                          also));
+  return fail(
+      Code::kInvalidArgument,
+      fmt::format("'{}' is not a size; write it as 512M, 1.5G or a number of bytes{}", text, also));
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ Result<void> check_socket_path(std::string_view path) {
   if (has_unprintable(path)) {
     return fail(Code::kInvalidArgument,
                 fmt::format("socket path {:?}: no control characters, marks of direction or bytes "
-                            "that are not UTF-8", path));
+                            "that are not UTF-8",
+                            path));
   }
   return {};
 }
@@ -75,7 +76,9 @@ Result<void> provide_socket_folder(const std::string& path) {
                                          std::strerror(errno)));
   }
   struct stat info {};
-  const int reason = ::stat(folder.c_str(), &info) != 0 ? errno : S_ISDIR(info.st_mode) ? 0 : ENOTDIR;
+  const int reason = ::stat(folder.c_str(), &info) != 0 ? errno
+                     : S_ISDIR(info.st_mode)            ? 0
+                                                        : ENOTDIR;
   if (reason == 0) return check_owner(folder);
   const std::string_view way_out =
       reason == ENOENT ? "; make it first (mkdir -p), or choose another path" : "";
@@ -94,9 +97,10 @@ Result<void> share_socket(const std::string& path, std::optional<gid_t> group) {
     return no("it is not ours any more: somebody else writes in its folder");
   }
   if (group && ::fchownat(file.get(), "", kSameOwner, *group, AT_EMPTY_PATH) != 0) {
-    return no(fmt::format("cannot be given to group {}: {}; the daemon's user must be in that "
-                          "group",
-                          *group, std::strerror(errno)));
+    return no(
+        fmt::format("cannot be given to group {}: {}; the daemon's user must be in that "
+                    "group",
+                    *group, std::strerror(errno)));
   }
   // A descriptor like this one takes no fchmod().
   const std::string same = fmt::format("/proc/self/fd/{}", file.get());

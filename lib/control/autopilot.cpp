@@ -40,8 +40,9 @@ host::PressureLevel level_of(std::string_view word) noexcept {
 
 host::BestWatch open_watch(const PolicyConfig& config, const host::Paths& paths) {
   if (config.host_pressure == "none") {
-    return {std::nullopt, "not listened to: policy.host_pressure is \"none\", or no VM was automatic "
-                          "when the daemon started"};
+    return {std::nullopt,
+            "not listened to: policy.host_pressure is \"none\", or no VM was automatic "
+            "when the daemon started"};
   }
   host::PressureWatch::Options options;
   options.paths = paths;
@@ -125,8 +126,8 @@ void Autopilot::wait_for_turn() {
 
 void Autopilot::wait_for_pressure() {
   const bool urgent = (watch_->events() & POLLPRI) != 0;
-  const auto kind = urgent ? asio::posix::descriptor_base::wait_error
-                           : asio::posix::descriptor_base::wait_read;
+  const auto kind =
+      urgent ? asio::posix::descriptor_base::wait_error : asio::posix::descriptor_base::wait_read;
   pressure_fd_.async_wait(kind, [this](const asio::error_code& error) {
     if (!error) on_pressure();
   });

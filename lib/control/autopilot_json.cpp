@@ -49,8 +49,8 @@ rpc::Json Autopilot::explain(const std::string& name) const {
 rpc::Json Autopilot::show() const {
   Json json{{"law", std::string(law_->name())},
             {"interval_ms", config_.interval_ms},
-            {"host_pressure", {{"source", watch_text_}, {"heard", watch_.has_value()},
-                               {"events", events_}}},
+            {"host_pressure",
+             {{"source", watch_text_}, {"heard", watch_.has_value()}, {"events", events_}}},
             {"trouble", trouble_},
             {"turns", turns_}};
   json["pools"] = Json::array();

@@ -13,11 +13,11 @@
 
 #include "base/log.hpp"
 #include "control/autopilot.hpp"
-#include "control/eal.hpp"
-#include "control/group.hpp"
 #include "control/call_guard.hpp"
 #include "control/config_check.hpp"
 #include "control/descriptors.hpp"
+#include "control/eal.hpp"
+#include "control/group.hpp"
 #include "control/heartbeat.hpp"
 #include "control/log_level.hpp"
 #include "control/methods.hpp"
@@ -244,7 +244,8 @@ Result<void> Daemon::start_devices() {
                                             folder_ ? &*folder_ : nullptr);
   const auto group = find_group(config_.socket_group, "daemon.socket_group");
   if (!group) return tl::unexpected(group.error());
-  backend_ = std::make_unique<VhostBackend>(*server_, [this] { return report_lcores(); }, *group);
+  backend_ = std::make_unique<VhostBackend>(
+      *server_, [this] { return report_lcores(); }, *group);
   for (const DeviceConfig& device : config_.devices) {
     if (auto added = backend_->add(device); !added) {
       return tl::unexpected(blame_device(config_, device, "socket", added.error()));
@@ -264,9 +265,9 @@ Result<void> Daemon::start_autopilot() {
 }
 
 void Daemon::start_rpc(RpcSocket socket) {
-  methods_ = std::make_unique<Methods>(
-      loop_, *backend_, *autopilot_,
-      rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", eal_version()}});
+  methods_ =
+      std::make_unique<Methods>(loop_, *backend_, *autopilot_,
+                                rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", eal_version()}});
   rpc_ = std::make_unique<RpcServer>(loop_, std::move(socket), *methods_);
   hooks_.say(fmt::format("rpc on {}", config_.rpc_socket));
 }

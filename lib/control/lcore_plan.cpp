@@ -11,11 +11,11 @@
 namespace vballoon::control {
 namespace {
 
+using placement::contains;
 using placement::CpuList;
 using placement::Cpus;
-using placement::Seat;
-using placement::contains;
 using placement::format_cpu_list;
+using placement::Seat;
 using placement::without;
 
 /// The cpu's own number where it can be, else the lowest one nobody has.
@@ -67,7 +67,6 @@ std::string note_of(const Config& config, const CpuList& rest) {
                      config.idle == Idle::kSpin ? "; set poll.idle = \"backoff\"" : "");
 }
 
-
 }  // namespace
 
 std::vector<EalLogLevel> eal_log_levels(std::string_view level) {
@@ -102,8 +101,9 @@ Result<LcorePlan> plan_lcores(const Config& config, const Cpus& cpus,
   CpuList rest = without(ours, taken);
   if (rest.empty()) {
     rest = ours;
-    plan.note = "every cpu of ours is a poll or reclaim lcore; the control thread and the sockets share "
-                "them, so messages of VMMs will be slow";
+    plan.note =
+        "every cpu of ours is a poll or reclaim lcore; the control thread and the sockets share "
+        "them, so messages of VMMs will be slow";
   }
   plan.main.cpus = config.main_lcore ? CpuList{*config.main_lcore} : rest;
   plan.main.id = choose_id(plan.main.cpus.front(), ids);

@@ -23,10 +23,10 @@ constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 constexpr std::array<std::string_view, 16> kNames{
-    "version",         "device.list",   "device.show",      "device.set",  "device.stats",
-    "device.add",      "device.remove", "device.inhibit",   "device.move", "device.hint",
-    "device.prefault", "lcore.list",    "device.reporting", "policy.show", "policy.explain",
-    "policy.auto"};
+    "version",          "device.list", "device.show",     "device.set",
+    "device.stats",     "device.add",  "device.remove",   "device.inhibit",
+    "device.move",      "device.hint", "device.prefault", "lcore.list",
+    "device.reporting", "policy.show", "policy.explain",  "policy.auto"};
 
 tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
@@ -44,7 +44,9 @@ Result<SizeOrShare> wanted_size(std::optional<std::uint64_t> bytes,
 }
 
 /// The most that is set without a word about what it leaves.
-constexpr std::uint64_t most_unsaid(std::uint64_t guest) { return guest - guest / 10; }
+constexpr std::uint64_t most_unsaid(std::uint64_t guest) {
+  return guest - guest / 10;
+}
 
 rpc::Json warnings_of(const state::Kept& kept) {
   rpc::Json warnings = rpc::Json::array();

@@ -136,7 +136,8 @@ policy::VmObservation vm_of(const device::DeviceReport& device, const VmWish& wi
 
 VmWish wish_of(const DeviceConfig& device, std::optional<state::AutomaticWord> said) noexcept {
   const bool counts = said && said->configured == device.automatic;
-  return {counts ? said->on : device.automatic, device.automatic,
+  return {counts ? said->on : device.automatic,
+          device.automatic,
           {device.floor_mib * kMiB, device.ceiling_mib * kMiB, device.weight}};
 }
 

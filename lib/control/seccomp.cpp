@@ -33,9 +33,9 @@ constexpr std::array<std::string_view, 11> kAllowed{
     // Messages of VMMs and of RPC clients, calls into guests, the log.
     "read write readv writev recvmsg sendmsg recvfrom sendto close fcntl poll ppoll",
     // asio's loop and timers; librte_vhost's event thread, which begins with the first device: with
-    // a pipe in 22.11, later with an epoll descriptor, for which it makes the oldest of these calls.
-    // A gate for VMMs, with a set of features that no device had before, is an epoll descriptor, too,
-    // with another number (dup3).
+    // a pipe in 22.11, later with an epoll descriptor, for which it makes the oldest of these
+    // calls. A gate for VMMs, with a set of features that no device had before, is an epoll
+    // descriptor, too, with another number (dup3).
     "epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait timerfd_settime eventfd2 pipe "
     "pipe2 dup3",
     // Sockets, and devices that come and go. See `socket`, `fchmodat` and `fchownat` below.
@@ -86,17 +86,17 @@ constexpr std::array<Limited, 15> kLimited{{
     {"chmod", 1, kInt, kSocketMode},     // the same where glibc has it from here
     {"fchownat", 2, kInt, kInt},         // the owner (-1) stays, the group changes
     {"lchown", 1, kInt, kInt},
-    {"ioctl", 1, kInt, FIONBIO},       // asio
-    {"ioctl", 1, kInt, TCGETS},        // isatty(), for colours of the log
-    {"prctl", 0, kInt, PR_SET_NAME},   // a new thread's
+    {"ioctl", 1, kInt, FIONBIO},            // asio
+    {"ioctl", 1, kInt, TCGETS},             // isatty(), for colours of the log
+    {"prctl", 0, kInt, PR_SET_NAME},        // a new thread's
     {"prctl", 0, kInt, PR_SET_TIMERSLACK},  // an idle lcore's, which may come late to it
-    {"prlimit64", 2, kAll, 0},         // to ask for one, not to set it
+    {"prlimit64", 2, kAll, 0},              // to ask for one, not to set it
 }};
 
 /// What libraries try as a matter of course, and do without: refused as everything else is, but no
-/// news, so not in the audit log. glibc tries this one for each thread, and then `clone`. A filter has
-/// records of all that it refuses or of nothing; so these are a filter of their own, and allowed by
-/// the other: of two filters the stricter one counts.
+/// news, so not in the audit log. glibc tries this one for each thread, and then `clone`. A filter
+/// has records of all that it refuses or of nothing; so these are a filter of their own, and
+/// allowed by the other: of two filters the stricter one counts.
 constexpr std::string_view kQuietlyRefused = "clone3";
 
 /// No part of this daemon makes any of these, nor a library on its behalf, whatever a VMM says: who
@@ -121,7 +121,8 @@ class Filter {
     if (context_ == nullptr) failed_ = ENOMEM;
     set(SCMP_FLTATR_CTL_TSYNC, 1);
     set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    // A filter is no reason to make every load of a polling lcore slower: nobody's code runs in here.
+    // A filter is no reason to make every load of a polling lcore slower: nobody's code runs in
+    // here.
     set(SCMP_FLTATR_CTL_SSB, 1);
     // A search tree: a hole costs its way through it.
     set(SCMP_FLTATR_CTL_OPTIMIZE, 2);

@@ -51,7 +51,8 @@ void TableReader::read(std::string_view key, std::string* out, std::string_view 
 void TableReader::read(std::string_view key, std::uint64_t* out, const Range& range) {
   const toml::node* node = find(key);
   if (node == nullptr) return;
-  if (const auto value = number(key, *node, range, "a whole number" + text_of(range))) *out = *value;
+  if (const auto value = number(key, *node, range, "a whole number" + text_of(range)))
+    *out = *value;
 }
 
 void TableReader::read(std::string_view key, std::vector<std::string>* out) {
@@ -71,14 +72,14 @@ void TableReader::read_list_or_word(std::string_view key, std::vector<unsigned>*
                                     std::span<const std::string_view> words) {
   const toml::node* node = find(key);
   if (node == nullptr) return;
-  const std::string expected = fmt::format("a list of whole numbers{}, as in [2, 3], or {}",
-                                           text_of(range), text_of(words));
+  const std::string expected =
+      fmt::format("a list of whole numbers{}, as in [2, 3], or {}", text_of(range), text_of(words));
   if (node->is_string()) {
     *word = node->as_string()->get();
     out->clear();
     if (std::find(words.begin(), words.end(), *word) != words.end()) return;
-    return fail_at(*node, fmt::format("'{}' must be {}, not \"{}\"", full_name(key), expected,
-                                      *word));
+    return fail_at(*node,
+                   fmt::format("'{}' must be {}, not \"{}\"", full_name(key), expected, *word));
   }
   if (!node->is_array()) return wrong_type(key, *node, expected);
   out->clear();

@@ -10,9 +10,9 @@ void DeflateQueue::take(reclaim::PageRun run) noexcept {
   context_.counters.outside_memory.add(tally.outside);
 }
 
-/// Once this buffer is used its pages are the guest's. Those that waited in the window no longer do;
-/// those that were on their way to be discarded must have arrived, and be put there again where that
-/// was asked for.
+/// Once this buffer is used its pages are the guest's. Those that waited in the window no longer
+/// do; those that were on their way to be discarded must have arrived, and be put there again where
+/// that was asked for.
 void DeflateQueue::end(virtq::Head head) noexcept {
   if (!context_.reclaimer.prefaults_handed_over()) return held_.hold_for_gathered(head);
   const reclaim::Fence fence = context_.reclaimer.handed_over();

@@ -5,11 +5,16 @@ namespace vballoon::device {
 
 std::string_view state_name(State state) noexcept {
   switch (state) {
-    case State::kWaiting: return "waiting";
-    case State::kConnected: return "connected";
-    case State::kStopped: return "stopped";
-    case State::kRunning: return "running";
-    case State::kBroken: return "broken";
+    case State::kWaiting:
+      return "waiting";
+    case State::kConnected:
+      return "connected";
+    case State::kStopped:
+      return "stopped";
+    case State::kRunning:
+      return "running";
+    case State::kBroken:
+      return "broken";
   }
   return "unknown";
 }

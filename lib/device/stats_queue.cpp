@@ -24,7 +24,9 @@ StatsQueue::StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& e
   if (!resumed) exchange_.answered = exchange_.requested.load(std::memory_order_relaxed);
 }
 
-StatsQueue::~StatsQueue() { exchange_.held = held_.has_value(); }
+StatsQueue::~StatsQueue() {
+  exchange_.held = held_.has_value();
+}
 
 void StatsQueue::serve() noexcept {
   hops_ = 0;

@@ -33,16 +33,16 @@ tl::unexpected<Status> no_memory(const char* doing, std::uint64_t bytes) {
               fmt::format("guest memory of {} bytes: {}: {}", bytes, doing, std::strerror(errno)));
 }
 
-/// The kernel says of a pool that is too small that it cannot allocate memory, and of a size that it
-/// does not have that the argument, or the device, is wrong.
+/// The kernel says of a pool that is too small that it cannot allocate memory, and of a size that
+/// it does not have that the argument, or the device, is wrong.
 tl::unexpected<Status> no_huge_pages(std::uint64_t bytes, std::uint64_t huge_page) {
   const std::string pool = fmt::format("/sys/kernel/mm/hugepages/hugepages-{}kB", huge_page / kKiB);
   std::uint64_t free = 0;
   if (!(std::ifstream(pool + "/free_hugepages") >> free)) {
-    return fail(Code::kInvalidArgument, fmt::format("this kernel has no huge pages of {}; {} names "
-                                                    "its sizes",
-                                                    format_size(huge_page),
-                                                    "/sys/kernel/mm/hugepages"));
+    return fail(Code::kInvalidArgument,
+                fmt::format("this kernel has no huge pages of {}; {} names "
+                            "its sizes",
+                            format_size(huge_page), "/sys/kernel/mm/hugepages"));
   }
   return fail(Code::kHost,
               fmt::format("guest memory of {} takes {} huge pages of {}, and {} are free; add some "

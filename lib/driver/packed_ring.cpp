@@ -55,9 +55,7 @@ class PackedRing final : public RingFormat {
   [[nodiscard]] RingPlace place() const noexcept override;
   [[nodiscard]] bool may_stand_at(std::uint16_t position) const noexcept override;
   [[nodiscard]] std::uint16_t used_position() const noexcept override;
-  [[nodiscard]] std::uint16_t avail_position() const noexcept override {
-    return avail_.position();
-  }
+  [[nodiscard]] std::uint16_t avail_position() const noexcept override { return avail_.position(); }
 
  private:
   void put(const virtq::Descriptor& element, std::uint16_t id, bool last);

@@ -103,8 +103,7 @@ Result<void> PretendGuest::check_enough(const Step& step) const {
   const bool back = step.verb == Step::Verb::kDeflate;
   const bool forth = step.verb == Step::Verb::kInflate || step.verb == Step::Verb::kReport ||
                      step.verb == Step::Verb::kHint;
-  const std::uint64_t there =
-      pages_to_bytes(back ? pool_.ballooned().size() : pool_.free().size());
+  const std::uint64_t there = pages_to_bytes(back ? pool_.ballooned().size() : pool_.free().size());
   if ((!back && !forth) || step.bytes <= there) return {};
   const std::string name = step.text.substr(0, step.text.find(':'));
   return fail(Code::kInvalidArgument,

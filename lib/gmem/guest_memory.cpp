@@ -46,9 +46,10 @@ Result<std::shared_ptr<const GuestMemory>> GuestMemory::create(std::span<const R
     if (auto shape = check_shape(spec); !shape) return tl::unexpected(shape.error());
     map->regions_.push_back(make_region(spec));
     if (spec.fd >= 0 && !map->regions_.back().fd.valid()) {
-      return fail(Code::kHost, fmt::format("no file descriptor is left for the memory region at {:#x}; "
-                                           "raise the limit (ulimit -n, LimitNOFILE=)",
-                                           spec.first.value));
+      return fail(Code::kHost,
+                  fmt::format("no file descriptor is left for the memory region at {:#x}; "
+                              "raise the limit (ulimit -n, LimitNOFILE=)",
+                              spec.first.value));
     }
   }
   std::sort(map->regions_.begin(), map->regions_.end(),
@@ -56,9 +57,8 @@ Result<std::shared_ptr<const GuestMemory>> GuestMemory::create(std::span<const R
   const Region* below = nullptr;
   for (Region& region : map->regions_) {
     if (below != nullptr && below->end() > region.first) {
-      return fail(Code::kInvalidArgument,
-                  fmt::format("memory regions at {:#x} and {:#x} overlap", below->first.value,
-                              region.first.value));
+      return fail(Code::kInvalidArgument, fmt::format("memory regions at {:#x} and {:#x} overlap",
+                                                      below->first.value, region.first.value));
     }
     region.first_index = bytes_to_pages(map->bytes_);
     map->bytes_ += region.bytes;

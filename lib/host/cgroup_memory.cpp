@@ -43,15 +43,16 @@ Result<CgroupMemory> CgroupMemory::open(const std::string& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
     return fail(Code::kNotFound, fmt::format("there is no cgroup {}; make it, or correct "
-                                             "policy.cgroup", folder));
+                                             "policy.cgroup",
+                                             folder));
   }
   const bool v1 = is_there(fs::path(folder) / kLimitV1);
   const bool v2 = !v1 && is_there(fs::path(folder) / kMarkV2);
   if (!v1 && !v2) return refuse(folder);
   CgroupMemory memory(folder, v2);
   if (!memory.add_levels()) {
-    return fail(Code::kHost, fmt::format("cannot read cgroup {}: {}", folder,
-                                         std::strerror(errno)));
+    return fail(Code::kHost,
+                fmt::format("cannot read cgroup {}: {}", folder, std::strerror(errno)));
   }
   if (!memory.levels_.front().stat.valid() || !memory.levels_.front().usage.valid()) {
     return refuse(folder);
@@ -86,8 +87,8 @@ bool CgroupMemory::add_levels() {
 
 tl::unexpected<Status> CgroupMemory::refused(int error) const {
   if (error == ENODEV) return fail(Code::kNotFound, fmt::format("cgroup {} was removed", folder_));
-  return fail(Code::kHost, fmt::format("cgroup {} cannot be read: {}", folder_,
-                                       std::strerror(error)));
+  return fail(Code::kHost,
+              fmt::format("cgroup {} cannot be read: {}", folder_, std::strerror(error)));
 }
 
 std::optional<std::uint64_t> CgroupMemory::limit_of(const Level& level) const {
@@ -118,8 +119,7 @@ std::optional<CgroupMemory::Charged> CgroupMemory::read_charged(const Level& lev
   return Charged{*usage, std::min(file, *usage)};
 }
 
-void CgroupMemory::meet_limit(CgroupFigures& figures, std::uint64_t limit,
-                              const Charged& charged) {
+void CgroupMemory::meet_limit(CgroupFigures& figures, std::uint64_t limit, const Charged& charged) {
   if (limit >= kNoLimit) return;
   const std::uint64_t room = less(limit, charged.usage - charged.file);
   figures.limit = std::min(figures.limit.value_or(limit), limit);
@@ -164,8 +164,8 @@ Result<CgroupFigures> CgroupMemory::read(std::string& buffer) const {
   figures.file = own->file;
   read_swap(figures, stat);
   // Of a parent that a container does not show, this is all there is to see.
-  if (!v2_) meet_limit(figures, number_after(stat, "hierarchical_memory_limit").value_or(kNoLimit),
-                       *own);
+  if (!v2_)
+    meet_limit(figures, number_after(stat, "hierarchical_memory_limit").value_or(kNoLimit), *own);
   const auto limit = limit_of(levels_.front());
   if (!limit) return refused(errno);
   meet_limit(figures, *limit, *own);

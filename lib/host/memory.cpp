@@ -74,14 +74,16 @@ Result<MemoryFigures> MemoryReader::Files::read_meminfo() {
   const auto text = meminfo.read(buffer);
   if (!text) {
     return fail(Code::kHost, fmt::format("cannot read {}/meminfo: {}; is it mounted, and not with "
-                                         "subset=pid?", options.paths.proc, std::strerror(errno)));
+                                         "subset=pid?",
+                                         options.paths.proc, std::strerror(errno)));
   }
   const auto total = bytes_after(*text, "MemTotal:", kKiB);
   const auto free = bytes_after(*text, "MemFree:", kKiB);
   const auto available = bytes_after(*text, "MemAvailable:", kKiB);
   if (!total || !free || !available) {
     return fail(Code::kHost, fmt::format("{}/meminfo does not say MemTotal, MemFree and "
-                                         "MemAvailable", options.paths.proc));
+                                         "MemAvailable",
+                                         options.paths.proc));
   }
   MemoryFigures figures;
   figures.total = *total;

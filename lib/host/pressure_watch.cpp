@@ -32,17 +32,20 @@ tl::unexpected<Status> refuse(const std::string& what, int error) {
     case EOPNOTSUPP:
       return fail(Code::kUnavailable,
                   fmt::format("{} is not there: this kernel has no PSI, or it is off (boot with "
-                              "psi=1)", what));
+                              "psi=1)",
+                              what));
     case EINVAL:
       return fail(Code::kUnavailable,
                   fmt::format("the kernel takes no such trigger at {}; without CAP_SYS_RESOURCE "
-                              "the window must be a multiple of 2 s", what));
+                              "the window must be a multiple of 2 s",
+                              what));
     case EPERM:
     case EACCES:
     case EROFS:
       return fail(Code::kUnavailable,
                   fmt::format("may not write to {}: {}; let the daemon's user write there, and its "
-                              "unit (ProtectControlGroups=no)", what, std::strerror(error)));
+                              "unit (ProtectControlGroups=no)",
+                              what, std::strerror(error)));
     default:
       return fail(Code::kHost, fmt::format("{}: {}", what, std::strerror(error)));
   }
@@ -66,9 +69,12 @@ Result<void> check(const PressureWatch::Options& options) {
 
 std::string_view mode_of(PressureReach reach) noexcept {
   switch (reach) {
-    case PressureReach::kHierarchy: return ",hierarchy";
-    case PressureReach::kLocal: return ",local";
-    case PressureReach::kDefault: break;
+    case PressureReach::kHierarchy:
+      return ",hierarchy";
+    case PressureReach::kLocal:
+      return ",local";
+    case PressureReach::kDefault:
+      break;
   }
   return "";
 }
@@ -83,9 +89,12 @@ bool write_whole(int fd, const std::string& text) noexcept {
 
 std::string_view to_string(PressureLevel level) noexcept {
   switch (level) {
-    case PressureLevel::kMedium: return "medium";
-    case PressureLevel::kCritical: return "critical";
-    case PressureLevel::kLow: break;
+    case PressureLevel::kMedium:
+      return "medium";
+    case PressureLevel::kCritical:
+      return "critical";
+    case PressureLevel::kLow:
+      break;
   }
   return "low";
 }
@@ -98,12 +107,11 @@ Result<PressureWatch> PressureWatch::open_psi(const Options& options, Kind kind,
   const std::string trigger =
       fmt::format("some {} {}", options.stall.count(), options.window.count());
   if (!write_whole(fd.get(), trigger)) return refuse(file, errno);
-  return PressureWatch(
-      kind, std::move(fd),
-      fmt::format("PSI of {}: {} ms of stall within {} ms",
-                  kind == Kind::kSystemPsi ? "the machine" : options.cgroup,
-                  duration_cast<milliseconds>(options.stall).count(),
-                  duration_cast<milliseconds>(options.window).count()));
+  return PressureWatch(kind, std::move(fd),
+                       fmt::format("PSI of {}: {} ms of stall within {} ms",
+                                   kind == Kind::kSystemPsi ? "the machine" : options.cgroup,
+                                   duration_cast<milliseconds>(options.stall).count(),
+                                   duration_cast<milliseconds>(options.window).count()));
 }
 
 Result<PressureWatch> PressureWatch::open_level(const Options& options) {
@@ -144,7 +152,8 @@ Result<PressureWatch> PressureWatch::open(const Options& options) {
   }
   return fail(Code::kInvalidArgument,
               fmt::format("{} is no cgroup that tells of memory pressure: it has neither "
-                          "memory.pressure_level nor memory.pressure", folder));
+                          "memory.pressure_level nor memory.pressure",
+                          folder));
 }
 
 short PressureWatch::events() const noexcept {

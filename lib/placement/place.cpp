@@ -56,8 +56,8 @@ class Chooser {
         return topology_.where(cpu).node == poller.node;
       });
       if (near == isolated.end()) continue;
-      seats.push_back(seat(*near, fmt::format("isolated, on node {} with poll lcore {}",
-                                              poller.node, poller.cpu)));
+      seats.push_back(seat(
+          *near, fmt::format("isolated, on node {} with poll lcore {}", poller.node, poller.cpu)));
       taken_.push_back(*near);
     }
     if (seats.empty()) seats = spare(poll);
@@ -146,12 +146,13 @@ Result<void> check(const Cpus& cpus, const Wishes& wishes) {
   }
   if (!wishes.control) return {};
   if (auto ok = check_named({*wishes.control}, "eal.main_lcore", cpus, wishes); !ok) return ok;
-  for (const auto& [list, key] : {std::pair{&wishes.poll, "poll.lcores"},
-                                  std::pair{&reclaim, "reclaim.lcores"}}) {
+  for (const auto& [list, key] :
+       {std::pair{&wishes.poll, "poll.lcores"}, std::pair{&reclaim, "reclaim.lcores"}}) {
     if (!contains(*list, *wishes.control)) continue;
-    return refuse("eal.main_lcore: cpu {} is in {} too, where that lcore would starve the control "
-                  "thread; choose another for one of them",
-                  *wishes.control, key);
+    return refuse(
+        "eal.main_lcore: cpu {} is in {} too, where that lcore would starve the control "
+        "thread; choose another for one of them",
+        *wishes.control, key);
   }
   return {};
 }
@@ -193,9 +194,10 @@ Result<CpuList> parse_neighbours(std::string_view text) {
     }
     if (good) return cpus;
   }
-  return refuse("'{}' names no cpus; write a mask as OVS's pmd-cpu-mask takes it (\"0x3c\") or a "
-                "list (\"2-5,8\")",
-                text);
+  return refuse(
+      "'{}' names no cpus; write a mask as OVS's pmd-cpu-mask takes it (\"0x3c\") or a "
+      "list (\"2-5,8\")",
+      text);
 }
 
 }  // namespace vballoon::placement

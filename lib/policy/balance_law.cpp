@@ -65,7 +65,9 @@ std::uint64_t cost_of(const VmObservation& vm, const GuestView& view) noexcept {
 }
 
 /// What it has when it is at its target.
-std::uint64_t granted(const VmObservation& vm) noexcept { return less(vm.guest, vm.target); }
+std::uint64_t granted(const VmObservation& vm) noexcept {
+  return less(vm.guest, vm.target);
+}
 
 std::uint64_t band_of(const VmObservation& vm) noexcept {
   return std::max(vm.guest / kBandPart, kSmallestBand);
@@ -111,9 +113,7 @@ std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
 /// A host that reclaims caches is under pressure by the kernel's word, too; that is no news while
 /// there is more than enough.
 void BalanceLaw::heed_pressure(const Observation& seen) {
-  const auto scarce = [](const PoolObservation& pool) {
-    return pool.available < 2 * pool.reserve;
-  };
+  const auto scarce = [](const PoolObservation& pool) { return pool.available < 2 * pool.reserve; };
   if (seen.host_pressure > 0 && std::any_of(seen.pools.begin(), seen.pools.end(), scarce)) {
     alarm_ = std::min(alarm_ + kAlarmStep, kMostAlarm);
     alarm_at_ = seen.now;
@@ -277,19 +277,14 @@ Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
   const std::uint64_t most = less(vm.guest, turn.floor);
   if (!vm.automatic) return stay(Rule::kManual);
   if (!vm.running) return stay(Rule::kNotRunning);
-  Decision decision = vm.target > most ? Decision{vm.name, most, Rule::kFloor, {}, {}}
-                                       : move(turn, seen);
+  Decision decision =
+      vm.target > most ? Decision{vm.name, most, Rule::kFloor, {}, {}} : move(turn, seen);
   decision.signs = turn.view.signs;
-  decision.terms = {{"guest_bytes", vm.guest},
-                    {"has_bytes", turn.view.plugged},
-                    {"uses_bytes", turn.view.used},
-                    {"available_bytes", turn.view.available},
-                    {"headroom_bytes", turn.headroom},
-                    {"needs_bytes", turn.need},
-                    {"margin_bytes", turn.margin},
-                    {"share_bytes", turn.share},
-                    {"floor_bytes", turn.floor},
-                    {"ceiling_bytes", turn.ceiling},
+  decision.terms = {{"guest_bytes", vm.guest},         {"has_bytes", turn.view.plugged},
+                    {"uses_bytes", turn.view.used},    {"available_bytes", turn.view.available},
+                    {"headroom_bytes", turn.headroom}, {"needs_bytes", turn.need},
+                    {"margin_bytes", turn.margin},     {"share_bytes", turn.share},
+                    {"floor_bytes", turn.floor},       {"ceiling_bytes", turn.ceiling},
                     {"weight", vm.limits.weight}};
   if (vm.pool < seen.pools.size()) {
     decision.terms.push_back({"host_available_bytes", seen.pools[vm.pool].available});
@@ -362,8 +357,8 @@ Decision BalanceLaw::take(const Turn& turn, std::uint64_t wanted, Time now) {
   if (amount < band) return stay(Rule::kDeadBand);
   if (turn.past->given && within(*turn.past->given, kLockOut, now)) return stay(Rule::kLockedOut);
   if (turn.pressed && !shortage) return stay(Rule::kRecovering);
-  return {vm.name, vm.target + slow_step(amount), shortage ? Rule::kShortage : Rule::kShare,
-          {}, {}};
+  return {
+      vm.name, vm.target + slow_step(amount), shortage ? Rule::kShortage : Rule::kShare, {}, {}};
 }
 
 void BalanceLaw::remember(const Turn& turn, const Decision& decision, Time now) {

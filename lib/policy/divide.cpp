@@ -11,8 +11,7 @@ constexpr std::uint64_t kMostLevel = std::uint64_t{1} << 50;
 
 /// What a claim gets where every unit of weight is worth `level` bytes of active memory.
 std::uint64_t at_level(const Claim& claim, std::uint64_t level) noexcept {
-  const std::uint64_t worth =
-      level > UINT64_MAX / claim.weight ? UINT64_MAX : level * claim.weight;
+  const std::uint64_t worth = level > UINT64_MAX / claim.weight ? UINT64_MAX : level * claim.weight;
   const std::uint64_t gets =
       worth <= claim.active ? worth : claim.active + (worth - claim.active) / kIdlePrice;
   return std::clamp(gets, claim.least, claim.most);

@@ -99,12 +99,11 @@ GuestView GuestWatch::look(const VmObservation& vm, const Observation& seen) {
 
 /// Progress leads towards the target and beyond where the balloon was before: one that only wavers
 /// makes none. One that is let off, because its target comes to where it is, has shown nothing.
-void GuestWatch::note_progress(const VmObservation& vm, Time now, Memory* memory,
-                               GuestView* view) {
+void GuestWatch::note_progress(const VmObservation& vm, Time now, Memory* memory, GuestView* view) {
   const int direction = at_target(vm.actual, vm.target) ? 0 : sign(vm.target, vm.actual);
   const int went = sign(vm.actual, memory->reached);
-  const std::uint64_t way = std::max(vm.actual, memory->reached) -
-                            std::min(vm.actual, memory->reached);
+  const std::uint64_t way =
+      std::max(vm.actual, memory->reached) - std::min(vm.actual, memory->reached);
   const bool along = went != 0 && (went == memory->direction || went == direction);
   const bool came = along && (way >= kLeastProgress || direction == 0);
   const bool turned = direction != memory->direction;
@@ -127,8 +126,8 @@ void GuestWatch::note_messages(const VmObservation& vm, Memory* memory, GuestVie
   // No guest is worth more than a handful of answers a turn.
   constexpr std::uint64_t kMostMessages = 8;
   if (memory->known && vm.pressure_messages > memory->messages) {
-    view->pressure = static_cast<unsigned>(
-        std::min(vm.pressure_messages - memory->messages, kMostMessages));
+    view->pressure =
+        static_cast<unsigned>(std::min(vm.pressure_messages - memory->messages, kMostMessages));
     view->signs.emplace_back("it sent a message of pressure");
   }
   memory->messages = vm.pressure_messages;

@@ -62,14 +62,10 @@ Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
   }
   decision.target = std::max(decision.target, least);
   decision.signs = view.signs;
-  decision.terms = {{"guest_bytes", vm.guest},
-                    {"has_bytes", view.plugged},
-                    {"available_bytes", view.available},
-                    {"step_bytes", settings_.step},
-                    {"floor_bytes", floor_of(vm)},
-                    {"ceiling_bytes", ceiling_of(vm)},
-                    {"host_events", seen.host_pressure},
-                    {"guest_signs", view.pressure}};
+  decision.terms = {{"guest_bytes", vm.guest},           {"has_bytes", view.plugged},
+                    {"available_bytes", view.available}, {"step_bytes", settings_.step},
+                    {"floor_bytes", floor_of(vm)},       {"ceiling_bytes", ceiling_of(vm)},
+                    {"host_events", seen.host_pressure}, {"guest_signs", view.pressure}};
   return decision;
 }
 

@@ -18,19 +18,24 @@ constexpr std::array kWords{
     Words{"manual", "not automatic: its target is as a person set it"},
     Words{"not_running", "no balloon driver runs in the guest"},
     Words{"inhibited", "discards are inhibited, so it would give nothing to the host"},
-    Words{"no_statistics", "the guest does not say what it needs, or has not lately; nothing is "
-                           "taken from it"},
-    Words{"unknown_size", "its driver goes on from elsewhere and has not said how large its "
-                          "balloon is; it was asked"},
-    Words{"host_unknown", "the host does not say what it has of the memory behind the guest; "
-                          "nothing is taken from it"},
+    Words{"no_statistics",
+          "the guest does not say what it needs, or has not lately; nothing is "
+          "taken from it"},
+    Words{"unknown_size",
+          "its driver goes on from elsewhere and has not said how large its "
+          "balloon is; it was asked"},
+    Words{"host_unknown",
+          "the host does not say what it has of the memory behind the guest; "
+          "nothing is taken from it"},
     Words{"stalled", "its driver makes no progress towards the target; it is not counted on"},
     Words{"floor", "held at its floor"},
     Words{"guest_needs", "it has less than it needs: given back at once"},
-    Words{"host_needs", "the host is below its reserve: what the guest can do without is taken at "
-                        "once"},
-    Words{"shortage", "the host has not enough for the needs of all: taken by weight, idle memory "
-                      "first"},
+    Words{"host_needs",
+          "the host is below its reserve: what the guest can do without is taken at "
+          "once"},
+    Words{"shortage",
+          "the host has not enough for the needs of all: taken by weight, idle memory "
+          "first"},
     Words{"share", "moved slowly to its share"},
     Words{"recovering", "it was short of memory a moment ago: nothing is taken from it"},
     Words{"waiting", "it may have more once others gave it: the host has promised all it has"},

@@ -17,7 +17,8 @@ void for_each_word(std::uint64_t first, std::uint64_t count, Visit visit) noexce
   while (count != 0) {
     const std::uint64_t shift = first % kWordBits;
     const std::uint64_t here = std::min(count, kWordBits - shift);
-    const std::uint64_t ones = here == kWordBits ? ~std::uint64_t{0} : (std::uint64_t{1} << here) - 1;
+    const std::uint64_t ones =
+        here == kWordBits ? ~std::uint64_t{0} : (std::uint64_t{1} << here) - 1;
     visit(first / kWordBits, ones << shift);
     first += here;
     count -= here;

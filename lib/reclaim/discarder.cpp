@@ -24,9 +24,8 @@ bool succeeds(Call call) noexcept {
 }
 
 bool allocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept {
-  return succeeds([=] {
-    return ::fallocate(fd, mode, static_cast<off_t>(offset), static_cast<off_t>(bytes));
-  });
+  return succeeds(
+      [=] { return ::fallocate(fd, mode, static_cast<off_t>(offset), static_cast<off_t>(bytes)); });
 }
 
 }  // namespace

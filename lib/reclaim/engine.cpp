@@ -149,8 +149,10 @@ Engine::~Engine() = default;
 Result<std::unique_ptr<Engine>> Engine::create(unsigned workers, Discarder& discarder) {
   auto impl = std::make_unique<Impl>(workers, discarder);
   if (!impl->complete()) {
-    return fail(Code::kHost, fmt::format("EAL has no memory for the reclaim rings ({}); give it more "
-                                         "with eal.memory_mib", rte_strerror(rte_errno)));
+    return fail(Code::kHost,
+                fmt::format("EAL has no memory for the reclaim rings ({}); give it more "
+                            "with eal.memory_mib",
+                            rte_strerror(rte_errno)));
   }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }

@@ -67,8 +67,8 @@ bool HugeFile::is(int fd) const noexcept {
          ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/// Holes that the guest has filled are owed no more. @return  the pages that are owed now; those under
-/// way count as far as the file has holes for them.
+/// Holes that the guest has filled are owed no more. @return  the pages that are owed now; those
+/// under way count as far as the file has holes for them.
 std::uint64_t HugeFile::settle() noexcept {
   const std::uint64_t bytes = account_->pool->holes(fd_.get());
   const std::uint64_t page = account_->page_bytes;
@@ -86,9 +86,9 @@ bool HugeFile::covers(std::uint64_t pages) const noexcept {
   if (!pool) return false;
   const std::uint64_t leaving = pages + account.under_way;
   if (reclaim::covers(*pool, account.owed + account.under_way, leaving)) return true;
-  // Guests have filled holes since, and other batches may have punched none yet. The pool is looked at
-  // before and after the files, and the worse figure counts: so a page that moves in between is owed
-  // and not free, never free and not owed.
+  // Guests have filled holes since, and other batches may have punched none yet. The pool is looked
+  // at before and after the files, and the worse figure counts: so a page that moves in between is
+  // owed and not free, never free and not owed.
   std::uint64_t owed = 0;
   for (HugeFile* file : account.files) owed += file->settle();
   const auto again = account.pool->look();

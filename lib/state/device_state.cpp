@@ -19,8 +19,12 @@ namespace vballoon::state {
 namespace {
 
 // No name of a device begins with a dot, so neither is another device's.
-std::string file_name(const std::string& device) { return device + ".state"; }
-std::string new_name(const std::string& device) { return "." + device + ".new"; }
+std::string file_name(const std::string& device) {
+  return device + ".state";
+}
+std::string new_name(const std::string& device) {
+  return "." + device + ".new";
+}
 
 /// In the order of the program, and whole, for whoever looks after this process's end.
 template <typename T>
@@ -35,8 +39,8 @@ std::optional<std::vector<RegionRecord>> regions_of(const gmem::GuestMemory& mem
   for (const gmem::Region& region : memory.regions()) {
     struct stat file {};
     if (::fstat(region.fd.get(), &file) != 0) return std::nullopt;
-    records.push_back({region.first.value, region.bytes, region.file_offset, file.st_dev,
-                       file.st_ino});
+    records.push_back(
+        {region.first.value, region.bytes, region.file_offset, file.st_dev, file.st_ino});
   }
   if (records.size() > kMaxRegions) return std::nullopt;
   return records;
@@ -255,7 +259,9 @@ void DeviceState::begin(std::uint64_t features) noexcept {
   put(header.served, 1U);
 }
 
-void DeviceState::forget() noexcept { forget(file_.get()); }
+void DeviceState::forget() noexcept {
+  forget(file_.get());
+}
 
 void DeviceState::forget(File* file) noexcept {
   if (file == nullptr) return;
@@ -266,7 +272,9 @@ void DeviceState::forget(File* file) noexcept {
   put(header.actual_unknown, 1U);
 }
 
-bool DeviceState::lost() const noexcept { return file_ != nullptr && file_->lost(); }
+bool DeviceState::lost() const noexcept {
+  return file_ != nullptr && file_->lost();
+}
 
 /// Not forget(): the marks are the rings', which go on.
 void DeviceState::give_up_lost() {

@@ -98,8 +98,10 @@ void DeviceState::File::find_touched(int fd) {
     if (data < 0 && errno == ENXIO) return;
     off_t hole = data < 0 ? end : ::lseek(fd, data, SEEK_HOLE);
     if (hole < 0) hole = end;
-    const std::uint64_t first = (static_cast<std::uint64_t>(std::max(at, data)) - kHeaderBytes) / kPageSize;
-    const std::uint64_t last = (static_cast<std::uint64_t>(hole) - kHeaderBytes + kPageSize - 1) / kPageSize;
+    const std::uint64_t first =
+        (static_cast<std::uint64_t>(std::max(at, data)) - kHeaderBytes) / kPageSize;
+    const std::uint64_t last =
+        (static_cast<std::uint64_t>(hole) - kHeaderBytes + kPageSize - 1) / kPageSize;
     for (std::uint64_t page = first; page < last; ++page) {
       touched_[page / kWordBits] |= std::uint64_t{1} << (page % kWordBits);
     }

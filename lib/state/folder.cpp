@@ -44,7 +44,8 @@ Result<Folder> Folder::open(const std::string& path, std::string boot) {
   if (folder.st_uid != ::geteuid() || (folder.st_mode & kOthersWrite) != 0) {
     return fail(Code::kInvalidArgument,
                 fmt::format("state folder {} is not the daemon's alone: it must have its user and "
-                            "mode 0700", path));
+                            "mode 0700",
+                            path));
   }
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(Code::kAlreadyExists,

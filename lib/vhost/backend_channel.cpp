@@ -10,8 +10,8 @@
 namespace vballoon::vhost {
 namespace {
 
-constexpr std::uint32_t kConfigChange = 2;    // VHOST_USER_BACKEND_CONFIG_CHANGE_MSG
-constexpr std::uint32_t kProtocolVersion = 1; // header flags; no reply wanted
+constexpr std::uint32_t kConfigChange = 2;     // VHOST_USER_BACKEND_CONFIG_CHANGE_MSG
+constexpr std::uint32_t kProtocolVersion = 1;  // header flags; no reply wanted
 
 bool is_unix_stream(int fd) noexcept {
   int domain = 0;
@@ -43,7 +43,8 @@ BackendChannel::Sent BackendChannel::notify_config_change() {
   const std::scoped_lock lock(mutex_);
   if (!fd_.valid()) return Sent::kNoChannel;
   const std::array<std::uint32_t, 3> message{kConfigChange, kProtocolVersion, 0};
-  const ssize_t sent = ::send(fd_.get(), message.data(), sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent =
+      ::send(fd_.get(), message.data(), sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent == static_cast<ssize_t>(sizeof(message))) return Sent::kYes;
   if (sent < 0 && (errno == EAGAIN || errno == EINTR)) return Sent::kLater;
   // Broken, or a message cut in two that the VMM could not make sense of: nothing more goes here.

@@ -4,8 +4,8 @@
 // Layer:  vhost, its sources only. Thread: any; locked, held for one non-blocking call at most.
 // Source: vhost-user, VHOST_USER_SET_BACKEND_REQ_FD and VHOST_USER_BACKEND_CONFIG_CHANGE_MSG.
 //
-// Of our own and not rte_vhost_backend_config_change(): that one blocks on a VMM that does not read,
-// and its device may be freed meanwhile by the vhost event thread.
+// Of our own and not rte_vhost_backend_config_change(): that one blocks on a VMM that does not
+// read, and its device may be freed meanwhile by the vhost event thread.
 #pragma once
 
 #include <mutex>

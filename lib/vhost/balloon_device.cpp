@@ -199,15 +199,24 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
     }
   }
   switch (message.request()) {
-    case Request::kGetConfig: return get_config(message);
-    case Request::kSetConfig: return set_config(message);
-    case Request::kGetQueueNum: message.reply_u64(balloon::kQueues); return RTE_VHOST_MSG_RESULT_REPLY;
-    case Request::kSetBackendReqFd: adopt_channel(message); break;
-    case Request::kGetInflightFd: return get_inflight(message);
-    case Request::kSetInflightFd: return set_inflight(message);
+    case Request::kGetConfig:
+      return get_config(message);
+    case Request::kSetConfig:
+      return set_config(message);
+    case Request::kGetQueueNum:
+      message.reply_u64(balloon::kQueues);
+      return RTE_VHOST_MSG_RESULT_REPLY;
+    case Request::kSetBackendReqFd:
+      adopt_channel(message);
+      break;
+    case Request::kGetInflightFd:
+      return get_inflight(message);
+    case Request::kSetInflightFd:
+      return set_inflight(message);
     // As the protocol recommends. librte_vhost would forget, and keep, what it allocated for the
     // rings: some megabytes a message, until no VM of this daemon can have any.
-    case Request::kResetOwner: return RTE_VHOST_MSG_RESULT_OK;
+    case Request::kResetOwner:
+      return RTE_VHOST_MSG_RESULT_OK;
     case Request::kSetMemTable:
       memory_valid_ = false;
       table_missing_ = false;
@@ -215,18 +224,30 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
       give_up_lost_memory();
       watch_.clear();
       break;
-    case Request::kSetFeatures: prepare_for(balloon::Features(message.number(0))); break;
+    case Request::kSetFeatures:
+      prepare_for(balloon::Features(message.number(0)));
+      break;
     case Request::kGetFeatures:
       if (ends_unsaid_) end_rings();
       break;
-    case Request::kSetLogBase: return set_log(message);
-    case Request::kSetVringAddr: suspend(message.ring_index()); break;
+    case Request::kSetLogBase:
+      return set_log(message);
+    case Request::kSetVringAddr:
+      suspend(message.ring_index());
+      break;
     // Of a ring that runs nobody moves the place, nor the size: it is set up anew.
     case Request::kSetVringNum:
-    case Request::kSetVringBase: end_ring(message.ring_index()); break;
-    case Request::kSetVringKick: rings_[message.fd_ring_index()].over = false; break;
-    case Request::kGetVringBase: stop_ring(message.ring_index()); break;
-    default: break;
+    case Request::kSetVringBase:
+      end_ring(message.ring_index());
+      break;
+    case Request::kSetVringKick:
+      rings_[message.fd_ring_index()].over = false;
+      break;
+    case Request::kGetVringBase:
+      stop_ring(message.ring_index());
+      break;
+    default:
+      break;
   }
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -242,8 +263,8 @@ rte_vhost_msg_result BalloonDevice::end_connection(Message message, const char* 
 /// in it is not known; but what is in the balloon is, and it is not to be lost with the connection.
 rte_vhost_msg_result BalloonDevice::go_without_fds(Message message) {
   const auto number = static_cast<unsigned>(message.request());
-  warn(fmt::format("descriptors that came with vhost-user message {} could not be taken: {}", number,
-                   no_descriptors_left()));
+  warn(fmt::format("descriptors that came with vhost-user message {} could not be taken: {}",
+                   number, no_descriptors_left()));
   if (vid_ && message.request() == Request::kSetMemTable) {
     memory_valid_ = false;
     table_missing_ = true;
@@ -273,13 +294,16 @@ void BalloonDevice::after_message(int vid, Message message) {
     case Request::kSetMemTable:
       if (!table_missing_) load_memory();
       break;
-    case Request::kSetFeatures: load_features(); break;
+    case Request::kSetFeatures:
+      load_features();
+      break;
     // librte_vhost looked up the ring's addresses, and newer ones put it into core files.
     case Request::kSetVringAddr:
     case Request::kSetVringKick:
       if (memory_valid_) gmem::keep_out_of_core(*path_.memory());
       break;
-    default: break;
+    default:
+      break;
   }
   resume_suspended();
 }
@@ -317,8 +341,8 @@ void BalloonDevice::load_features() {
   const balloon::Features before = std::exchange(acked_, balloon::Features(bits));
   constexpr auto kProtocol = balloon::Feature::kVhostProtocolFeatures;
   // Without this one there is no SET_VRING_ENABLE to take a ring away with. Who had it, and lets it
-  // go, may know no other way, as User Mode Linux: all that it does then is to wait for an answer to
-  // GET_FEATURES. (Others use that to wait for what came before it, while their rings run.)
+  // go, may know no other way, as User Mode Linux: all that it does then is to wait for an answer
+  // to GET_FEATURES. (Others use that to wait for what came before it, while their rings run.)
   ends_unsaid_ = !acked_.has(kProtocol) && (ends_unsaid_ || before.has(kProtocol));
   // A place in a ring of the other layout is no place in this one.
   if (before.has(balloon::Feature::kRingPacked) != acked_.has(balloon::Feature::kRingPacked)) {
@@ -344,41 +368,6 @@ rte_vhost_msg_result BalloonDevice::set_config(Message message) {
   keep_driver_fields();
   if (config_.knows_actual()) hear_size();
   return taken ? RTE_VHOST_MSG_RESULT_OK : RTE_VHOST_MSG_RESULT_ERR;
-}
-
-/// Answered here: librte_vhost has no log, and so marks nothing. The answer has no payload.
-rte_vhost_msg_result BalloonDevice::set_log(Message message) {
-  suspend_all();
-  forget_log();
-  const auto fd = message.single_fd();
-  auto mapped = fd ? LogMapping::map(*fd, message.number(0), message.number(8))
-                   : fail(Code::kInvalidArgument, "a dirty log without a file descriptor");
-  if (mapped) {
-    if (auto watched = log_watch_.watch(mapped->bytes()); !watched) {
-      mapped = tl::unexpected(watched.error());
-    }
-  }
-  if (!mapped) {
-    warn(fmt::format("the VMM sent {}; that is refused", mapped.error().message));
-    resume_suspended();
-    return RTE_VHOST_MSG_RESULT_ERR;
-  }
-  dirty_log_ = *std::move(mapped);
-  message.reply_empty();
-  return RTE_VHOST_MSG_RESULT_REPLY;
-}
-
-/// @pre  No ring runs that marks in it.
-void BalloonDevice::forget_log() {
-  log_watch_.clear();
-  dirty_log_ = {};
-}
-
-void BalloonDevice::adopt_channel(Message message) {
-  const auto fd = message.single_fd();
-  if (!fd || !channel_.adopt(*fd)) {
-    warn("the VMM's backend channel is not a UNIX socket; its guest will not be told of new targets");
-  }
 }
 
 void BalloonDevice::warn(const std::string& what) {

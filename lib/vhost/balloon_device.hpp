@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/balloon_device.hpp - one configured device: its socket, its VMM's connection, its data path.
+// vhost/balloon_device.hpp - one configured device: its socket, its VMM's connection, its data
+//                            path.
 // Layer:  vhost, its sources only.
 // Thread: the vhost event thread drives it, the control thread asks; both under one lock, which is
 //         held no longer than a poll lcore takes for a pass.
@@ -96,8 +97,8 @@ class BalloonDevice {
   [[nodiscard]] std::optional<state::AutomaticWord> automatic() const;
   void keep_automatic(state::AutomaticWord word);
   /// The wish is taken in any case.
-  /// @errors kUnavailable: it has no effect with the VMM that is connected, or the device is busy and
-  ///         that is not known yet.
+  /// @errors kUnavailable: it has no effect with the VMM that is connected, or the device is busy
+  ///         and that is not known yet.
   Result<void> prefault(bool on);
   void reporting(bool on) noexcept { path_.report(on); }
   /// @return free_page_hint_cmd_id as it now stands.
@@ -257,22 +258,22 @@ class BalloonDevice {
   bool ends_unsaid_ = false;     // on this connection: see load_features()
   balloon::Features acked_;
   std::array<RingState, balloon::kQueues> rings_{};
-  std::optional<state::Left> left_;  // of this memory's guest, by earlier daemons or connections
-  MemoryTable table_;       // that librte_vhost has mapped
-  MemoryTable next_table_;  // of the message at hand
-  std::vector<ClaimedRegion> claimed_;         // as the regions of the memory are
+  std::optional<state::Left> left_;     // of this memory's guest, by earlier daemons or connections
+  MemoryTable table_;                   // that librte_vhost has mapped
+  MemoryTable next_table_;              // of the message at hand
+  std::vector<ClaimedRegion> claimed_;  // as the regions of the memory are
   std::atomic<std::uint64_t> claims_seen_{0};  // MemoryClaims::generation()
   std::uint32_t shared_ = 0;                   // regions that others claim, too: a bit each
   std::string shared_with_;                    // one of these
   std::atomic<bool> wants_prefault_{false};    // the operator
   std::string no_prefault_;                    // why that has no effect; else empty
-  std::uint64_t boot_bytes_ = 0;  // see gmem::boot_bytes()
-  std::optional<unsigned> home_node_;  // that the guest's memory is bound to
-  bool undecided_ = false;           // whether that is the guest which is connected now
-  balloon::Target wanted_;           // the operator's, which may be more than the guest has
-  SizeQuestion question_;            // to a driver that goes on
+  std::uint64_t boot_bytes_ = 0;               // see gmem::boot_bytes()
+  std::optional<unsigned> home_node_;          // that the guest's memory is bound to
+  bool undecided_ = false;                     // whether that is the guest which is connected now
+  balloon::Target wanted_;  // the operator's, which may be more than the guest has
+  SizeQuestion question_;   // to a driver that goes on
   std::optional<std::uint64_t> resident_then_;  // when the inflate ring stopped
-  bool ledger_whole_ = true;  // nothing is in the balloon that it does not know
+  bool ledger_whole_ = true;                    // nothing is in the balloon that it does not know
   std::atomic<bool> keep_due_{false};
   std::chrono::steady_clock::time_point next_keep_{};
   device::StatsPatience stats_patience_;

@@ -106,8 +106,8 @@ std::uint32_t BalloonDevice::true_target() const noexcept {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes_to_pages(fits), UINT32_MAX));
 }
 
-/// The driver sees what was asked for, as far as that goes. What was asked for stays: the next VM on
-/// the socket may be larger.
+/// The driver sees what was asked for, as far as that goes. What was asked for stays: the next VM
+/// on the socket may be larger.
 void BalloonDevice::show_target() {
   const std::uint32_t pages = true_target();
   if (pages == config_.num_pages()) return;
@@ -115,10 +115,10 @@ void BalloonDevice::show_target() {
   notify_due_.store(true, std::memory_order_relaxed);
   const std::uint64_t asked = wanted_.size.of(guest_size());
   if (pages < bytes_to_pages(asked)) {
-    warn(fmt::format("the target of {} is too much for the {} of memory that its VM has; it is "
-                     "lowered to {} as long as this VM is connected",
-                     format_size(asked), format_size(guest_size()),
-                     format_size(pages_to_bytes(pages))));
+    warn(fmt::format(
+        "the target of {} is too much for the {} of memory that its VM has; it is "
+        "lowered to {} as long as this VM is connected",
+        format_size(asked), format_size(guest_size()), format_size(pages_to_bytes(pages))));
   }
 }
 
@@ -157,19 +157,22 @@ Result<void> BalloonDevice::request_stats() {
   const auto lock = knock();
   if (!lock) return busy();
   if (state() == device::State::kStopped) {
-    return fail(Code::kUnavailable,
-                fmt::format("'{}' cannot be asked: its balloon driver's rings are stopped, because its "
-                            "VM is paused or suspended, or its guest was reset or unloaded the driver",
-                            spec_.name));
+    return fail(
+        Code::kUnavailable,
+        fmt::format("'{}' cannot be asked: its balloon driver's rings are stopped, because its "
+                    "VM is paused or suspended, or its guest was reset or unloaded the driver",
+                    spec_.name));
   }
   if (!vid_ || !path_.running(Role::kInflate)) {
-    return fail(Code::kUnavailable, fmt::format("the guest of '{}' has not started its balloon driver",
-                                                spec_.name));
+    return fail(Code::kUnavailable,
+                fmt::format("the guest of '{}' has not started its balloon driver", spec_.name));
   }
   if (!path_.running(Role::kStats)) {
-    return fail(Code::kUnavailable,
-                fmt::format("the balloon driver of '{}' has no statistics queue (feature STATS_VQ was "
-                            "not accepted)", spec_.name));
+    return fail(
+        Code::kUnavailable,
+        fmt::format("the balloon driver of '{}' has no statistics queue (feature STATS_VQ was "
+                    "not accepted)",
+                    spec_.name));
   }
   stats_patience_.asked(path_.newest_stats().sequence, now_ms());
   path_.request_stats();

@@ -37,8 +37,9 @@ Result<void> BalloonDevice::check_other_files() const {
       table_.regions, next_table_.regions,
       [](const RegionText& one, const RegionText& other) { return one.same_addresses(other); });
   if (!taken_for_the_last || table_.files == next_table_.files) return {};
-  return fail(Code::kInvalidArgument,
-              "a memory table with other files at the same addresses, which needs a new connection");
+  return fail(
+      Code::kInvalidArgument,
+      "a memory table with other files at the same addresses, which needs a new connection");
 }
 
 void BalloonDevice::load_memory() {
@@ -89,6 +90,43 @@ void BalloonDevice::look_at_shares() {
   if (shared != 0) {
     warn(fmt::format("memory of its guest is also that of {}; none of that is discarded",
                      with == spec_.name ? "another region of the same guest" : "'" + with + "'"));
+  }
+}
+
+/// Answered here: librte_vhost has no log, and so marks nothing. The answer has no payload.
+rte_vhost_msg_result BalloonDevice::set_log(Message message) {
+  suspend_all();
+  forget_log();
+  const auto fd = message.single_fd();
+  auto mapped = fd ? LogMapping::map(*fd, message.number(0), message.number(8))
+                   : fail(Code::kInvalidArgument, "a dirty log without a file descriptor");
+  if (mapped) {
+    if (auto watched = log_watch_.watch(mapped->bytes()); !watched) {
+      mapped = tl::unexpected(watched.error());
+    }
+  }
+  if (!mapped) {
+    warn(fmt::format("the VMM sent {}; that is refused", mapped.error().message));
+    resume_suspended();
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
+  dirty_log_ = *std::move(mapped);
+  message.reply_empty();
+  return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+/// @pre  No ring runs that marks in it.
+void BalloonDevice::forget_log() {
+  log_watch_.clear();
+  dirty_log_ = {};
+}
+
+void BalloonDevice::adopt_channel(Message message) {
+  const auto fd = message.single_fd();
+  if (!fd || !channel_.adopt(*fd)) {
+    warn(
+        "the VMM's backend channel is not a UNIX socket; its guest will not be told of new "
+        "targets");
   }
 }
 

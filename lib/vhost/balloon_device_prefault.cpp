@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/balloon_device_prefault.cpp - memory is put back for a guest only where its VM is charged
-// for
-//                                     it, and not the daemon.
+//                                     for it, and not the daemon.
 #include <fmt/format.h>
 
 #include <utility>

@@ -79,16 +79,17 @@ rte_vhost_msg_result BalloonDevice::set_inflight(Message message) {
 }
 
 /// Where a ring goes on that was not served on this connection yet, by the marks that are left.
-std::optional<BalloonDevice::Place> BalloonDevice::place_left(
-    unsigned index, const virtq::QueueAreas& areas, std::uint16_t base) const {
+std::optional<BalloonDevice::Place> BalloonDevice::place_left(unsigned index,
+                                                              const virtq::QueueAreas& areas,
+                                                              std::uint16_t base) const {
   const bool packed = acked_.has(balloon::Feature::kRingPacked);
   const auto theirs = mark_of(inflight_.left(index), packed);
   // A front end that keeps marks and has none of this ring: its driver is a new one.
   if (inflight_.present() && !theirs) return std::nullopt;
   const gmem::GuestMemory& memory = *path_.memory();
   if (const auto ours = left_ ? mark_of(left_->rings[index], packed) : std::nullopt) {
-    const bool same = theirs ? of_one_ring(*theirs, *ours)
-                             : base == ours->published || base == ours->about;
+    const bool same =
+        theirs ? of_one_ring(*theirs, *ours) : base == ours->published || base == ours->about;
     if (const auto found = same ? virtq::recover(areas, *ours, memory) : std::nullopt) {
       return Place{found->position, true, found->sure};
     }
@@ -112,8 +113,7 @@ bool BalloonDevice::decide() {
   const bool began = left_->rings[kDeflateRing].layout != state::kNoRing;
   const bool same_driver = left_->features == acked_.bits() && inflate && deflate;
   const bool either =
-      same_driver &&
-      (deflate->setup.resumed || (deflate->unused && (deflate->ours || !began)));
+      same_driver && (deflate->setup.resumed || (deflate->unused && (deflate->ours || !began)));
   undecided_ = false;
   if (either && inflate->setup.resumed) {
     go_on();
@@ -209,7 +209,8 @@ void BalloonDevice::take_memory(std::shared_ptr<const gmem::GuestMemory> memory)
     left_ = room.filled ? kept_.left() : std::nullopt;
     undecided_ = left_.has_value();
   }
-  path_.set_memory(std::move(memory), {room.words, room.touched, room.filled && (!first || undecided_)});
+  path_.set_memory(std::move(memory),
+                   {room.words, room.touched, room.filled && (!first || undecided_)});
   kept_.commit(!first && !undecided_);
   note_kept();
   if (undecided_ && !room.filled) {
@@ -221,8 +222,8 @@ void BalloonDevice::take_memory(std::shared_ptr<const gmem::GuestMemory> memory)
 /// @pre The rings are stopped, and what was gathered is discarded as far as it may be.
 void BalloonDevice::note_complete() noexcept {
   const reclaim::ReclaimCounters& counters = path_.reclaim_counters();
-  const bool served = std::any_of(rings_.begin(), rings_.end(),
-                                  [](const RingState& ring) { return ring.begun; });
+  const bool served =
+      std::any_of(rings_.begin(), rings_.end(), [](const RingState& ring) { return ring.begun; });
   if (served && counters.gathered_pages.get() == 0 && counters.kept_pages.get() == 0) {
     kept_.set_complete();
   }

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::chrono::minutes kNoCalls{1};
 
-std::byte* bytes_at(void* area) noexcept { return static_cast<std::byte*>(area); }
+std::byte* bytes_at(void* area) noexcept {
+  return static_cast<std::byte*>(area);
+}
 
 /// librte_vhost has the areas of both layouts in the same three places.
 virtq::QueueAreas areas_of(const rte_vhost_vring& vring, bool packed) noexcept {
@@ -127,13 +129,16 @@ bool BalloonDevice::may_call(unsigned index, int fd) {
   const std::uint64_t blocked = path_.counters().blocked_calls.get();
   if (std::exchange(blocked_calls_, blocked) != blocked) no_calls_until_ = now + kNoCalls;
   if (now < no_calls_until_) {
-    warn("the VMM made a call to its driver block; its driver is not called by rings that start "
-         "within a minute of that");
+    warn(
+        "the VMM made a call to its driver block; its driver is not called by rings that start "
+        "within a minute of that");
     return false;
   }
   if (virtq::Call::fits(fd)) return true;
-  warn(fmt::format("the call descriptor of queue {} is neither an eventfd nor a UNIX socket; its "
-                   "driver is not called", index));
+  warn(
+      fmt::format("the call descriptor of queue {} is neither an eventfd nor a UNIX socket; its "
+                  "driver is not called",
+                  index));
   return false;
 }
 
@@ -152,7 +157,8 @@ void BalloonDevice::stop_ring(unsigned index) {
   ring.role.reset();
   ring.stopped = position;
   // librte_vhost does not follow an external poller's indexes, and it is asked for them.
-  static_cast<void>(rte_vhost_set_vring_base(*vid_, static_cast<std::uint16_t>(index), position, position));
+  static_cast<void>(
+      rte_vhost_set_vring_base(*vid_, static_cast<std::uint16_t>(index), position, position));
   hand_over();
 }
 
@@ -182,8 +188,8 @@ void BalloonDevice::suspend_all() {
   take_back();
 }
 
-/// Rings go on where librte_vhost still has them ready; the others it announces when they are. So do
-/// those that waited for decide(), which a new memory table may have answered.
+/// Rings go on where librte_vhost still has them ready; the others it announces when they are. So
+/// do those that waited for decide(), which a new memory table may have answered.
 void BalloonDevice::resume_suspended() {
   for (unsigned index = 0; index < rings_.size(); ++index) {
     if (!rings_[index].suspended) continue;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/balloon_device_tick.cpp - what is due and nobody waits for; and the control thread's way to a
-//                                 device that the event thread is at.
+// vhost/balloon_device_tick.cpp - what is due and nobody waits for; and the control thread's way to
+//                                 a device that the event thread is at.
 #include <fmt/format.h>
 
 #include <thread>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "callbacks.hpp"
 
-#include <climits>
 #include <array>
+#include <climits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -71,8 +71,8 @@ rte_vhost_msg_result on_before_message(int vid, void* context) {
       device != nullptr ? device->before_message(vid, message) : RTE_VHOST_MSG_RESULT_ERR;
   // librte_vhost looks no more at a message that was dealt with here, its descriptors included; but
   // one goes out with this reply.
-  const bool lends = result == RTE_VHOST_MSG_RESULT_REPLY &&
-                     message.request() == Request::kGetInflightFd;
+  const bool lends =
+      result == RTE_VHOST_MSG_RESULT_REPLY && message.request() == Request::kGetInflightFd;
   if (result != RTE_VHOST_MSG_RESULT_NOT_HANDLED && !lends) message.close_fds();
   return result;
 }
@@ -107,7 +107,9 @@ int on_ring_changed(int vid, std::uint16_t index, int enable) {
 }
 
 // "All rings are ready" says nothing here: rings start and stop one by one.
-int on_all_ready(int) { return 0; }
+int on_all_ready(int) {
+  return 0;
+}
 void on_not_all_ready(int) {}
 
 }  // namespace

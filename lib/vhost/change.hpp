@@ -3,8 +3,7 @@
 // vhost/change.hpp - devices that go and devices that come, all of them or none.
 // Layer:  vhost, its sources only. Thread: under the server's lock.
 // Why:    whoever moves a device to another socket, or changes what it offers, is not to lose it
-// because
-//         the new one cannot be: all that can fail is done while the old ones still serve.
+//         because the new one cannot be: all that can fail is done while the old ones still serve.
 #pragma once
 
 #include <functional>

@@ -4,8 +4,7 @@
 // Layer:  vhost, its sources only.
 // Thread: any opens and closes; the vhost event thread accepts.
 // Why:    librte_vhost waits for at most 1024 descriptors, its listening sockets among them: with
-// one
-//         for each device it is full at 511 VMs. So the listening sockets are ours, in a set of
+//         one for each device it is full at 511 VMs. So the listening sockets are ours, in a set of
 //         epoll(7), and what librte_vhost takes for its listening socket is the descriptor of that
 //         set: readable when a VMM knocks anywhere. When librte_vhost accepts from it, the VMM's
 //         connection is what it gets (libc_calls.cpp). All else of a connection is as librte_vhost
@@ -13,8 +12,7 @@
 //         Features belong to a socket of librte_vhost's, so there is a gate for each set that is
 //         offered: eight at most.
 // Source: DPDK lib/vhost/socket.c, vhost_user_start_server() and
-// vhost_user_server_new_connection();
-//         lib/vhost/fd_man.c, MAX_FDS (22.11 to 26.07).
+//         vhost_user_server_new_connection(); lib/vhost/fd_man.c, MAX_FDS (22.11 to 26.07).
 #pragma once
 
 #include <atomic>

@@ -19,8 +19,8 @@ Result<UniqueFd> InflightRegion::create() {
   UniqueFd fd(::memfd_create("vballoon-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid() || ::ftruncate(fd.get(), kBytes) != 0 ||
       ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-    return fail(Code::kHost, fmt::format("no memory for an in-flight region: {}",
-                                         std::strerror(errno)));
+    return fail(Code::kHost,
+                fmt::format("no memory for an in-flight region: {}", std::strerror(errno)));
   }
   return fd;
 }
@@ -35,16 +35,18 @@ Result<InflightRegion> InflightRegion::map(int fd, std::uint64_t offset, std::ui
   // The seal does not keep a huge page there: a hole gives it back to the pool, which may be empty
   // when the daemon stores there next.
   if (gmem::inspect_backing(fd).host_page != kPageSize) {
-    return fail(Code::kInvalidArgument, "the VMM's in-flight region is in huge pages; it is refused");
+    return fail(Code::kInvalidArgument,
+                "the VMM's in-flight region is in huge pages; it is refused");
   }
   const auto length = static_cast<std::uint64_t>(file.st_size);
   if (bytes < kBytes || offset % kBytes != 0 || offset > length || length - offset < kBytes) {
     return fail(Code::kInvalidArgument,
                 fmt::format("an in-flight region of {} bytes at {} in a file of {}; it is not one "
-                            "of ours", bytes, offset, length));
+                            "of ours",
+                            bytes, offset, length));
   }
-  void* const at = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                          static_cast<off_t>(offset));
+  void* const at =
+      ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
   if (at == MAP_FAILED) {
     return fail(Code::kHost, fmt::format("the VMM's in-flight region cannot be mapped: {}",
                                          std::strerror(errno)));
@@ -56,7 +58,9 @@ Result<InflightRegion> InflightRegion::map(int fd, std::uint64_t offset, std::ui
   return region;
 }
 
-void InflightRegion::Unmap::operator()(Layout* at) const noexcept { ::munmap(at, kBytes); }
+void InflightRegion::Unmap::operator()(Layout* at) const noexcept {
+  ::munmap(at, kBytes);
+}
 
 /// Another backend's content says nothing here.
 void InflightRegion::take_over() noexcept {

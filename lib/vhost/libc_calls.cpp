@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/libc_calls.cpp - bind(2), listen(2), accept(2), connect(2), socket(2), recvmsg(2) and close(2)
-//                        as librte_vhost makes them, seen from here. The program's symbols precede
-//                        the C library's; other callers pass through.
+// vhost/libc_calls.cpp - bind(2), listen(2), accept(2), connect(2), socket(2), recvmsg(2) and
+//                        close(2) as librte_vhost makes them, seen from here. The program's symbols
+//                        precede the C library's; other callers pass through.
 // Layer:  vhost, its sources only. Thread: the vhost event thread, and any.
 // Why:    librte_vhost does not tell which socket a connection is (Connection), nor who sent a
 //         message; it takes no connection that somebody else accepted (Gate); it loses descriptors
@@ -50,7 +50,8 @@ thread_local std::optional<Substitute> substitute;
 /// Sockets that are substitutes. One for each gate, of which there are eight at most.
 struct Bound {
   std::atomic<int> socket{-1};
-  std::atomic<AcceptSource*> source{nullptr};  // stored before socket (release), read after (acquire)
+  std::atomic<AcceptSource*> source{
+      nullptr};  // stored before socket (release), read after (acquire)
 };
 std::array<Bound, Room::kGates> bound;
 

@@ -20,8 +20,8 @@ class AcceptSource {
   [[nodiscard]] virtual int accept() noexcept = 0;
 };
 
-/// While it lives, a socket that this thread binds becomes a duplicate of this descriptor instead, and
-/// accept(2) on it asks the source from then on, until forget_source().
+/// While it lives, a socket that this thread binds becomes a duplicate of this descriptor instead,
+/// and accept(2) on it asks the source from then on, until forget_source().
 class BoundTo {
  public:
   BoundTo(int descriptor, AcceptSource& source) noexcept;

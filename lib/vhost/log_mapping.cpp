@@ -22,8 +22,9 @@ constexpr std::uint64_t kLargest = 2 * kGiB;
 
 Result<LogMapping> LogMapping::map(int fd, std::uint64_t bytes, std::uint64_t offset) {
   const auto refuse = [&](const char* why) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("a dirty log of {:#x} bytes at {:#x} of its file, {}", bytes, offset, why));
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("a dirty log of {:#x} bytes at {:#x} of its file, {}", bytes, offset, why));
   };
   if (bytes == 0 || bytes > kLargest) return refuse("more or less than any guest needs");
   if (offset % kPageSize != 0) return refuse("which is not the beginning of a page");
@@ -34,8 +35,8 @@ Result<LogMapping> LogMapping::map(int fd, std::uint64_t bytes, std::uint64_t of
   const bool known = ::fstat(fd, &file) == 0;
   const auto length = static_cast<std::uint64_t>(file.st_size);
   if (!known || offset > length || bytes > length - offset) return refuse("which is shorter");
-  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                          static_cast<off_t>(offset));
+  void* const at =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
   if (at == MAP_FAILED) return refuse(std::strerror(errno));
   LogMapping mapping;
   mapping.bytes_ = {static_cast<std::byte*>(at), bytes};

@@ -12,8 +12,8 @@
 namespace vballoon::vhost {
 namespace {
 
-/// Descriptors that one VM takes here: its listening socket, its connection (twice), its process, of
-/// each ring two or three, of each memory region two, its backend channel (twice), its inflight
+/// Descriptors that one VM takes here: its listening socket, its connection (twice), its process,
+/// of each ring two or three, of each memory region two, its backend channel (twice), its inflight
 /// region.
 constexpr rlim_t kOfTheLeastVm = 13;
 constexpr rlim_t kOfAStockVm = 25;

@@ -15,9 +15,9 @@ std::size_t least_loaded(const Places& places, unsigned node) {
     const unsigned devices = place.devices.load(std::memory_order_relaxed);
     return near && place.node != node ? UINT32_MAX : devices;
   };
-  const auto least = std::min_element(places.begin(), places.end(), [&](const auto& a, const auto& b) {
-    return load(a) < load(b);
-  });
+  const auto least =
+      std::min_element(places.begin(), places.end(),
+                       [&](const auto& a, const auto& b) { return load(a) < load(b); });
   return static_cast<std::size_t>(least - places.begin());
 }
 

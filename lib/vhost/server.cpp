@@ -73,7 +73,8 @@ class Server::Impl {
   }
 
   template <typename Action>
-  auto with(std::string_view name, Action action) const -> decltype(action(std::declval<BalloonDevice&>())) {
+  auto with(std::string_view name, Action action) const
+      -> decltype(action(std::declval<BalloonDevice&>())) {
     const std::scoped_lock lock(mutex_);
     const Member* const member = roster_.find(name);
     if (member == nullptr) return roster_.unknown(name);
@@ -96,9 +97,13 @@ class Server::Impl {
 Server::Server(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,
                reclaim::Discarder& discarder, const state::Folder* folder)
     : impl_(std::make_unique<Impl>(pollers, reclaim, discarder, folder)) {}
-Server::~Server() { stop(); }
+Server::~Server() {
+  stop();
+}
 
-Result<void> Server::add(const DeviceSpec& spec) { return impl_->change({}, {&spec, 1}); }
+Result<void> Server::add(const DeviceSpec& spec) {
+  return impl_->change({}, {&spec, 1});
+}
 Result<void> Server::remove(std::string_view name) {
   const std::string one(name);
   return impl_->change({&one, 1}, {});
@@ -106,14 +111,19 @@ Result<void> Server::remove(std::string_view name) {
 Result<void> Server::change(std::span<const std::string> remove, std::span<const DeviceSpec> add) {
   return impl_->change(remove, add);
 }
-std::vector<device::DeviceReport> Server::list() const { return impl_->list(); }
-void Server::tick() { impl_->tick(); }
-void Server::stop() { impl_->stop(); }
+std::vector<device::DeviceReport> Server::list() const {
+  return impl_->list();
+}
+void Server::tick() {
+  impl_->tick();
+}
+void Server::stop() {
+  impl_->stop();
+}
 
 Result<device::DeviceReport> Server::show(std::string_view name) const {
-  return impl_->with(name, [](BalloonDevice& device) -> Result<device::DeviceReport> {
-    return device.report();
-  });
+  return impl_->with(
+      name, [](BalloonDevice& device) -> Result<device::DeviceReport> { return device.report(); });
 }
 
 Result<std::uint64_t> Server::set_target(std::string_view name, const balloon::Target& target) {
@@ -121,9 +131,8 @@ Result<std::uint64_t> Server::set_target(std::string_view name, const balloon::T
 }
 
 Result<state::Kept> Server::kept(std::string_view name) const {
-  return impl_->with(name, [](const BalloonDevice& device) -> Result<state::Kept> {
-    return device.kept();
-  });
+  return impl_->with(
+      name, [](const BalloonDevice& device) -> Result<state::Kept> { return device.kept(); });
 }
 
 void Server::each_pressure(const VisitPressure& visit) const {
@@ -149,9 +158,8 @@ Result<void> Server::inhibit(std::string_view name, bool on) {
 
 Result<std::optional<state::AutomaticWord>> Server::automatic(std::string_view name) const {
   using Word = std::optional<state::AutomaticWord>;
-  return impl_->with(name, [](const BalloonDevice& device) -> Result<Word> {
-    return device.automatic();
-  });
+  return impl_->with(
+      name, [](const BalloonDevice& device) -> Result<Word> { return device.automatic(); });
 }
 
 Result<void> Server::keep_automatic(std::string_view name, state::AutomaticWord word) {

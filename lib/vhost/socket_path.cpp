@@ -22,7 +22,9 @@ constexpr std::size_t kMaxName = 64;
 bool is_alnum(char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
-bool may_be_in_name(char c) noexcept { return is_alnum(c) || c == '.' || c == '_' || c == '-'; }
+bool may_be_in_name(char c) noexcept {
+  return is_alnum(c) || c == '.' || c == '_' || c == '-';
+}
 
 /// Connecting is the only way to know; a listener sees a connection that ends at once.
 Result<bool> somebody_listens(const std::string& path) {
@@ -45,9 +47,11 @@ Result<bool> somebody_listens(const std::string& path) {
 Result<void> check_name(std::string_view name) {
   if (name.empty() || name.size() > kMaxName || !is_alnum(name.front()) ||
       !std::all_of(name.begin(), name.end(), may_be_in_name)) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("'{}' is no device name; take 1 to {} letters, digits, '.', '_' or '-', "
-                            "a letter or digit first", name, kMaxName));
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("'{}' is no device name; take 1 to {} letters, digits, '.', '_' or '-', "
+                    "a letter or digit first",
+                    name, kMaxName));
   }
   return {};
 }
@@ -67,8 +71,8 @@ Result<void> clear_socket_path(const std::string& path) {
                 fmt::format("another process listens on {}; stop it or choose another path", path));
   }
   if (::unlink(path.c_str()) != 0) {
-    return fail(Code::kHost, fmt::format("cannot remove the stale socket {}: {}", path,
-                                         std::strerror(errno)));
+    return fail(Code::kHost,
+                fmt::format("cannot remove the stale socket {}: {}", path, std::strerror(errno)));
   }
   return {};
 }

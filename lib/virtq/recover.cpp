@@ -48,8 +48,7 @@ class Slot {
   }
   /// As the driver made it available on this lap, and nobody used it since.
   [[nodiscard]] bool available() const noexcept {
-    const std::uint16_t flags =
-        load16(at_ + offsetof(PackedDescriptor, flags), __ATOMIC_ACQUIRE);
+    const std::uint16_t flags = load16(at_ + offsetof(PackedDescriptor, flags), __ATOMIC_ACQUIRE);
     return (flags & (kPackedAvail | kPackedUsed)) == available_bits(wrap_);
   }
   /// As this side left it. All zeroes are what a new ring has: the flags are those of every second
@@ -74,8 +73,8 @@ class Slot {
   bool wrap_;
 };
 
-/// A ring of zeroes that its driver filled, and nobody served, has this flag nowhere: the device sets
-/// it, and the driver on the second lap.
+/// A ring of zeroes that its driver filled, and nobody served, has this flag nowhere: the device
+/// sets it, and the driver on the second lap.
 bool was_served(const PackedAreas& areas) noexcept {
   for (unsigned i = 0; i < areas.size; ++i) {
     const std::byte* const at = areas.descriptors + sizeof(PackedDescriptor) * i;

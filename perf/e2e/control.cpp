@@ -134,8 +134,8 @@ void measure_memory(Daemon& daemon, std::vector<std::unique_ptr<Guest>>& guests,
   // Every page in the balloon: what the ledger takes when it is full.
   constexpr unsigned kFull = 4;
   for (unsigned i = 0; i < kFull; ++i) guests[kVms - 1 - i]->inflate(guests[kVms - 1 - i]->pages);
-  figures.set("memory.per_full_vm_bytes",
-              figures.at("memory.per_vm_bytes") + per_vm(after.all(), daemon.resident().all(), kFull));
+  figures.set("memory.per_full_vm_bytes", figures.at("memory.per_vm_bytes") +
+                                              per_vm(after.all(), daemon.resident().all(), kFull));
 }
 
 void few(unsigned rounds, Figures& figures) {

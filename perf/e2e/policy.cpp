@@ -115,8 +115,8 @@ class PolicyGuest {
   driver::GuestRam ram_;
   std::unique_ptr<driver::BalloonDriver> driver_;
   std::vector<Pfn> pages_;
-  std::uint64_t inside_ = 0;  // the first so many pages are in the balloon
-  std::uint64_t target_ = 0;  // pages
+  std::uint64_t inside_ = 0;   // the first so many pages are in the balloon
+  std::uint64_t target_ = 0;   // pages
   std::uint64_t swapped_ = 0;  // bytes, cumulative
   bool pressed_ = false;
   double pressed_ns_ = 0;

@@ -2,8 +2,9 @@
 //
 // e2e/stall.cpp - what a VM's buffers wait for while another VM's VMM loops fallocate() and holes
 // over its own memory file, which holds the file's lock against whoever discards there. Beside it,
-// in turns, the same load on a file of nobody's. Then the slow VM is to leave its lcore in the middle
-// of it, as a message of its VMM has it: the event thread, which all VMs share, waits for that.
+// in turns, the same load on a file of nobody's. Then the slow VM is to leave its lcore in the
+// middle of it, as a message of its VMM has it: the event thread, which all VMs share, waits for
+// that.
 //
 // The posts, the crew and its guard are those of the daemon; both VMs' drivers are one thread on
 // one core, the lcores are on the other and sleep while idle. The VMM's two threads are nice: what
@@ -143,11 +144,14 @@ class Lcores {
 struct Outcome {
   Latency latency;
   std::vector<double> longest_ms;
-  std::vector<double> leave_ms;  // that the slow VM took to leave its lcore: a message may wait for it
+  std::vector<double>
+      leave_ms;  // that the slow VM took to leave its lcore: a message may wait for it
   std::uint64_t moves = 0;
 };
 
-double longest(const std::vector<double>& ms) { return *std::max_element(ms.begin(), ms.end()); }
+double longest(const std::vector<double>& ms) {
+  return *std::max_element(ms.begin(), ms.end());
+}
 
 class Pair {
  public:

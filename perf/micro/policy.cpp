@@ -40,9 +40,9 @@ void decide(benchmark::State& state, Law law) {
     benchmark::DoNotOptimize(law.decide(seen[turn]));
     turn = (turn + 1) % seen.size();
   }
-  state.counters["per_turn"] = benchmark::Counter(
-      static_cast<double>(state.iterations()),
-      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["per_turn"] =
+      benchmark::Counter(static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK_CAPTURE(decide, balance, policy::BalanceLaw())->Name("policy.decide_us")->Arg(300);
 BENCHMARK_CAPTURE(decide, balance, policy::BalanceLaw())->Name("policy.decide_us")->Arg(1000);

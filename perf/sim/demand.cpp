@@ -34,9 +34,8 @@ Demand steady(std::uint64_t bytes) {
 }
 
 Demand ramp(std::uint64_t from, std::uint64_t to, Time begin, Time length) {
-  return [=](Time now) {
-    return between(from, to, std::clamp(ratio(now - begin, length), 0.0, 1.0));
-  };
+  return
+      [=](Time now) { return between(from, to, std::clamp(ratio(now - begin, length), 0.0, 1.0)); };
 }
 
 Demand burst(std::uint64_t low, std::uint64_t high, Time period, Time length, Time phase) {

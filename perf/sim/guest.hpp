@@ -30,11 +30,11 @@ enum class Fault {
 struct GuestHabits {
   std::string name;
   std::uint64_t memory = 2 * kGiB;
-  std::uint64_t kernel = 80 * kMiB;       ///< what it has at least
+  std::uint64_t kernel = 80 * kMiB;  ///< what it has at least
   Demand demand = steady(256 * kMiB);
-  std::uint64_t files = kGiB;             ///< what its caches grow to, where there is room,
-  std::uint64_t read_rate = 16 * kMiB;    ///< in a second
-  std::uint64_t hot_files = 0;            ///< of them, read all the time
+  std::uint64_t files = kGiB;           ///< what its caches grow to, where there is room,
+  std::uint64_t read_rate = 16 * kMiB;  ///< in a second
+  std::uint64_t hot_files = 0;          ///< of them, read all the time
   std::uint64_t swap = kGiB;
   std::uint64_t page = 4 * kKiB;            ///< a balloon is made of whole ones
   std::uint64_t balloon_rate = 512 * kMiB;  ///< a second

@@ -55,8 +55,7 @@ void Host::fault_back(Guest& guest) {
   if (guest.on_host_swap() == 0) return;
   const double used = static_cast<double>(guest.active()) / static_cast<double>(guest.touched());
   const double part = kWantedBack * used * static_cast<double>(kStep.count()) / 1000;
-  const auto back =
-      static_cast<std::uint64_t>(part * static_cast<double>(guest.on_host_swap()));
+  const auto back = static_cast<std::uint64_t>(part * static_cast<double>(guest.on_host_swap()));
   guest.host_swaps_in(back);
   counters_.swapped_in += back;
 }

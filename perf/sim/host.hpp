@@ -16,19 +16,19 @@ namespace vballoon::sim {
 struct HostHabits {
   std::uint64_t total = 8 * kGiB;
   std::uint64_t reserve = 256 * kMiB;
-  Demand others = steady(0);    ///< everything that is no guest
-  Time tick{1000};              ///< of the law
-  bool notes_balloon = true;    ///< with each sample, what the balloon was
-  bool clock_jumps = false;     ///< an hour on at 200 s, two hours back at 300 s
+  Demand others = steady(0);  ///< everything that is no guest
+  Time tick{1000};            ///< of the law
+  bool notes_balloon = true;  ///< with each sample, what the balloon was
+  bool clock_jumps = false;   ///< an hour on at 200 s, two hours back at 300 s
 };
 
 /// What the laws are compared by.
 struct HostCounters {
   std::uint64_t swapped_in = 0;
   std::uint64_t swapped_out = 0;
-  std::uint64_t short_ms = 0;  ///< less available than the reserve
-  std::uint64_t moves = 0;     ///< of targets
-  std::uint64_t reversals = 0; ///< moves the other way within a minute
+  std::uint64_t short_ms = 0;   ///< less available than the reserve
+  std::uint64_t moves = 0;      ///< of targets
+  std::uint64_t reversals = 0;  ///< moves the other way within a minute
 };
 
 class Host {
@@ -53,7 +53,7 @@ class Host {
  private:
   /// What the host's side keeps of one guest.
   struct Desk {
-    policy::GuestSample sample;   ///< sequence 0: none yet
+    policy::GuestSample sample;  ///< sequence 0: none yet
     Time sampled{0};
     Time asked{-1};
     Time moved{-1'000'000};

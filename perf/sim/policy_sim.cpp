@@ -27,7 +27,9 @@ std::unique_ptr<policy::Law> law_named(const std::string& name) {
   return nullptr;
 }
 
-double mib(std::uint64_t bytes) { return static_cast<double>(bytes) / static_cast<double>(kMiB); }
+double mib(std::uint64_t bytes) {
+  return static_cast<double>(bytes) / static_cast<double>(kMiB);
+}
 
 /// How much of what its programs want a guest has, for its weight, over the run.
 class Contentment {
@@ -130,4 +132,6 @@ void run_all() {
 }  // namespace
 }  // namespace vballoon::sim
 
-int main() { vballoon::sim::run_all(); }
+int main() {
+  vballoon::sim::run_all();
+}

@@ -44,8 +44,7 @@ void grows(std::size_t number, std::size_t of, GuestHabits* habits) {
 
 void bursts(std::size_t number, std::size_t of, GuestHabits* habits) {
   const Time period(120'000);
-  habits->demand =
-      burst(200 * kMiB, 1400 * kMiB, period, period / 5, part(period, number, of));
+  habits->demand = burst(200 * kMiB, 1400 * kMiB, period, period / 5, part(period, number, of));
 }
 
 /// One in eight reads files all the time, more than fit; the others are steady.

@@ -50,8 +50,7 @@ double on_cpu_ns(const std::filesystem::path& task) {
 
 }  // namespace
 
-Daemon::Daemon(unsigned devices, Lcore lcore, const MoreConfig& more)
-    : folder_(make_folder()) {
+Daemon::Daemon(unsigned devices, Lcore lcore, const MoreConfig& more) : folder_(make_folder()) {
   write_config(devices, lcore, more);
   launch();
 }

@@ -39,8 +39,8 @@ struct Mode {
     const unsigned bits = input.byte();
     const unsigned size = 2 + input.byte() % 63U;
     const bool packed = (bits & 1) != 0;
-    return {packed, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0, (bits & 16) != 0,
-            packed ? size : std::bit_floor(size)};
+    return {packed,          (bits & 2) != 0,  (bits & 4) != 0,
+            (bits & 8) != 0, (bits & 16) != 0, packed ? size : std::bit_floor(size)};
   }
   [[nodiscard]] reclaim::ReclaimLimits limits() const {
     if (!waits) return {.ages = {.longest_us = 0, .long_runs_us = 0}};
@@ -59,18 +59,33 @@ class Machine final : public reclaim::Discarder {
 
   void act(Input& input) {
     switch (input.byte() % 16) {
-      case 0: case 1: case 2: return send_pages(input, Role::kInflate);
-      case 3: case 4: return send_pages(input, Role::kDeflate);
-      case 5: return mode_.messages ? send_words(input, Role::kMessage) : send_report(input);
-      case 6: return send_words(input, mode_.messages ? Role::kMessage : Role::kHint);
-      case 7: return send_words(input, Role::kStats);
-      case 8: return write(input);
-      case 9: return control(input);
-      case 10: return restart(roles()[input.byte() % roles().size()]);
-      case 11: return change_memory();
-      case 12: return begin_anew(input.byte());
-      case 13: return sink_.step();
-      default: return poll();
+      case 0:
+      case 1:
+      case 2:
+        return send_pages(input, Role::kInflate);
+      case 3:
+      case 4:
+        return send_pages(input, Role::kDeflate);
+      case 5:
+        return mode_.messages ? send_words(input, Role::kMessage) : send_report(input);
+      case 6:
+        return send_words(input, mode_.messages ? Role::kMessage : Role::kHint);
+      case 7:
+        return send_words(input, Role::kStats);
+      case 8:
+        return write(input);
+      case 9:
+        return control(input);
+      case 10:
+        return restart(roles()[input.byte() % roles().size()]);
+      case 11:
+        return change_memory();
+      case 12:
+        return begin_anew(input.byte());
+      case 13:
+        return sink_.step();
+      default:
+        return poll();
     }
   }
 
@@ -221,10 +236,14 @@ class Machine final : public reclaim::Discarder {
     const unsigned bits = input.byte();
     const bool on = (bits & 128) != 0;
     switch (bits % 6) {
-      case 0: return inhibit(on);
-      case 1: return path_.prefault(on);
-      case 2: return path_.report(on);
-      case 3: return path_.request_stats();
+      case 0:
+        return inhibit(on);
+      case 1:
+        return path_.prefault(on);
+      case 2:
+        return path_.report(on);
+      case 3:
+        return path_.request_stats();
       case 4:
         static_cast<void>(config_.command_hints(static_cast<balloon::HintAction>(bits / 6 % 3)));
         return;

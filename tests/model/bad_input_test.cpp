@@ -330,7 +330,8 @@ TEST_F(BadInput, AUsedRingThatTheGuestOverwrites) {
 TEST_F(BadInput, AMemoryRegionAloneIsRefused) {
   driver_.reset();
   const std::vector<int> one(1, ram_.table_fds().front());
-  for (const auto request : {driver::wire::Request::kAddMemReg, driver::wire::Request::kRemMemReg}) {
+  for (const auto request :
+       {driver::wire::Request::kAddMemReg, driver::wire::Request::kRemMemReg}) {
     auto socket = must(driver::MessageSocket::connect(daemon_.socket(device_),
                                                       driver::Deadline(std::chrono::seconds(5))));
     driver::FrontEnd front_end(std::move(socket), std::chrono::seconds(5));

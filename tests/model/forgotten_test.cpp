@@ -33,8 +33,8 @@ class Forgotten : public DaemonTest {
       auto socket = must(MessageSocket::connect(daemon_.socket(device_), deadline()));
       static_cast<void>(socket.send(header, payload, fds, deadline()));
     }
-    // A daemon that has just begun opens some more, and so does a thread that takes a slow lcore over;
-    // each message would leave one at least.
+    // A daemon that has just begun opens some more, and so does a thread that takes a slow lcore
+    // over; each message would leave one at least.
     EXPECT_TRUE(eventually([&] { return open_files() <= before + kMessages / 2; }))
         << before << " files became " << open_files();
     // And one that behaves is served.

@@ -112,8 +112,8 @@ class PoisonTest : public ::testing::Test {
 
   TemporaryFolder folder_;
   const std::string socket_ = folder_.path() / "vm.sock";
-  Daemon daemon_{
-      {}, "[[device]]\nname = \"vm\"\npage_poison = true\nsocket = \"" + socket_ + "\"\n"};
+  Daemon daemon_{{},
+                 "[[device]]\nname = \"vm\"\npage_poison = true\nsocket = \"" + socket_ + "\"\n"};
   GuestRam ram_ = must(GuestRam::create(driver::flat_ram(32 * kMiB)));
 };
 

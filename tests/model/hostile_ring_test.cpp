@@ -135,8 +135,8 @@ TEST_F(HostileRing, TablesAcrossRegions) {
     const auto* const bytes = reinterpret_cast<const std::byte*>(table.data());
     std::memcpy(ram_.at(Gpa{16 * kMiB - before}, before).data(), bytes, before);
     std::memcpy(ram_.at(Gpa{16 * kMiB}, 32 - before).data(), bytes + before, 32 - before);
-    ASSERT_TRUE(queue.add_described(std::vector<Descriptor>{
-        {16 * kMiB - before, sizeof(table), virtq::kDescIndirect, 0}}));
+    ASSERT_TRUE(queue.add_described(
+        std::vector<Descriptor>{{16 * kMiB - before, sizeof(table), virtq::kDescIndirect, 0}}));
     queue.publish();
     must(driver->await(queue));
     expect_ballooned(2);

@@ -212,7 +212,8 @@ TEST_P(HostileVmm, RefusedDescriptorsAreClosed) {
       }
     }
   }
-  EXPECT_TRUE(eventually([&] { return open_files() <= before + 8; })) << open_files() << ", " << before;
+  EXPECT_TRUE(eventually([&] { return open_files() <= before + 8; }))
+      << open_files() << ", " << before;
 }
 
 /// librte_vhost ends the connection before anybody is asked.
@@ -232,7 +233,8 @@ TEST_P(HostileVmm, DescriptorsForRingsThatCannotBeAreClosed) {
     vmm->send(request, RawVmm::payload({0xFFFFFFFF, 0, 0, 0, 0}), eight);
     EXPECT_TRUE(vmm->ended());
   }
-  EXPECT_TRUE(eventually([&] { return open_files() <= before + 8; })) << open_files() << ", " << before;
+  EXPECT_TRUE(eventually([&] { return open_files() <= before + 8; }))
+      << open_files() << ", " << before;
 }
 
 /// The flag that keeps a write from waiting belongs to the open file, and that is the VMM's as

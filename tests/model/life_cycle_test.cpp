@@ -31,9 +31,7 @@ class LifeCycle : public DaemonTest {
     must(vmm.set_vring_kick(number, queue.kick_fd()));
     must(vmm.set_vring_enable(number, true));
   }
-  void inhibit(bool on) {
-    daemon_.call("device.inhibit", {{"name", device_}, {"on", on}});
-  }
+  void inhibit(bool on) { daemon_.call("device.inhibit", {{"name", device_}, {"on", on}}); }
 };
 
 TEST_F(LifeCycle, AResetReturnsEveryPageToTheGuest) {

@@ -64,8 +64,8 @@ class MessageQueue : public ::testing::Test {
 
   TemporaryFolder folder_;
   const std::string socket_ = folder_.path() / "vm.sock";
-  Daemon daemon_{
-      {}, "[[device]]\nname = \"vm\"\nmessage_queue = true\nsocket = \"" + socket_ + "\"\n"};
+  Daemon daemon_{{},
+                 "[[device]]\nname = \"vm\"\nmessage_queue = true\nsocket = \"" + socket_ + "\"\n"};
   GuestRam ram_ = must(GuestRam::create(driver::flat_ram(32 * kMiB)));
 };
 

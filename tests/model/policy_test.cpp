@@ -77,9 +77,9 @@ class Policy : public ::testing::Test {
   }
   /// @param policy  more of its table.
   void start(const std::string& policy, const std::string& keys_of_other) {
-    daemon_.emplace(std::vector<std::string>{},
-                    "[policy]\nreserve_mib = 1000000\n" + policy + "\n" + device("honest", "") +
-                        device("other", keys_of_other));
+    daemon_.emplace(std::vector<std::string>{}, "[policy]\nreserve_mib = 1000000\n" + policy +
+                                                    "\n" + device("honest", "") +
+                                                    device("other", keys_of_other));
     honest_.emplace(socket("honest"), DriverOptions());
   }
   void start_other(const DriverOptions& options = {}) { other_.emplace(socket("other"), options); }
@@ -144,9 +144,8 @@ TEST_F(Policy, CountersThatRunBackwardsCountNothing) {
     counter -= kGiB;
     other_->claim({{4, 0}, {5, kVmBytes}, {6, 0}, {0, counter}, {1, counter}, {2, counter}});
   };
-  EXPECT_TRUE(live_until(lie, [this] {
-    return honest_is_squeezed() && says("other", "a counter ran backwards");
-  }));
+  EXPECT_TRUE(live_until(
+      lie, [this] { return honest_is_squeezed() && says("other", "a counter ran backwards"); }));
   EXPECT_FALSE(says("other", "it swaps"));
   expect_all_well();
 }
@@ -159,7 +158,8 @@ TEST_F(Policy, AGuestThatAlwaysClaimsPressureTakesNobodyBelowItsFloor) {
     swapped += 256 * kKiB;
     other_->claim({{4, 0}, {5, kVmBytes}, {6, 0}, {0, swapped}, {1, swapped}, {10, swapped}});
   };
-  EXPECT_TRUE(live_until(lie, [this] { return honest_is_squeezed() && says("other", "it swaps"); }));
+  EXPECT_TRUE(
+      live_until(lie, [this] { return honest_is_squeezed() && says("other", "it swaps"); }));
   const std::uint64_t from = turns();
   EXPECT_TRUE(live_until(lie, [&] { return turns() >= from + 10; }));
   EXPECT_LE(other_->has(), kVmBytes);
@@ -171,9 +171,9 @@ TEST_F(Policy, AGuestWithoutStatisticsIsLeftAsItIs) {
   DriverOptions options;
   options.features = all_but({balloon::Feature::kStatsVq});
   start_other(options);
-  EXPECT_TRUE(live_until([] {}, [this] {
-    return honest_is_squeezed() && explain("other").at("rule") == "no_statistics";
-  }));
+  EXPECT_TRUE(live_until(
+      [] {},
+      [this] { return honest_is_squeezed() && explain("other").at("rule") == "no_statistics"; }));
   EXPECT_EQ(other_->has(), kVmBytes);
   expect_all_well();
 }
@@ -236,11 +236,13 @@ TEST_F(PolicyOfACgroup, ThatDisappearsTheWholeHostIsLookedAt) {
   EXPECT_EQ(show().at("trouble"), "");
   remove();
   ASSERT_FALSE(std::filesystem::exists(group_));
-  EXPECT_TRUE(live_until([] {}, [this] {
-    const Json shown = show();
-    return shown.at("trouble") != "" && shown.at("pools").at(0).at("name") == "host" &&
-           !shown.at("host_pressure").at("heard").get<bool>();
-  }));
+  EXPECT_TRUE(live_until([] {},
+                         [this] {
+                           const Json shown = show();
+                           return shown.at("trouble") != "" &&
+                                  shown.at("pools").at(0).at("name") == "host" &&
+                                  !shown.at("host_pressure").at("heard").get<bool>();
+                         }));
   EXPECT_NE(show().at("trouble").get<std::string>().find(group_.string()), std::string::npos);
   const std::uint64_t from = turns();
   EXPECT_TRUE(live_until([] {}, [&] { return turns() > from + 3; })) << "turns go on";

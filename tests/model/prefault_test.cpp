@@ -17,8 +17,8 @@ class Prefault : public DaemonTest {
  protected:
   Prefault() { turn_on(); }
   void turn_on() { daemon_.call("device.prefault", {{"name", device_}, {"on", true}}); }
-  /// What that adds to the guest's file, in pages, but for the driver's own buffers: mincore(2) does
-  /// not show a page that fallocate(2) made and nobody wrote.
+  /// What that adds to the guest's file, in pages, but for the driver's own buffers: mincore(2)
+  /// does not show a page that fallocate(2) made and nobody wrote.
   [[nodiscard]] std::uint64_t fetched_by_deflating(BalloonDriver& driver,
                                                    std::span<const Pfn> pages) {
     const std::uint64_t before = ram_.allocated_bytes();
@@ -33,9 +33,8 @@ class Prefault : public DaemonTest {
   void give(BalloonDriver& driver, std::span<const Pfn> pages) {
     must(driver.inflate(pages));
     expect_ballooned(pages.size());
-    EXPECT_TRUE(eventually([&] {
-      return counter("gathered_pages") == 0 && counter("batches_in_flight") == 0;
-    }));
+    EXPECT_TRUE(eventually(
+        [&] { return counter("gathered_pages") == 0 && counter("batches_in_flight") == 0; }));
   }
 };
 
@@ -105,8 +104,7 @@ TEST_F(Prefault, HasNoEffectWhereTheDaemonWouldPay) {
   warm_up(*driver, some);
   give(*driver, some);
   group.enter();
-  const auto refused =
-      daemon_.try_call("device.prefault", {{"name", device_}, {"on", true}});
+  const auto refused = daemon_.try_call("device.prefault", {{"name", device_}, {"on", true}});
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("would be charged to cgroup"), std::string::npos)
       << refused.error().message;

@@ -198,10 +198,22 @@ TEST(SocketGroups, AreOnesThatTheDaemonIsIn) {
 
 TEST(Names, OfDevicesAreNoPaths) {
   Daemon daemon({});
-  const std::vector<std::string> wrong{"",      ".",      "..",   "../x",  "/",
-                                       "/etc/x", "a/b",   "-x",   "a b",   "a\nb",
-                                       "a\x1b[2J", "b\u00e4lle", std::string("a\0b", 3),
-                                       "%s",     "$(x)",  std::string(65, 'a'),
+  const std::vector<std::string> wrong{"",
+                                       ".",
+                                       "..",
+                                       "../x",
+                                       "/",
+                                       "/etc/x",
+                                       "a/b",
+                                       "-x",
+                                       "a b",
+                                       "a\nb",
+                                       "a\x1b[2J",
+                                       "b\u00e4lle",
+                                       std::string("a\0b", 3),
+                                       "%s",
+                                       "$(x)",
+                                       std::string(65, 'a'),
                                        std::string(100'000, 'a')};
   const auto before = std::distance(fs::directory_iterator(daemon.folder()), {});
   for (const std::string& name : wrong) {
@@ -211,15 +223,14 @@ TEST(Names, OfDevicesAreNoPaths) {
     EXPECT_NE(added.error().message.find("no device name"), std::string::npos) << name;
   }
   EXPECT_EQ(std::distance(fs::directory_iterator(daemon.folder()), {}), before);
-  EXPECT_TRUE(daemon.try_call("device.add", {{"name", std::string(64, 'a')},
-                                             {"socket", daemon.socket("x")}}));
+  EXPECT_TRUE(daemon.try_call("device.add",
+                              {{"name", std::string(64, 'a')}, {"socket", daemon.socket("x")}}));
 }
 
 TEST(Names, OfSocketsHaveNoControlCharacters) {
   Daemon daemon({});
-  for (const std::string& path : {std::string(), std::string("\0x", 2),
-                                  daemon.socket("x") + '\0', daemon.socket("a\nb"),
-                                  "/tmp/" + std::string(200, 'x')}) {
+  for (const std::string& path : {std::string(), std::string("\0x", 2), daemon.socket("x") + '\0',
+                                  daemon.socket("a\nb"), "/tmp/" + std::string(200, 'x')}) {
     for (const char* mode : {"server", "client"}) {
       EXPECT_FALSE(
           daemon.try_call("device.add", {{"name", "x"}, {"socket", path}, {"mode", mode}}));

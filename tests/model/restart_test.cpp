@@ -47,7 +47,8 @@ class Vm {
     const bool in = random_() % 3 != 0;
     const std::size_t run = 1 + random_() % 300;
     std::vector<Pfn> chosen;
-    for (std::size_t at = random_() % pages_.size(); at < pages_.size() && chosen.size() < run; ++at) {
+    for (std::size_t at = random_() % pages_.size(); at < pages_.size() && chosen.size() < run;
+         ++at) {
       if (inside_[at] == in) continue;
       chosen.push_back(pages_[at]);
       inside_[at] = in;
@@ -95,8 +96,7 @@ class Vm {
     const auto verdict = driver::check_canaries(ram_, inside(false), kCanary);
     EXPECT_EQ(verdict.changed, 0U) << name_ << ": of " << verdict.checked;
     const auto gone = [&] {
-      return std::none_of(in.begin(), in.end(),
-                          [this](Pfn pfn) { return ram_.is_allocated(pfn); });
+      return std::none_of(in.begin(), in.end(), [this](Pfn pfn) { return ram_.is_allocated(pfn); });
     };
     EXPECT_TRUE(eventually(gone)) << name_ << ": not all of its balloon is the host's";
   }
@@ -295,7 +295,8 @@ TEST_F(RestartOf, ADaemonSeesThatTheGuestStartedAnewMeanwhile) {
   // The same memory, and another driver in it, whose pages are all its own.
   driver::fill_canaries(vm_->ram(), vm_->pages(), kCanary);
   auto socket = must(vm_->find(driver::Deadline(seconds(10))));
-  const auto anew = must(BalloonDriver::start(std::move(socket), vm_->ram(), of_this_run(DriverOptions{})));
+  const auto anew =
+      must(BalloonDriver::start(std::move(socket), vm_->ram(), of_this_run(DriverOptions{})));
   EXPECT_EQ(ballooned(), 0U);
   std::this_thread::sleep_for(milliseconds(100));
   EXPECT_EQ(driver::check_canaries(vm_->ram(), vm_->pages(), kCanary).changed, 0U);

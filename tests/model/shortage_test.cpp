@@ -107,7 +107,8 @@ TEST_F(Shortage, IsNamedAndCostsNobodyWhatHeHas) {
   ASSERT_TRUE(waits.send(kGetFeatures));
   std::this_thread::sleep_until(until);
   EXPECT_LT(event_ticks() - ticks, ::sysconf(_SC_CLK_TCK) / 4) << "it spins";
-  EXPECT_TRUE(says("late: a VMM wants to connect and waits: the daemon has no file descriptor left"));
+  EXPECT_TRUE(
+      says("late: a VMM wants to connect and waits: the daemon has no file descriptor left"));
   EXPECT_EQ(daemon_.show("late").at("state"), "waiting");
   EXPECT_FALSE(says("because of what it sent"));
 

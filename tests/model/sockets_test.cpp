@@ -99,8 +99,7 @@ TEST(SocketNames, TheLogNamesTheDevicesSocket) {
     // A feature that nobody offers.
     EXPECT_FALSE(vmm.verdict(2, RawVmm::payload({std::uint64_t{1} << 60})).value_or(1) == 0);
   }
-  EXPECT_TRUE(
-      eventually([&] { return logs("VHOST_CONFIG: (" + daemon.socket("vm") + ")"); }));
+  EXPECT_TRUE(eventually([&] { return logs("VHOST_CONFIG: (" + daemon.socket("vm") + ")"); }));
   EXPECT_FALSE(logs("/proc/vballoon"));
 }
 

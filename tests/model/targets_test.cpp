@@ -60,8 +60,7 @@ TEST_F(Targets, AShareFollowsWhatTheGuestSaysThatItHas) {
     constexpr std::uint16_t kTotal = 5;  // VIRTIO_BALLOON_S_MEMTOT
     driver->set_stats({{kTotal, total}});
     return eventually([&] {
-      static_cast<void>(
-          daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 0}}));
+      static_cast<void>(daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 0}}));
       static_cast<void>(driver->serve(driver::Deadline(std::chrono::milliseconds(5))));
       return show().at("guest_bytes") == total;
     });

@@ -135,8 +135,7 @@ TEST_F(TwoDevices, MemoryBeyondTheEndOfItsFileIsRefused) {
   must(vmm.get_features());
   must(vmm.set_owner());
   static_cast<void>(vmm.set_mem_table(short_ram));
-  EXPECT_TRUE(
-      eventually([&] { return logged(device_ + ": the VMM sent memory beyond") == 1; }));
+  EXPECT_TRUE(eventually([&] { return logged(device_ + ": the VMM sent memory beyond") == 1; }));
   two.live(2);
   EXPECT_EQ(two.changed(), 0U);
 }

@@ -105,7 +105,8 @@ TEST_F(VballoonDriver, RefusesWhatItCannotDoInFull) {
         << r.output;
   }
   EXPECT_EQ(steps("--mem 64M inflate:all deflate:all").status, 0);
-  for (const char* nothing : {"", "inflate:0", "inflate:1K", "inflate:128", "--mem 64 inflate:1M"}) {
+  for (const char* nothing :
+       {"", "inflate:0", "inflate:1K", "inflate:128", "--mem 64 inflate:1M"}) {
     EXPECT_EQ(steps(nothing).status, 2) << nothing;
   }
 }

@@ -63,8 +63,8 @@ class ServiceManager {
 /// DPDK names its threads by their lcore: "rte-worker-1", "lcore-worker-1" or "dpdk-worker1".
 std::optional<pid_t> thread_of_lcore(pid_t daemon, unsigned lcore) {
   const std::string end = std::to_string(lcore);
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(daemon) +
-                                                              "/task")) {
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(daemon) + "/task")) {
     std::string name;
     std::getline(std::ifstream(task.path() / "comm"), name);
     const bool worker = name.find("worker") != std::string::npos;

@@ -61,8 +61,8 @@ void Unmap::operator()(Shared* shared) const noexcept {
 }
 
 std::unique_ptr<Shared, Unmap> make_shared_page() {
-  void* const bytes = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const bytes =
+      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (bytes == MAP_FAILED) throw std::runtime_error("mmap failed");
   return std::unique_ptr<Shared, Unmap>(new (bytes) Shared);
 }

@@ -85,7 +85,7 @@ void read_smaps(const std::string& path, Usage* usage) {
       return line.find(file) != std::string::npos;
     };
     if (head) {
-      sum = names(kGuestRam) ? &usage->guest_bytes
+      sum = names(kGuestRam)     ? &usage->guest_bytes
             : names(kDpdkMemory) ? &usage->dpdk_bytes
                                  : &usage->own_bytes;
     }

@@ -19,10 +19,10 @@ namespace vballoon::soak {
 
 /// What it waited for, in one part of the run.
 struct Waits {
-  driver::Histogram inflate;  ///< a buffer of 256 pages: available published to used seen
+  driver::Histogram inflate;         ///< a buffer of 256 pages: available published to used seen
   driver::Histogram inflate_on_cpu;  ///< less what its lcore and we waited for a cpu: at least this
   driver::Histogram deflate;         ///< as inflate
-  driver::Histogram config;   ///< a read of the configuration space: the event thread's answer
+  driver::Histogram config;  ///< a read of the configuration space: the event thread's answer
 };
 
 class HonestVm {
@@ -39,9 +39,7 @@ class HonestVm {
   [[nodiscard]] std::uint64_t changed_pages() const noexcept { return changed_; }
   [[nodiscard]] std::uint64_t checked_pages() const noexcept { return checked_; }
   /// Buffers that did not come back, or twice, or that were never sent; and config reads in vain.
-  [[nodiscard]] std::uint64_t violations() const {
-    return lost_ + driver_->violations().total();
-  }
+  [[nodiscard]] std::uint64_t violations() const { return lost_ + driver_->violations().total(); }
   [[nodiscard]] std::uint64_t buffers() const noexcept { return buffers_; }
   [[nodiscard]] const std::string& first_complaint() const noexcept { return complaint_; }
 

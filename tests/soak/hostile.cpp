@@ -116,13 +116,20 @@ void Hostile::act() {
 std::uint64_t Hostile::any64() {
   const std::uint64_t anything = random_();
   switch (below(8)) {
-    case 0: return anything;
-    case 1: return anything >> below(64);
-    case 2: return ~std::uint64_t{0} - below(4);
-    case 3: return std::uint64_t{1} << below(64);
-    case 4: return (std::uint64_t{1} << below(64)) - 1;
-    case 5: return 0;
-    default: return below(8192);
+    case 0:
+      return anything;
+    case 1:
+      return anything >> below(64);
+    case 2:
+      return ~std::uint64_t{0} - below(4);
+    case 3:
+      return std::uint64_t{1} << below(64);
+    case 4:
+      return (std::uint64_t{1} << below(64)) - 1;
+    case 5:
+      return 0;
+    default:
+      return below(8192);
   }
 }
 
@@ -187,9 +194,12 @@ DriverOptions Hostile::some_options() {
 
 driver::RamPlan Hostile::some_ram() {
   switch (below(3)) {
-    case 0: return driver::flat_ram(kMiB * (8 + 2 * below(9)));
-    case 1: return driver::ram_with_hole(16 * kMiB, 8 * kMiB, kMiB * (1 + below(64)));
-    default: break;
+    case 0:
+      return driver::flat_ram(kMiB * (8 + 2 * below(9)));
+    case 1:
+      return driver::ram_with_hole(16 * kMiB, 8 * kMiB, kMiB * (1 + below(64)));
+    default:
+      break;
   }
   // As many regions as the protocol allows, with and without holes between them.
   driver::RamPlan plan;

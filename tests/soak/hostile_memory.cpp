@@ -22,13 +22,27 @@ void Hostile::odd_memory_table() {
   std::vector<int> fds = ram_->table_fds();
   wire::MemoryRegion& victim = table[below(static_cast<unsigned>(table.size()))];
   switch (below(8)) {
-    case 0: victim.size = any64(); break;
-    case 1: victim.guest_address = any64(); break;
-    case 2: victim.mmap_offset = any64(); break;
-    case 3: victim.user_address = any64(); break;
-    case 4: fds.pop_back(); break;
-    case 5: fds.push_back(fds.front()); break;
-    case 6: table.resize(below(12)), fds.resize(below(12), fds.front()); break;
+    case 0:
+      victim.size = any64();
+      break;
+    case 1:
+      victim.guest_address = any64();
+      break;
+    case 2:
+      victim.mmap_offset = any64();
+      break;
+    case 3:
+      victim.user_address = any64();
+      break;
+    case 4:
+      fds.pop_back();
+      break;
+    case 5:
+      fds.push_back(fds.front());
+      break;
+    case 6:
+      table.resize(below(12)), fds.resize(below(12), fds.front());
+      break;
     default:
       table.push_back(table.front());  // overlaps
       fds.push_back(fds.front());

@@ -24,12 +24,18 @@ constexpr unsigned kRequests = 48;  // more than there are
 UniqueFd open_some(unsigned kind) {
   std::array<int, 2> ends{-1, -1};
   switch (kind) {
-    case 0: return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    case 1: return UniqueFd(::open("/dev/full", O_RDWR | O_CLOEXEC));
-    case 2: return UniqueFd(::open("/", O_RDONLY | O_CLOEXEC));
-    case 3: return UniqueFd(::eventfd(0, EFD_CLOEXEC));
-    case 4: return UniqueFd(::memfd_create("hostile", MFD_CLOEXEC));
-    default: break;
+    case 0:
+      return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    case 1:
+      return UniqueFd(::open("/dev/full", O_RDWR | O_CLOEXEC));
+    case 2:
+      return UniqueFd(::open("/", O_RDONLY | O_CLOEXEC));
+    case 3:
+      return UniqueFd(::eventfd(0, EFD_CLOEXEC));
+    case 4:
+      return UniqueFd(::memfd_create("hostile", MFD_CLOEXEC));
+    default:
+      break;
   }
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return UniqueFd();
   const bool reader = kind == 5;
@@ -89,8 +95,8 @@ void Hostile::half_message() {
   // From the header's first byte to all but the last one; the whole header is a favourite.
   const std::size_t cut = chance(40) ? sizeof(head) : 1 + below(sizeof(head) + 63);
   const auto files = some_files(2);
-  static_cast<void>(socket.send_bytes(std::span(bytes).first(cut), numbers_of(files),
-                                      Deadline(kPatience)));
+  static_cast<void>(
+      socket.send_bytes(std::span(bytes).first(cut), numbers_of(files), Deadline(kPatience)));
   nap(10'000);
 }
 
@@ -102,16 +108,15 @@ void Hostile::wrong_size() {
   const wire::Header head{.request = static_cast<std::uint32_t>(request),
                           .flags = wire::kVersion | wire::kFlagNeedReply,
                           .size = static_cast<std::uint32_t>(payload.size())};
-  static_cast<void>(
-      driver_->front_end().socket().send(head, payload, {}, Deadline(kPatience)));
+  static_cast<void>(driver_->front_end().socket().send(head, payload, {}, Deadline(kPatience)));
   nap(2000);
   leave();
 }
 
 void Hostile::odd_config() {
   const std::uint32_t size = below(300);
-  const wire::ConfigHeader head{.offset = any32(), .size = chance(70) ? size : any32(),
-                                .flags = any32()};
+  const wire::ConfigHeader head{
+      .offset = any32(), .size = chance(70) ? size : any32(), .flags = any32()};
   std::vector<std::byte> payload(sizeof(head) + size);
   scribble(payload);
   std::memcpy(payload.data(), &head, sizeof(head));
@@ -132,8 +137,12 @@ void Hostile::odd_ring_setup() {
   for (unsigned i = 1 + below(4); i > 0; --i) {
     const unsigned index = chance(80) ? below(6) : below(300);
     switch (below(6)) {
-      case 0: static_cast<void>(front_end.set_vring_num(index, any32())); break;
-      case 1: static_cast<void>(front_end.set_vring_base(index, any32())); break;
+      case 0:
+        static_cast<void>(front_end.set_vring_num(index, any32()));
+        break;
+      case 1:
+        static_cast<void>(front_end.set_vring_base(index, any32()));
+        break;
       case 2:
         static_cast<void>(front_end.set_vring_addr({.index = index,
                                                     .flags = below(2),
@@ -142,9 +151,15 @@ void Hostile::odd_ring_setup() {
                                                     .available = place(),
                                                     .log = any64()}));
         break;
-      case 3: static_cast<void>(front_end.set_vring_enable(index, chance(50))); break;
-      case 4: static_cast<void>(front_end.get_vring_base(index)); break;
-      default: static_cast<void>(front_end.set_features(any64())); break;
+      case 3:
+        static_cast<void>(front_end.set_vring_enable(index, chance(50)));
+        break;
+      case 4:
+        static_cast<void>(front_end.get_vring_base(index));
+        break;
+      default:
+        static_cast<void>(front_end.set_features(any64()));
+        break;
     }
   }
   nap(2000);
@@ -159,9 +174,15 @@ void Hostile::odd_files() {
     const std::array<int, 1> fds{file.get()};
     const std::optional<int> fd = chance(80) ? std::optional(file.get()) : std::nullopt;
     switch (below(3)) {
-      case 0: static_cast<void>(front_end.set_vring_call(below(6), fd)); break;
-      case 1: static_cast<void>(front_end.set_vring_kick(below(6), fd)); break;
-      default: static_cast<void>(front_end.tell(wire::Request::kSetBackendReqFd, {}, fds)); break;
+      case 0:
+        static_cast<void>(front_end.set_vring_call(below(6), fd));
+        break;
+      case 1:
+        static_cast<void>(front_end.set_vring_kick(below(6), fd));
+        break;
+      default:
+        static_cast<void>(front_end.tell(wire::Request::kSetBackendReqFd, {}, fds));
+        break;
     }
   }
   nap(2000);

@@ -42,8 +42,7 @@ void Hostile::index_jump() {
   DriverQueue& queue = any_queue();
   if (queue.packed()) {
     // As if much more were available, and some of it used.
-    const auto bytes = std::span(queue.place().descriptors,
-                                 sizeof(Descriptor) * queue.size());
+    const auto bytes = std::span(queue.place().descriptors, sizeof(Descriptor) * queue.size());
     for (std::size_t at = sizeof(Descriptor) - 2; at < bytes.size(); at += sizeof(Descriptor)) {
       const auto flags = static_cast<std::uint16_t>(random_());
       std::memcpy(&bytes[at], &flags, sizeof(flags));

@@ -68,8 +68,9 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   const auto options = vballoon::soak::parse(argc, argv);
   if (!options) {
-    fmt::print(stderr, "soak [--seconds N] [--drivers N] [--seed N] [--json FILE] "
-                       "[--judge-latency] [--spin]; VBALLOOND names the daemon\n");
+    fmt::print(stderr,
+               "soak [--seconds N] [--drivers N] [--seed N] [--json FILE] "
+               "[--judge-latency] [--spin]; VBALLOOND names the daemon\n");
     return 2;
   }
   try {

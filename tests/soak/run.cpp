@@ -133,12 +133,12 @@ void Run::note_minute() {
   const Usage now = daemon_.usage();
   note_usage(fmt::format("soak.minute{:02}", minutes_), now);
   const auto mib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / kMiB; };
-  say(fmt::format("minute {}: resident {:.1f} MiB, of DPDK {:.1f}, of guests {:.1f}; {} threads, "
+  say(
+      fmt::format("minute {}: resident {:.1f} MiB, of DPDK {:.1f}, of guests {:.1f}; {} threads, "
                   "{} files, {} log lines; {} faults; p99 {:.0f} us quiet, {:.0f} us in the storm",
                   minutes_, mib(now.own_bytes), mib(now.dpdk_bytes), mib(now.guest_bytes),
-                  now.threads, now.files,
-                  now.log_lines, faults(), us(quiet_before_.inflate.quantile(0.99)),
-                  us(storm_.inflate.quantile(0.99))));
+                  now.threads, now.files, now.log_lines, faults(),
+                  us(quiet_before_.inflate.quantile(0.99)), us(storm_.inflate.quantile(0.99))));
 }
 
 void Run::note_usage(const std::string& name, const Usage& usage) {

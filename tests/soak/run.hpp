@@ -64,10 +64,10 @@ class Run {
   unsigned minutes_ = 0;
   Usage before_, after_;
   Waits quiet_before_, storm_, quiet_after_;
-  std::set<std::string> broken_;         // queues that were, when last looked at
-  std::uint64_t breaks_ = 0;             // that were seen; what heals within a second is not
-  std::uint64_t survived_ = 0;           // faults behind which all was well
-  std::uint64_t no_answers_ = 0;         // of the operator's calls
+  std::set<std::string> broken_;  // queues that were, when last looked at
+  std::uint64_t breaks_ = 0;      // that were seen; what heals within a second is not
+  std::uint64_t survived_ = 0;    // faults behind which all was well
+  std::uint64_t no_answers_ = 0;  // of the operator's calls
   driver::Histogram operator_waits_;
   bool alive_ = true;
   bool crew_whole_ = true;

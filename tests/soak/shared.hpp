@@ -29,9 +29,9 @@ struct ActionCount {
 /// In memory that all processes share. Every field is an atomic of its own; nothing hangs together.
 struct Shared {
   std::atomic<Phase> phase{Phase::kQuiet};
-  std::atomic<unsigned> settled{0};  ///< drivers that are where the phase wants them
-  std::atomic<std::uint64_t> healed{0};      ///< faults of rings after which a reset served again
-  std::atomic<std::uint64_t> not_healed{0};  ///< ... or did not
+  std::atomic<unsigned> settled{0};           ///< drivers that are where the phase wants them
+  std::atomic<std::uint64_t> healed{0};       ///< faults of rings after which a reset served again
+  std::atomic<std::uint64_t> not_healed{0};   ///< ... or did not
   std::atomic<std::uint64_t> unreachable{0};  ///< a new connection was not served within a minute
   std::array<ActionCount, kMaxActions> actions{};
 };

@@ -60,9 +60,8 @@ std::unique_ptr<BalloonDriver> connect(const std::string& socket, const GuestRam
                                        const DriverOptions& options) {
   const driver::Deadline deadline(std::chrono::seconds(5));
   for (;;) {
-    auto driver =
-        BalloonDriver::start(must(driver::MessageSocket::connect(socket, deadline)), ram,
-                             of_this_run(options));
+    auto driver = BalloonDriver::start(must(driver::MessageSocket::connect(socket, deadline)), ram,
+                                       of_this_run(options));
     // The daemon turns a second VMM away, also while it has not yet seen the first one go.
     const bool turned_away = !driver && driver.error().code == Code::kUnavailable;
     if (!turned_away || deadline.passed()) return must(std::move(driver));

@@ -90,8 +90,8 @@ class DaemonTest : public ::testing::Test {
   /// The same device, but with INDIRECT_DESC. @pre  Nobody is connected.
   void offer_indirect() {
     daemon_.call("device.remove", {{"name", device_}});
-    daemon_.call("device.add", {{"name", device_}, {"socket", daemon_.socket(device_)},
-                                {"indirect", true}});
+    daemon_.call("device.add",
+                 {{"name", device_}, {"socket", daemon_.socket(device_)}, {"indirect", true}});
   }
   /// How often the daemon's log says so.
   [[nodiscard]] std::size_t logged(const std::string& text);

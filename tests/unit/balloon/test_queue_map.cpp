@@ -189,14 +189,13 @@ TEST(Features, BitTwoHasTwoNames) {
 
 TEST(Features, NamesComeLowestBitFirst) {
   EXPECT_TRUE(feature_names(Features{}).empty());
-  const Features all = kOffered.with(Feature::kPagePoison)
-                           .with(Feature::kAnyLayout)
-                           .with(Feature::kIndirectDesc);
+  const Features all =
+      kOffered.with(Feature::kPagePoison).with(Feature::kAnyLayout).with(Feature::kIndirectDesc);
   EXPECT_EQ(feature_names(all),
             (std::vector<std::string>{"MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM",
                                       "FREE_PAGE_HINT", "PAGE_POISON", "REPORTING", "LOG_ALL",
-                                      "ANY_LAYOUT", "INDIRECT_DESC", "VHOST_PROTOCOL_FEATURES", "VERSION_1",
-                                      "RING_PACKED", "IN_ORDER"}));
+                                      "ANY_LAYOUT", "INDIRECT_DESC", "VHOST_PROTOCOL_FEATURES",
+                                      "VERSION_1", "RING_PACKED", "IN_ORDER"}));
 }
 
 TEST(Features, UnknownBitsAreShownByTheirNumber) {

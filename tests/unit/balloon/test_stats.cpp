@@ -132,10 +132,10 @@ TEST(Stats, NamesAreDifferentAndEndInTheirUnit) {
     names.insert(stat_name(static_cast<StatTag>(tag)));
   }
   EXPECT_EQ(names.size(), kKnownStats);
-  for (const StatTag tag : {StatTag::kSwapIn, StatTag::kSwapOut, StatTag::kFree, StatTag::kTotal,
-                            StatTag::kAvailable, StatTag::kDiskCaches, StatTag::kAsyncScan,
-                            StatTag::kDirectScan, StatTag::kAsyncReclaim,
-                            StatTag::kDirectReclaim}) {
+  for (const StatTag tag :
+       {StatTag::kSwapIn, StatTag::kSwapOut, StatTag::kFree, StatTag::kTotal, StatTag::kAvailable,
+        StatTag::kDiskCaches, StatTag::kAsyncScan, StatTag::kDirectScan, StatTag::kAsyncReclaim,
+        StatTag::kDirectReclaim}) {
     EXPECT_TRUE(stat_name(tag).ends_with("_bytes")) << stat_name(tag);
   }
 }
@@ -165,8 +165,10 @@ TEST(Nonsense, ANegativeFigureIsUnknown) {
 }
 
 TEST(Nonsense, WhatCanBeStays) {
-  StatsSample sample = sample_of({{StatTag::kTotal, 960}, {StatTag::kFree, 960},
-                                  {StatTag::kAvailable, 0}, {StatTag::kDiskCaches, 1},
+  StatsSample sample = sample_of({{StatTag::kTotal, 960},
+                                  {StatTag::kFree, 960},
+                                  {StatTag::kAvailable, 0},
+                                  {StatTag::kDiskCaches, 1},
                                   {StatTag::kSwapIn, INT64_MAX}});
   const std::uint32_t present = sample.present;
   drop_nonsense(1000, &sample);

@@ -51,9 +51,14 @@ TEST(ParseMemorySize, ASmallNumberNeedsItsUnit) {
 }
 
 TEST(ParseMemorySize, WhatCanBeMeantOnlyOneWayIsTaken) {
-  const std::vector<std::pair<const char*, std::uint64_t>> sizes{
-      {"0", 0},          {"0.0", 0},         {"512B", 512},           {"512 b", 512},
-      {"512K", 524288},  {"1048576", kMiB},  {"536870912", 512 * kMiB}, {"512M", 512 * kMiB}};
+  const std::vector<std::pair<const char*, std::uint64_t>> sizes{{"0", 0},
+                                                                 {"0.0", 0},
+                                                                 {"512B", 512},
+                                                                 {"512 b", 512},
+                                                                 {"512K", 524288},
+                                                                 {"1048576", kMiB},
+                                                                 {"536870912", 512 * kMiB},
+                                                                 {"512M", 512 * kMiB}};
   for (const auto& [text, bytes] : sizes) {
     EXPECT_EQ(parse_memory_size(text).value_or(1), bytes) << text;
     const auto either = parse_size_or_share(text);

@@ -26,7 +26,9 @@ TEST(ZeroedArray, IsZeroAtFirstAndKeepsWhatIsWritten) {
   EXPECT_EQ(array[500], 0U);
 }
 
-TEST(ZeroedArray, MayBeEmpty) { const ZeroedArray<std::uint64_t> array(0); }
+TEST(ZeroedArray, MayBeEmpty) {
+  const ZeroedArray<std::uint64_t> array(0);
+}
 
 TEST(ZeroedArray, MovesWithItsElements) {
   ZeroedArray<std::uint64_t> from(10);

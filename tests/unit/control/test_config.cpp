@@ -105,8 +105,8 @@ weight = 300
   EXPECT_EQ(config.max_total_gib, 2048U);
   EXPECT_EQ(config.neighbours, (std::vector<unsigned>{1, 2}));
   EXPECT_EQ(config.stats_interval_ms, 2000U);
-  const PolicyConfig policy{"pressure", 500, "/sys/fs/cgroup/vms", "cgroup", "medium", 50, 1000, 300,
-                            16,         30};
+  const PolicyConfig policy{
+      "pressure", 500, "/sys/fs/cgroup/vms", "cgroup", "medium", 50, 1000, 300, 16, 30};
   EXPECT_EQ(config.policy, policy);
   const std::vector<DeviceConfig> devices{{"vm1", "/run/x/vm1.sock", false},
                                           {.name = "vm2",
@@ -152,7 +152,8 @@ socket = "s"
 socket = "t"
 name = "b"
 group = "g"
-)").places;
+)")
+                            .places;
   EXPECT_EQ(places.of("daemon.rpc_group"), "t.toml:3: ");
   EXPECT_EQ(places.of("daemon.state_dir"), "");
   EXPECT_EQ(places.of_device("a", "socket"), "t.toml:6: ");

@@ -45,7 +45,9 @@ TEST_F(HeartbeatTest, ProgressIsSinceTheLastTimeAlsoAfterAnotherStoodStill) {
   EXPECT_FALSE(heartbeat_.all_alive()) << "what reclaim did was counted before";
 }
 
-TEST(Heartbeat, WithNobodyToListenToAllIsWell) { EXPECT_TRUE(Heartbeat().all_alive()); }
+TEST(Heartbeat, WithNobodyToListenToAllIsWell) {
+  EXPECT_TRUE(Heartbeat().all_alive());
+}
 
 }  // namespace
 }  // namespace vballoon::control

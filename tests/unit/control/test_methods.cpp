@@ -72,12 +72,39 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
   device.counters.push_back({"bad_pfns", 5});
   backend_.answer_stats("vm1", 77);
   const Json json = result("device.show", {{"name", "vm1"}});
-  for (const char* field :
-       {"name", "socket", "mode", "lcore", "state", "reason", "guest_bytes", "target_bytes",
-        "target_share", "wanted_bytes", "forced", "kept", "why_not_kept", "actual_bytes",
-        "ballooned_bytes", "reclaimed_bytes", "discarded_bytes", "reported_bytes",
-        "stranded_bytes", "resident_bytes", "automatic", "inhibited", "prefault",
-        "no_prefault", "reporting", "poison_value", "hints", "features", "queues", "counters", "stats", "stats_waiting_ms", "stats_stalled"}) {
+  for (const char* field : {"name",
+                            "socket",
+                            "mode",
+                            "lcore",
+                            "state",
+                            "reason",
+                            "guest_bytes",
+                            "target_bytes",
+                            "target_share",
+                            "wanted_bytes",
+                            "forced",
+                            "kept",
+                            "why_not_kept",
+                            "actual_bytes",
+                            "ballooned_bytes",
+                            "reclaimed_bytes",
+                            "discarded_bytes",
+                            "reported_bytes",
+                            "stranded_bytes",
+                            "resident_bytes",
+                            "automatic",
+                            "inhibited",
+                            "prefault",
+                            "no_prefault",
+                            "reporting",
+                            "poison_value",
+                            "hints",
+                            "features",
+                            "queues",
+                            "counters",
+                            "stats",
+                            "stats_waiting_ms",
+                            "stats_stalled"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }
   EXPECT_EQ(json["mode"], "client");
@@ -235,10 +262,17 @@ TEST_F(MethodsTest, AddHasNoMessageQueueUnlessToldSo) {
 }
 
 TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {
-  result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}, {"automatic", true},
-                        {"floor_mib", 64U}, {"ceiling_mib", 512U}, {"weight", 300U},
-                        {"prefault", true}, {"packed", false}, {"page_poison", true},
-                        {"indirect", true}, {"reporting", false}});
+  result("device.add", {{"name", "vm1"},
+                        {"socket", "/tmp/a"},
+                        {"automatic", true},
+                        {"floor_mib", 64U},
+                        {"ceiling_mib", 512U},
+                        {"weight", 300U},
+                        {"prefault", true},
+                        {"packed", false},
+                        {"page_poison", true},
+                        {"indirect", true},
+                        {"reporting", false}});
   ASSERT_EQ(backend_.added.size(), 1U);
   const DeviceConfig& device = backend_.added[0];
   EXPECT_EQ(device.floor_mib, 64U);
@@ -249,7 +283,8 @@ TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {
   EXPECT_TRUE(result("device.show", {{"name", "vm1"}}).at("automatic").get<bool>());
 
   result("device.add", {{"name", "vm2"}, {"socket", "/tmp/b"}});
-  EXPECT_EQ(backend_.added[1], (DeviceConfig{"vm2", "/tmp/b"})) << "the defaults of the configuration";
+  EXPECT_EQ(backend_.added[1], (DeviceConfig{"vm2", "/tmp/b"}))
+      << "the defaults of the configuration";
 }
 
 TEST_F(MethodsTest, AddRefusesKeysThatCannotBe) {
@@ -259,8 +294,10 @@ TEST_F(MethodsTest, AddRefusesKeysThatCannotBe) {
   };
   EXPECT_EQ(refused({{"floor_mib", 9U}, {"ceiling_mib", 8U}}),
             "device.add: 'floor_mib' (9) is above 'ceiling_mib' (8)");
-  EXPECT_EQ(refused({{"weight", 0U}}), "device.add: 'weight' must be 1 or more: the share of 0 is no share");
-  EXPECT_EQ(refused({{"weight", 10'001U}}), "device.add: 'weight' must be a whole number from 0 to 10000");
+  EXPECT_EQ(refused({{"weight", 0U}}),
+            "device.add: 'weight' must be 1 or more: the share of 0 is no share");
+  EXPECT_EQ(refused({{"weight", 10'001U}}),
+            "device.add: 'weight' must be a whole number from 0 to 10000");
   EXPECT_EQ(refused({{"flor_mib", 9U}}),
             "device.add: unknown parameter 'flor_mib'; did you mean 'floor_mib'?");
   EXPECT_TRUE(backend_.added.empty());
@@ -284,9 +321,9 @@ TEST_F(MethodsTest, UnknownMethodIsNamedWithTheNearestOne) {
 
 TEST_F(MethodsTest, SwitchesAreSetAndShown) {
   backend_.guest("vm1");
-  for (const auto& [method, field] : {std::pair{"device.inhibit", "inhibited"},
-                                      std::pair{"device.prefault", "prefault"},
-                                      std::pair{"device.reporting", "reporting"}}) {
+  for (const auto& [method, field] :
+       {std::pair{"device.inhibit", "inhibited"}, std::pair{"device.prefault", "prefault"},
+        std::pair{"device.reporting", "reporting"}}) {
     for (const bool on : {true, false}) {
       EXPECT_EQ(result(method, {{"name", "vm1"}, {"on", on}}).at(field), on);
       EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at(field), on);

@@ -150,8 +150,7 @@ TEST_F(Seccomp, NoProcessesAndNoSignalsToOthers) {
 
 /// The kernel's audit records, as they come.
 UniqueFd listen_to_audit() {
-  UniqueFd audit(
-      ::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_AUDIT));
+  UniqueFd audit(::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_AUDIT));
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = 1U << (AUDIT_NLGRP_READLOG - 1);

@@ -2,9 +2,8 @@
 //
 // tests/unit/device/test_packed_rings.cpp - the device over packed rings: nothing of it knows.
 // Layer:  tests of device. Source: VIRTIO 1.2, 2.8 and 2.8.8 (in-order use); sections 1 and 3 of
-// the
-//         design. All else that the device does has its tests over split rings, and tests/model has
-//         both.
+//         the design. All else that the device does has its tests over split rings, and tests/model
+//         has both.
 #include <gtest/gtest.h>
 
 #include <map>

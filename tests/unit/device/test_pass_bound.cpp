@@ -2,8 +2,7 @@
 //
 // tests/unit/device/test_pass_bound.cpp - a pass is bounded by descriptors too, not only by pages.
 // Layer:  tests of device. Section 5 of the design, 5: a guest costs another its fair share of a
-// pass.
-//         Does not prove how long a pass takes: it counts what one pass finished.
+//         pass. Does not prove how long a pass takes: it counts what one pass finished.
 #include <gtest/gtest.h>
 
 #include "support/device_fixture.hpp"

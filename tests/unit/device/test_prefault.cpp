@@ -92,9 +92,9 @@ TEST_F(PrefaultTest, NoMoreIsFetchedThanWasThere) {
 TEST_F(PrefaultTest, WhatWasThereAllTheSameIsStillOwed) {
   in_balloon(pages_from(0, 256));
   // By the guest, which uses what it has given away.
-  ASSERT_TRUE(sink_.discarder.provide(f_.ram().fd(),
-                                      pages_to_bytes(DeviceFixture::file_page(DeviceFixture::page(0))),
-                                      pages_to_bytes(128), nullptr));
+  ASSERT_TRUE(sink_.discarder.provide(
+      f_.ram().fd(), pages_to_bytes(DeviceFixture::file_page(DeviceFixture::page(0))),
+      pages_to_bytes(128), nullptr));
   for (const std::uint16_t head : {std::uint16_t{1}, std::uint16_t{2}}) {
     f_.send_pfns(Role::kDeflate, head, pages_from(head == 1 ? 0U : 128U, 128));
     pass();

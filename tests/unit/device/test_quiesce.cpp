@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/device/test_quiesce.cpp - what is held and gathered when a device is left alone,
-// reset,
-//                                      closed, or driven against the rules.
+//                                      reset, closed, or driven against the rules.
 // Layer:  tests of device. Source: sections 4 and 5 of the design.
 #include <gtest/gtest.h>
 

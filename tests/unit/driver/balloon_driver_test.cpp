@@ -20,11 +20,10 @@ using balloon::Feature;
 using wire::Request;
 
 /// What is a guest's to accept: LOG_ALL is its VMM's, while it migrates.
-constexpr std::uint64_t kEverything =
-    balloon::kOffered.with(Feature::kPagePoison)
-        .with(Feature::kIndirectDesc)
-        .without(Feature::kLogAll)
-        .bits();
+constexpr std::uint64_t kEverything = balloon::kOffered.with(Feature::kPagePoison)
+                                          .with(Feature::kIndirectDesc)
+                                          .without(Feature::kLogAll)
+                                          .bits();
 
 /// Keeps what a driver set up, and refuses nothing.
 struct Recorder {

@@ -19,9 +19,8 @@ TEST(Step, ParsesVerbsWithTheirArguments) {
 }
 
 TEST(Step, RefusesWhatItDoesNotKnowAndNamesIt) {
-  for (const char* const wrong :
-       {"", "inflate", "inflate:", "inflate:x", "reset:1", "pressure:1", "grow:1M", "follow:",
-        "follow:-1", "follow:soon", "pause:1e9"}) {
+  for (const char* const wrong : {"", "inflate", "inflate:", "inflate:x", "reset:1", "pressure:1",
+                                  "grow:1M", "follow:", "follow:-1", "follow:soon", "pause:1e9"}) {
     const auto step = parse_step(wrong);
     ASSERT_FALSE(step) << wrong;
     EXPECT_EQ(step.error().code, Code::kInvalidArgument);

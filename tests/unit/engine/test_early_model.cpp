@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/engine/test_early_model.cpp - guests, a poll lcore and reclaim lcores, all at once,
-// over
-//                                          real memory: no page that is a guest's ever changes.
+//                                          over real memory: no page that is a guest's ever
+//                                          changes.
 // Layer:  tests. Sections 4 and 5 of the design; invariants 1, 2 and 3.
 //         VBALLOON_SEED and VBALLOON_STEPS choose another walk, or a longer one. A run is not
 //         repeated exactly by its seed: the threads take part. A test that waits for what never

@@ -4,8 +4,8 @@
 // Layer:  tests of gmem. Does not prove that a hole really frees memory: see the tests of reclaim.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
 #include <linux/magic.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -149,8 +149,7 @@ TEST(Resident, IsNotKnownOfWhatIsNoMemory) {
   }
   std::byte anchor{};
   for (const int fd : {disk.get(), -1}) {
-    const auto map =
-        GuestMemory::create(std::vector<RegionSpec>{{Gpa{0}, kMiB, &anchor, fd, 0}});
+    const auto map = GuestMemory::create(std::vector<RegionSpec>{{Gpa{0}, kMiB, &anchor, fd, 0}});
     ASSERT_TRUE(map.has_value());
     EXPECT_FALSE(resident_bytes(**map)) << fd;
   }
@@ -162,9 +161,10 @@ TEST(Boot, IsTheFileOfTheLowestAddress) {
   ASSERT_EQ(::ftruncate(more.get(), 4 * kMiB), 0);
   std::byte anchor{};
   // Below and above a hole in the addresses, and a device of virtio-mem above all.
-  const auto map = GuestMemory::create(std::vector<RegionSpec>{
-      {Gpa{8 * kMiB}, 4 * kMiB, &anchor, more.get(), 0},
-      {Gpa{4 * kMiB}, kMiB, &anchor, ram.get(), kMiB}, {Gpa{0}, kMiB, &anchor, ram.get(), 0}});
+  const auto map =
+      GuestMemory::create(std::vector<RegionSpec>{{Gpa{8 * kMiB}, 4 * kMiB, &anchor, more.get(), 0},
+                                                  {Gpa{4 * kMiB}, kMiB, &anchor, ram.get(), kMiB},
+                                                  {Gpa{0}, kMiB, &anchor, ram.get(), 0}});
   ASSERT_TRUE(map.has_value());
   EXPECT_EQ(boot_bytes(**map), 2 * kMiB);
 }

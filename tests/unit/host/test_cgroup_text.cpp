@@ -13,7 +13,9 @@ namespace {
 const std::uint64_t kHostPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 constexpr std::string_view kNone = "9223372036854771712\n";
 
-std::string mib(std::uint64_t count) { return std::to_string(count * kMiB) + "\n"; }
+std::string mib(std::uint64_t count) {
+  return std::to_string(count * kMiB) + "\n";
+}
 
 void put_v1(const Scratch& host, const std::string& folder, const std::string& limit,
             std::uint64_t usage, std::uint64_t file, const std::string& hierarchical) {
@@ -145,8 +147,7 @@ TEST(CgroupText, MoreIsUsedThanTheLimit) {
 }
 
 TEST(CgroupText, NonsenseIsAnErrorAndNeverNoLimit) {
-  for (const char* const file :
-       {"memory.limit_in_bytes", "memory.usage_in_bytes"}) {
+  for (const char* const file : {"memory.limit_in_bytes", "memory.usage_in_bytes"}) {
     const Scratch host;
     host.put_machine();
     put_v1(host, "vms", mib(400), 300, 100, mib(400));

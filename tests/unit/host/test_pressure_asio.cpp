@@ -42,8 +42,8 @@ class Loop {
 
  private:
   void wait() {
-    const auto what = watch_.events() == POLLPRI ? stream_descriptor::wait_error
-                                                 : stream_descriptor::wait_read;
+    const auto what =
+        watch_.events() == POLLPRI ? stream_descriptor::wait_error : stream_descriptor::wait_read;
     descriptor_.async_wait(what, [this](const std::error_code& error) {
       if (error) return;
       const auto taken = watch_.take();

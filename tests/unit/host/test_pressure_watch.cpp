@@ -42,7 +42,9 @@ std::unique_ptr<RealCgroup> narrow_cgroup(const char* name) {
   return cgroup;
 }
 
-void need_more() { read_file_forever(96 * kMiB); }
+void need_more() {
+  read_file_forever(96 * kMiB);
+}
 
 TEST(PressureWatch, Version1TellsOfReclaim) {
   const auto cgroup = narrow_cgroup("watch-v1");
@@ -67,8 +69,7 @@ TEST(PressureWatch, Version1TellsOfAChildsToo) {
   if (!has_disk()) GTEST_SKIP() << "/var/tmp is no disk";
   const RealCgroup child(parent->folder(), "vm", kLimit);
   ASSERT_TRUE(child.write(kLimit, "24M"));
-  auto all = PressureWatch::open(
-      {.cgroup = parent->folder(), .reach = PressureReach::kHierarchy});
+  auto all = PressureWatch::open({.cgroup = parent->folder(), .reach = PressureReach::kHierarchy});
   auto own = PressureWatch::open({.cgroup = parent->folder(), .reach = PressureReach::kLocal});
   ASSERT_TRUE(all) << all.error().message;
   ASSERT_TRUE(own) << own.error().message;
@@ -80,8 +81,7 @@ TEST(PressureWatch, Version1TellsOfAChildsToo) {
 TEST(PressureWatch, Version1TellsThatTheCgroupIsGone) {
   const auto cgroup = narrow_cgroup("watch-gone");
   if (!cgroup->valid()) GTEST_SKIP() << cgroup->skipped();
-  auto watch =
-      PressureWatch::open({.cgroup = cgroup->folder(), .level = PressureLevel::kCritical});
+  auto watch = PressureWatch::open({.cgroup = cgroup->folder(), .level = PressureLevel::kCritical});
   ASSERT_TRUE(watch) << watch.error().message;
   EXPECT_FALSE(watch->take().gone);
   ASSERT_TRUE(cgroup->remove());
@@ -140,9 +140,8 @@ TEST(PressureWatch, AFolderThatIsNoCgroup) {
 TEST(PressureWatch, AWindowThatTheKernelDoesNotTake) {
   const Scratch host;
   for (const auto& [stall, window] : {std::pair{1, 499}, {1, 10'001}, {0, 1'000}, {1'001, 1'000}}) {
-    const auto watch = PressureWatch::open({.paths = host.paths(),
-                                            .stall = milliseconds(stall),
-                                            .window = milliseconds(window)});
+    const auto watch = PressureWatch::open(
+        {.paths = host.paths(), .stall = milliseconds(stall), .window = milliseconds(window)});
     ASSERT_FALSE(watch) << stall << " " << window;
     EXPECT_EQ(watch.error().code, Code::kInvalidArgument);
   }
@@ -165,9 +164,8 @@ TEST(PressureWatch, OfSomebodyWhoIsNotRoot) {
   const auto cgroup = narrow_cgroup("watch-user");
   if (!cgroup->valid()) GTEST_SKIP() << cgroup->skipped();
   if (!PressureWatch::open({})) GTEST_SKIP() << "no PSI here";
-  const int may = support::as({}, [] {
-    return ::access("/proc/pressure/memory", W_OK) == 0 ? 0 : 1;
-  });
+  const int may =
+      support::as({}, [] { return ::access("/proc/pressure/memory", W_OK) == 0 ? 0 : 1; });
   if (may != 0) GTEST_SKIP() << "a kernel whose PSI is for root alone";
   EXPECT_EQ(support::as({}, [&] { return watch_unprivileged(cgroup->folder()); }), 0);
 }

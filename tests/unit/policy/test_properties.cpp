@@ -73,10 +73,14 @@ Demand random_demand(Chance* chance, std::uint64_t memory) {
   const std::uint64_t low = memory / 10, high = chance->between(memory / 4, memory * 9 / 10);
   const Time period(static_cast<int>(chance->between(20'000, 300'000)));
   switch (chance->between(0, 3)) {
-    case 0: return ramp(low, high, period / 4, period);
-    case 1: return burst(low, high, period, period / 3, Time(0));
-    case 2: return diurnal(low, high, period, period / 5);
-    default: return noisy(steady(high), memory / 50, chance->between(0, 1000));
+    case 0:
+      return ramp(low, high, period / 4, period);
+    case 1:
+      return burst(low, high, period, period / 3, Time(0));
+    case 2:
+      return diurnal(low, high, period, period / 5);
+    default:
+      return noisy(steady(high), memory / 50, chance->between(0, 1000));
   }
 }
 

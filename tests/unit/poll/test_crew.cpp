@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/poll/test_crew.cpp - a thread that stands still in one VM's memory loses its post, and
-// the
-//                                 other VMs go on.
+//                                 the other VMs go on.
 // Layer:  tests of poll, on threads of the operating system. What stands still is a discard that
-// waits
-//         for the test; the guard looks when the test says so. Nothing here depends on how long
-//         anything takes. A test that waits for what never comes ends with the runner's timeout.
+//         waits for the test; the guard looks when the test says so. Nothing here depends on how
+//         long anything takes. A test that waits for what never comes ends with the runner's
+//         timeout.
 #include "poll/crew.hpp"
 
 #include <gtest/gtest.h>

@@ -60,9 +60,7 @@ class FakeHost {
       ++host_.looks;
       return host_.readable ? std::optional(host_.state[page_bytes_]) : std::nullopt;
     }
-    [[nodiscard]] std::uint64_t holes(int fd) noexcept override {
-      return host_.holes[inode(fd)];
-    }
+    [[nodiscard]] std::uint64_t holes(int fd) noexcept override { return host_.holes[inode(fd)]; }
 
    private:
     FakeHost& host_;

@@ -29,8 +29,8 @@ std::uint64_t resident_bytes() {
 /// As QEMU has it: below 3 GiB, and from 4 GiB on.
 std::shared_ptr<const gmem::GuestMemory> claimed_memory(int fd, std::uint64_t bytes) {
   std::byte nowhere{};
-  const std::vector<gmem::RegionSpec> specs{
-      {Gpa{0}, kLow, &nowhere, fd, 0}, {Gpa{4 * kGiB}, bytes - kLow, &nowhere, fd, kLow}};
+  const std::vector<gmem::RegionSpec> specs{{Gpa{0}, kLow, &nowhere, fd, 0},
+                                            {Gpa{4 * kGiB}, bytes - kLow, &nowhere, fd, kLow}};
   return gmem::GuestMemory::create(specs).value();
 }
 
@@ -119,8 +119,8 @@ TEST(BitmapOfChunks, IsWhatItsBitsAre) {
     const std::uint64_t a = edge();
     const std::uint64_t b = edge();
     const std::uint64_t first = std::min(a, b);
-    const std::uint64_t count = i % 3 == 0 ? std::min<std::uint64_t>(1, kBits - first)
-                                           : std::max(a, b) - first;
+    const std::uint64_t count =
+        i % 3 == 0 ? std::min<std::uint64_t>(1, kBits - first) : std::max(a, b) - first;
     const auto begin = model.begin() + static_cast<std::ptrdiff_t>(first);
     const auto end = begin + static_cast<std::ptrdiff_t>(count);
     const auto set = static_cast<std::uint64_t>(std::count(begin, end, true));

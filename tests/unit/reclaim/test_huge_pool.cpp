@@ -29,9 +29,7 @@ namespace {
 
 class SysfsPoolTest : public testing::Test {
  protected:
-  SysfsPoolTest() {
-    std::filesystem::create_directory(folder_ / "hugepages-2048kB");
-  }
+  SysfsPoolTest() { std::filesystem::create_directory(folder_ / "hugepages-2048kB"); }
   void put(const char* name, const char* text) {
     std::ofstream(folder_ / "hugepages-2048kB" / name) << text << '\n';
   }

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::uint64_t kHuge = 2 * kMiB;
 
-UniqueFd a_file() { return UniqueFd(::memfd_create("guest", MFD_CLOEXEC)); }
+UniqueFd a_file() {
+  return UniqueFd(::memfd_create("guest", MFD_CLOEXEC));
+}
 
 class HugeReserveTest : public testing::Test {
  protected:

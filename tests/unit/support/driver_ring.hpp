@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/support/driver_ring.hpp - the driver's side of a split ring, with nothing hidden: a
-// test
-//                                      may write every field, right or wrong.
+//                                      test may write every field, right or wrong.
 // Layer:  tests; may include base/, gmem/ and virtq/.
 // Source: VIRTIO 1.2, 2.7.
 #pragma once

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// A ring whose owner is killed between any two instructions: another one goes on, and every buffer comes back
-// exactly once, in order.
+// A ring whose owner is killed between any two instructions: another one goes on, and every buffer
+// comes back exactly once, in order.
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -35,8 +35,8 @@ constexpr int kKills = 200;
 class SharedWords {
  public:
   SharedWords()
-      : at_(static_cast<std::uint64_t*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE,
-                                               MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
+      : at_(static_cast<std::uint64_t*>(
+            ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
   ~SharedWords() { ::munmap(at_, 4096); }
   [[nodiscard]] MarkWords words() const { return {{&at_[0], &at_[1]}}; }
   [[nodiscard]] Mark mark(unsigned i) const { return std::bit_cast<Mark>(at_[i]); }
@@ -102,7 +102,8 @@ class Recover : public ::testing::Test {
     send();
     const Stepped owner(Queue::open(areas, position, fixture_.memory()).value(), 1);
     unsigned steps = 0;
-    for (const std::size_t before = out_.size(); out_.size() == before && steps < 1U << 20U; ++steps) {
+    for (const std::size_t before = out_.size(); out_.size() == before && steps < 1U << 20U;
+         ++steps) {
       owner.step();
       collect();
     }
@@ -136,7 +137,8 @@ class Recover : public ::testing::Test {
       ASSERT_EQ(twice->position, on->position);
       position = on->position;
     }
-    EXPECT_TRUE(unsettled_ > 0 || kKills < 100) << "nobody was killed between the two stores of a mark";
+    EXPECT_TRUE(unsettled_ > 0 || kKills < 100)
+        << "nobody was killed between the two stores of a mark";
     Queue queue = Queue::open(areas, position, fixture_.memory()).value();
     std::array<Head, kSize> heads;
     for (const Head head : std::span(heads).first(queue.pop(heads))) queue.stage(head, 0);
@@ -199,8 +201,8 @@ TEST_F(RecoverSplit, AMarkOfAnotherRingIsNone) {
   };
   fixture_.ring().set_used_idx(7);
   EXPECT_EQ(on({9, 9, 7, 0}), 9);
-  EXPECT_EQ(on({9, 11, 7, 0}), 11);   // published
-  EXPECT_EQ(on({9, 11, 9, 0}), 9);    // not yet
+  EXPECT_EQ(on({9, 11, 7, 0}), 11);  // published
+  EXPECT_EQ(on({9, 11, 9, 0}), 9);   // not yet
   EXPECT_EQ(on({9, 9, 8, 0}), std::nullopt);
   EXPECT_EQ(on({9, 11, 8, 0}), std::nullopt);
   EXPECT_EQ(on({0, kSize + 1, 7, 0}), std::nullopt);

@@ -73,8 +73,9 @@ class ConfigSpace {
   /// @return false when nothing of it lies inside the space: offset >= 16.
   [[nodiscard]] bool read(std::uint32_t offset, std::span<std::byte> out) const noexcept;
 
-  /// Takes over what is the driver's to write, actual and poison_val, and drops the rest: VMMs write
-  /// the whole space back, a stale num_pages included. A field counts only when all 4 bytes come.
+  /// Takes over what is the driver's to write, actual and poison_val, and drops the rest: VMMs
+  /// write the whole space back, a stale num_pages included. A field counts only when all 4 bytes
+  /// come.
   /// @return false when the range leaves the space.
   [[nodiscard]] bool write(std::uint32_t offset, std::span<const std::byte> in) noexcept;
 
@@ -83,11 +84,11 @@ class ConfigSpace {
   static std::uint32_t get(const Field& f) noexcept { return f.load(std::memory_order_relaxed); }
   static void set(Field& f, std::uint32_t v) noexcept { f.store(v, std::memory_order_relaxed); }
 
-  Field num_pages_{0};     // written under the device's lock
-  Field actual_{0};        // written by the vhost event thread, for the driver
-  Field knows_actual_{0};  // likewise
-  Field poison_value_{0};  // likewise; read by the poll lcore
-  Field hint_command_{kHintDone};  // written under the device's lock; read by the poll lcore
+  Field num_pages_{0};                    // written under the device's lock
+  Field actual_{0};                       // written by the vhost event thread, for the driver
+  Field knows_actual_{0};                 // likewise
+  Field poison_value_{0};                 // likewise; read by the poll lcore
+  Field hint_command_{kHintDone};         // written under the device's lock; read by the poll lcore
   std::uint32_t last_round_ = kHintDone;  // under the device's lock
 };
 

@@ -19,7 +19,7 @@ struct SizeClues {
   std::uint64_t table = 0;  ///< all memory in the VMM's memory table; 0 while there is none
   std::uint64_t boot = 0;   ///< of that, what the guest surely has: its memory began with it
   std::optional<std::uint64_t> total;  ///< as the guest says, lately
-  std::uint64_t apart = 0;  ///< of its balloon at that moment, what is not in `total`
+  std::uint64_t apart = 0;             ///< of its balloon at that moment, what is not in `total`
 };
 
 enum class SizeSource {

@@ -42,9 +42,9 @@ inline constexpr std::uint32_t kMessagePressure = 1;  ///< the guest is short of
 
 /// The role of ring `index`. Linux's numbering, and the spec's for an index that Linux's leaves
 /// free: a ring that a compacting driver would never start tells that this one does not compact.
-/// @param gap_below  a ring between deflate and this one is not started: no compacting driver leaves
-///                   one out, so the number is the spec's. To take a hint for a report would be to
-///                   discard pages that the guest may use.
+/// @param gap_below  a ring between deflate and this one is not started: no compacting driver
+///                   leaves one out, so the number is the spec's. To take a hint for a report would
+///                   be to discard pages that the guest may use.
 /// @param bit_two    what it means on this device.
 /// @return nothing for a ring that neither scheme knows.
 [[nodiscard]] std::optional<Role> role_of_queue(unsigned index, Features acked,

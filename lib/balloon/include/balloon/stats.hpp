@@ -69,9 +69,9 @@ struct StatsSample {
 /// @param bytes  a private copy of the buffer; a trailing part of an entry is ignored.
 [[nodiscard]] StatsSample decode_stats(std::span<const std::byte> bytes) noexcept;
 
-/// Drops what cannot be: a negative number, as drivers send it when their own query failed (virtio-win
-/// sends -1 and -4096); a guest without memory, or with more than its VMM shows; a part that is
-/// larger than the whole.
+/// Drops what cannot be: a negative number, as drivers send it when their own query failed
+/// (virtio-win sends -1 and -4096); a guest without memory, or with more than its VMM shows; a part
+/// that is larger than the whole.
 /// @param memory  all that the guest can have, in bytes; 0: that is not known.
 void drop_nonsense(std::uint64_t memory, StatsSample* sample) noexcept;
 

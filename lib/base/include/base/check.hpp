@@ -16,9 +16,9 @@ namespace vballoon {
 
 }  // namespace vballoon
 
-#define VB_CHECK(condition)                                        \
-  do {                                                             \
-    if (!(condition)) [[unlikely]] {                               \
-      ::vballoon::check_failed(#condition, __FILE__, __LINE__);    \
-    }                                                              \
+#define VB_CHECK(condition)                                     \
+  do {                                                          \
+    if (!(condition)) [[unlikely]] {                            \
+      ::vballoon::check_failed(#condition, __FILE__, __LINE__); \
+    }                                                           \
   } while (false)

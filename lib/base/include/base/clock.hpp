@@ -17,6 +17,8 @@ namespace vballoon {
       std::chrono::duration_cast<std::chrono::microseconds>(since).count());
 }
 
-[[nodiscard]] inline std::uint64_t now_ms() noexcept { return now_us() / 1000; }
+[[nodiscard]] inline std::uint64_t now_ms() noexcept {
+  return now_us() / 1000;
+}
 
 }  // namespace vballoon

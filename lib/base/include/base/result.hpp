@@ -16,8 +16,8 @@ enum class Code {
   kInvalidArgument,  // the caller's value is wrong; another value would do
   kNotFound,         // the named thing does not exist
   kAlreadyExists,    // the name or the path is taken
-  kUnavailable,      // not now: a guest is not connected, a driver lacks a feature, no answer in time
-  kHost,             // the operating system or a library said no
+  kUnavailable,  // not now: a guest is not connected, a driver lacks a feature, no answer in time
+  kHost,         // the operating system or a library said no
 };
 
 /// One sentence for a person: what, which value, and what to do about it.

@@ -33,9 +33,9 @@ class ZeroedArray {
   void provide(std::size_t bytes = SIZE_MAX) const noexcept {
     if (elements_ == nullptr) return;
     constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE
-    static_cast<void>(::madvise(
-        elements_.get(), std::min(bytes, elements_.get_deleter().count * sizeof(T)),
-        kPopulateWrite));
+    static_cast<void>(::madvise(elements_.get(),
+                                std::min(bytes, elements_.get_deleter().count * sizeof(T)),
+                                kPopulateWrite));
   }
 
   [[nodiscard]] T& operator[](std::size_t i) noexcept { return elements_.get()[i]; }

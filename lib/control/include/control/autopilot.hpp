@@ -73,8 +73,8 @@ class Autopilot {
     Clock::time_point when;
   };
   struct Heard {
-    std::uint64_t messages = 0;       ///< as last counted
-    Clock::time_point deaf_until{};   ///< it asks for no turn before
+    std::uint64_t messages = 0;      ///< as last counted
+    Clock::time_point deaf_until{};  ///< it asks for no turn before
   };
 
   Autopilot(asio::io_context& loop, Backend& backend, const PolicyConfig& config,

@@ -28,16 +28,16 @@ enum class Idle { kSpin, kBackoff };
 struct DeviceConfig {
   std::string name;
   std::string socket;
-  bool client = false;    ///< connect to the VMM's socket instead of listening
-  bool prefault = false;  ///< put memory there before the guest gets a page back
-  bool packed = true;     ///< offer packed rings
-  bool page_poison = false;  ///< offer PAGE_POISON: not for User Mode Linux
-  bool indirect = false;     ///< offer INDIRECT_DESC: not for User Mode Linux, either
-  bool reporting = true;     ///< discard what the guest reports as free
-  bool message_queue = false;  ///< offer MESSAGE_VQ in place of DEFLATE_ON_OOM, hints and reports
-  std::string group = {};  ///< of its socket; empty: Config::socket_group
-  bool automatic = false;  ///< the policy moves its target
-  std::uint64_t floor_mib = 0;    ///< the policy leaves it so much at least; 0: a default
+  bool client = false;          ///< connect to the VMM's socket instead of listening
+  bool prefault = false;        ///< put memory there before the guest gets a page back
+  bool packed = true;           ///< offer packed rings
+  bool page_poison = false;     ///< offer PAGE_POISON: not for User Mode Linux
+  bool indirect = false;        ///< offer INDIRECT_DESC: not for User Mode Linux, either
+  bool reporting = true;        ///< discard what the guest reports as free
+  bool message_queue = false;   ///< offer MESSAGE_VQ in place of DEFLATE_ON_OOM, hints and reports
+  std::string group = {};       ///< of its socket; empty: Config::socket_group
+  bool automatic = false;       ///< the policy moves its target
+  std::uint64_t floor_mib = 0;  ///< the policy leaves it so much at least; 0: a default
   std::uint64_t ceiling_mib = 0;  ///< and so much at most; 0: all
   std::uint64_t weight = 100;     ///< its share of what is scarce
   friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
@@ -107,9 +107,9 @@ struct Config {
 
   /// [reclaim]; cpu numbers; nothing: chosen; empty: poll lcores discard themselves
   std::optional<std::vector<unsigned>> reclaim_lcores;
-  std::uint64_t window_mib = 4096;     ///< what may wait for neighbours, per VM
-  std::uint64_t window_age_ms = 20;    ///< and how long at most
-  bool hugetlb_reserve = false;        ///< discard no huge page that its pool could not give back
+  std::uint64_t window_mib = 4096;   ///< what may wait for neighbours, per VM
+  std::uint64_t window_age_ms = 20;  ///< and how long at most
+  bool hugetlb_reserve = false;      ///< discard no huge page that its pool could not give back
 
   std::uint64_t max_guest_gib = 16384;  ///< [limits]; what one VMM may claim for its guest
   std::uint64_t max_total_gib = 65536;  ///< and all of them, as address space

@@ -16,10 +16,10 @@ namespace vballoon::control {
 
 struct LcoreReport {
   unsigned lcore = 0;
-  std::string cpus;       ///< "3", or "0-2" where it floats
-  unsigned node = 0;      ///< NUMA node of the first cpu
-  std::string_view role;  ///< "control", "poll" or "reclaim"
-  std::string why;        ///< why on these cpus; empty for the control thread
+  std::string cpus;               ///< "3", or "0-2" where it floats
+  unsigned node = 0;              ///< NUMA node of the first cpu
+  std::string_view role;          ///< "control", "poll" or "reclaim"
+  std::string why;                ///< why on these cpus; empty for the control thread
   std::uint64_t devices = 0;      ///< poll: those it serves
   std::uint64_t passes = 0;       ///< poll: over its rings; reclaim: looks for a batch
   std::uint64_t busy_passes = 0;  ///< of these, with something to do

@@ -18,8 +18,8 @@ namespace vballoon::control {
 /// Listens, non-blocking; removes its file when it goes. Its mode is 0600, and 0660 for a group.
 class RpcSocket {
  public:
-  /// Makes the folder of the default path if it is missing, and no other. A stale file, on which nobody listens, is
-  /// replaced.
+  /// Makes the folder of the default path if it is missing, and no other. A stale file, on which
+  /// nobody listens, is replaced.
   /// @param group  a group's name, whose members may connect; empty: root and the own user only.
   /// @errors kAlreadyExists when somebody listens there, or when the path is no socket;
   ///         kInvalidArgument for a path or a group that cannot be; kHost with the reason.

@@ -12,14 +12,14 @@
 namespace vballoon::device {
 
 struct DeviceCounters {
-  Counter inflate_pages;       ///< pages that entered the balloon
-  Counter deflate_pages;       ///< pages that left it
-  Counter already_ballooned;   ///< inflated again without a deflate
-  Counter not_ballooned;       ///< deflated without an inflate
-  Counter outside_memory;      ///< page numbers that are no guest memory
-  Counter odd_bytes;           ///< bytes at the end of a buffer that make no page number
-  Counter wrong_direction;     ///< descriptors the device should write on a queue it reads, or back
-  Counter bad_chains;          ///< descriptor chains cut short by a fault
+  Counter inflate_pages;      ///< pages that entered the balloon
+  Counter deflate_pages;      ///< pages that left it
+  Counter already_ballooned;  ///< inflated again without a deflate
+  Counter not_ballooned;      ///< deflated without an inflate
+  Counter outside_memory;     ///< page numbers that are no guest memory
+  Counter odd_bytes;          ///< bytes at the end of a buffer that make no page number
+  Counter wrong_direction;    ///< descriptors the device should write on a queue it reads, or back
+  Counter bad_chains;         ///< descriptor chains cut short by a fault
   Counter stats_samples;
   Counter stats_truncated;     ///< statistics buffers longer than any driver's
   Counter hint_pages;          ///< hinted in the round that was asked for; never discarded

@@ -13,8 +13,8 @@
 #include <optional>
 #include <span>
 
-#include "base/result.hpp"
 #include "balloon/queue_map.hpp"
+#include "base/result.hpp"
 #include "device/counters.hpp"
 #include "device/hint_queue.hpp"
 #include "device/queue_handler.hpp"
@@ -34,8 +34,8 @@ class DataPath {
 
   // --- The owner, on a poll lcore -----------------------------------------------------------
 
-  /// One pass over the queues: serve, publish, hand over what is ready to be discarded, publish what
-  /// waited for that. @return false when nothing moved; then it made no system call either.
+  /// One pass over the queues: serve, publish, hand over what is ready to be discarded, publish
+  /// what waited for that. @return false when nothing moved; then it made no system call either.
   bool poll() noexcept;
   /// Whether all that the last poll() moved were answers and messages. Of these a guest sends one;
   /// behind a buffer of the other queues there comes another.
@@ -45,8 +45,9 @@ class DataPath {
   static constexpr std::size_t kWatches = balloon::kQueues + 1;
   /// What must change before poll() finds something, once it is at rest.
   void watch(std::span<Watch, kWatches> out) const noexcept;
-  /// From when on poll() is to be called although nothing changed, on the clock of now_us(): at once
-  /// where something is half done, later where something only waits for its time. kNever: not so.
+  /// From when on poll() is to be called although nothing changed, on the clock of now_us(): at
+  /// once where something is half done, later where something only waits for its time. kNever: not
+  /// so.
   [[nodiscard]] std::uint64_t look_again_us() const noexcept;
   static constexpr std::uint64_t kNever = reclaim::Reclaimer::kNever;
   [[nodiscard]] bool restless() const noexcept { return look_again_us() != kNever; }
@@ -118,9 +119,7 @@ class DataPath {
   [[nodiscard]] bool prefaults() const noexcept { return reclaimer_.prefaults(); }
   /// Reported pages are discarded while on; else their buffers are returned, from the next one on.
   void report(bool on) noexcept { reporting_.store(on, std::memory_order_relaxed); }
-  [[nodiscard]] bool reports() const noexcept {
-    return reporting_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] bool reports() const noexcept { return reporting_.load(std::memory_order_relaxed); }
   [[nodiscard]] StatsRecord newest_stats() const noexcept { return stats_.newest.load(); }
   [[nodiscard]] const HintRound& hints() const noexcept { return hints_; }
   [[nodiscard]] const DeviceCounters& counters() const noexcept { return counters_; }

@@ -18,7 +18,8 @@ namespace vballoon::device {
 /// aside between two passes. Guest bytes are copied once.
 class PfnReader {
  public:
-  PfnReader(virtq::ChainWalk walk, const gmem::GuestMemory& memory, DeviceCounters& counters) noexcept
+  PfnReader(virtq::ChainWalk walk, const gmem::GuestMemory& memory,
+            DeviceCounters& counters) noexcept
       : walk_(walk), memory_(&memory), counters_(&counters) {}
 
   /// @param out  at least 2 long.

@@ -21,9 +21,10 @@ struct DeviceContext {
   DeviceCounters& counters;
   const balloon::ConfigSpace& config;
   const std::atomic<bool>& reporting;  ///< the operator wants reported pages discarded
-  bool page_poison = false;   ///< PAGE_POISON was acknowledged, so the config's poison value counts
-  bool tells_host = false;    ///< MUST_TELL_HOST was: no page is used again before its deflate buffer is
-  std::uint64_t now_us = 0;   ///< steady clock, as of this pass
+  bool page_poison = false;  ///< PAGE_POISON was acknowledged, so the config's poison value counts
+  bool tells_host =
+      false;  ///< MUST_TELL_HOST was: no page is used again before its deflate buffer is
+  std::uint64_t now_us = 0;  ///< steady clock, as of this pass
 
   /// A guest that poisons its free pages expects the pattern back, not zeroes (5.5.6.7.1).
   [[nodiscard]] bool keeps_reports() const noexcept {

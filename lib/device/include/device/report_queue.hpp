@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// device/report_queue.hpp - free page reporting: discard what the guest holds still, then return it.
+// device/report_queue.hpp - free page reporting: discard what the guest holds still, then return
+//                           it.
 // Layer:  device. Thread: the owner of the data path.
 // Source: VIRTIO 1.2, 5.5.6.7: the buffers are the free pages themselves; the driver does not touch
 //         them until the chain was used, and may the moment it was.

@@ -33,17 +33,18 @@ struct QueueSetup {
   virtq::QueueAreas areas;
   std::uint16_t position = 0;  ///< where it goes on
   int call_fd = -1;
-  virtq::DirtyLog log{};  ///< of a VM that is being migrated
-  bool resumed = false;  ///< the same driver goes on after a pause; nothing it sent is new
+  virtq::DirtyLog log{};     ///< of a VM that is being migrated
+  bool resumed = false;      ///< the same driver goes on after a pause; nothing it sent is new
   virtq::MarkWords marks{};  ///< where it says how far it came; they outlive it
 };
 
 class Ring {
  public:
-  Ring(virtq::Queue queue, const QueueSetup& setup,
-       std::shared_ptr<const gmem::GuestMemory> memory, QueueStatus& status) noexcept;
+  Ring(virtq::Queue queue, const QueueSetup& setup, std::shared_ptr<const gmem::GuestMemory> memory,
+       QueueStatus& status) noexcept;
 
-  /// Something to pop: one acquire load. Never true for a broken queue, nor for one that is closing.
+  /// Something to pop: one acquire load. Never true for a broken queue, nor for one that is
+  /// closing.
   [[nodiscard]] bool has_work() const noexcept {
     return next_ != end_ || (queue_.has_work() && queue_.fault() == virtq::QueueFault::kNone);
   }
@@ -69,7 +70,8 @@ class Ring {
   [[nodiscard]] unsigned size() const noexcept { return queue_.size(); }
   [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
 
-  /// Where the ring goes on after it was stopped here: what was popped and not finished comes again.
+  /// Where the ring goes on after it was stopped here: what was popped and not finished comes
+  /// again.
   [[nodiscard]] std::uint16_t position() const noexcept { return queue_.position(); }
 
  private:
@@ -78,7 +80,7 @@ class Ring {
 
   virtq::Queue queue_;
   bool finished_any_ = false;  // since the last publish(): a pass asks every ring, twice
-  std::size_t next_ = 0;  // heads_[next_, end_) are popped and not yet handed out
+  std::size_t next_ = 0;       // heads_[next_, end_) are popped and not yet handed out
   std::size_t end_ = 0;
   std::array<virtq::Head, kBurst> heads_{};
   virtq::Call call_;

@@ -17,23 +17,26 @@ namespace vballoon::device {
 /// The newest statistics of a driver.
 struct StatsRecord {
   balloon::StatsSample sample;
-  std::uint64_t sequence = 0;  ///< 0: none came yet
-  std::uint64_t taken_ms = 0;  ///< steady clock
+  std::uint64_t sequence = 0;         ///< 0: none came yet
+  std::uint64_t taken_ms = 0;         ///< steady clock
   std::uint64_t ballooned_pages = 0;  ///< by the ledger, when the sample came
 };
 
 /// What outlives the queue: readers and requesters need not know whether it runs.
 struct StatsExchange {
   Snapshot<StatsRecord> newest;
-  std::uint64_t answered = 0;  ///< requests that a sample or a returned buffer has answered; owner only
-  bool held = false;           ///< the buffer was here when the queue last stopped; owner only
+  std::uint64_t answered =
+      0;              ///< requests that a sample or a returned buffer has answered; owner only
+  bool held = false;  ///< the buffer was here when the queue last stopped; owner only
   std::atomic<std::uint64_t> requested{0};  ///< raised by requesters, compared by the queue
 };
 
 class StatsQueue final : public QueueHandler {
  public:
-  /// @param resumed  the buffer that comes first was seen before the pause; it is held, not counted.
-  StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& exchange, bool resumed) noexcept;
+  /// @param resumed  the buffer that comes first was seen before the pause; it is held, not
+  /// counted.
+  StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& exchange,
+             bool resumed) noexcept;
   ~StatsQueue() override;
 
   [[nodiscard]] bool has_work() const noexcept override {

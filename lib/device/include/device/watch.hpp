@@ -3,8 +3,8 @@
 // device/watch.hpp - where a poll lcore looks to see that a device has something new.
 // Layer:  device. Thread: the owner of the data path.
 //
-// A pass over thousands of idle rings is bound by cache misses. Kept side by side for all devices of
-// a lcore, these 16 bytes a ring let the processor overlap them.
+// A pass over thousands of idle rings is bound by cache misses. Kept side by side for all devices
+// of a lcore, these 16 bytes a ring let the processor overlap them.
 #pragma once
 
 #include <cstdint>

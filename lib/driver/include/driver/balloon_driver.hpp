@@ -165,9 +165,9 @@ class BalloonDriver {
   std::optional<PfnSender> inflate_;
   std::optional<PfnSender> deflate_;
   std::optional<StatsResponder> stats_;
-  Gpa scratch_;                          // 64 bytes for command ids and messages
-  std::array<Traffic, kRoles> traffic_;  // of the queues without a PfnSender
-  Violations past_violations_;           // of the queues before the last reset
+  Gpa scratch_;                             // 64 bytes for command ids and messages
+  std::array<Traffic, kRoles> traffic_;     // of the queues without a PfnSender
+  Violations past_violations_;              // of the queues before the last reset
   std::optional<InflightRegion> inflight_;  // where both sides know of it
   std::uint64_t agreed_ = 0;                // protocol features
   std::uint64_t reconnections_ = 0;

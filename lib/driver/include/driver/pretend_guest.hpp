@@ -40,7 +40,7 @@ struct StepOutcome {
   std::uint64_t allocated_before = 0;  ///< by the host, for the guest's RAM
   std::uint64_t allocated_after = 0;   ///< once no more of it went
   double settle_seconds = 0;           ///< from the last used buffer until then
-  Histogram latency;  ///< of the step's buffers
+  Histogram latency;                   ///< of the step's buffers
   CanaryVerdict canaries;
 };
 

@@ -108,8 +108,8 @@ void keep_out_of_core(std::span<std::byte> shared) noexcept;
 [[nodiscard]] std::optional<std::uint64_t> most_given_back(const GuestMemory& memory) noexcept;
 
 /// Memory that the guest booted with: what is in the file of its lowest address. What is plugged or
-/// mapped into it later (virtio-mem, DIMMs, NVDIMMs, ivshmem) has files of its own; so may the second
-/// NUMA node, which is then not counted. A system call a region.
+/// mapped into it later (virtio-mem, DIMMs, NVDIMMs, ivshmem) has files of its own; so may the
+/// second NUMA node, which is then not counted. A system call a region.
 [[nodiscard]] std::uint64_t boot_bytes(const GuestMemory& memory) noexcept;
 
 }  // namespace vballoon::gmem

@@ -3,8 +3,7 @@
 // gmem/lost_memory.hpp - a VMM takes away the file behind its guest's memory while we look at it.
 // Layer:  gmem; may include base/.
 // Source: mmap(2), SIGBUS: "attempted access to a page of the buffer that lies beyond the end of
-// the
-//         mapped file". The same comes of a huge page of a file when the pool is empty.
+//         the mapped file". The same comes of a huge page of a file when the pool is empty.
 #pragma once
 
 #include <atomic>

@@ -23,7 +23,7 @@ struct NodeMemory {
   std::uint64_t total = 0;
   std::uint64_t free = 0;
   std::uint64_t file = 0;  // page cache on the LRU lists; no shared memory, which needs swap to go
-  std::uint64_t watermark_low = 0;   // 0 where zoneinfo does not say
+  std::uint64_t watermark_low = 0;  // 0 where zoneinfo does not say
   std::uint64_t watermark_high = 0;
   /// Made as the kernel makes MemAvailable, but without slab: it has no such figure of a node.
   std::uint64_t available = 0;
@@ -33,7 +33,7 @@ struct NodeMemory {
 struct HugePagePool {
   std::optional<unsigned> node;  // nothing: of the whole machine, where sysfs shows no nodes
   std::uint64_t page_bytes = 0;
-  std::uint64_t pages = 0;    // surplus included
+  std::uint64_t pages = 0;  // surplus included
   std::uint64_t free = 0;
   std::uint64_t surplus = 0;  // beyond the pool's size; these go back to free memory
 };

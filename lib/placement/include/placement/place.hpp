@@ -16,11 +16,11 @@ namespace vballoon::placement {
 
 /// What the operator asked for. Cpus that he named are obeyed or refused, never exchanged.
 struct Wishes {
-  CpuList poll;                      ///< empty: chosen here
-  std::optional<CpuList> reclaim;    ///< nothing: chosen here; an empty list: none
-  CpuList neighbours;                ///< cpus of OVS-DPDK and the like: never ours
-  std::optional<unsigned> control;   ///< cpu of the control thread
-  bool may_float = false;            ///< development: no cpu is taken that was not asked for
+  CpuList poll;                     ///< empty: chosen here
+  std::optional<CpuList> reclaim;   ///< nothing: chosen here; an empty list: none
+  CpuList neighbours;               ///< cpus of OVS-DPDK and the like: never ours
+  std::optional<unsigned> control;  ///< cpu of the control thread
+  bool may_float = false;           ///< development: no cpu is taken that was not asked for
 };
 
 /// A cpu for one lcore, and a reason for people.
@@ -36,8 +36,8 @@ struct Placement {
 };
 
 /// Chosen poll lcores: the first isolated cpu of each node; where none is isolated, the last cpu
-/// that is left. Chosen reclaim lcores: an isolated cpu per poll lcore on the poll lcore's node, off
-/// its core if there is another; where none is isolated, one cpu if at least two more are left.
+/// that is left. Chosen reclaim lcores: an isolated cpu per poll lcore on the poll lcore's node,
+/// off its core if there is another; where none is isolated, one cpu if at least two more are left.
 /// @errors kInvalidArgument: a cpu that this process may not use, that has two works, or is a
 ///         neighbour's; the message names the key of the configuration.
 [[nodiscard]] Result<Placement> place(const Topology& topology, const Cpus& cpus,

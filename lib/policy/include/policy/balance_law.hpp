@@ -26,15 +26,15 @@ class BalanceLaw final : public Law {
  private:
   /// What is remembered of a VM.
   struct Past {
-    std::optional<Time> pressed;  ///< when it last showed pressure,
-    std::optional<Time> taken;    ///< gave memory by this law, and
-    std::optional<Time> given;    ///< got some,
-    std::optional<Time> needed;   ///< and because it needed it
-    std::optional<Time> squeezed; ///< since when it has too little
-    std::uint64_t peak = 0;       ///< the most that it used since
-    Time span{0};                 ///< this moment,
-    std::uint64_t before = 0;     ///< and in the span before that
-    std::uint64_t margin = 0;     ///< what it had too little of, beyond what it used, when pressed
+    std::optional<Time> pressed;   ///< when it last showed pressure,
+    std::optional<Time> taken;     ///< gave memory by this law, and
+    std::optional<Time> given;     ///< got some,
+    std::optional<Time> needed;    ///< and because it needed it
+    std::optional<Time> squeezed;  ///< since when it has too little
+    std::uint64_t peak = 0;        ///< the most that it used since
+    Time span{0};                  ///< this moment,
+    std::uint64_t before = 0;      ///< and in the span before that
+    std::uint64_t margin = 0;      ///< what it had too little of, beyond what it used, when pressed
     bool seen = false;
   };
   /// One VM in one turn.

@@ -50,17 +50,17 @@ class GuestWatch {
     ClaimedCounter swap_in, swap_out, major_faults, oom_kills, alloc_stalls;
     std::uint64_t messages = 0;
     std::uint64_t table = 0;
-    std::uint64_t used = 0;    ///< by the last sample,
+    std::uint64_t used = 0;       ///< by the last sample,
     std::uint64_t available = 0;  ///< and this, as it was then
-    std::uint64_t actual = 0;  ///< of the balloon, when it was looked at last
-    std::uint64_t reached = 0; ///< how far it has come in its direction,
-    int direction = 0;         ///< which is this
-    Time moved{0};             ///< when it made progress, or had nothing to do
+    std::uint64_t actual = 0;     ///< of the balloon, when it was looked at last
+    std::uint64_t reached = 0;    ///< how far it has come in its direction,
+    int direction = 0;            ///< which is this
+    Time moved{0};                ///< when it made progress, or had nothing to do
     bool stalled = false;
     bool seen = false;
     bool known = false;
-    bool says = false;     ///< that sample says what is available, as far as it can be
-    bool compares = false; ///< the look before had a sample to compare with
+    bool says = false;      ///< that sample says what is available, as far as it can be
+    bool compares = false;  ///< the look before had a sample to compare with
   };
   static void note_progress(const VmObservation& vm, Time now, Memory* memory, GuestView* view);
   static void note_messages(const VmObservation& vm, Memory* memory, GuestView* view);

@@ -56,12 +56,12 @@ struct Decision {
   std::string name;
   std::uint64_t target = 0;  ///< in bytes; as observed where nothing is to be done
   Rule rule = Rule::kManual;
-  std::vector<Term> terms;          ///< what the rule was applied to
+  std::vector<Term> terms;              ///< what the rule was applied to
   std::vector<std::string_view> signs;  ///< what the guest showed that counted, or was not believed
 };
 
-/// A target that is moved is one that every guest reaches, whatever the size of its pages. Less than
-/// one of these more than was meant stays with the guest.
+/// A target that is moved is one that every guest reaches, whatever the size of its pages. Less
+/// than one of these more than was meant stays with the guest.
 void move_by_whole_pages(std::uint64_t before, Decision* decision) noexcept;
 
 class Law {

@@ -19,8 +19,8 @@
 namespace vballoon::policy {
 
 struct PressureSettings {
-  std::uint64_t step = 32 * kMiB;   ///< for each event
-  Time guest_pressure{60'000};      ///< a guest that reported pressure is left alone so long
+  std::uint64_t step = 32 * kMiB;  ///< for each event
+  Time guest_pressure{60'000};     ///< a guest that reported pressure is left alone so long
 };
 
 class PressureLaw final : public Law {

@@ -38,15 +38,15 @@ struct Batch {
   Reclaimer* owner = nullptr;
   int fd = -1;
   HugeFile* huge_file = nullptr;  // where its pool must be able to give back what is discarded
-  std::byte* mapping = nullptr;  // of the file's start, where prefaulting needs one; else null
-  std::uint32_t count = 0;       // pieces
-  std::uint64_t bytes = 0;       // their sum
-  std::uint64_t host_bytes = 0;  // prefaulted: of the host pages that the pieces touch
+  std::byte* mapping = nullptr;   // of the file's start, where prefaulting needs one; else null
+  std::uint32_t count = 0;        // pieces
+  std::uint64_t bytes = 0;        // their sum
+  std::uint64_t host_bytes = 0;   // prefaulted: of the host pages that the pieces touch
   Account account = Account::kInflated;
   // Filled in by whoever discards:
-  std::uint32_t failed = 0;       // pieces that the kernel refused
-  std::uint64_t refused = 0;      // which: bit i for piece i
-  std::uint32_t skipped = 0;      // pieces that were not tried, the last ones; refused as well
+  std::uint32_t failed = 0;   // pieces that the kernel refused
+  std::uint64_t refused = 0;  // which: bit i for piece i
+  std::uint32_t skipped = 0;  // pieces that were not tried, the last ones; refused as well
   std::uint64_t skipped_bytes = 0;
   bool uncovered = false;         // none was tried: the pool could not give them back; all refused
   std::uint64_t done_bytes = 0;   // of the others
@@ -75,8 +75,8 @@ struct Batch {
 };
 
 class Discarder;
-/// Punches (or fills) every piece, and notes what came of it; or none, where a pool is to be able to
-/// give them back and is not.
+/// Punches (or fills) every piece, and notes what came of it; or none, where a pool is to be able
+/// to give them back and is not.
 void carry_out(Batch& batch, Discarder& discarder) noexcept;
 
 /// Where a device's batches go. Used by the owner of its data path only.

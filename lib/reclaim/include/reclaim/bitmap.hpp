@@ -2,8 +2,8 @@
 //
 // reclaim/bitmap.hpp - one bit a page, worked on by ranges.
 // A VMM may claim 16 TiB for a guest that uses little of it, and that is a bitmap of 512 MiB. So a
-// second one, of a bit for each chunk of the first, says where anything was ever set: memory and time
-// go by that, whatever the claim.
+// second one, of a bit for each chunk of the first, says where anything was ever set: memory and
+// time go by that, whatever the claim.
 // Layer:  reclaim; may include base/. Thread: one owner.
 #pragma once
 

@@ -50,8 +50,8 @@ class BlockMap {
     const Extent& extent = extent_of(id);
     const std::uint64_t block_pages = std::uint64_t{1} << extent.shift;
     const std::uint64_t start = std::uint64_t{id - extent.first_block} << extent.shift;
-    const std::uint64_t pages = std::min(start + block_pages, extent.lead + extent.pages) -
-                                std::max(start, extent.lead);
+    const std::uint64_t pages =
+        std::min(start + block_pages, extent.lead + extent.pages) - std::max(start, extent.lead);
     return extent.huge && pages != block_pages ? UINT32_MAX : static_cast<std::uint32_t>(pages);
   }
 
@@ -105,7 +105,8 @@ class BlockMap {
     bool huge = false;
     bool can_discard = false;
   };
-  [[nodiscard]] static Extent measure(const gmem::Region& region, std::uint32_t first_block) noexcept;
+  [[nodiscard]] static Extent measure(const gmem::Region& region,
+                                      std::uint32_t first_block) noexcept;
 
   [[nodiscard]] const Extent& extent_of(std::uint32_t id) const noexcept {
     const Extent* extent = &extents_.back();

@@ -23,15 +23,15 @@ struct Conduct {
   Counter lane_moves;  ///< times that an lcore was taken from a thread because of that
   std::atomic<std::uint64_t> slow_until_ms{0};  ///< on the clock of now_ms()
   std::atomic<bool> alone{false};               ///< its rings are served by a thread of its own
-  /// The device is being taken off its lcore. The vhost event thread, which all VMs share, may wait.
-  /// Written by the thread that takes it off.
+  /// The device is being taken off its lcore. The vhost event thread, which all VMs share, may
+  /// wait. Written by the thread that takes it off.
   std::atomic<bool> leaving{false};
   /// Where its batches go instead of being carried out by a reclaim lcore; null: they do not.
   /// Stored with release, and loaded with acquire by whoever has that lcore's seat.
   std::atomic<Lane*> lane{nullptr};
 
-  /// Each touch of its memory may take as long as its VMM likes, and other VMs wait meanwhile. So no
-  /// further one is begun.
+  /// Each touch of its memory may take as long as its VMM likes, and other VMs wait meanwhile. So
+  /// no further one is begun.
   [[nodiscard]] bool hurried() const noexcept {
     return leaving.load(std::memory_order_relaxed) && slow(vballoon::now_ms());
   }

@@ -16,7 +16,8 @@ class Discarder {
 
   /// @param offset, bytes  multiples of the file's page size.
   /// @return true when the range now holds no memory, and reads as zero.
-  [[nodiscard]] virtual bool discard(int fd, std::uint64_t offset, std::uint64_t bytes) noexcept = 0;
+  [[nodiscard]] virtual bool discard(int fd, std::uint64_t offset,
+                                     std::uint64_t bytes) noexcept = 0;
 
   /// Puts memory where holes are; what is there already stays as it is.
   /// @param mapping  where the range is mapped in this process, for a file whose huge pages shall

@@ -3,8 +3,8 @@
 // reclaim/huge_reserve.hpp - discard no huge page that its pool could not give back.
 // Layer:  reclaim; may include base/.
 // Thread: the event thread, or a test, calls watch() and ends a HugeFile; reclaim lcores, or poll
-//         lcores, call the rest. Each pool has a mutex. Nobody holds it while a hole is punched: a VMM
-//         may hold up the holes in its own file for seconds.
+//         lcores, call the rest. Each pool has a mutex. Nobody holds it while a hole is punched: a
+//         VMM may hold up the holes in its own file for seconds.
 //
 // A hole in a file of huge pages gives its page to the pool, and takes back the kernel's promise
 // that the guest may have one there again: whoever comes first has it, and the guest's next
@@ -17,10 +17,11 @@
 //   others.
 // - owed are the holes which this daemon punched into the files of all its VMs and which are not
 //   filled again. The batch adds n to both sides, but for surplus pages: of those, a freed one
-//   leaves the pool. Other batches may be under way. Where the pool has enough, all their pages count
-//   as owed; where it has not, a batch counts as far as its file shows the holes, for no other page
-//   of it is free yet. That the kernel may make a surplus page again (nr_overcommit_hugepages)
-//   does not count: it has to find that much memory in one piece, which it cannot promise.
+//   leaves the pool. Other batches may be under way. Where the pool has enough, all their pages
+//   count as owed; where it has not, a batch counts as far as its file shows the holes, for no
+//   other page of it is free yet. That the kernel may make a surplus page again
+//   (nr_overcommit_hugepages) does not count: it has to find that much memory in one piece, which
+//   it cannot promise.
 // - Nobody says when a guest fills a hole: it does so by its first touch, long after it took the
 //   page out of its balloon. So owed is counted per file as min(punched, holes that the file
 //   has), the latter by st_blocks. Pages that were never touched are holes, too: of memory that

@@ -3,8 +3,7 @@
 // reclaim/lane.hpp - batches of one VM that is slow, on their way to a thread of its own.
 // Layer:  reclaim; may include base/.
 // Thread: push() is for whoever has the seat of the VM's reclaim lcore, one at a time; pop() for
-// the
-//         lane's thread.
+//         the lane's thread.
 #pragma once
 
 #include <array>

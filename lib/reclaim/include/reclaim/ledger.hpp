@@ -17,7 +17,7 @@ namespace vballoon::reclaim {
 struct LedgerRoom {
   std::span<std::uint64_t> words;    ///< Bitmap::words_for(pages of guest memory), or none
   std::span<std::uint64_t> touched;  ///< Bitmap::marks_for(the same): where words may be set
-  bool filled = false;             ///< they are this memory's already
+  bool filled = false;               ///< they are this memory's already
 };
 
 /// Pages inflated and not yet deflated.
@@ -80,7 +80,7 @@ class Ledger {
   void recount() noexcept;
 
   const BlockMap& blocks_;
-  Bitmap pages_;                       // by page index
+  Bitmap pages_;                        // by page index
   ZeroedArray<std::uint32_t> inside_;   // by block
   ZeroedArray<std::uint32_t> kept_in_;  // by block, no more than inside_
   std::uint64_t population_ = 0;

@@ -19,7 +19,11 @@ struct PageRun {
   friend constexpr bool operator==(PageRun, PageRun) = default;
 };
 
-[[nodiscard]] constexpr std::uint64_t page_of(Gpa gpa) noexcept { return bytes_to_pages(gpa.value); }
-[[nodiscard]] constexpr Gpa gpa_of(std::uint64_t page) noexcept { return Gpa{pages_to_bytes(page)}; }
+[[nodiscard]] constexpr std::uint64_t page_of(Gpa gpa) noexcept {
+  return bytes_to_pages(gpa.value);
+}
+[[nodiscard]] constexpr Gpa gpa_of(std::uint64_t page) noexcept {
+  return Gpa{pages_to_bytes(page)};
+}
 
 }  // namespace vballoon::reclaim

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// reclaim/window.hpp - pages that are in the balloon and not yet given back: they wait for neighbours.
+// reclaim/window.hpp - pages that are in the balloon and not yet given back: they wait for
+//                      neighbours.
 // Layer:  reclaim; may include base/ and gmem/. Thread: the owner of the device's data path.
-// Source: section 3.7 and 4 of the design. A hole costs a fixed price and a price per page, so pages
-//         are gathered by block: complete blocks go at once, others wait, no longer than a bound.
+// Source: section 3.7 and 4 of the design. A hole costs a fixed price and a price per page, so
+//         pages are gathered by block: complete blocks go at once, others wait, no longer than a
+//         bound.
 #pragma once
 
 #include <cstdint>

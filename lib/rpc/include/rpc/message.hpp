@@ -43,8 +43,8 @@ struct Reply {
 /// @errors kParseError when the line is no reply of JSON-RPC 2.0.
 [[nodiscard]] Outcome<Reply> parse_reply(std::string_view line);
 
-/// One line of JSON for a person or a program, all of it ASCII: a terminal may show it as it is. Never
-/// throws for bytes that are no UTF-8.
+/// One line of JSON for a person or a program, all of it ASCII: a terminal may show it as it is.
+/// Never throws for bytes that are no UTF-8.
 [[nodiscard]] std::string dump(const Json& value, int indent = -1);
 
 }  // namespace vballoon::rpc

@@ -44,8 +44,8 @@ struct Left {
   std::array<RingRecord, kRings> rings{};
 };
 
-/// Whether the operator wants a VM to be ballooned automatically, and what the configuration said when
-/// that was asked for: the later word counts.
+/// Whether the operator wants a VM to be ballooned automatically, and what the configuration said
+/// when that was asked for: the later word counts.
 struct AutomaticWord {
   bool on = false;
   bool configured = false;

@@ -17,8 +17,7 @@ class Folder {
   /// @param boot  which boot of the host this is; what is of another is of no use any more.
   /// @errors kHost: it cannot be made or opened; kInvalidArgument: it is not ours alone to write;
   ///         kAlreadyExists: another daemon has it.
-  [[nodiscard]] static Result<Folder> open(const std::string& path,
-                                           std::string boot = this_boot());
+  [[nodiscard]] static Result<Folder> open(const std::string& path, std::string boot = this_boot());
 
   /// Empty where the kernel does not say.
   [[nodiscard]] static std::string this_boot();

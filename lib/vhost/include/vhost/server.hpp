@@ -33,11 +33,11 @@ namespace vballoon::vhost {
 inline constexpr unsigned kMaxDevices = 1000;
 
 struct DeviceSpec {
-  std::string name;    ///< 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
-  std::string socket;  ///< path of the UNIX socket, at most 107 bytes
-  bool client = false; ///< connect to the VMM's socket, again and again, instead of listening
-  bool prefault = false;  ///< see Server::prefault()
-  bool packed = true;     ///< RING_PACKED is offered
+  std::string name;          ///< 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
+  std::string socket;        ///< path of the UNIX socket, at most 107 bytes
+  bool client = false;       ///< connect to the VMM's socket, again and again, instead of listening
+  bool prefault = false;     ///< see Server::prefault()
+  bool packed = true;        ///< RING_PACKED is offered
   bool page_poison = false;  ///< PAGE_POISON is
   bool indirect = false;     ///< INDIRECT_DESC is
   bool reporting = true;     ///< see Server::reporting()
@@ -91,8 +91,8 @@ class Server {
   /// Registers a socket and begins to listen (or to connect).
   /// @errors kInvalidArgument for a name or path that cannot be; kAlreadyExists for a name that is
   ///         taken or a socket on which somebody listens; kHost with the reason. A stale socket
-  ///         file, on which nobody listens, is removed. kUnavailable where there are kMaxDevices, or
-  ///         more than this process may have descriptors for. What fails leaves nothing behind.
+  ///         file, on which nobody listens, is removed. kUnavailable where there are kMaxDevices,
+  ///         or more than this process may have descriptors for. What fails leaves nothing behind.
   Result<void> add(const DeviceSpec& spec);
 
   /// Disconnects the VMM, removes the socket and what is kept of the device; the guest keeps its
@@ -136,8 +136,8 @@ class Server {
   /// @errors kNotFound.
   Result<void> inhibit(std::string_view name, bool on);
 
-  /// What was kept of the operator's wish that a device be automatic; nothing where none was said, or
-  /// there is no state folder.
+  /// What was kept of the operator's wish that a device be automatic; nothing where none was said,
+  /// or there is no state folder.
   /// @errors kNotFound.
   [[nodiscard]] Result<std::optional<state::AutomaticWord>> automatic(std::string_view name) const;
   Result<void> keep_automatic(std::string_view name, state::AutomaticWord word);

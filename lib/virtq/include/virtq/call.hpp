@@ -24,14 +24,15 @@ class Call {
   };
 
   Call() noexcept = default;
-  /// Keeps a descriptor of its own. @param fd  -1, or one that fits() not: the driver is not called.
+  /// Keeps a descriptor of its own. @param fd  -1, or one that fits() not: the driver is not
+  /// called.
   explicit Call(int fd) noexcept;
 
   enum class Kind { kEventfd, kSocket, kOther };
 
-  /// Whether it is an eventfd or a UNIX socket. Anything else might have to wait for somebody: for a
-  /// terminal's reader, the server of a FUSE file, a pipe's reader that is stopped in a page fault
-  /// with the pipe locked. None of them is asked to find out.
+  /// Whether it is an eventfd or a UNIX socket. Anything else might have to wait for somebody: for
+  /// a terminal's reader, the server of a FUSE file, a pipe's reader that is stopped in a page
+  /// fault with the pipe locked. None of them is asked to find out.
   [[nodiscard]] static bool fits(int fd) noexcept;
 
   Sent signal() noexcept;

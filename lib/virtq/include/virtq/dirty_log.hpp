@@ -17,8 +17,8 @@ struct DirtyLog {
   std::byte* bits = nullptr;
   std::uint64_t bytes = 0;
 
-  /// After the write, so that a VMM which clears a bit copies what was written. Pages behind the end
-  /// of the log are none that the VMM asked for.
+  /// After the write, so that a VMM which clears a bit copies what was written. Pages behind the
+  /// end of the log are none that the VMM asked for.
   void mark(Gpa first, std::uint64_t n) const noexcept {
     const std::uint64_t last = (first.value + n - 1) / kPageSize;
     for (std::uint64_t page = first.value / kPageSize; page <= last; ++page) {

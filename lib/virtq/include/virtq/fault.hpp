@@ -21,12 +21,12 @@ enum class QueueFault : std::uint8_t {
 /// A chain fault: this buffer is bad, it is returned unused and the queue goes on.
 enum class ChainFault : std::uint8_t {
   kNone,
-  kNextTooBig,         // next names no descriptor of the table (2.7.5)
-  kTooLong,            // more descriptors than the queue size: a loop (2.7.5.3.1)
-  kNestedIndirect,     // an indirect table in an indirect table (2.7.5.3.1)
-  kIndirectAndNext,    // INDIRECT and NEXT on one descriptor (2.7.5.3.1), or in one chain (2.8.21)
-  kBadIndirectTable,   // its length is no multiple of 16, zero, or it is not in guest memory
-  kOutsideMemory,      // the bytes of a descriptor are not all guest memory
+  kNextTooBig,        // next names no descriptor of the table (2.7.5)
+  kTooLong,           // more descriptors than the queue size: a loop (2.7.5.3.1)
+  kNestedIndirect,    // an indirect table in an indirect table (2.7.5.3.1)
+  kIndirectAndNext,   // INDIRECT and NEXT on one descriptor (2.7.5.3.1), or in one chain (2.8.21)
+  kBadIndirectTable,  // its length is no multiple of 16, zero, or it is not in guest memory
+  kOutsideMemory,     // the bytes of a descriptor are not all guest memory
 };
 
 [[nodiscard]] std::string_view describe(QueueFault fault) noexcept;

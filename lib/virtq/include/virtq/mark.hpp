@@ -18,8 +18,8 @@ namespace vballoon::virtq {
 struct Mark {
   std::uint16_t published = 0;  ///< the driver sees all buffers before it as used
   std::uint16_t about = 0;      ///< and all before this one, once what is staged is published
-  /// Split: the used index that goes with `about`. Packed: where the last staged buffer begins, also
-  /// once it is published; `about` where there was none.
+  /// Split: the used index that goes with `about`. Packed: where the last staged buffer begins,
+  /// also once it is published; `about` where there was none.
   std::uint16_t detail = 0;
   std::uint16_t id = 0;  ///< Packed: of that buffer.
 

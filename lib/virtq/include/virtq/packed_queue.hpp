@@ -111,9 +111,9 @@ class PackedQueue {
   std::uint16_t staged_flags_ = 0;
   const std::byte* driver_event_ = nullptr;
   std::byte* device_event_ = nullptr;
-  LoggedArea ring_log_;   // of descriptors_
-  LoggedArea event_log_;  // of device_event_
-  std::uint16_t published_ = 0;  // the position up to which the driver sees buffers used
+  LoggedArea ring_log_;            // of descriptors_
+  LoggedArea event_log_;           // of device_event_
+  std::uint16_t published_ = 0;    // the position up to which the driver sees buffers used
   std::uint16_t last_staged_ = 0;  // where the newest buffer in the mark begins
   std::uint16_t last_id_ = 0;
   MarkWords mark_;

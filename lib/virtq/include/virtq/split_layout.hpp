@@ -16,9 +16,9 @@ static_assert(std::endian::native == std::endian::little, "the rings are read as
 /// VIRTIO 1.2, 2.7: a queue size is a power of two, at most 32768.
 inline constexpr unsigned kMaxQueueSize = 32768;
 
-inline constexpr std::uint16_t kDescNext = 1;      // VIRTQ_DESC_F_NEXT
-inline constexpr std::uint16_t kDescWrite = 2;     // VIRTQ_DESC_F_WRITE: device writes
-inline constexpr std::uint16_t kDescIndirect = 4;  // VIRTQ_DESC_F_INDIRECT
+inline constexpr std::uint16_t kDescNext = 1;          // VIRTQ_DESC_F_NEXT
+inline constexpr std::uint16_t kDescWrite = 2;         // VIRTQ_DESC_F_WRITE: device writes
+inline constexpr std::uint16_t kDescIndirect = 4;      // VIRTQ_DESC_F_INDIRECT
 inline constexpr std::uint16_t kAvailNoInterrupt = 1;  // VIRTQ_AVAIL_F_NO_INTERRUPT
 inline constexpr std::uint16_t kUsedNoNotify = 1;      // VIRTQ_USED_F_NO_NOTIFY
 

@@ -22,7 +22,8 @@ namespace vballoon::virtq {
 class SplitQueue {
  public:
   /// Takes over the device side of a ring whose used index is as it lies in memory.
-  /// @param next_avail  position of the next head to pop, as the front end sets it (SET_VRING_BASE).
+  /// @param next_avail  position of the next head to pop, as the front end sets it
+  /// (SET_VRING_BASE).
   /// @errors kInvalidArgument: size no power of two in [1, 32768], an area unaligned (2.7, 2.7.5)
   ///         or not wholly inside `memory`.
   [[nodiscard]] static Result<SplitQueue> open(const SplitAreas& areas, std::uint16_t next_avail,
@@ -66,8 +67,8 @@ class SplitQueue {
   /// Popped and not yet published. Counted here: the used index that the ring began with is the
   /// driver's word, and may be anything.
   [[nodiscard]] std::uint32_t outstanding() const noexcept { return outstanding_; }
-  /// Where another owner must go on. Buffers are returned in the order they were popped, so what the
-  /// driver has not seen used is simply popped again.
+  /// Where another owner must go on. Buffers are returned in the order they were popped, so what
+  /// the driver has not seen used is simply popped again.
   [[nodiscard]] std::uint16_t position() const noexcept {
     return static_cast<std::uint16_t>(next_avail_ - outstanding_);
   }
