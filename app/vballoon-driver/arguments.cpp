@@ -9,8 +9,8 @@
 #include <charconv>
 #include <optional>
 
-#include "balloon/stats.hpp"
 #include "base/size_text.hpp"
+#include "wire/stats.hpp"
 
 namespace vballoon::app {
 namespace {
@@ -29,20 +29,20 @@ std::vector<std::string_view> split(std::string_view text) {
 
 struct FeatureName {
   std::string_view name;
-  balloon::Feature feature;
+  wire::Feature feature;
 };
 constexpr std::array<FeatureName, 11> kFeatureNames{{
-    {"must-tell-host", balloon::Feature::kMustTellHost},
-    {"stats", balloon::Feature::kStatsVq},
-    {"deflate-on-oom", balloon::Feature::kDeflateOnOom},
-    {"hint", balloon::Feature::kFreePageHint},
-    {"poison", balloon::Feature::kPagePoison},
-    {"report", balloon::Feature::kReporting},
-    {"indirect", balloon::Feature::kIndirectDesc},
-    {"protocol", balloon::Feature::kVhostProtocolFeatures},
-    {"version-1", balloon::Feature::kVersion1},
-    {"packed", balloon::Feature::kRingPacked},
-    {"in-order", balloon::Feature::kInOrder},
+    {"must-tell-host", wire::Feature::kMustTellHost},
+    {"stats", wire::Feature::kStatsVq},
+    {"deflate-on-oom", wire::Feature::kDeflateOnOom},
+    {"hint", wire::Feature::kFreePageHint},
+    {"poison", wire::Feature::kPagePoison},
+    {"report", wire::Feature::kReporting},
+    {"indirect", wire::Feature::kIndirectDesc},
+    {"protocol", wire::Feature::kVhostProtocolFeatures},
+    {"version-1", wire::Feature::kVersion1},
+    {"packed", wire::Feature::kRingPacked},
+    {"in-order", wire::Feature::kInOrder},
 }};
 
 Result<std::uint64_t> feature_mask(std::string_view without) {
@@ -58,15 +58,15 @@ Result<std::uint64_t> feature_mask(std::string_view without) {
                               "in-order",
                               word));
     }
-    mask &= ~balloon::Features{}.with(found->feature).bits();
+    mask &= ~wire::Features{}.with(found->feature).bits();
   }
   return mask;
 }
 
 /// The short names of the command line: "free" for free_bytes, "7" for whatever tag 7 is.
 std::optional<std::uint16_t> stat_tag(std::string_view name) {
-  for (std::uint16_t tag = 0; tag < balloon::kKnownStats; ++tag) {
-    std::string_view known = balloon::stat_name(static_cast<balloon::StatTag>(tag));
+  for (std::uint16_t tag = 0; tag < wire::kKnownStats; ++tag) {
+    std::string_view known = wire::stat_name(static_cast<wire::StatTag>(tag));
     if (known == name) return tag;
     if (known.ends_with("_bytes")) known.remove_suffix(6);
     if (known == name) return tag;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoon-driver/arguments.hpp - the command line, checked.
-// Layer:  app; may include lib/driver. Pure: argv in, values out.
+// Pure: argv in, values out.
 #pragma once
 
 #include <chrono>

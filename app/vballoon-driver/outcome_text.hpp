@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoon-driver/outcome_text.hpp - what the driver did, for people and for programs.
-// Layer:  app; may include lib/driver. Pure.
+// Pure.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/arguments.hpp - the command line.
-// Layer:  app.
 #pragma once
 
 #include <optional>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/command.hpp - what all commands share: the connection, errors, the exit status.
-// Layer:  app; may include base/ and rpc/.
 #pragma once
 
 #include <string_view>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/ending.hpp - how waiting for a balloon ended, in words.
-// Layer:  app; may include base/ and rpc/. Pure.
+// Pure.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/format.hpp - how results look to a person.
-// Layer:  app; may include base/ and rpc/. Pure.
+// Pure.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/progress.hpp - whether a balloon still moves towards its target.
-// Layer:  app. Pure: the caller brings the time.
+// Pure: the caller brings the time.
 #pragma once
 
 #include <chrono>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/stats_text.hpp - a guest's memory figures for a person.
-// Layer:  app; may include rpc/.
 #pragma once
 
 #include "rpc/error.hpp"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/terminal.hpp - standard output when a person looks at it, and Ctrl-C.
-// Layer:  app.
 #pragma once
 
 #include <atomic>

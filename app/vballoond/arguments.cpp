@@ -8,7 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "control/config_check.hpp"
+#include "service/config/config_check.hpp"
 
 namespace vballoon::daemon {
 namespace {
@@ -29,17 +29,16 @@ SIGTERM ends it: guests keep running. SIGHUP rereads the configuration file.
 See vballoond(8), vballoond.toml(5), vballoonctl(1).)";
 
 std::string log_level_fault(const std::string& level) {
-  if (control::is_log_level(level)) return "";
+  if (service::is_log_level(level)) return "";
   return fmt::format("'{}' is none of trace, debug, info, warning (or warn), error", level);
 }
 
-Result<control::Config> read_config(const Arguments& arguments) {
-  const auto profile =
-      arguments.dev ? control::Profile::kDevelopment : control::Profile::kProduction;
-  if (!arguments.config.empty()) return control::load_config(arguments.config, profile);
+Result<service::Config> read_config(const Arguments& arguments) {
+  const auto profile = arguments.dev ? lcore::Profile::kDevelopment : lcore::Profile::kProduction;
+  if (!arguments.config.empty()) return service::load_config(arguments.config, profile);
   const bool system = !arguments.dev && ::access(kSystemConfig, F_OK) == 0;
-  if (system) return control::load_config(kSystemConfig, profile);
-  return control::default_config(profile);
+  if (system) return service::load_config(kSystemConfig, profile);
+  return service::default_config(profile);
 }
 
 }  // namespace
@@ -73,14 +72,14 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
   return std::nullopt;
 }
 
-Result<control::Config> make_config(const Arguments& arguments) {
+Result<service::Config> make_config(const Arguments& arguments) {
   auto config = read_config(arguments);
   if (!config) return config;
   for (const std::string& text : arguments.devices) {
-    auto device = control::parse_device_option(text);
+    auto device = service::parse_device_option(text);
     if (!device) return fail(device.error().code, "--device: " + device.error().message);
     config->devices.push_back(std::move(*device));
-    if (auto unique = control::check_devices(config->devices); !unique) {
+    if (auto unique = service::check_devices(config->devices); !unique) {
       return fail(unique.error().code, "--device: " + unique.error().message);
     }
     config->places.add_device(config->devices.back().name, "", "--device: ");
@@ -93,9 +92,9 @@ Result<control::Config> make_config(const Arguments& arguments) {
   };
   obey(arguments.rpc, "--rpc", "daemon.rpc_socket", &config->rpc_socket);
   obey(arguments.state, "--state", "daemon.state_dir", &config->state_dir);
-  obey(control::log_level_named(arguments.log_level), "--log-level", "daemon.log_level",
+  obey(service::log_level_named(arguments.log_level), "--log-level", "daemon.log_level",
        &config->log_level);
-  if (auto ok = control::check_config(*config); !ok) return tl::unexpected(ok.error());
+  if (auto ok = service::check_config(*config); !ok) return tl::unexpected(ok.error());
   return config;
 }
 

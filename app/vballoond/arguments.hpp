@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoond/arguments.hpp - the command line, and the configuration it leads to.
-// Layer:  app.
 #pragma once
 
 #include <optional>
@@ -9,7 +8,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "control/config.hpp"
+#include "service/config/config.hpp"
 
 namespace vballoon::daemon {
 
@@ -26,8 +25,8 @@ struct Arguments {
 [[nodiscard]] std::optional<int> parse_arguments(int argc, char** argv, Arguments* out);
 
 /// Profile, then file, then command line: the later one is stronger.
-/// @errors of control::load_config, parse_device_option and check_config; the message names the
+/// @errors of service::load_config, parse_device_option and check_config; the message names the
 ///         file and line, or the option.
-[[nodiscard]] Result<control::Config> make_config(const Arguments& arguments);
+[[nodiscard]] Result<service::Config> make_config(const Arguments& arguments);
 
 }  // namespace vballoon::daemon

@@ -11,8 +11,8 @@
 
 #include "arguments.hpp"
 #include "base/output.hpp"
-#include "control/daemon.hpp"
-#include "control/log_level.hpp"
+#include "service/daemon.hpp"
+#include "service/process/log_level.hpp"
 
 namespace {
 
@@ -40,9 +40,9 @@ int main(int argc, char** argv) {
   const auto config = daemon::make_config(arguments);
   if (!config) return complain(config.error(), 2);
 
-  control::start_log(config->log_level);
-  const control::DaemonHooks hooks{[&arguments] { return daemon::make_config(arguments); }, say};
-  const auto ran = control::run_daemon(*config, hooks);
+  service::start_log(config->log_level);
+  const service::DaemonHooks hooks{[&arguments] { return daemon::make_config(arguments); }, say};
+  const auto ran = service::run_daemon(*config, hooks);
   if (ran) return 0;
   return complain(ran.error(), ran.error().code == Code::kInvalidArgument ? 2 : 1);
 }

@@ -10,15 +10,13 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "config_fields.hpp"
+#include "wire/balloon_config.hpp"
 
 namespace vballoon::driver {
 namespace {
 
 /// Linux's PAGE_REPORTING_CAPACITY.
 constexpr std::size_t kRangesPerReport = 32;
-/// VIRTIO_BALLOON_CMD_ID_STOP: VIRTIO 1.2, 5.5.6.6.
-constexpr std::uint32_t kHintStop = 0;
 /// VIRTIO_BALLOON_MSG_PRESSURE of the message queue.
 constexpr std::uint32_t kPressure = 1;
 /// While a buffer is out, statistics are looked at this often, as Linux's work queue would.
@@ -102,7 +100,7 @@ Result<void> BalloonDriver::hint(std::span<const GpaRange> ranges) {
 }
 
 Result<std::uint32_t> BalloonDriver::hint_command() {
-  return read_config(kHintCommandOffset);
+  return read_config(wire::kFreePageHintOffset);
 }
 
 Result<void> BalloonDriver::send_word(Role role, std::uint32_t word) {
@@ -129,7 +127,7 @@ Result<void> BalloonDriver::hint_pages(std::span<const GpaRange> ranges) {
 }
 
 Result<void> BalloonDriver::end_hints() {
-  return begin_hints(kHintStop);
+  return begin_hints(wire::kHintStop);
 }
 
 Traffic& BalloonDriver::traffic(Role role) noexcept {
@@ -167,11 +165,11 @@ Result<void> BalloonDriver::write_config(std::uint32_t offset, std::uint32_t val
 }
 
 Result<std::uint32_t> BalloonDriver::num_pages() {
-  return read_config(kNumPagesOffset);
+  return read_config(wire::kNumPagesOffset);
 }
 
 Result<void> BalloonDriver::write_actual(std::uint32_t pages) {
-  return write_config(kActualOffset, pages);
+  return write_config(wire::kActualOffset, pages);
 }
 
 void BalloonDriver::serve_stats() {

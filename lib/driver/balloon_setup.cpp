@@ -5,15 +5,14 @@
 
 #include <cstring>
 
-#include "balloon/config_space.hpp"
-#include "balloon/stats.hpp"
-#include "config_fields.hpp"
 #include "driver/balloon_driver.hpp"
+#include "wire/balloon_config.hpp"
+#include "wire/stats.hpp"
 
 namespace vballoon::driver {
 namespace {
 
-using balloon::Feature;
+using wire::Feature;
 
 constexpr unsigned kReportEntries = 32;
 constexpr std::uint64_t kScratchBytes = 64;
@@ -24,7 +23,7 @@ constexpr std::uint64_t kOurProtocol = wire::protocol::kMq | wire::protocol::kLo
                                        wire::protocol::kConfig | wire::protocol::kBackendSendFd |
                                        wire::protocol::kInflightShmfd;
 
-constexpr std::uint64_t kOurFeatures = balloon::Features{}
+constexpr std::uint64_t kOurFeatures = wire::Features{}
                                            .with(Feature::kMustTellHost)
                                            .with(Feature::kStatsVq)
                                            .with(Feature::kDeflateOnOom)
@@ -39,8 +38,8 @@ constexpr std::uint64_t kOurFeatures = balloon::Features{}
                                            .bits();
 
 std::vector<StatEntry> default_stats(const GuestRam& ram) {
-  return {{static_cast<std::uint16_t>(balloon::StatTag::kFree), ram.bytes() / 2},
-          {static_cast<std::uint16_t>(balloon::StatTag::kTotal), ram.bytes()}};
+  return {{static_cast<std::uint16_t>(wire::StatTag::kFree), ram.bytes() / 2},
+          {static_cast<std::uint16_t>(wire::StatTag::kTotal), ram.bytes()}};
 }
 
 }  // namespace
@@ -61,7 +60,7 @@ Result<std::unique_ptr<BalloonDriver>> BalloonDriver::start(MessageSocket socket
 Result<void> BalloonDriver::connect() {
   const auto offered = front_end_.get_features();
   if (!offered) return tl::unexpected(offered.error());
-  offered_ = balloon::Features(*offered);
+  offered_ = wire::Features(*offered);
   if (offered_.has(Feature::kVhostProtocolFeatures)) {
     if (auto agreed = negotiate_protocol(); !agreed) return agreed;
   }
@@ -80,7 +79,7 @@ Result<void> BalloonDriver::negotiate_protocol() {
 
 Result<void> BalloonDriver::set_up() {
   inflight_.reset();  // a new driver's rings are others
-  acked_ = balloon::Features(offered_.bits() & kOurFeatures & options_.features);
+  acked_ = wire::Features(offered_.bits() & kOurFeatures & options_.features);
   return lay_out()
       .and_then([this] { return front_end_.set_features(acked_.bits()); })
       .and_then([this] { return front_end_.set_mem_table(ram_); })
@@ -140,7 +139,7 @@ Result<void> BalloonDriver::lay_out() {
 
 Result<void> BalloonDriver::write_poison() {
   if (!acked_.has(Feature::kPagePoison)) return {};
-  return write_config(kPoisonOffset, options_.poison_value);
+  return write_config(wire::kPoisonOffset, options_.poison_value);
 }
 
 Result<void> BalloonDriver::start_rings() {
@@ -182,7 +181,7 @@ Result<void> BalloonDriver::reconnect(MessageSocket socket) {
 }
 
 Result<void> BalloonDriver::migrate(MessageSocket socket) {
-  const auto config = front_end_.get_config(0, balloon::kConfigBytes);
+  const auto config = front_end_.get_config(0, wire::kConfigBytes);
   if (!config) return tl::unexpected(config.error());
   front_end_ = FrontEnd(std::move(socket), options_.timeout);
   config_changes_ = 0;

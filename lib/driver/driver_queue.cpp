@@ -10,15 +10,15 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "split_ring.hpp"
+#include "driver/split_ring.hpp"
 
 namespace vballoon::driver {
 namespace {
 
 using std::chrono::milliseconds;
 
-virtq::Descriptor describe(const Segment& segment) noexcept {
-  const std::uint16_t flags = segment.device_writes ? virtq::kDescWrite : 0;
+wire::Descriptor describe(const Segment& segment) noexcept {
+  const std::uint16_t flags = segment.device_writes ? wire::kDescWrite : 0;
   return {.addr = segment.addr.value, .len = segment.len, .flags = flags};
 }
 
@@ -63,7 +63,7 @@ Result<void> DriverQueue::take_ring(const GuestRam& ram, Arena& arena) {
 }
 
 Result<void> DriverQueue::take_tables(const GuestRam& ram, Arena& arena) {
-  const std::size_t bytes = virtq::descriptor_table_bytes(shape_.indirect_entries) * size();
+  const std::size_t bytes = wire::descriptor_table_bytes(shape_.indirect_entries) * size();
   // Not zeroed, and so not there before it is used: 64 KiB for a queue of reports.
   return arena.take(bytes, 16).map([this, &ram, bytes](Gpa gpa) {
     tables_ = ram.at(gpa, bytes).data();
@@ -86,13 +86,13 @@ std::optional<std::uint16_t> DriverQueue::add(std::span<const Segment> segments,
 }
 
 /// Into the table of the id that comes next. @return the descriptor that names it.
-virtq::Descriptor DriverQueue::write_table(std::span<const virtq::Descriptor> elements) const {
+wire::Descriptor DriverQueue::write_table(std::span<const wire::Descriptor> elements) const {
   const std::size_t offset =
-      virtq::descriptor_table_bytes(shape_.indirect_entries) * ring_->next_id();
+      wire::descriptor_table_bytes(shape_.indirect_entries) * ring_->next_id();
   ring_->fill_table(tables_ + offset, elements);
   return {.addr = tables_gpa_.value + offset,
           .len = static_cast<std::uint32_t>(elements.size_bytes()),
-          .flags = virtq::kDescIndirect};
+          .flags = wire::kDescIndirect};
 }
 
 void DriverQueue::note(std::uint16_t id, std::uint64_t cookie) {
@@ -102,7 +102,7 @@ void DriverQueue::note(std::uint16_t id, std::uint64_t cookie) {
 }
 
 std::optional<std::uint16_t> DriverQueue::add_described(
-    std::span<const virtq::Descriptor> elements) {
+    std::span<const wire::Descriptor> elements) {
   if (ring_->free_descriptors() < elements.size()) return std::nullopt;
   const std::uint16_t id = ring_->next_id();
   ring_->add(elements);
@@ -175,7 +175,7 @@ std::optional<Used> DriverQueue::poll() {
   return std::nullopt;
 }
 
-std::optional<Used> DriverQueue::take_back(const virtq::UsedElement& element) {
+std::optional<Used> DriverQueue::take_back(const wire::UsedElement& element) {
   if (element.id >= size()) {
     ++violations_.unknown_id;
     return std::nullopt;

@@ -9,13 +9,14 @@
 #include <deque>
 #include <vector>
 
-#include "ring_format.hpp"
-#include "virtq/packed_layout.hpp"
+#include "driver/ring_format.hpp"
+#include "virtq/areas.hpp"
+#include "wire/packed_layout.hpp"
 
 namespace vballoon::driver {
 namespace {
 
-using virtq::PackedDescriptor;
+using wire::PackedDescriptor;
 
 /// A place in the ring, and the wrap counter there.
 struct Cursor {
@@ -29,7 +30,7 @@ struct Cursor {
     wrap = !wrap;
   }
   [[nodiscard]] std::uint16_t position() const noexcept {
-    return static_cast<std::uint16_t>(index | (wrap ? virtq::kPositionWrap : 0));
+    return static_cast<std::uint16_t>(index | (wrap ? wire::kPositionWrap : 0));
   }
 };
 
@@ -43,14 +44,14 @@ class PackedRing final : public RingFormat {
 
   [[nodiscard]] std::size_t free_descriptors() const noexcept override { return free_slots_; }
   [[nodiscard]] std::uint16_t next_id() const noexcept override { return free_ids_.front(); }
-  void add(std::span<const virtq::Descriptor> elements) override;
-  void fill_table(std::byte* table, std::span<const virtq::Descriptor> elements) const override;
+  void add(std::span<const wire::Descriptor> elements) override;
+  void fill_table(std::byte* table, std::span<const wire::Descriptor> elements) const override;
   void add_broken() override;
   void publish() noexcept override;
   [[nodiscard]] bool wants_kick() const noexcept override;
   void suppress_calls() noexcept override;
-  [[nodiscard]] std::optional<virtq::UsedElement> take_used(unsigned outstanding,
-                                                            Violations* violations) override;
+  [[nodiscard]] std::optional<wire::UsedElement> take_used(unsigned outstanding,
+                                                           Violations* violations) override;
   void release(std::uint16_t id) override;
   [[nodiscard]] RingPlace place() const noexcept override;
   [[nodiscard]] bool may_stand_at(std::uint16_t position) const noexcept override;
@@ -58,7 +59,7 @@ class PackedRing final : public RingFormat {
   [[nodiscard]] std::uint16_t avail_position() const noexcept override { return avail_.position(); }
 
  private:
-  void put(const virtq::Descriptor& element, std::uint16_t id, bool last);
+  void put(const wire::Descriptor& element, std::uint16_t id, bool last);
   [[nodiscard]] bool used_at(const Cursor& at) const noexcept;
   /// Descriptors of the buffer that is used there.
   [[nodiscard]] unsigned length_at(const Cursor& at) const noexcept {
@@ -84,19 +85,19 @@ Result<void> PackedRing::take_memory(const GuestRam& ram, Arena& arena) {
   const std::size_t ring_bytes = sizeof(PackedDescriptor) * size_;
   // VIRTIO 1.2, 2.8.10.1: alignments of the three areas.
   const auto ring = take_zeroed(ram, arena, ring_bytes, 16);
-  const auto driver = take_zeroed(ram, arena, sizeof(virtq::EventSuppression), 4);
-  const auto device = take_zeroed(ram, arena, sizeof(virtq::EventSuppression), 4);
+  const auto driver = take_zeroed(ram, arena, sizeof(wire::EventSuppression), 4);
+  const auto device = take_zeroed(ram, arena, sizeof(wire::EventSuppression), 4);
   for (const auto* taken : {&ring, &driver, &device}) {
     if (!*taken) return tl::unexpected(taken->error());
   }
   areas_.descriptors = ram.at(*ring, ring_bytes).data();
-  areas_.driver_event = ram.at(*driver, sizeof(virtq::EventSuppression)).data();
-  areas_.device_event = ram.at(*device, sizeof(virtq::EventSuppression)).data();
+  areas_.driver_event = ram.at(*driver, sizeof(wire::EventSuppression)).data();
+  areas_.device_event = ram.at(*device, sizeof(wire::EventSuppression)).data();
   areas_.size = size_;
   return {};
 }
 
-void PackedRing::add(std::span<const virtq::Descriptor> elements) {
+void PackedRing::add(std::span<const wire::Descriptor> elements) {
   const std::uint16_t id = free_ids_.front();
   free_ids_.pop_front();
   length_[id] = static_cast<std::uint16_t>(elements.size());
@@ -105,10 +106,10 @@ void PackedRing::add(std::span<const virtq::Descriptor> elements) {
 
 /// One descriptor; the first since the last publish() is not made available yet, and the device,
 /// which takes them in their order, does not come to the others.
-void PackedRing::put(const virtq::Descriptor& element, std::uint16_t id, bool last) {
+void PackedRing::put(const wire::Descriptor& element, std::uint16_t id, bool last) {
   PackedDescriptor& at = slot(avail_.index);
-  const auto flags = static_cast<std::uint16_t>(element.flags | virtq::available_bits(avail_.wrap) |
-                                                (last ? 0 : virtq::kDescNext));
+  const auto flags = static_cast<std::uint16_t>(element.flags | wire::available_bits(avail_.wrap) |
+                                                (last ? 0 : wire::kDescNext));
   at.addr = element.addr;
   at.len = element.len;
   at.id = id;
@@ -122,7 +123,7 @@ void PackedRing::put(const virtq::Descriptor& element, std::uint16_t id, bool la
   avail_.advance(1, size_);
 }
 
-void PackedRing::fill_table(std::byte* table, std::span<const virtq::Descriptor> elements) const {
+void PackedRing::fill_table(std::byte* table, std::span<const wire::Descriptor> elements) const {
   auto* const entries = field<PackedDescriptor>(table, 0);
   for (std::size_t i = 0; i < elements.size(); ++i) {
     entries[i] = {.addr = elements[i].addr, .len = elements[i].len, .flags = elements[i].flags};
@@ -144,21 +145,21 @@ void PackedRing::publish() noexcept {
 bool PackedRing::wants_kick() const noexcept {
   // The flags must be out before the device's wish is read (2.8.17.4): else both sides may sleep.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  auto* const events = field<virtq::EventSuppression>(areas_.device_event, 0);
+  auto* const events = field<wire::EventSuppression>(areas_.device_event, 0);
   const auto flags = std::atomic_ref(events->flags).load(std::memory_order_relaxed);
-  return (flags & virtq::kEventsMask) != virtq::kEventsDisable;
+  return (flags & wire::kEventsMask) != wire::kEventsDisable;
 }
 
 void PackedRing::suppress_calls() noexcept {
-  field<virtq::EventSuppression>(areas_.driver_event, 0)->flags = virtq::kEventsDisable;
+  field<wire::EventSuppression>(areas_.driver_event, 0)->flags = wire::kEventsDisable;
 }
 
-std::optional<virtq::UsedElement> PackedRing::take_used(unsigned /*outstanding*/,
-                                                        Violations* /*violations*/) {
+std::optional<wire::UsedElement> PackedRing::take_used(unsigned /*outstanding*/,
+                                                       Violations* /*violations*/) {
   if (!used_at(used_)) return std::nullopt;
   const PackedDescriptor& at = slot(used_.index);
-  const virtq::UsedElement element{.id = at.id,
-                                   .len = (at.flags & virtq::kDescWrite) != 0 ? at.len : 0};
+  const wire::UsedElement element{.id = at.id,
+                                  .len = (at.flags & wire::kDescWrite) != 0 ? at.len : 0};
   // The device goes on behind the buffer's own descriptors (2.8.6).
   used_.advance(length_at(used_), size_);
   return element;
@@ -167,8 +168,8 @@ std::optional<virtq::UsedElement> PackedRing::take_used(unsigned /*outstanding*/
 bool PackedRing::used_at(const Cursor& at) const noexcept {
   // Acquire: pairs with the device's release store; the other fields are visible behind it.
   const auto flags = std::atomic_ref(slot(at.index).flags).load(std::memory_order_acquire);
-  constexpr std::uint16_t kBoth = virtq::kPackedAvail | virtq::kPackedUsed;
-  return (flags & kBoth) == virtq::used_bits(at.wrap);
+  constexpr std::uint16_t kBoth = wire::kPackedAvail | wire::kPackedUsed;
+  return (flags & kBoth) == wire::used_bits(at.wrap);
 }
 
 std::uint16_t PackedRing::used_position() const noexcept {
@@ -191,13 +192,13 @@ RingPlace PackedRing::place() const noexcept {
   return {.descriptors = areas_.descriptors,
           .driver = areas_.driver_event,
           .device = areas_.device_event,
-          .begin = virtq::kPackedBegin};
+          .begin = wire::kPackedBegin};
 }
 
 /// As many descriptors behind our next one as a ring may hold, at most.
 bool PackedRing::may_stand_at(std::uint16_t position) const noexcept {
-  const unsigned index = position & ~unsigned{virtq::kPositionWrap};
-  const bool wrap = (position & virtq::kPositionWrap) != 0;
+  const unsigned index = position & ~unsigned{wire::kPositionWrap};
+  const bool wrap = (position & wire::kPositionWrap) != 0;
   if (index >= size_) return false;
   return wrap == avail_.wrap ? index <= avail_.index : index >= avail_.index;
 }
@@ -206,9 +207,9 @@ bool PackedRing::may_stand_at(std::uint16_t position) const noexcept {
 
 Result<std::unique_ptr<RingFormat>> make_packed_ring(const GuestRam& ram, Arena& arena,
                                                      const QueueShape& shape) {
-  if (shape.size == 0 || shape.size > virtq::kMaxQueueSize) {
+  if (shape.size == 0 || shape.size > wire::kMaxQueueSize) {
     return fail(Code::kInvalidArgument,
-                fmt::format("queue size {} is not in [1, {}]", shape.size, virtq::kMaxQueueSize));
+                fmt::format("queue size {} is not in [1, {}]", shape.size, wire::kMaxQueueSize));
   }
   auto ring = std::make_unique<PackedRing>(shape);
   if (auto taken = ring->take_memory(ram, arena); !taken) return tl::unexpected(taken.error());

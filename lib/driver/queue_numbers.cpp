@@ -3,8 +3,8 @@
 
 namespace vballoon::driver {
 
-QueueNumbers number_queues(balloon::Features acked, Numbering scheme, bool messages) noexcept {
-  using balloon::Feature;
+QueueNumbers number_queues(wire::Features acked, Numbering scheme, bool messages) noexcept {
+  using wire::Feature;
   static constexpr std::array<unsigned, kRoles> kFixed{0, 1, 2, 3, 4, 3};
   const std::array<bool, kRoles> present{true,
                                          true,

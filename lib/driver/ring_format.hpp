@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // driver/ring_format.hpp - how a driver's buffers travel through the memory of a ring.
-// Layer:  driver, its sources only; may include base/ and virtq/ (the layouts alone).
 // Thread: one owner, that of the queue.
 #pragma once
 
@@ -17,7 +16,7 @@
 #include "driver/driver_queue.hpp"
 #include "driver/guest_ram.hpp"
 #include "driver/violations.hpp"
-#include "virtq/split_layout.hpp"
+#include "wire/split_layout.hpp"
 
 namespace vballoon::driver {
 
@@ -34,9 +33,9 @@ class RingFormat {
   [[nodiscard]] virtual std::uint16_t next_id() const noexcept = 0;
   /// Describes one buffer, unseen by the device until publish(). Of `elements` NEXT and next are
   /// set here, all else is taken as it is. @pre so many descriptors are free.
-  virtual void add(std::span<const virtq::Descriptor> elements) = 0;
+  virtual void add(std::span<const wire::Descriptor> elements) = 0;
   /// Writes an indirect table, likewise.
-  virtual void fill_table(std::byte* table, std::span<const virtq::Descriptor> elements) const = 0;
+  virtual void fill_table(std::byte* table, std::span<const wire::Descriptor> elements) const = 0;
   /// Adds what breaks the rules of the ring, so that no device can go on with it.
   virtual void add_broken() = 0;
 
@@ -45,8 +44,8 @@ class RingFormat {
   virtual void suppress_calls() noexcept = 0;
 
   /// The next used buffer, if there is one; it need not be one of ours.
-  [[nodiscard]] virtual std::optional<virtq::UsedElement> take_used(unsigned outstanding,
-                                                                    Violations* violations) = 0;
+  [[nodiscard]] virtual std::optional<wire::UsedElement> take_used(unsigned outstanding,
+                                                                   Violations* violations) = 0;
   /// Its descriptors are free again. @pre it came back.
   virtual void release(std::uint16_t id) = 0;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // driver/split_ring.hpp - the driver's side of a split virtqueue's memory.
-// Layer:  driver, its sources only. Thread: one owner, that of the queue.
+// Thread: one owner, that of the queue.
 // Source: VIRTIO 1.2: 2.7.13 adding buffers, 2.7.13.3 order of publication, 2.7.14 used buffers,
 //         2.7.9 in-order use.
 #pragma once
@@ -9,7 +9,8 @@
 #include <deque>
 #include <vector>
 
-#include "ring_format.hpp"
+#include "driver/ring_format.hpp"
+#include "virtq/areas.hpp"
 
 namespace vballoon::driver {
 
@@ -23,14 +24,14 @@ class SplitRing final : public RingFormat {
   [[nodiscard]] std::uint16_t next_id() const noexcept override {
     return in_order_ ? free_.front() : free_.back();
   }
-  void add(std::span<const virtq::Descriptor> elements) override;
-  void fill_table(std::byte* table, std::span<const virtq::Descriptor> elements) const override;
+  void add(std::span<const wire::Descriptor> elements) override;
+  void fill_table(std::byte* table, std::span<const wire::Descriptor> elements) const override;
   void add_broken() override { add_raw(static_cast<std::uint16_t>(areas_.size)); }
   void publish() noexcept override;
   [[nodiscard]] bool wants_kick() const noexcept override;
   void suppress_calls() noexcept override;
-  [[nodiscard]] std::optional<virtq::UsedElement> take_used(unsigned outstanding,
-                                                            Violations* violations) override;
+  [[nodiscard]] std::optional<wire::UsedElement> take_used(unsigned outstanding,
+                                                           Violations* violations) override;
   void release(std::uint16_t id) override;
   [[nodiscard]] RingPlace place() const noexcept override;
   [[nodiscard]] bool may_stand_at(std::uint16_t position) const noexcept override;

@@ -5,13 +5,13 @@
 #include <array>
 #include <cstring>
 
-#include "balloon/stats.hpp"
 #include "base/check.hpp"
+#include "wire/stats.hpp"
 
 namespace vballoon::driver {
 
 Result<StatsResponder> StatsResponder::create(const GuestRam& ram, Arena& arena) {
-  constexpr std::size_t kBytes = kMaxEntries * balloon::kStatEntryBytes;
+  constexpr std::size_t kBytes = kMaxEntries * wire::kStatEntryBytes;
   return arena.take(kBytes, 8).map(
       [&ram](Gpa gpa) { return StatsResponder(gpa, ram.at(gpa, kBytes)); });
 }
@@ -19,7 +19,7 @@ Result<StatsResponder> StatsResponder::create(const GuestRam& ram, Arena& arena)
 void StatsResponder::prime(DriverQueue& queue) {
   std::byte* at = bytes_.data();
   const std::size_t count = std::min(entries_.size(), kMaxEntries);
-  for (std::size_t i = 0; i < count; ++i, at += balloon::kStatEntryBytes) {
+  for (std::size_t i = 0; i < count; ++i, at += wire::kStatEntryBytes) {
     std::memcpy(at, &entries_[i].tag, sizeof(StatEntry::tag));
     std::memcpy(at + sizeof(StatEntry::tag), &entries_[i].value, sizeof(StatEntry::value));
   }

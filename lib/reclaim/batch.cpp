@@ -6,7 +6,7 @@
 
 #include "base/check.hpp"
 #include "reclaim/discarder.hpp"
-#include "reclaim/huge_reserve.hpp"
+#include "reclaim/huge/reserve.hpp"
 #include "reclaim/reclaimer.hpp"
 
 namespace vballoon::reclaim {

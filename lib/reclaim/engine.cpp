@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/check.hpp"
-#include "handover.hpp"
 #include "reclaim/conduct.hpp"
 #include "reclaim/discarder.hpp"
+#include "reclaim/handover.hpp"
 #include "reclaim/lane.hpp"
 #include "reclaim/reclaimer.hpp"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // reclaim/handover.hpp - tells ThreadSanitizer what rte_ring and rte_mempool guarantee.
-// Layer:  reclaim, its sources only.
 //
 // On x86 rte_ring orders with compiler barriers and the processor's own rules, which the sanitizer
 // cannot see. Outside a TSan build these cost nothing.

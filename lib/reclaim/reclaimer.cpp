@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "reclaim/huge_reserve.hpp"
+#include "reclaim/huge/reserve.hpp"
 
 namespace vballoon::reclaim {
 namespace {

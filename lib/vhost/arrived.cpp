@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "arrived.hpp"
+#include "vhost/arrived.hpp"
 
 #include <unistd.h>
 

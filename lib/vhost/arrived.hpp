@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/arrived.hpp - what came beside the bytes of the message that the event thread has in hand.
-// Layer:  vhost, its sources only. Thread: each has its own; the vhost event thread's counts.
+// Thread: each has its own; the vhost event thread's counts.
 // Why:    librte_vhost forgets the descriptors of a message that it gives up on before it asks
 //         anybody, and does not say who sent it. So they are kept from it (libc_calls.cpp), and put
 //         into the message once that reaches us. Whatever is left over is closed.

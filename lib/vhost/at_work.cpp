@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "at_work.hpp"
+#include "vhost/at_work.hpp"
 
 #include <algorithm>
 #include <unordered_map>
 
-#include "gate.hpp"
+#include "vhost/gate.hpp"
 #include "vhost/log_line.hpp"
 
 namespace vballoon::vhost {

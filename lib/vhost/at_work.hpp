@@ -2,7 +2,7 @@
 //
 // vhost/at_work.hpp - whose message the vhost event thread is at, for the lines that librte_vhost
 //                     logs on it: those name a gate, which says nothing to people.
-// Layer:  vhost, its sources only. Thread: each has its own.
+// Thread: each has its own.
 #pragma once
 
 #include <string>

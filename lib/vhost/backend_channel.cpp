@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "backend_channel.hpp"
+#include "vhost/backend_channel.hpp"
 
 #include <sys/socket.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/backend_channel.hpp - the socket on which the backend tells the VMM of config changes.
-// Layer:  vhost, its sources only. Thread: any; locked, held for one non-blocking call at most.
+// Thread: any; locked, held for one non-blocking call at most.
 // Source: vhost-user, VHOST_USER_SET_BACKEND_REQ_FD and VHOST_USER_BACKEND_CONFIG_CHANGE_MSG.
 //
 // Of our own and not rte_vhost_backend_config_change(): that one blocks on a VMM that does not

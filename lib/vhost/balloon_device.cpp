@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/balloon_device.cpp - what the vhost event thread does to a device.
-#include "balloon_device.hpp"
+#include "vhost/balloon_device.hpp"
 
 #include <fmt/format.h>
 
 #include <utility>
 
-#include "arrived.hpp"
-#include "fd_reserve.hpp"
-#include "message_check.hpp"
-#include "room.hpp"
+#include "vhost/arrived.hpp"
+#include "vhost/fd_reserve.hpp"
+#include "vhost/message_check.hpp"
+#include "vhost/room.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -34,7 +34,7 @@ bool may_need_descriptors(Request request) noexcept {
 
 BalloonDevice::BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims,
                              reclaim::Discarder& discarder, const reclaim::ReclaimLimits& limits,
-                             const state::Folder* folder)
+                             const vm::Folder* folder)
     : spec_(std::move(spec)),
       claims_(claims),
       discarder_(discarder),
@@ -204,7 +204,7 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
     case Request::kSetConfig:
       return set_config(message);
     case Request::kGetQueueNum:
-      message.reply_u64(balloon::kQueues);
+      message.reply_u64(wire::kQueues);
       return RTE_VHOST_MSG_RESULT_REPLY;
     case Request::kSetBackendReqFd:
       adopt_channel(message);
@@ -225,7 +225,7 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
       watch_.clear();
       break;
     case Request::kSetFeatures:
-      prepare_for(balloon::Features(message.number(0)));
+      prepare_for(wire::Features(message.number(0)));
       break;
     case Request::kGetFeatures:
       if (ends_unsaid_) end_rings();
@@ -281,7 +281,7 @@ rte_vhost_msg_result BalloonDevice::go_without_fds(Message message) {
 rte_vhost_msg_result BalloonDevice::answer_successor(Message message) {
   if (!concerns_device(message.request())) return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
   if (message.request() == Request::kGetQueueNum) {
-    message.reply_u64(balloon::kQueues);
+    message.reply_u64(wire::kQueues);
     return RTE_VHOST_MSG_RESULT_REPLY;
   }
   return end_connection(message, "wants the device while another one is connected");
@@ -323,11 +323,11 @@ void BalloonDevice::ring_changed(int vid, unsigned index, bool ready) {
 /// Before features are acknowledged. No driver changes its mind but by a reset, and then its rings
 /// are over; the log alone is its VMM's. What was not offered librte_vhost refuses, and as long as
 /// all rings are ready any change.
-void BalloonDevice::prepare_for(balloon::Features features) {
-  constexpr auto kLog = balloon::Feature::kLogAll;
+void BalloonDevice::prepare_for(wire::Features features) {
+  constexpr auto kLog = wire::Feature::kLogAll;
   if ((features.bits() & ~spec_.offered().bits()) != 0) return;
   const bool same = features.without(kLog) == acked_.without(kLog);
-  if (same || acked_ == balloon::Features{}) {
+  if (same || acked_ == wire::Features{}) {
     suspend_all();
   } else {
     end_rings();
@@ -338,14 +338,14 @@ void BalloonDevice::prepare_for(balloon::Features features) {
 void BalloonDevice::load_features() {
   std::uint64_t bits = 0;
   if (rte_vhost_get_negotiated_features(*vid_, &bits) != 0) return;
-  const balloon::Features before = std::exchange(acked_, balloon::Features(bits));
-  constexpr auto kProtocol = balloon::Feature::kVhostProtocolFeatures;
+  const wire::Features before = std::exchange(acked_, wire::Features(bits));
+  constexpr auto kProtocol = wire::Feature::kVhostProtocolFeatures;
   // Without this one there is no SET_VRING_ENABLE to take a ring away with. Who had it, and lets it
   // go, may know no other way, as User Mode Linux: all that it does then is to wait for an answer
   // to GET_FEATURES. (Others use that to wait for what came before it, while their rings run.)
   ends_unsaid_ = !acked_.has(kProtocol) && (ends_unsaid_ || before.has(kProtocol));
   // A place in a ring of the other layout is no place in this one.
-  if (before.has(balloon::Feature::kRingPacked) != acked_.has(balloon::Feature::kRingPacked)) {
+  if (before.has(wire::Feature::kRingPacked) != acked_.has(wire::Feature::kRingPacked)) {
     for (RingState& ring : rings_) ring.stopped.reset();
   }
   path_.set_features(acked_);

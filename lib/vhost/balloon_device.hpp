@@ -2,7 +2,6 @@
 //
 // vhost/balloon_device.hpp - one configured device: its socket, its VMM's connection, its data
 //                            path.
-// Layer:  vhost, its sources only.
 // Thread: the vhost event thread drives it, the control thread asks; both under one lock, which is
 //         held no longer than a poll lcore takes for a pass.
 //
@@ -21,26 +20,26 @@
 #include <string>
 #include <vector>
 
-#include "backend_channel.hpp"
-#include "balloon/config_space.hpp"
-#include "balloon/features.hpp"
-#include "balloon/queue_map.hpp"
-#include "balloon/target.hpp"
 #include "base/log.hpp"
-#include "connection.hpp"
-#include "device/data_path.hpp"
-#include "device/report.hpp"
-#include "device/stats_patience.hpp"
+#include "datapath/config_space.hpp"
+#include "datapath/data_path.hpp"
 #include "gmem/lost_memory.hpp"
-#include "inflight_region.hpp"
-#include "log_mapping.hpp"
-#include "memory_claims.hpp"
-#include "message.hpp"
-#include "poll/poller.hpp"
-#include "seats.hpp"
-#include "size_question.hpp"
-#include "state/device_state.hpp"
+#include "lcore/poller.hpp"
+#include "vhost/backend_channel.hpp"
+#include "vhost/connection.hpp"
+#include "vhost/inflight_region.hpp"
+#include "vhost/log_mapping.hpp"
+#include "vhost/memory_claims.hpp"
+#include "vhost/message.hpp"
+#include "vhost/seats.hpp"
 #include "vhost/server.hpp"
+#include "vhost/size_question.hpp"
+#include "vm/report.hpp"
+#include "vm/state/device_state.hpp"
+#include "vm/stats_patience.hpp"
+#include "vm/target.hpp"
+#include "wire/features.hpp"
+#include "wire/queue_map.hpp"
 
 namespace vballoon::vhost {
 
@@ -59,7 +58,7 @@ class BalloonDevice {
  public:
   /// @param folder  where what outlives the daemon is kept; null: nowhere.
   BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims, reclaim::Discarder& discarder,
-                const reclaim::ReclaimLimits& limits, const state::Folder* folder);
+                const reclaim::ReclaimLimits& limits, const vm::Folder* folder);
   BalloonDevice(const BalloonDevice&) = delete;
   BalloonDevice& operator=(const BalloonDevice&) = delete;
 
@@ -83,9 +82,9 @@ class BalloonDevice {
   void close();
   /// The next daemon is to know nothing of it. @pre close()
   void remove_state() noexcept { kept_.remove(); }
-  Result<std::uint64_t> set_target(const balloon::Target& target);
+  Result<std::uint64_t> set_target(const vm::Target& target);
   /// Whether what was asked for is there for the next daemon.
-  [[nodiscard]] state::Kept kept() const;
+  [[nodiscard]] vm::Kept kept() const;
   Result<void> request_stats();
   [[nodiscard]] std::uint64_t pressure_messages() const noexcept {
     return path_.counters().pressure_messages.get();
@@ -94,20 +93,20 @@ class BalloonDevice {
   /// From the return on nothing is discarded, nor on its way to be.
   void inhibit(bool on);
   /// Of the operator's wish, for the next daemon; nothing here follows it.
-  [[nodiscard]] std::optional<state::AutomaticWord> automatic() const;
-  void keep_automatic(state::AutomaticWord word);
+  [[nodiscard]] std::optional<vm::AutomaticWord> automatic() const;
+  void keep_automatic(vm::AutomaticWord word);
   /// The wish is taken in any case.
   /// @errors kUnavailable: it has no effect with the VMM that is connected, or the device is busy
   ///         and that is not known yet.
   Result<void> prefault(bool on);
   void reporting(bool on) noexcept { path_.report(on); }
   /// @return free_page_hint_cmd_id as it now stands.
-  Result<std::uint32_t> hint(balloon::HintAction action);
+  Result<std::uint32_t> hint(wire::HintAction action);
   /// What is due and nobody waits for: a config change that could not be sent yet, a guest whose
   /// memory is gone, one that has not said its size, wishes that could not be kept, a VMM whose
   /// process is gone.
   void tick();
-  [[nodiscard]] device::DeviceReport report() const;
+  [[nodiscard]] vm::DeviceReport report() const;
 
   [[nodiscard]] const DeviceSpec& spec() const noexcept { return spec_; }
 
@@ -121,7 +120,7 @@ class BalloonDevice {
     bool ready = false;      // librte_vhost has all it needs of it
     bool suspended = false;  // stopped for the message at hand, to go on after it
     bool over = false;       // not to be touched before its next SET_VRING_KICK, ready or not
-    std::optional<balloon::Role> role;     // set while it is served
+    std::optional<wire::Role> role;        // set while it is served
     std::optional<std::uint16_t> stopped;  // where it stopped last on this connection
     bool begun = false;  // it was served on this connection: what others left of it is past
   };
@@ -132,7 +131,7 @@ class BalloonDevice {
     bool sure = false;  // and by what the ring shows
   };
   struct Found {
-    device::QueueSetup setup;
+    datapath::QueueSetup setup;
     bool unused = false;  // as a new driver's would be
     bool ours = false;    // as Place has it
   };
@@ -140,7 +139,7 @@ class BalloonDevice {
   [[nodiscard]] std::unique_lock<std::mutex> knock(
       std::chrono::milliseconds patience = std::chrono::milliseconds(250)) const;
   [[nodiscard]] tl::unexpected<Status> busy() const;
-  [[nodiscard]] device::DeviceReport report_locked() const;
+  [[nodiscard]] vm::DeviceReport report_locked() const;
   void take_back();
   void hand_over();
   void start_ring(unsigned index);
@@ -169,7 +168,7 @@ class BalloonDevice {
   void resume_suspended();
   void load_memory();
   [[nodiscard]] Result<void> check_other_files() const;
-  void prepare_for(balloon::Features features);
+  void prepare_for(wire::Features features);
   [[nodiscard]] Result<void> claim_memory(const Message& message);
   void look_at_shares();
   void settle_prefault();
@@ -181,7 +180,7 @@ class BalloonDevice {
   [[nodiscard]] rte_vhost_msg_result go_without_fds(Message message);
   void end_orphans();
   [[nodiscard]] rte_vhost_msg_result answer_successor(Message message);
-  [[nodiscard]] Result<void> check_target(const balloon::Target& target) const;
+  [[nodiscard]] Result<void> check_target(const vm::Target& target) const;
   [[nodiscard]] std::uint64_t guest_size() const noexcept;
   [[nodiscard]] std::uint32_t true_target() const noexcept;
   void show_target();
@@ -213,15 +212,15 @@ class BalloonDevice {
   rte_vhost_msg_result set_inflight(Message message);
   void adopt_channel(Message message);
 
-  [[nodiscard]] device::State state() const;
-  [[nodiscard]] device::HintReport report_hints() const;
+  [[nodiscard]] vm::State state() const;
+  [[nodiscard]] vm::HintReport report_hints() const;
   [[nodiscard]] bool was_served() const noexcept;
   [[nodiscard]] std::optional<std::uint64_t> reclaimed_bytes(
       std::optional<std::uint64_t> resident) const noexcept;
-  void report_wishes(device::DeviceReport* report) const;
-  void report_memory(device::DeviceReport* report) const;
-  void report_stats(device::DeviceReport* report) const noexcept;
-  void report_clues(device::DeviceReport* report) const noexcept;
+  void report_wishes(vm::DeviceReport* report) const;
+  void report_memory(vm::DeviceReport* report) const;
+  void report_stats(vm::DeviceReport* report) const noexcept;
+  void report_clues(vm::DeviceReport* report) const noexcept;
 
   const DeviceSpec spec_;
   MemoryClaims& claims_;
@@ -229,15 +228,15 @@ class BalloonDevice {
   gmem::MemoryWatch log_watch_;
   reclaim::Discarder& discarder_;
   mutable std::mutex mutex_;
-  mutable device::DeviceReport last_report_;  // the control thread's
+  mutable vm::DeviceReport last_report_;  // the control thread's
   Seat seat_;
 
-  balloon::ConfigSpace config_;
+  datapath::ConfigSpace config_;
   // These three before the data path, which writes into them.
-  state::DeviceState kept_;
+  vm::DeviceState kept_;
   InflightRegion inflight_;  // the front end's, on this connection
   UniqueFd lent_;            // travels with a reply
-  device::DataPath path_;
+  datapath::DataPath path_;
   bool attached_ = false;  // the poll lcore owns path_
 
   std::optional<int> vid_;
@@ -256,9 +255,9 @@ class BalloonDevice {
   bool memory_lost_ = false;     // on this connection: nothing is served any more
   bool told_of_legacy_ = false;  // on this connection
   bool ends_unsaid_ = false;     // on this connection: see load_features()
-  balloon::Features acked_;
-  std::array<RingState, balloon::kQueues> rings_{};
-  std::optional<state::Left> left_;     // of this memory's guest, by earlier daemons or connections
+  wire::Features acked_;
+  std::array<RingState, wire::kQueues> rings_{};
+  std::optional<vm::Left> left_;        // of this memory's guest, by earlier daemons or connections
   MemoryTable table_;                   // that librte_vhost has mapped
   MemoryTable next_table_;              // of the message at hand
   std::vector<ClaimedRegion> claimed_;  // as the regions of the memory are
@@ -270,13 +269,13 @@ class BalloonDevice {
   std::uint64_t boot_bytes_ = 0;               // see gmem::boot_bytes()
   std::optional<unsigned> home_node_;          // that the guest's memory is bound to
   bool undecided_ = false;                     // whether that is the guest which is connected now
-  balloon::Target wanted_;  // the operator's, which may be more than the guest has
-  SizeQuestion question_;   // to a driver that goes on
+  vm::Target wanted_;      // the operator's, which may be more than the guest has
+  SizeQuestion question_;  // to a driver that goes on
   std::optional<std::uint64_t> resident_then_;  // when the inflate ring stopped
   bool ledger_whole_ = true;                    // nothing is in the balloon that it does not know
   std::atomic<bool> keep_due_{false};
   std::chrono::steady_clock::time_point next_keep_{};
-  device::StatsPatience stats_patience_;
+  vm::StatsPatience stats_patience_;
   BackendChannel channel_;
   std::atomic<bool> notify_due_{false};
   std::chrono::steady_clock::time_point look_at_{};  // tick()'s

@@ -8,15 +8,15 @@
 #include <thread>
 #include <utility>
 
-#include "balloon_device.hpp"
 #include "base/clock.hpp"
 #include "base/size_text.hpp"
+#include "vhost/balloon_device.hpp"
 #include "virtq/fault.hpp"
 
 namespace vballoon::vhost {
 namespace {
 
-using balloon::Role;
+using wire::Role;
 
 constexpr unsigned kInflateRing = 0;
 /// How soon it is tried again to keep what could not be kept.
@@ -28,11 +28,11 @@ constexpr const char* kTableMissing =
 /// what was shown last does as well.
 constexpr std::chrono::milliseconds kGlance{20};
 
-device::QueueReport report_queue(Role role, bool running, const device::QueueStatus& status) {
-  device::QueueReport report;
+vm::QueueReport report_queue(Role role, bool running, const datapath::QueueStatus& status) {
+  vm::QueueReport report;
   const auto fault = static_cast<virtq::QueueFault>(status.fault.get());
   report.index = static_cast<unsigned>(status.index.get());
-  report.role = balloon::role_name(role);
+  report.role = wire::role_name(role);
   report.state = !running ? "stopped" : fault == virtq::QueueFault::kNone ? "running" : "broken";
   if (running) report.reason = virtq::describe(fault);
   report.size = static_cast<unsigned>(status.size.get());
@@ -42,7 +42,7 @@ device::QueueReport report_queue(Role role, bool running, const device::QueueSta
 
 }  // namespace
 
-Result<void> BalloonDevice::check_target(const balloon::Target& target) const {
+Result<void> BalloonDevice::check_target(const vm::Target& target) const {
   const std::uint64_t guest = guest_size();
   const std::uint64_t bytes = target.size.of(guest);
   if (guest == 0 || bytes <= target.most(guest)) return {};
@@ -56,10 +56,10 @@ Result<void> BalloonDevice::check_target(const balloon::Target& target) const {
       fmt::format("a balloon of {} would leave {} to '{}', of its {}; a guest is left {} at "
                   "least, so {} is the most, unless you insist (--force)",
                   format_size(bytes), format_size(guest - bytes), spec_.name, format_size(guest),
-                  format_size(balloon::left_to_guest(guest)), format_size(target.most(guest))));
+                  format_size(vm::left_to_guest(guest)), format_size(target.most(guest))));
 }
 
-Result<std::uint64_t> BalloonDevice::set_target(const balloon::Target& target) {
+Result<std::uint64_t> BalloonDevice::set_target(const vm::Target& target) {
   const auto lock = knock();
   if (!lock) return busy();
   if (auto ok = check_target(target); !ok) return tl::unexpected(ok.error());
@@ -83,14 +83,14 @@ void BalloonDevice::keep_target() {
 }
 
 std::uint64_t BalloonDevice::guest_size() const noexcept {
-  device::DeviceReport report;
+  vm::DeviceReport report;
   report_clues(&report);
-  device::settle_figures(&report);
+  vm::settle_figures(&report);
   return report.guest_bytes;
 }
 
 /// What tells how large the guest is.
-void BalloonDevice::report_clues(device::DeviceReport* report) const noexcept {
+void BalloonDevice::report_clues(vm::DeviceReport* report) const noexcept {
   report->table_bytes = path_.counters().guest_bytes.get();
   report->boot_bytes = boot_bytes_;
   report->acked = acked_;
@@ -156,7 +156,7 @@ void BalloonDevice::provide_tables() const noexcept {
 Result<void> BalloonDevice::request_stats() {
   const auto lock = knock();
   if (!lock) return busy();
-  if (state() == device::State::kStopped) {
+  if (state() == vm::State::kStopped) {
     return fail(
         Code::kUnavailable,
         fmt::format("'{}' cannot be asked: its balloon driver's rings are stopped, because its "
@@ -200,18 +200,18 @@ void BalloonDevice::inhibit(bool on) {
   hand_over();
 }
 
-std::optional<state::AutomaticWord> BalloonDevice::automatic() const {
+std::optional<vm::AutomaticWord> BalloonDevice::automatic() const {
   const std::scoped_lock lock(mutex_);
   return kept_.automatic();
 }
 
-void BalloonDevice::keep_automatic(state::AutomaticWord word) {
+void BalloonDevice::keep_automatic(vm::AutomaticWord word) {
   const std::scoped_lock lock(mutex_);
   kept_.set_automatic(word);
   note_kept();
 }
 
-state::Kept BalloonDevice::kept() const {
+vm::Kept BalloonDevice::kept() const {
   const std::scoped_lock lock(mutex_);
   return {kept_.kept(), kept_.why_not()};
 }
@@ -227,18 +227,18 @@ void BalloonDevice::keep_again() {
   note_kept();
 }
 
-device::State BalloonDevice::state() const {
-  if (!vid_) return device::State::kWaiting;
-  if (memory_lost_) return device::State::kBroken;
-  for (unsigned role = 0; role < balloon::kRoles; ++role) {
+vm::State BalloonDevice::state() const {
+  if (!vid_) return vm::State::kWaiting;
+  if (memory_lost_) return vm::State::kBroken;
+  for (unsigned role = 0; role < wire::kRoles; ++role) {
     if (path_.running(static_cast<Role>(role)) &&
         path_.status(static_cast<Role>(role)).fault.get() != 0) {
-      return device::State::kBroken;
+      return vm::State::kBroken;
     }
   }
   const bool served = path_.running(Role::kInflate) && path_.running(Role::kDeflate);
-  if (served) return device::State::kRunning;
-  return was_served() ? device::State::kStopped : device::State::kConnected;
+  if (served) return vm::State::kRunning;
+  return was_served() ? vm::State::kStopped : vm::State::kConnected;
 }
 
 /// By this driver, or one before it, on this connection.
@@ -246,7 +246,7 @@ bool BalloonDevice::was_served() const noexcept {
   return rings_[kInflateRing].begun;
 }
 
-void BalloonDevice::report_wishes(device::DeviceReport* report) const {
+void BalloonDevice::report_wishes(vm::DeviceReport* report) const {
   report->target_bytes = pages_to_bytes(true_target());
   report->wanted_bytes = wanted_.size.of(guest_size());
   report->share = wanted_.size.share;
@@ -271,7 +271,7 @@ std::optional<std::uint64_t> BalloonDevice::reclaimed_bytes(
 }
 
 /// The host's side of it.
-void BalloonDevice::report_memory(device::DeviceReport* report) const {
+void BalloonDevice::report_memory(vm::DeviceReport* report) const {
   const auto& memory = path_.memory();
   if (!vid_ || !memory) return;
   report->resident_bytes = gmem::resident_bytes(*memory);
@@ -289,7 +289,7 @@ void BalloonDevice::report_memory(device::DeviceReport* report) const {
   }
 }
 
-device::DeviceReport BalloonDevice::report() const {
+vm::DeviceReport BalloonDevice::report() const {
   if (const auto lock = knock(kGlance)) {
     last_report_ = report_locked();
   } else {
@@ -301,10 +301,10 @@ device::DeviceReport BalloonDevice::report() const {
   return last_report_;
 }
 
-device::DeviceReport BalloonDevice::report_locked() const {
-  const device::DeviceCounters& counters = path_.counters();
+vm::DeviceReport BalloonDevice::report_locked() const {
+  const datapath::DeviceCounters& counters = path_.counters();
   const reclaim::ReclaimCounters& reclaimed = path_.reclaim_counters();
-  device::DeviceReport report;
+  vm::DeviceReport report;
   report.name = spec_.name;
   report.socket = spec_.socket;
   report.client = spec_.client;
@@ -316,7 +316,7 @@ device::DeviceReport BalloonDevice::report_locked() const {
     report.reason = kMemoryLost;
   } else if (table_missing_) {
     report.reason = kTableMissing;
-  } else if (told_of_legacy_ && !acked_.has(balloon::Feature::kVersion1)) {
+  } else if (told_of_legacy_ && !acked_.has(wire::Feature::kVersion1)) {
     report.reason = kLegacy;
   } else if (report.slow) {
     report.reason = kSlow;
@@ -338,12 +338,12 @@ device::DeviceReport BalloonDevice::report_locked() const {
   report.hints = report_hints();
   report.pressure_messages = counters.pressure_messages.get();
   report.offered = spec_.offered();
-  for (unsigned role = 0; role < balloon::kRoles; ++role) {
+  for (unsigned role = 0; role < wire::kRoles; ++role) {
     const auto r = static_cast<Role>(role);
-    if (!balloon::may_have(r, spec_.bit_two())) continue;
+    if (!wire::may_have(r, spec_.bit_two())) continue;
     report.queues.push_back(report_queue(r, path_.running(r), path_.status(r)));
   }
-  for (const auto& count : device::named_counts(counters)) report.counters.push_back(count);
+  for (const auto& count : datapath::named_counts(counters)) report.counters.push_back(count);
   report.counters.push_back({"discard_calls", reclaimed.inflated.calls.get()});
   report.counters.push_back({"report_calls", reclaimed.reported.calls.get()});
   report.counters.push_back({"discard_failures", reclaimed.failed_calls.get()});
@@ -359,7 +359,7 @@ device::DeviceReport BalloonDevice::report_locked() const {
   report.counters.push_back({"slow_calls", path_.conduct()->slow_calls.get()});
   report.counters.push_back({"lane_moves", path_.conduct()->lane_moves.get()});
   report_clues(&report);
-  device::settle_figures(&report);
+  vm::settle_figures(&report);
   return report;
 }
 

@@ -4,13 +4,13 @@
 // Source: VIRTIO 1.2, 5.5.6.3 and 5.5.6.5.
 #include <fmt/format.h>
 
-#include "balloon_device.hpp"
 #include "base/clock.hpp"
+#include "vhost/balloon_device.hpp"
 
 namespace vballoon::vhost {
 
-using balloon::HintAction;
-using balloon::Role;
+using wire::HintAction;
+using wire::Role;
 
 Result<std::uint32_t> BalloonDevice::hint(HintAction action) {
   const auto lock = knock();
@@ -27,14 +27,14 @@ Result<std::uint32_t> BalloonDevice::hint(HintAction action) {
   return command;
 }
 
-device::HintReport BalloonDevice::report_hints() const {
-  const device::HintRound& round = path_.hints();
-  device::HintReport report;
+vm::HintReport BalloonDevice::report_hints() const {
+  const datapath::HintRound& round = path_.hints();
+  vm::HintReport report;
   report.command_id = config_.hint_command();
   report.bytes = pages_to_bytes(round.pages.get());
-  if (report.command_id == balloon::kHintDone) {
+  if (report.command_id == wire::kHintDone) {
     report.state = "idle";
-  } else if (report.command_id == balloon::kHintStop) {
+  } else if (report.command_id == wire::kHintStop) {
     report.state = "stopped";
   } else if (round.id.get() != report.command_id) {
     report.state = "asked";
@@ -52,12 +52,12 @@ void BalloonDevice::start_stats(bool resumed) {
 }
 
 /// A ring that is stopped, as in a VM that is paused, owes no answer.
-void BalloonDevice::report_stats(device::DeviceReport* report) const noexcept {
-  const device::StatsRecord stats = path_.newest_stats();
+void BalloonDevice::report_stats(vm::DeviceReport* report) const noexcept {
+  const datapath::StatsRecord stats = path_.newest_stats();
   const std::uint64_t now = now_ms();
   if (stats.sequence != 0) {
-    report->stats = device::StatsReport{stats.sample, stats.sequence, now - stats.taken_ms,
-                                        pages_to_bytes(stats.ballooned_pages)};
+    report->stats = vm::StatsReport{stats.sample, stats.sequence, now - stats.taken_ms,
+                                    pages_to_bytes(stats.ballooned_pages)};
   }
   if (path_.running(Role::kStats)) {
     report->stats_waiting_ms = stats_patience_.waiting_ms(stats.sequence, now);

@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "balloon_device.hpp"
-#include "home_node.hpp"
-#include "memory_table.hpp"
-#include "message_check.hpp"
+#include "vhost/balloon_device.hpp"
+#include "vhost/home_node.hpp"
+#include "vhost/memory_table.hpp"
+#include "vhost/message_check.hpp"
 
 namespace vballoon::vhost {
 

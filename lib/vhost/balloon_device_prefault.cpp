@@ -6,8 +6,8 @@
 
 #include <utility>
 
-#include "balloon_device.hpp"
 #include "gmem/memory_charge.hpp"
+#include "vhost/balloon_device.hpp"
 
 namespace vballoon::vhost {
 

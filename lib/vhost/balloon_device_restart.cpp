@@ -9,8 +9,8 @@
 #include <bit>
 #include <utility>
 
-#include "balloon_device.hpp"
 #include "base/size_text.hpp"
+#include "vhost/balloon_device.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -19,8 +19,8 @@ namespace {
 constexpr unsigned kInflateRing = 0;
 constexpr unsigned kDeflateRing = 1;
 
-std::optional<virtq::Mark> mark_of(const std::optional<state::RingRecord>& record, bool packed) {
-  if (!record || record->layout != (packed ? state::kPackedRing : state::kSplitRing)) {
+std::optional<virtq::Mark> mark_of(const std::optional<vm::RingRecord>& record, bool packed) {
+  if (!record || record->layout != (packed ? vm::kPackedRing : vm::kSplitRing)) {
     return std::nullopt;
   }
   return std::bit_cast<virtq::Mark>(record->mark);
@@ -82,7 +82,7 @@ rte_vhost_msg_result BalloonDevice::set_inflight(Message message) {
 std::optional<BalloonDevice::Place> BalloonDevice::place_left(unsigned index,
                                                               const virtq::QueueAreas& areas,
                                                               std::uint16_t base) const {
-  const bool packed = acked_.has(balloon::Feature::kRingPacked);
+  const bool packed = acked_.has(wire::Feature::kRingPacked);
   const auto theirs = mark_of(inflight_.left(index), packed);
   // A front end that keeps marks and has none of this ring: its driver is a new one.
   if (inflight_.present() && !theirs) return std::nullopt;
@@ -110,7 +110,7 @@ bool BalloonDevice::decide() {
   // A reset is one of all rings. One of which nothing came back yet begins as a new driver's does,
   // and says nothing against the other: no more than one that was about to be started for the first
   // time when the earlier daemon ended.
-  const bool began = left_->rings[kDeflateRing].layout != state::kNoRing;
+  const bool began = left_->rings[kDeflateRing].layout != vm::kNoRing;
   const bool same_driver = left_->features == acked_.bits() && inflate && deflate;
   const bool either =
       same_driver && (deflate->setup.resumed || (deflate->unused && (deflate->ours || !began)));
@@ -140,7 +140,7 @@ void BalloonDevice::go_on() {
 /// the two it is does not show. What only the old one said stays in force, since a new one says it
 /// anew; and whoever it is hears of the target.
 void BalloonDevice::go_on_or_begin() {
-  const bool poisons = acked_.has(balloon::Feature::kPagePoison) && config_.poison_value() == 0;
+  const bool poisons = acked_.has(wire::Feature::kPagePoison) && config_.poison_value() == 0;
   if (poisons) {
     config_.restore_driver_fields(config_.actual(), config_.knows_actual(), left_->poison);
   }
@@ -165,7 +165,7 @@ void BalloonDevice::start_anew() {
   // First of all: whoever finds the ledger half emptied is not to believe it.
   kept_.forget();
   for (unsigned index = 0; index < rings_.size(); ++index) {
-    state::RingRecord* const record = kept_.ring(index);
+    vm::RingRecord* const record = kept_.ring(index);
     if (record != nullptr && !rings_[index].role) *record = {};
   }
   path_.empty_balloon();
@@ -180,7 +180,7 @@ void BalloonDevice::start_waiting() {
 
 /// @return where the ring says from now on how far it came.
 virtq::MarkWords BalloonDevice::marks_of(unsigned index) {
-  const auto word = [](state::RingRecord* record) {
+  const auto word = [](vm::RingRecord* record) {
     return record != nullptr ? &record->mark : nullptr;
   };
   return {{word(inflight_.ring(index)), word(kept_.ring(index))}};
@@ -190,8 +190,8 @@ virtq::MarkWords BalloonDevice::marks_of(unsigned index) {
 void BalloonDevice::note_begun(unsigned index) {
   rings_[index].begun = true;
   const std::uint32_t layout =
-      acked_.has(balloon::Feature::kRingPacked) ? state::kPackedRing : state::kSplitRing;
-  for (state::RingRecord* const record : {inflight_.ring(index), kept_.ring(index)}) {
+      acked_.has(wire::Feature::kRingPacked) ? vm::kPackedRing : vm::kSplitRing;
+  for (vm::RingRecord* const record : {inflight_.ring(index), kept_.ring(index)}) {
     if (record != nullptr) __atomic_store_n(&record->layout, layout, __ATOMIC_RELEASE);
   }
   kept_.begin(acked_.bits());

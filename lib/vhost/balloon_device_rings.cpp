@@ -6,7 +6,7 @@
 
 #include <utility>
 
-#include "balloon_device.hpp"
+#include "vhost/balloon_device.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -40,11 +40,11 @@ std::optional<BalloonDevice::Found> BalloonDevice::describe_ring(unsigned index)
     return std::nullopt;
   }
   Found found;
-  device::QueueSetup& setup = found.setup;
+  datapath::QueueSetup& setup = found.setup;
   setup.index = index;
-  setup.areas = areas_of(vring, acked_.has(balloon::Feature::kRingPacked));
+  setup.areas = areas_of(vring, acked_.has(wire::Feature::kRingPacked));
   setup.call_fd = vring.callfd;
-  if (acked_.has(balloon::Feature::kLogAll)) setup.log = dirty_log_.log();
+  if (acked_.has(wire::Feature::kLogAll)) setup.log = dirty_log_.log();
   virtq::Standing now = virtq::look_at(setup.areas, position, *path_.memory());
   if (!rings_[index].begun) {
     if (const auto place = place_left(index, setup.areas, now.position)) {
@@ -66,7 +66,7 @@ std::optional<BalloonDevice::Found> BalloonDevice::describe_ring(unsigned index)
 
 /// A front end starts its rings in the order of their numbers.
 bool BalloonDevice::gap_below(unsigned index) const {
-  for (unsigned below = static_cast<unsigned>(balloon::Role::kStats); below < index; ++below) {
+  for (unsigned below = static_cast<unsigned>(wire::Role::kStats); below < index; ++below) {
     if (!rings_[below].ready) return true;
   }
   return false;
@@ -76,26 +76,26 @@ bool BalloonDevice::gap_below(unsigned index) const {
 void BalloonDevice::start_ring(unsigned index) {
   RingState& ring = rings_[index];
   if (!memory_valid_ || memory_lost_ || ring.role) return;
-  if (!acked_.has(balloon::Feature::kVersion1)) {
+  if (!acked_.has(wire::Feature::kVersion1)) {
     return warn_of_legacy();
   }
   if (undecided_) {
     if (decide()) start_waiting();
     return;
   }
-  const auto role = balloon::role_of_queue(index, acked_, gap_below(index), spec_.bit_two());
+  const auto role = wire::role_of_queue(index, acked_, gap_below(index), spec_.bit_two());
   auto found = describe_ring(index);
   if (!role || !found || path_.running(*role)) return;
-  device::QueueSetup& setup = found->setup;
+  datapath::QueueSetup& setup = found->setup;
   take_back();
   // A reset shows at the inflate ring; and at whichever ring comes first, for once that is served
   // the window is, too, and its pages are the new driver's.
   const bool first = !path_.any_running();
-  if (!setup.resumed && (first || *role == balloon::Role::kInflate)) {
+  if (!setup.resumed && (first || *role == wire::Role::kInflate)) {
     start_anew();
     provide_tables();
     // It may be the old one after all, and hold pages that it hinted.
-    if (config_.hint_command() != balloon::kHintDone) notify_due_.store(true);
+    if (config_.hint_command() != wire::kHintDone) notify_due_.store(true);
     // A driver that begins anew has no pages away. One that comes from another host goes on where
     // it was, with the size that the VMM has restored; its pages are learned as they come.
     ledger_whole_ = found->unused;
@@ -103,20 +103,20 @@ void BalloonDevice::start_ring(unsigned index) {
       config_.begin_anew();
     } else {
       if (rings_[index].begun) config_.forget_actual();
-      static_cast<void>(config_.command_hints(balloon::HintAction::kDone));
+      static_cast<void>(config_.command_hints(wire::HintAction::kDone));
     }
     keep_driver_fields();
   }
-  if (*role == balloon::Role::kStats) start_stats(setup.resumed);
+  if (*role == wire::Role::kStats) start_stats(setup.resumed);
   setup.marks = marks_of(index);
   if (setup.call_fd >= 0 && !may_call(index, setup.call_fd)) setup.call_fd = -1;
   if (auto started = path_.start(*role, setup); !started) {
-    return warn(fmt::format("queue {} ({}) is not served: {}", index, balloon::role_name(*role),
+    return warn(fmt::format("queue {} ({}) is not served: {}", index, wire::role_name(*role),
                             started.error().message));
   }
   ring.role = role;
   note_begun(index);
-  if (*role != balloon::Role::kInflate) return;
+  if (*role != wire::Role::kInflate) return;
   resident_then_.reset();
   // A fresh driver reads it by itself; one that has not inflated yet looks like that, too.
   if (!ring.suspended && (!found->unused || config_.num_pages() != 0)) tell_target();
@@ -153,7 +153,7 @@ void BalloonDevice::stop_ring(unsigned index) {
   RingState& ring = rings_[index];
   take_back();
   const std::uint16_t position = path_.stop(*ring.role);
-  if (*ring.role == balloon::Role::kInflate) resident_then_ = gmem::resident_bytes(*path_.memory());
+  if (*ring.role == wire::Role::kInflate) resident_then_ = gmem::resident_bytes(*path_.memory());
   ring.role.reset();
   ring.stopped = position;
   // librte_vhost does not follow an external poller's indexes, and it is asked for them.

@@ -7,14 +7,14 @@
 #include <thread>
 #include <utility>
 
-#include "balloon_device.hpp"
 #include "base/clock.hpp"
 #include "base/guest_page.hpp"
+#include "vhost/balloon_device.hpp"
 
 namespace vballoon::vhost {
 namespace {
 
-using balloon::Role;
+using wire::Role;
 
 constexpr std::chrono::milliseconds kLookEvery{500};
 constexpr const char* kOrphaned = "its process is gone, and only its connection was left";

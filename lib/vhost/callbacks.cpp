@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "callbacks.hpp"
+#include "vhost/callbacks.hpp"
 
 #include <array>
 #include <climits>
@@ -9,9 +9,9 @@
 #include <string_view>
 #include <utility>
 
-#include "arrived.hpp"
-#include "gate.hpp"
-#include "room.hpp"
+#include "vhost/arrived.hpp"
+#include "vhost/gate.hpp"
+#include "vhost/room.hpp"
 
 namespace vballoon::vhost {
 namespace {

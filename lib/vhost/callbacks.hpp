@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/callbacks.hpp - from librte_vhost's C callbacks to the device they are about.
-// Layer:  vhost, its sources only. Thread: the vhost event thread calls back; any thread registers.
+// Thread: the vhost event thread calls back; any thread registers.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "balloon_device.hpp"
+#include "vhost/balloon_device.hpp"
 
 namespace vballoon::vhost {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "change.hpp"
+#include "vhost/change.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -8,10 +8,11 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "callbacks.hpp"
-#include "closer.hpp"
-#include "driver.hpp"
-#include "socket_path.hpp"
+#include "vhost/callbacks.hpp"
+#include "vhost/closer.hpp"
+#include "vhost/driver.hpp"
+#include "vhost/socket_path.hpp"
+#include "vm/device_name.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -95,7 +96,7 @@ Result<void> Change::check_room(std::span<const DeviceSpec> add) const {
 
 /// @pre Those before it are in incoming_.
 Result<void> Change::check(const DeviceSpec& spec, const std::string& canonical) const {
-  if (auto ok = check_name(spec.name); !ok) return ok;
+  if (auto ok = vm::check_name(spec.name); !ok) return ok;
   if (auto ok = check_socket_path(spec.socket); !ok) return ok;
   const auto exists = [&spec] {
     return fail(Code::kAlreadyExists, fmt::format("a device named '{}' exists", spec.name));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/change.hpp - devices that go and devices that come, all of them or none.
-// Layer:  vhost, its sources only. Thread: under the server's lock.
+// Thread: under the server's lock.
 // Why:    whoever moves a device to another socket, or changes what it offers, is not to lose it
 //         because the new one cannot be: all that can fail is done while the old ones still serve.
 #pragma once
@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "roster.hpp"
+#include "vhost/roster.hpp"
 
 namespace vballoon::vhost {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "closer.hpp"
+#include "vhost/closer.hpp"
 
 #include <pthread.h>
 #include <sys/syscall.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/closer.hpp - closes what VMMs handed over, on a thread that may wait.
-// Layer:  vhost, its sources only. Thread: any hands over; one of its own closes.
+// Thread: any hands over; one of its own closes.
 // Why:    close(2) waits for the peer of a network socket with SO_LINGER, as long as that says,
 //         also where the socket is in the queue of another one; and for the server of a FUSE file.
 //         A VMM may hand over either, and the event thread serves all of them.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "connection.hpp"
+#include "vhost/connection.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 
-#include "libc_calls.hpp"
+#include "vhost/libc_calls.hpp"
 
 namespace vballoon::vhost {
 namespace {

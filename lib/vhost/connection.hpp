@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/connection.hpp - the socket of a VMM's connection, which librte_vhost keeps to itself.
-// Layer:  vhost, its sources only. Thread: whoever holds the device.
+// Thread: whoever holds the device.
 // Why:    one event thread serves all VMMs, and it blocks: in reading the rest of a message that
 //         somebody began, and in sending an answer that nobody reads. Neither may hold up others.
 //         And a connection lives as long as anybody holds its other end, which may be a descriptor

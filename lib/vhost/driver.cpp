@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "driver.hpp"
+#include "vhost/driver.hpp"
 
 #include <fmt/format.h>
 
-#include "callbacks.hpp"
+#include "vhost/callbacks.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -20,8 +20,7 @@ constexpr std::uint64_t kProtocolFeatures = (1ULL << 0)      // MQ
 
 }  // namespace
 
-Result<void> register_driver(const std::string& name, std::uint64_t flags,
-                             balloon::Features offered) {
+Result<void> register_driver(const std::string& name, std::uint64_t flags, wire::Features offered) {
   const char* const path = name.c_str();
   const auto no = [&name] {
     return fail(Code::kHost,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/driver.hpp - a socket of librte_vhost's, which that calls a driver.
-// Layer:  vhost, its sources only. Thread: any but the vhost event thread.
+// Thread: any but the vhost event thread.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-#include "balloon/features.hpp"
 #include "base/result.hpp"
+#include "wire/features.hpp"
 
 namespace vballoon::vhost {
 
@@ -17,6 +17,6 @@ namespace vballoon::vhost {
 /// @param flags  of rte_vhost_driver_register().
 /// @errors kHost; then nothing is registered.
 [[nodiscard]] Result<void> register_driver(const std::string& name, std::uint64_t flags,
-                                           balloon::Features offered);
+                                           wire::Features offered);
 
 }  // namespace vballoon::vhost

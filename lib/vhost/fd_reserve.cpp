@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "fd_reserve.hpp"
+#include "vhost/fd_reserve.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

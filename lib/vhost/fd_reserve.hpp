@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/fd_reserve.hpp - file descriptors that are kept for the VMs that are here already.
-// Layer:  vhost, its sources only. Thread: any; locked.
+// Thread: any; locked.
 // Why:    the kernel does not hold back the descriptors of a message for which none is free: they
 //         are gone, and with them the VM's new memory. So nobody comes in for whom there is no
 //         room, and a message that brings descriptors finds some free.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "gate.hpp"
+#include "vhost/gate.hpp"
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
@@ -9,11 +9,11 @@
 #include <cstring>
 #include <utility>
 
-#include "at_work.hpp"
-#include "callbacks.hpp"
-#include "closer.hpp"
-#include "driver.hpp"
-#include "fd_reserve.hpp"
+#include "vhost/at_work.hpp"
+#include "vhost/callbacks.hpp"
+#include "vhost/closer.hpp"
+#include "vhost/driver.hpp"
+#include "vhost/fd_reserve.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -28,7 +28,7 @@ std::string reason() {
 
 }  // namespace
 
-Result<std::unique_ptr<Gate>> Gate::open(balloon::Features offered, Room& room) {
+Result<std::unique_ptr<Gate>> Gate::open(wire::Features offered, Room& room) {
   UniqueFd set(::epoll_create1(EPOLL_CLOEXEC));
   if (!set.valid()) return fail(Code::kHost, "no epoll descriptor can be made: " + reason());
   std::unique_ptr<Gate> gate(

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/gate.hpp - the one socket of librte_vhost's through which the VMMs of many devices come.
-// Layer:  vhost, its sources only.
 // Thread: any opens and closes; the vhost event thread accepts.
 // Why:    librte_vhost waits for at most 1024 descriptors, its listening sockets among them: with
 //         one for each device it is full at 511 VMs. So the listening sockets are ours, in a set of
@@ -23,14 +22,14 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "balloon/features.hpp"
-#include "balloon_device.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
-#include "libc_calls.hpp"
-#include "listener.hpp"
-#include "room.hpp"
+#include "vhost/balloon_device.hpp"
+#include "vhost/libc_calls.hpp"
+#include "vhost/listener.hpp"
+#include "vhost/room.hpp"
+#include "wire/features.hpp"
 
 namespace vballoon::vhost {
 
@@ -42,7 +41,7 @@ class Gate final : private AcceptSource {
 
   /// Registers it. @param room  of all gates.
   /// @errors kHost with the reason.
-  [[nodiscard]] static Result<std::unique_ptr<Gate>> open(balloon::Features offered, Room& room);
+  [[nodiscard]] static Result<std::unique_ptr<Gate>> open(wire::Features offered, Room& room);
   /// Ends its connections, without any callback.
   ~Gate() override;
   Gate(const Gate&) = delete;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "home_node.hpp"
+#include "vhost/home_node.hpp"
 
 #include <linux/mempolicy.h>
 #include <sys/syscall.h>

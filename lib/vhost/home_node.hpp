@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/home_node.hpp - on which NUMA node a guest's memory is.
-// Layer:  vhost, its sources only. Thread: any.
+// Thread: any.
 #pragma once
 
 #include <optional>

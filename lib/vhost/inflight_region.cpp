@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "inflight_region.hpp"
+#include "vhost/inflight_region.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -74,12 +74,12 @@ void InflightRegion::take_over() noexcept {
   }
 }
 
-state::RingRecord* InflightRegion::ring(std::size_t index) noexcept {
-  return at_ != nullptr && index < state::kRings ? &at_->rings[index] : nullptr;
+vm::RingRecord* InflightRegion::ring(std::size_t index) noexcept {
+  return at_ != nullptr && index < vm::kRings ? &at_->rings[index] : nullptr;
 }
 
-std::optional<state::RingRecord> InflightRegion::left(std::size_t index) const noexcept {
-  if (at_ == nullptr || index >= state::kRings || left_[index].layout == state::kNoRing) {
+std::optional<vm::RingRecord> InflightRegion::left(std::size_t index) const noexcept {
+  if (at_ == nullptr || index >= vm::kRings || left_[index].layout == vm::kNoRing) {
     return std::nullopt;
   }
   return left_[index];

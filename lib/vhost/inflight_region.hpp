@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/inflight_region.hpp - what a front end keeps for a backend that dies: how far rings came.
-// Layer:  vhost, its sources only. Thread: the vhost event thread; the words that it hands out are
-//         written by the owner of the ring.
+// Thread: the vhost event thread; the words that it hands out are written by the owner of the ring.
 // Source: vhost-user protocol, "Inflight I/O tracking"; what is in the region is the backend's
 //         affair. Buffers are used in order here, so a place in the ring says it all.
 //
@@ -17,7 +16,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
-#include "state/device_state.hpp"
+#include "vm/state/device_state.hpp"
 
 namespace vballoon::vhost {
 
@@ -39,15 +38,15 @@ class InflightRegion {
 
   [[nodiscard]] bool present() const noexcept { return at_ != nullptr; }
   /// Null where there is none.
-  [[nodiscard]] state::RingRecord* ring(std::size_t index) noexcept;
+  [[nodiscard]] vm::RingRecord* ring(std::size_t index) noexcept;
   /// As it was when it came; nothing for a ring that was never started with it.
-  [[nodiscard]] std::optional<state::RingRecord> left(std::size_t index) const noexcept;
+  [[nodiscard]] std::optional<vm::RingRecord> left(std::size_t index) const noexcept;
 
  private:
   struct Layout {
     std::uint64_t magic = 0;
     std::uint64_t reserved = 0;
-    std::array<state::RingRecord, state::kRings> rings{};
+    std::array<vm::RingRecord, vm::kRings> rings{};
   };
   struct Unmap {
     void operator()(Layout* at) const noexcept;
@@ -57,7 +56,7 @@ class InflightRegion {
   void take_over() noexcept;
 
   std::unique_ptr<Layout, Unmap> at_;
-  std::array<state::RingRecord, state::kRings> left_{};
+  std::array<vm::RingRecord, vm::kRings> left_{};
 };
 
 }  // namespace vballoon::vhost

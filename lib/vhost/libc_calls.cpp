@@ -3,7 +3,7 @@
 // vhost/libc_calls.cpp - bind(2), listen(2), accept(2), connect(2), socket(2), recvmsg(2) and
 //                        close(2) as librte_vhost makes them, seen from here. The program's symbols
 //                        precede the C library's; other callers pass through.
-// Layer:  vhost, its sources only. Thread: the vhost event thread, and any.
+// Thread: the vhost event thread, and any.
 // Why:    librte_vhost does not tell which socket a connection is (Connection), nor who sent a
 //         message; it takes no connection that somebody else accepted (Gate); it loses descriptors
 //         (arrived.hpp); it connects again in the very moment in which a VMM that listens hung up,
@@ -11,7 +11,7 @@
 //         that it has closed; and it waits in close(2) (closer.hpp).
 // Source: DPDK lib/vhost/socket.c, vhost_user_read_cb(), vhost_user_server_new_connection(),
 //         vhost_user_start_server() (22.11 to 26.07).
-#include "libc_calls.hpp"
+#include "vhost/libc_calls.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -26,11 +26,11 @@
 #include <cstring>
 #include <optional>
 
-#include "arrived.hpp"
-#include "at_work.hpp"
-#include "closer.hpp"
-#include "fd_reserve.hpp"
-#include "room.hpp"
+#include "vhost/arrived.hpp"
+#include "vhost/at_work.hpp"
+#include "vhost/closer.hpp"
+#include "vhost/fd_reserve.hpp"
+#include "vhost/room.hpp"
 
 namespace vballoon::vhost {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/libc_calls.hpp - what librte_vhost asked of the C library.
-// Layer:  vhost, its sources only. Thread: as each says; accept(2) is the vhost event thread's.
+// Thread: as each says; accept(2) is the vhost event thread's.
 #pragma once
 
 namespace vballoon::vhost {

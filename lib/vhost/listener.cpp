@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "listener.hpp"
+#include "vhost/listener.hpp"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <utility>
 
-#include "socket_path.hpp"
+#include "vhost/socket_path.hpp"
 
 namespace vballoon::vhost {
 namespace {

@@ -2,7 +2,7 @@
 //
 // vhost/listener.hpp - the listening socket of a device in server mode. It is ours and not
 //                      librte_vhost's, whose table has room for a connection or a listener.
-// Layer:  vhost, its sources only. Thread: any, one at a time.
+// Thread: any, one at a time.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "log_mapping.hpp"
+#include "vhost/log_mapping.hpp"
 
 #include <fmt/format.h>
 #include <sys/mman.h>

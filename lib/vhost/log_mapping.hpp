@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/log_mapping.hpp - the dirty log that a migrating VMM gives us, mapped.
-// Layer:  vhost, its sources only. Thread: whoever holds the device.
+// Thread: whoever holds the device.
 // Why:    not left to librte_vhost: it maps a log with an offset at the wrong place (22.11), marks
 //         a packed ring by an address that is another area's, and takes no notice of a log that is
 //         made shorter.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "memory_claims.hpp"
+#include "vhost/memory_claims.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

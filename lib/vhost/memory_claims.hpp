@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/memory_claims.hpp - what memory the VMs of this daemon claim, and who claims the same.
-// Layer:  vhost, its sources only. Thread: any.
+// Thread: any.
 // Why:    a memfd without pages costs its VMM nothing and may be as large as it likes, but here it
 //         takes address space, of which a process has 128 TiB, and tables as it is used. And a page
 //         that two VMs have must not be discarded for one of them.

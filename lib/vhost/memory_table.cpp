@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "memory_table.hpp"
+#include "vhost/memory_table.hpp"
 
 #include <cstdlib>
 #include <span>
 #include <vector>
 
-#include "rte_vhost_include.hpp"
+#include "vhost/rte_vhost_include.hpp"
 
 namespace vballoon::vhost {
 namespace {

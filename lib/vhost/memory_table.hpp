@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/memory_table.hpp - librte_vhost's memory table as our guest memory map.
-// Layer:  vhost, its sources only. Thread: the vhost event thread.
+// Thread: the vhost event thread.
 #pragma once
 
 #include <memory>

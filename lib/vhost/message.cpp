@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "message.hpp"
+#include "vhost/message.hpp"
 
 #include <unistd.h>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/message.hpp - a vhost-user message as librte_vhost hands it to an external handler.
-// Layer:  vhost, its sources only.
 // Source: vhost-user protocol, "Message Specification"; DPDK lib/vhost/vhost_user.h says of the
 //         layout that it is kept for external handlers.
 #pragma once
@@ -13,36 +12,13 @@
 #include <optional>
 #include <span>
 
-#include "rte_vhost_include.hpp"
+#include "vhost/rte_vhost_include.hpp"
+#include "wire/vhost_user.hpp"
 
 namespace vballoon::vhost {
 
-/// Those of this device. Any other is refused (check_message()).
-enum class Request : std::uint32_t {
-  kGetFeatures = 1,
-  kSetFeatures = 2,
-  kSetOwner = 3,
-  kResetOwner = 4,
-  kSetMemTable = 5,
-  kSetLogBase = 6,
-  kSetLogFd = 7,
-  kSetVringNum = 8,
-  kSetVringAddr = 9,
-  kSetVringBase = 10,
-  kGetVringBase = 11,
-  kSetVringKick = 12,
-  kSetVringCall = 13,
-  kSetVringErr = 14,
-  kGetProtocolFeatures = 15,
-  kSetProtocolFeatures = 16,
-  kGetQueueNum = 17,
-  kSetVringEnable = 18,
-  kSetBackendReqFd = 21,
-  kGetConfig = 24,
-  kSetConfig = 25,
-  kGetInflightFd = 31,
-  kSetInflightFd = 32,
-};
+/// Those of this device are let through, any other is refused (check_message()).
+using wire::Request;
 
 /// Payload of GET_CONFIG and SET_CONFIG; `size` bytes of the region are meant.
 struct ConfigPayload {

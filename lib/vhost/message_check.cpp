@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "message_check.hpp"
+#include "vhost/message_check.hpp"
 
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <array>
 
-#include "balloon/queue_map.hpp"
 #include "base/units.hpp"
 #include "gmem/backing_check.hpp"
+#include "wire/queue_map.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -160,8 +160,8 @@ Result<void> check_message(const Message& message) {
     return refuse("vhost-user message {} with {} bytes instead of {}", number, message.size(),
                   rule->payload);
   }
-  if (rule->ring && ring_of(message) >= balloon::kQueues) {
-    return refuse("ring {} of a device that has {}", ring_of(message), balloon::kQueues);
+  if (rule->ring && ring_of(message) >= wire::kQueues) {
+    return refuse("ring {} of a device that has {}", ring_of(message), wire::kQueues);
   }
   if (rule->request == Request::kSetMemTable) return check_memory_table(message);
   return {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/message_check.hpp - what a VMM may say, judged before librte_vhost acts on it.
-// Layer:  vhost, its sources only. Thread: the vhost event thread.
+// Thread: the vhost event thread.
 // Why:    librte_vhost takes every payload for as long as the request's own, whatever came; carries
 //         out messages of network, crypto and storage devices, and of features that nobody offered;
 //         and asks the file system about memory, which may be one that never answers.
@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "message.hpp"
+#include "vhost/message.hpp"
 
 namespace vballoon::vhost {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "room.hpp"
+#include "vhost/room.hpp"
 
 #include <fmt/format.h>
 #include <rte_malloc.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/room.hpp - how many devices and connections librte_vhost has room for.
-// Layer:  vhost, its sources only. Thread: any.
+// Thread: any.
 // Why:    the table of its event thread has 1024 entries (MAX_FDS in lib/vhost/fd_man.h), of which
 //         the thread's own pipe takes one and each gate one. An entry that is given up in a round
 //         of the event thread is free after that round, and a table that is full in the middle of a

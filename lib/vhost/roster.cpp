@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "roster.hpp"
+#include "vhost/roster.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

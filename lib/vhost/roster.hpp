@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/roster.hpp - the devices that there are, by name and by socket.
-// Layer:  vhost, its sources only. Thread: guarded by the server's lock.
+// Thread: guarded by the server's lock.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "balloon_device.hpp"
 #include "base/result.hpp"
-#include "gate.hpp"
-#include "listener.hpp"
+#include "vhost/balloon_device.hpp"
+#include "vhost/gate.hpp"
+#include "vhost/listener.hpp"
 
 namespace vballoon::vhost {
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/rte_vhost_include.hpp - librte_vhost's headers, made fit for C++.
-// Layer:  vhost, its sources only.
 #pragma once
 
 // rte_vhost.h leaves these out under C++ and needs no more than their names.

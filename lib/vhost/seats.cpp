@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "seats.hpp"
+#include "vhost/seats.hpp"
 
 #include <algorithm>
 

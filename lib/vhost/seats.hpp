@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/seats.hpp - which poll lcore, and which reclaim lcore, each device is served by.
-// Layer:  vhost, its sources only.
 // Thread: counts are atomic, for seats are taken and left by the control thread and by the vhost
 //         event thread; a Seat itself is guarded by its device's lock.
 #pragma once
@@ -22,7 +21,7 @@ class Seats {
  private:
   friend class Seat;
   struct Place {
-    poll::Poller* poller = nullptr;  // null for a reclaim lcore
+    lcore::Poller* poller = nullptr;  // null for a reclaim lcore
     unsigned node = 0;
     std::atomic<unsigned> devices{0};
   };
@@ -41,7 +40,7 @@ class Seat {
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
 
-  [[nodiscard]] poll::Poller& poller() const noexcept { return *poller_->poller; }
+  [[nodiscard]] lcore::Poller& poller() const noexcept { return *poller_->poller; }
   /// Number of its reclaim lcore; 0 where there are none.
   [[nodiscard]] unsigned worker() const noexcept { return worker_; }
 

@@ -3,15 +3,15 @@
 
 #include <mutex>
 
-#include "balloon_device.hpp"
 #include "base/check.hpp"
-#include "change.hpp"
-#include "closer.hpp"
-#include "fd_reserve.hpp"
-#include "memory_claims.hpp"
-#include "room.hpp"
-#include "roster.hpp"
-#include "seats.hpp"
+#include "vhost/balloon_device.hpp"
+#include "vhost/change.hpp"
+#include "vhost/closer.hpp"
+#include "vhost/fd_reserve.hpp"
+#include "vhost/memory_claims.hpp"
+#include "vhost/room.hpp"
+#include "vhost/roster.hpp"
+#include "vhost/seats.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -23,7 +23,7 @@ constexpr unsigned kTicksToHurry = 50;  // of 20 ms
 class Server::Impl {
  public:
   Impl(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,
-       reclaim::Discarder& discarder, const state::Folder* folder)
+       reclaim::Discarder& discarder, const vm::Folder* folder)
       : seats_(pollers, reclaim.worker_nodes),
         limits_(reclaim.limits),
         claims_(reclaim.claims),
@@ -58,9 +58,9 @@ class Server::Impl {
     for (const auto& [features, gate] : gates_) gate->try_again();
   }
 
-  [[nodiscard]] std::vector<device::DeviceReport> list() const {
+  [[nodiscard]] std::vector<vm::DeviceReport> list() const {
     const std::scoped_lock lock(mutex_);
-    std::vector<device::DeviceReport> reports;
+    std::vector<vm::DeviceReport> reports;
     reports.reserve(roster_.members().size());
     for (const auto& member : roster_.members()) reports.push_back(member->device->report());
     return reports;
@@ -87,7 +87,7 @@ class Server::Impl {
   const reclaim::ReclaimLimits limits_;
   MemoryClaims claims_;
   reclaim::Discarder& discarder_;
-  const state::Folder* const folder_;
+  const vm::Folder* const folder_;
   Room room_;
   Gates gates_;
   Roster roster_;
@@ -95,7 +95,7 @@ class Server::Impl {
 };
 
 Server::Server(const std::vector<PollSeat>& pollers, const ReclaimSettings& reclaim,
-               reclaim::Discarder& discarder, const state::Folder* folder)
+               reclaim::Discarder& discarder, const vm::Folder* folder)
     : impl_(std::make_unique<Impl>(pollers, reclaim, discarder, folder)) {}
 Server::~Server() {
   stop();
@@ -111,7 +111,7 @@ Result<void> Server::remove(std::string_view name) {
 Result<void> Server::change(std::span<const std::string> remove, std::span<const DeviceSpec> add) {
   return impl_->change(remove, add);
 }
-std::vector<device::DeviceReport> Server::list() const {
+std::vector<vm::DeviceReport> Server::list() const {
   return impl_->list();
 }
 void Server::tick() {
@@ -121,18 +121,18 @@ void Server::stop() {
   impl_->stop();
 }
 
-Result<device::DeviceReport> Server::show(std::string_view name) const {
+Result<vm::DeviceReport> Server::show(std::string_view name) const {
   return impl_->with(
-      name, [](BalloonDevice& device) -> Result<device::DeviceReport> { return device.report(); });
+      name, [](BalloonDevice& device) -> Result<vm::DeviceReport> { return device.report(); });
 }
 
-Result<std::uint64_t> Server::set_target(std::string_view name, const balloon::Target& target) {
+Result<std::uint64_t> Server::set_target(std::string_view name, const vm::Target& target) {
   return impl_->with(name, [&target](BalloonDevice& device) { return device.set_target(target); });
 }
 
-Result<state::Kept> Server::kept(std::string_view name) const {
-  return impl_->with(
-      name, [](const BalloonDevice& device) -> Result<state::Kept> { return device.kept(); });
+Result<vm::Kept> Server::kept(std::string_view name) const {
+  return impl_->with(name,
+                     [](const BalloonDevice& device) -> Result<vm::Kept> { return device.kept(); });
 }
 
 void Server::each_pressure(const VisitPressure& visit) const {
@@ -156,13 +156,13 @@ Result<void> Server::inhibit(std::string_view name, bool on) {
   });
 }
 
-Result<std::optional<state::AutomaticWord>> Server::automatic(std::string_view name) const {
-  using Word = std::optional<state::AutomaticWord>;
+Result<std::optional<vm::AutomaticWord>> Server::automatic(std::string_view name) const {
+  using Word = std::optional<vm::AutomaticWord>;
   return impl_->with(
       name, [](const BalloonDevice& device) -> Result<Word> { return device.automatic(); });
 }
 
-Result<void> Server::keep_automatic(std::string_view name, state::AutomaticWord word) {
+Result<void> Server::keep_automatic(std::string_view name, vm::AutomaticWord word) {
   return impl_->with(name, [word](BalloonDevice& device) -> Result<void> {
     device.keep_automatic(word);
     return {};
@@ -180,7 +180,7 @@ Result<void> Server::reporting(std::string_view name, bool on) {
   });
 }
 
-Result<std::uint32_t> Server::hint(std::string_view name, balloon::HintAction action) {
+Result<std::uint32_t> Server::hint(std::string_view name, wire::HintAction action) {
   return impl_->with(name, [action](BalloonDevice& device) { return device.hint(action); });
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/size_question.hpp - when a driver is asked for the size of its balloon.
-// Layer:  vhost, its sources only. Pure: the caller brings the time and does what is due.
+// Pure: the caller brings the time and does what is due.
 // Thread: the device's lock guards all of it, but due(), which anybody may ask.
 //
 // A driver writes its size after a move, and at no other time. One that goes on where this daemon

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "socket_path.hpp"
+#include "vhost/socket_path.hpp"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -7,7 +7,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -16,15 +15,6 @@
 
 namespace vballoon::vhost {
 namespace {
-
-constexpr std::size_t kMaxName = 64;
-
-bool is_alnum(char c) noexcept {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-bool may_be_in_name(char c) noexcept {
-  return is_alnum(c) || c == '.' || c == '_' || c == '-';
-}
 
 /// Connecting is the only way to know; a listener sees a connection that ends at once.
 Result<bool> somebody_listens(const std::string& path) {
@@ -43,18 +33,6 @@ Result<bool> somebody_listens(const std::string& path) {
 }
 
 }  // namespace
-
-Result<void> check_name(std::string_view name) {
-  if (name.empty() || name.size() > kMaxName || !is_alnum(name.front()) ||
-      !std::all_of(name.begin(), name.end(), may_be_in_name)) {
-    return fail(
-        Code::kInvalidArgument,
-        fmt::format("'{}' is no device name; take 1 to {} letters, digits, '.', '_' or '-', "
-                    "a letter or digit first",
-                    name, kMaxName));
-  }
-  return {};
-}
 
 Result<void> clear_socket_path(const std::string& path) {
   if (auto ok = check_socket_path(path); !ok) return ok;

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/socket_path.hpp - names and socket paths, checked before librte_vhost sees them.
-// Layer:  vhost, its sources only.
+// vhost/socket_path.hpp - socket paths, checked before librte_vhost sees them.
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "base/result.hpp"
-#include "vhost/device_name.hpp"
 
 namespace vballoon::vhost {
 

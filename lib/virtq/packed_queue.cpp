@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "base/check.hpp"
-#include "shared_memory.hpp"
+#include "virtq/shared_memory.hpp"
 
 namespace vballoon::virtq {
 namespace {
@@ -16,9 +16,9 @@ namespace {
 constexpr unsigned kScanPerPop = 1024;
 
 Result<void> check(const PackedAreas& areas, unsigned index, const gmem::GuestMemory& memory) {
-  if (areas.size == 0 || areas.size > kMaxQueueSize) {
+  if (areas.size == 0 || areas.size > wire::kMaxQueueSize) {
     return fail(Code::kInvalidArgument,
-                fmt::format("queue size {} is not in [1, {}]", areas.size, kMaxQueueSize));
+                fmt::format("queue size {} is not in [1, {}]", areas.size, wire::kMaxQueueSize));
   }
   if (index >= areas.size) {
     return fail(Code::kInvalidArgument,
@@ -28,9 +28,9 @@ Result<void> check(const PackedAreas& areas, unsigned index, const gmem::GuestMe
       !aligned(areas.device_event, 4)) {
     return fail(Code::kInvalidArgument, "a ring area is not aligned as VIRTIO 1.2, 2.8.10 demands");
   }
-  if (!memory.maps(areas.descriptors, sizeof(PackedDescriptor) * areas.size) ||
-      !memory.maps(areas.driver_event, sizeof(EventSuppression)) ||
-      !memory.maps(areas.device_event, sizeof(EventSuppression))) {
+  if (!memory.maps(areas.descriptors, sizeof(wire::PackedDescriptor) * areas.size) ||
+      !memory.maps(areas.driver_event, sizeof(wire::EventSuppression)) ||
+      !memory.maps(areas.device_event, sizeof(wire::EventSuppression))) {
     return fail(Code::kInvalidArgument, "a ring area is not inside guest memory");
   }
   return {};
@@ -40,7 +40,7 @@ Result<void> check(const PackedAreas& areas, unsigned index, const gmem::GuestMe
 
 Result<PackedQueue> PackedQueue::open(const PackedAreas& areas, std::uint16_t position,
                                       const gmem::GuestMemory& memory) {
-  const auto index = static_cast<std::uint16_t>(position & ~kPositionWrap);
+  const auto index = static_cast<std::uint16_t>(position & ~wire::kPositionWrap);
   if (auto good = check(areas, index, memory); !good) return tl::unexpected(good.error());
   PackedQueue queue;
   queue.descriptors_ = areas.descriptors;
@@ -49,7 +49,7 @@ Result<PackedQueue> PackedQueue::open(const PackedAreas& areas, std::uint16_t po
   queue.size_ = areas.size;
   queue.next_avail_ = index;
   queue.next_used_ = index;
-  queue.avail_wrap_ = (position & kPositionWrap) != 0;
+  queue.avail_wrap_ = (position & wire::kPositionWrap) != 0;
   queue.used_wrap_ = queue.avail_wrap_;
   queue.published_ = position;
   return queue;
@@ -79,10 +79,10 @@ PackedQueue::Scan PackedQueue::scan_chain(unsigned* budget, Head* out) noexcept 
     if (*budget == 0) return Scan::kNothing;
     --*budget;
     ++scanned_;
-    if ((flags & kDescNext) != 0) continue;
+    if ((flags & wire::kDescNext) != 0) continue;
     // 2.8.6: the buffer's id is in its last descriptor. Any will do: it is given back as it came.
-    *out = Head{load16(at(index) + offsetof(PackedDescriptor, id), __ATOMIC_RELAXED), next_avail_,
-                scanned_};
+    *out = Head{load16(at(index) + offsetof(wire::PackedDescriptor, id), __ATOMIC_RELAXED),
+                next_avail_, scanned_};
     outstanding_ += scanned_;
     scanned_ = 0;
     next_avail_ = static_cast<std::uint16_t>(index + 1 == size_ ? 0 : index + 1);
@@ -101,7 +101,7 @@ void PackedQueue::stage(Head head, std::uint32_t written) noexcept {
   VB_CHECK(head.count != 0 && head.count <= outstanding_ && head.first == next_used_);
   std::byte* const slot = at(next_used_);
   const std::uint16_t here = next_used();
-  const std::uint16_t used = used_bits(used_wrap_);
+  const std::uint16_t used = wire::used_bits(used_wrap_);
   const unsigned next = unsigned{next_used_} + head.count;
   used_wrap_ ^= next >= size_;
   next_used_ = static_cast<std::uint16_t>(next >= size_ ? next - size_ : next);
@@ -109,17 +109,18 @@ void PackedQueue::stage(Head head, std::uint32_t written) noexcept {
   last_staged_ = here;
   last_id_ = head.id;
   mark_.store({published_, next_used(), last_staged_, last_id_});
-  const std::uint16_t wrote = written != 0 ? kDescWrite : 0;  // 2.8.7.1: len counts only with it
+  const std::uint16_t wrote =
+      written != 0 ? wire::kDescWrite : 0;  // 2.8.7.1: len counts only with it
   const auto flags = static_cast<std::uint16_t>(used | wrote);
-  std::memcpy(slot + offsetof(PackedDescriptor, len), &written, sizeof(written));
-  std::memcpy(slot + offsetof(PackedDescriptor, id), &head.id, sizeof(head.id));
+  std::memcpy(slot + offsetof(wire::PackedDescriptor, len), &written, sizeof(written));
+  std::memcpy(slot + offsetof(wire::PackedDescriptor, id), &head.id, sizeof(head.id));
   if (staged_ == 0) {
-    first_staged_ = static_cast<std::uint16_t>(here & ~kPositionWrap);
+    first_staged_ = static_cast<std::uint16_t>(here & ~wire::kPositionWrap);
     staged_flags_ = flags;
   } else {
-    store16(slot + offsetof(PackedDescriptor, flags), flags, __ATOMIC_RELEASE);
+    store16(slot + offsetof(wire::PackedDescriptor, flags), flags, __ATOMIC_RELEASE);
   }
-  ring_log_.wrote(static_cast<std::size_t>(slot - descriptors_), sizeof(PackedDescriptor));
+  ring_log_.wrote(static_cast<std::size_t>(slot - descriptors_), sizeof(wire::PackedDescriptor));
   outstanding_ -= head.count;
   staged_ += head.count;
 }
@@ -131,25 +132,28 @@ bool PackedQueue::publish() noexcept {
   // staged behind it. Sequentially consistent, as is the load below: the flags must be visible
   // before the driver's wish is read, else a driver that enables events and looks at the ring in
   // between sleeps for ever (2.8.22.1).
-  store16(at(first_staged_) + offsetof(PackedDescriptor, flags), staged_flags_, __ATOMIC_SEQ_CST);
-  ring_log_.wrote(std::size_t{first_staged_} * sizeof(PackedDescriptor), sizeof(PackedDescriptor));
+  store16(at(first_staged_) + offsetof(wire::PackedDescriptor, flags), staged_flags_,
+          __ATOMIC_SEQ_CST);
+  ring_log_.wrote(std::size_t{first_staged_} * sizeof(wire::PackedDescriptor),
+                  sizeof(wire::PackedDescriptor));
   published_ = next_used();
   mark_.store({published_, published_, last_staged_, last_id_});
   const std::uint16_t events =
-      load16(driver_event_ + offsetof(EventSuppression, flags), __ATOMIC_SEQ_CST);
-  return (events & kEventsMask) != kEventsDisable;
+      load16(driver_event_ + offsetof(wire::EventSuppression, flags), __ATOMIC_SEQ_CST);
+  return (events & wire::kEventsMask) != wire::kEventsDisable;
 }
 
 void PackedQueue::disable_kicks() noexcept {
-  store16(device_event_ + offsetof(EventSuppression, flags), kEventsDisable, __ATOMIC_RELEASE);
-  event_log_.wrote(0, sizeof(EventSuppression));
+  store16(device_event_ + offsetof(wire::EventSuppression, flags), wire::kEventsDisable,
+          __ATOMIC_RELEASE);
+  event_log_.wrote(0, sizeof(wire::EventSuppression));
 }
 
 void PackedQueue::log_writes(DirtyLog log, const gmem::GuestMemory& memory) noexcept {
   ring_log_ = LoggedArea(log, memory.address_of(descriptors_));
   event_log_ = LoggedArea(log, memory.address_of(device_event_));
   // Also what recover() may have written, before there was a log.
-  ring_log_.wrote(0, std::size_t{size_} * sizeof(PackedDescriptor));
+  ring_log_.wrote(0, std::size_t{size_} * sizeof(wire::PackedDescriptor));
 }
 
 std::uint16_t PackedQueue::position() const noexcept {

@@ -7,30 +7,30 @@ namespace vballoon::virtq {
 namespace {
 
 bool readable(const PackedAreas& areas, const gmem::GuestMemory& memory) noexcept {
-  return areas.size != 0 && areas.size <= kMaxQueueSize &&
-         memory.maps(areas.descriptors, sizeof(PackedDescriptor) * areas.size);
+  return areas.size != 0 && areas.size <= wire::kMaxQueueSize &&
+         memory.maps(areas.descriptors, sizeof(wire::PackedDescriptor) * areas.size);
 }
 
 /// Whether index 0 is where the first lap begins, not the second: that one would have left AVAIL
 /// set in the last descriptor, or the driver USED, which it makes available then. The first
 /// descriptor would not tell, for in the middle of a chain it keeps what an earlier lap wrote.
-bool first_lap(const PackedDescriptor& last) noexcept {
+bool first_lap(const wire::PackedDescriptor& last) noexcept {
   return last.flags == 0;
 }
 
 /// A ring is all zero before its first use (2.8.13). One that was used for an even number of laps
 /// is at the same place, but its last descriptor was written to, without AVAIL. Where the driver
 /// has made all of the ring available nothing can be told.
-bool never_used(const PackedDescriptor& last) noexcept {
+bool never_used(const wire::PackedDescriptor& last) noexcept {
   const bool zero = last.addr == 0 && last.len == 0 && last.id == 0 && last.flags == 0;
-  return zero || (last.flags & kPackedAvail) != 0;
+  return zero || (last.flags & wire::kPackedAvail) != 0;
 }
 
 Standing look_at_packed(const PackedAreas& areas, std::uint16_t position) noexcept {
-  const auto last =
-      load_once<PackedDescriptor>(areas.descriptors + sizeof(PackedDescriptor) * (areas.size - 1));
-  if (position == 0 && first_lap(last)) position = kPackedBegin;
-  return {position, position == kPackedBegin && never_used(last)};
+  const auto last = load_once<wire::PackedDescriptor>(
+      areas.descriptors + sizeof(wire::PackedDescriptor) * (areas.size - 1));
+  if (position == 0 && first_lap(last)) position = wire::kPackedBegin;
+  return {position, position == wire::kPackedBegin && never_used(last)};
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "base/copy_once.hpp"
-#include "shared_memory.hpp"
 #include "virtq/queue.hpp"
+#include "virtq/shared_memory.hpp"
 
 namespace vballoon::virtq {
 namespace {
@@ -14,15 +14,15 @@ namespace {
 constexpr std::size_t kIdxOffset = 2;
 
 bool readable(const SplitAreas& areas, const gmem::GuestMemory& memory) noexcept {
-  return areas.size != 0 && areas.size <= kMaxQueueSize && std::has_single_bit(areas.size) &&
+  return areas.size != 0 && areas.size <= wire::kMaxQueueSize && std::has_single_bit(areas.size) &&
          aligned(areas.avail, 2) && aligned(areas.used, 4) &&
-         memory.maps(areas.avail, avail_ring_bytes(areas.size)) &&
-         memory.maps(areas.used, used_ring_bytes(areas.size));
+         memory.maps(areas.avail, wire::avail_ring_bytes(areas.size)) &&
+         memory.maps(areas.used, wire::used_ring_bytes(areas.size));
 }
 
 bool readable(const PackedAreas& areas, const gmem::GuestMemory& memory) noexcept {
-  return areas.size != 0 && areas.size <= kMaxQueueSize && aligned(areas.descriptors, 16) &&
-         memory.maps(areas.descriptors, sizeof(PackedDescriptor) * areas.size);
+  return areas.size != 0 && areas.size <= wire::kMaxQueueSize && aligned(areas.descriptors, 16) &&
+         memory.maps(areas.descriptors, sizeof(wire::PackedDescriptor) * areas.size);
 }
 
 std::optional<Recovered> recover_split(const SplitAreas& areas, const Mark& mark) noexcept {
@@ -40,32 +40,35 @@ std::optional<Recovered> recover_split(const SplitAreas& areas, const Mark& mark
 class Slot {
  public:
   Slot(const PackedAreas& areas, std::uint16_t position) noexcept
-      : at_(areas.descriptors + sizeof(PackedDescriptor) * index_of(position)),
-        wrap_((position & kPositionWrap) != 0) {}
+      : at_(areas.descriptors + sizeof(wire::PackedDescriptor) * index_of(position)),
+        wrap_((position & wire::kPositionWrap) != 0) {}
 
   [[nodiscard]] static unsigned index_of(std::uint16_t position) noexcept {
-    return position & ~unsigned{kPositionWrap};
+    return position & ~unsigned{wire::kPositionWrap};
   }
   /// As the driver made it available on this lap, and nobody used it since.
   [[nodiscard]] bool available() const noexcept {
-    const std::uint16_t flags = load16(at_ + offsetof(PackedDescriptor, flags), __ATOMIC_ACQUIRE);
-    return (flags & (kPackedAvail | kPackedUsed)) == available_bits(wrap_);
+    const std::uint16_t flags =
+        load16(at_ + offsetof(wire::PackedDescriptor, flags), __ATOMIC_ACQUIRE);
+    return (flags & (wire::kPackedAvail | wire::kPackedUsed)) == wire::available_bits(wrap_);
   }
   /// As this side left it. All zeroes are what a new ring has: the flags are those of every second
   /// lap.
   [[nodiscard]] bool used_as(std::uint16_t id) const noexcept {
-    const auto descriptor = load_once<PackedDescriptor>(at_);
+    const auto descriptor = load_once<wire::PackedDescriptor>(at_);
     const bool zero = descriptor.flags == 0 && descriptor.id == 0 && descriptor.addr == 0;
-    return (descriptor.flags & (kPackedAvail | kPackedUsed)) == used_bits(wrap_) &&
+    return (descriptor.flags & (wire::kPackedAvail | wire::kPackedUsed)) ==
+               wire::used_bits(wrap_) &&
            descriptor.id == id && !zero;
   }
   void describe(std::uint16_t id) const noexcept {
     const std::uint32_t written = 0;
-    std::memcpy(at_ + offsetof(PackedDescriptor, len), &written, sizeof(written));
-    std::memcpy(at_ + offsetof(PackedDescriptor, id), &id, sizeof(id));
+    std::memcpy(at_ + offsetof(wire::PackedDescriptor, len), &written, sizeof(written));
+    std::memcpy(at_ + offsetof(wire::PackedDescriptor, id), &id, sizeof(id));
   }
   void use() const noexcept {
-    store16(at_ + offsetof(PackedDescriptor, flags), used_bits(wrap_), __ATOMIC_SEQ_CST);
+    store16(at_ + offsetof(wire::PackedDescriptor, flags), wire::used_bits(wrap_),
+            __ATOMIC_SEQ_CST);
   }
 
  private:
@@ -77,9 +80,10 @@ class Slot {
 /// sets it, and the driver on the second lap.
 bool was_served(const PackedAreas& areas) noexcept {
   for (unsigned i = 0; i < areas.size; ++i) {
-    const std::byte* const at = areas.descriptors + sizeof(PackedDescriptor) * i;
-    const std::uint16_t flags = load16(at + offsetof(PackedDescriptor, flags), __ATOMIC_RELAXED);
-    if ((flags & kPackedUsed) != 0) return true;
+    const std::byte* const at = areas.descriptors + sizeof(wire::PackedDescriptor) * i;
+    const std::uint16_t flags =
+        load16(at + offsetof(wire::PackedDescriptor, flags), __ATOMIC_RELAXED);
+    if ((flags & wire::kPackedUsed) != 0) return true;
   }
   return false;
 }

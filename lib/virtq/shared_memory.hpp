@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // virtq/shared_memory.hpp - fields that both sides of a ring see.
-// Layer:  virtq, its sources only. Single-copy atomic accesses, ordered as the caller says.
+// Single-copy atomic accesses, ordered as the caller says.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,7 @@
 #include <bit>
 
 #include "base/check.hpp"
-#include "shared_memory.hpp"
+#include "virtq/shared_memory.hpp"
 
 namespace vballoon::virtq {
 namespace {
@@ -21,16 +21,17 @@ constexpr std::size_t kRingOffset = 4;
 Result<SplitQueue> SplitQueue::open(const SplitAreas& areas, std::uint16_t next_avail,
                                     const gmem::GuestMemory& memory) {
   const unsigned size = areas.size;
-  if (size == 0 || size > kMaxQueueSize || !std::has_single_bit(size)) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("queue size {} is not a power of two in [1, {}]", size, kMaxQueueSize));
+  if (size == 0 || size > wire::kMaxQueueSize || !std::has_single_bit(size)) {
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("queue size {} is not a power of two in [1, {}]", size, wire::kMaxQueueSize));
   }
   if (!aligned(areas.descriptors, 16) || !aligned(areas.avail, 2) || !aligned(areas.used, 4)) {
     return fail(Code::kInvalidArgument, "a ring area is not aligned as VIRTIO 1.2, 2.7 demands");
   }
-  if (!memory.maps(areas.descriptors, descriptor_table_bytes(size)) ||
-      !memory.maps(areas.avail, avail_ring_bytes(size)) ||
-      !memory.maps(areas.used, used_ring_bytes(size))) {
+  if (!memory.maps(areas.descriptors, wire::descriptor_table_bytes(size)) ||
+      !memory.maps(areas.avail, wire::avail_ring_bytes(size)) ||
+      !memory.maps(areas.used, wire::used_ring_bytes(size))) {
     return fail(Code::kInvalidArgument, "a ring area is not inside guest memory");
   }
   SplitQueue queue;
@@ -76,10 +77,10 @@ std::size_t SplitQueue::pop(std::span<Head> out) noexcept {
 
 void SplitQueue::stage(Head head, std::uint32_t written) noexcept {
   VB_CHECK(static_cast<std::uint16_t>(next_used_ - published_) < outstanding_);
-  const UsedElement element{head.id, written};
+  const wire::UsedElement element{head.id, written};
   const std::size_t slot = next_used_ & mask_;
-  std::memcpy(used_ + kRingOffset + slot * sizeof(UsedElement), &element, sizeof(element));
-  log_.wrote(kRingOffset + slot * sizeof(UsedElement), sizeof(element));
+  std::memcpy(used_ + kRingOffset + slot * sizeof(wire::UsedElement), &element, sizeof(element));
+  log_.wrote(kRingOffset + slot * sizeof(wire::UsedElement), sizeof(element));
   ++next_used_;
 }
 
@@ -96,7 +97,7 @@ bool SplitQueue::publish() noexcept {
   store16(used_ + kIdxOffset, published_, __ATOMIC_SEQ_CST);
   log_.wrote(kIdxOffset, sizeof(published_));
   mark_.store({.published = position(), .about = position(), .detail = published_});
-  return (load16(avail_ + kFlagsOffset, __ATOMIC_SEQ_CST) & kAvailNoInterrupt) == 0;
+  return (load16(avail_ + kFlagsOffset, __ATOMIC_SEQ_CST) & wire::kAvailNoInterrupt) == 0;
 }
 
 void SplitQueue::keep_mark(const MarkWords& words) noexcept {
@@ -105,8 +106,8 @@ void SplitQueue::keep_mark(const MarkWords& words) noexcept {
 }
 
 void SplitQueue::disable_kicks() noexcept {
-  store16(used_ + kFlagsOffset, kUsedNoNotify, __ATOMIC_RELEASE);
-  log_.wrote(kFlagsOffset, sizeof(kUsedNoNotify));
+  store16(used_ + kFlagsOffset, wire::kUsedNoNotify, __ATOMIC_RELEASE);
+  log_.wrote(kFlagsOffset, sizeof(wire::kUsedNoNotify));
 }
 
 void SplitQueue::log_writes(DirtyLog log, const gmem::GuestMemory& memory) noexcept {

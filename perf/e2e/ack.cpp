@@ -10,7 +10,7 @@
 #include <functional>
 #include <string>
 
-#include "poll/poller.hpp"
+#include "lcore/poller.hpp"
 #include "reclaim/discarder.hpp"
 #include "support/cpu.hpp"
 #include "support/figures.hpp"
@@ -46,7 +46,7 @@ void through_poller(const MemoryFile& ram, std::span<const Pfn> pfns, Ack ack,
                     reclaim::Engine* engine, Latency& out) {
   ram.populate();
   reclaim::HolePuncher puncher;
-  poll::Poller poller(kOtherCpu, poll::IdleStrategy::kSpin, puncher);
+  lcore::Poller poller(kOtherCpu, lcore::IdleStrategy::kSpin, puncher);
   if (engine != nullptr) poller.use_engine(*engine);
   Vm vm(ram, {}, ack);
   const OtherLcore lcore(poller);

@@ -12,6 +12,7 @@
 #include "support/daemon.hpp"
 #include "support/figures.hpp"
 #include "support/rounds.hpp"
+#include "wire/balloon_config.hpp"
 
 namespace vballoon::perf {
 namespace {
@@ -21,7 +22,6 @@ constexpr unsigned kVms = 64;
 /// Attached before anything is counted: the daemon's own pools have grown by then.
 constexpr unsigned kFirst = 8;
 constexpr unsigned kReads = 2000;
-constexpr std::uint32_t kConfigBytes = 16;
 
 /// RAM that nobody touches, and a driver.
 struct Guest {
@@ -72,7 +72,7 @@ double read_config_us(driver::FrontEnd& front_end) {
   std::vector<double> us;
   for (unsigned i = 0; i < kReads; ++i) {
     const double begin = now_ns();
-    if (!front_end.get_config(0, kConfigBytes)) give_up("a config read failed");
+    if (!front_end.get_config(0, wire::kConfigBytes)) give_up("a config read failed");
     us.push_back((now_ns() - begin) / 1000);
   }
   return median(us);
@@ -80,7 +80,7 @@ double read_config_us(driver::FrontEnd& front_end) {
 
 /// The limit: two threads and a socket, and nothing in between.
 double socket_round_trip_us() {
-  constexpr driver::wire::Header kHead{.request = 0, .flags = driver::wire::kVersion, .size = 28};
+  constexpr wire::Header kHead{.request = 0, .flags = wire::kVersion, .size = 28};
   auto ends = or_give_up(driver::MessageSocket::pair());
   const std::vector<std::byte> payload(kHead.size);
   const auto deadline = [] { return driver::Deadline(std::chrono::seconds(10)); };

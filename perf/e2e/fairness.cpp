@@ -15,7 +15,7 @@
 #include <string>
 #include <thread>
 
-#include "poll/poller.hpp"
+#include "lcore/poller.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/engine.hpp"
 #include "support/cpu.hpp"
@@ -119,7 +119,7 @@ class Pair {
 
   void alone(Latency& out) {
     SlowDiscarder quick;
-    poll::Poller poller(kOtherCpu, poll::IdleStrategy::kSpin, quick);
+    lcore::Poller poller(kOtherCpu, lcore::IdleStrategy::kSpin, quick);
     Vm honest(honest_ram_, {}, Ack::kEarly);
     const OtherLcore lcore(poller);
     const Attached attached(poller, honest.path());
@@ -134,7 +134,7 @@ class Pair {
     flood.prepare_flood(pages_in(what.order, flood_ram_));
     measure_share(what, flood, discarder, share);
     Vm honest(honest_ram_, {}, Ack::kEarly);
-    poll::Poller poller(kOtherCpu, poll::IdleStrategy::kSpin, discarder);
+    lcore::Poller poller(kOtherCpu, lcore::IdleStrategy::kSpin, discarder);
     if (what.reclaim_lcore) poller.use_engine(engine_);
     const OtherLcore lcore(poller);
     std::optional<Attached> first(std::in_place, poller, honest.path());

@@ -9,7 +9,7 @@
 
 #include <memory>
 
-#include "poll/poller.hpp"
+#include "lcore/poller.hpp"
 #include "reclaim/discarder.hpp"
 #include "support/cpu.hpp"
 #include "support/daemon.hpp"
@@ -29,7 +29,7 @@ struct Fleet {
   [[nodiscard]] unsigned rings() const { return vms * rings_a_vm; }
 };
 
-double cpu_ns(OtherLcore<poll::Poller>& lcore) {
+double cpu_ns(OtherLcore<lcore::Poller>& lcore) {
   clockid_t clock{};
   timespec time{};
   if (::pthread_getcpuclockid(lcore.handle(), &clock) != 0) give_up("no thread clock");
@@ -38,7 +38,7 @@ double cpu_ns(OtherLcore<poll::Poller>& lcore) {
 }
 
 /// Nanoseconds a pass, from the lcore's own counters.
-double sample(const poll::Poller& poller, OtherLcore<poll::Poller>& lcore) {
+double sample(const lcore::Poller& poller, OtherLcore<lcore::Poller>& lcore) {
   const std::uint64_t passes = poller.counters().passes.get();
   const double begin = cpu_ns(lcore);
   ::usleep(kSampleUs);
@@ -72,7 +72,7 @@ void measure(const MemoryFile& ram, Fleet fleet, unsigned rounds, Figures& figur
         std::make_unique<Vm>(ram, reclaim::ReclaimLimits{}, Ack::kEarly, fleet.rings_a_vm));
   }
   reclaim::HolePuncher puncher;
-  poll::Poller poller(kOtherCpu, poll::IdleStrategy::kSpin, puncher);
+  lcore::Poller poller(kOtherCpu, lcore::IdleStrategy::kSpin, puncher);
   OtherLcore lcore(poller);
   for (const auto& vm : vms) poller.attach(vm->path(), 0);
   std::vector<double> pass_ns, bare_ns;

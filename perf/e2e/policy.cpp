@@ -15,18 +15,18 @@
 #include <thread>
 #include <vector>
 
-#include "balloon/stats.hpp"
 #include "driver/balloon_driver.hpp"
 #include "support/daemon.hpp"
 #include "support/figures.hpp"
 #include "support/rounds.hpp"
 #include "support/vm.hpp"
+#include "wire/stats.hpp"
 
 namespace vballoon::perf {
 namespace {
 
-using balloon::StatTag;
 using driver::StatEntry;
+using wire::StatTag;
 
 constexpr std::uint64_t kAsked = 512 * kMiB;
 /// A host that is always short leaves guests no more than what they need, or this.
@@ -42,7 +42,7 @@ class PolicyGuest {
       : sign_(sign), ram_(or_give_up(driver::GuestRam::create(driver::flat_ram(bytes)))) {
     driver::DriverOptions options;
     // As QEMU's generic device.
-    options.protocol_features = ~driver::wire::protocol::kInflightShmfd;
+    options.protocol_features = ~wire::protocol::kInflightShmfd;
     options.message_queue = sign == Sign::kMessage;
     options.stats = stats();
     driver_ = or_give_up(driver::BalloonDriver::start(std::move(socket), ram_, options));

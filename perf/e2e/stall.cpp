@@ -23,9 +23,9 @@
 #include <thread>
 #include <vector>
 
-#include "poll/crew.hpp"
-#include "poll/poller.hpp"
-#include "poll/reclaim_lcore.hpp"
+#include "lcore/crew.hpp"
+#include "lcore/poller.hpp"
+#include "lcore/reclaim_lcore.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/engine.hpp"
 #include "support/cpu.hpp"
@@ -71,14 +71,14 @@ class Vmm {
 /// The lcores on their core, and who watches them; as the daemon has it.
 class Lcores {
  public:
-  explicit Lcores(bool reclaim_lcore) : poller(kOtherCpu, poll::IdleStrategy::kBackoff, puncher_) {
+  explicit Lcores(bool reclaim_lcore) : poller(kOtherCpu, lcore::IdleStrategy::kBackoff, puncher_) {
     if (reclaim_lcore) {
       engine_ = or_give_up(reclaim::Engine::create(1, puncher_));
       poller.use_engine(*engine_);
-      reclaim_ = std::make_unique<poll::ReclaimLcore>(kOtherCpu, *engine_, 0,
-                                                      poll::IdleStrategy::kBackoff);
+      reclaim_ = std::make_unique<lcore::ReclaimLcore>(kOtherCpu, *engine_, 0,
+                                                       lcore::IdleStrategy::kBackoff);
     }
-    crew_ = std::make_unique<poll::Crew>(engine_.get());
+    crew_ = std::make_unique<lcore::Crew>(engine_.get());
     poller.use_crew(*crew_);
     crew_->recruit();
     run(poller);
@@ -98,10 +98,10 @@ class Lcores {
   /// The longest that a seat has made no progress, in ms.
   [[nodiscard]] double longest_ms() const { return longest_ns_.load() / 1e6; }
 
-  poll::Poller poller;
+  lcore::Poller poller;
 
  private:
-  void run(poll::Post& post) {
+  void run(lcore::Post& post) {
     threads_.emplace_back([this, &post] {
       pin(kOtherCpu);
       crew_->serve(post);
@@ -110,7 +110,7 @@ class Lcores {
   /// Every 10 ms it looks as the daemon's guard does; every one it looks how far the seats are.
   void watch(const std::stop_token& stop) {
     struct Seat {
-      const poll::Post* post;
+      const lcore::Post* post;
       std::uint64_t progress;
       double since_ns;
     };
@@ -133,8 +133,8 @@ class Lcores {
 
   reclaim::HolePuncher puncher_;
   std::unique_ptr<reclaim::Engine> engine_;
-  std::unique_ptr<poll::ReclaimLcore> reclaim_;
-  std::unique_ptr<poll::Crew> crew_;
+  std::unique_ptr<lcore::ReclaimLcore> reclaim_;
+  std::unique_ptr<lcore::Crew> crew_;
   std::vector<std::jthread> threads_;
   std::atomic<double> longest_ns_{0};  // written by the guard
   std::jthread guard_;

@@ -4,7 +4,7 @@
 //
 // Two cores in all: the first also polls the rings and drives them, between two bursts of batches.
 // With one reclaim lcore that is the second core, and the first one only drives and polls.
-#include "poll/reclaim_lcore.hpp"
+#include "lcore/reclaim_lcore.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/engine.hpp"
 #include "support/cpu.hpp"
@@ -67,7 +67,7 @@ void all(Effort effort) {
   const auto engine = or_give_up(reclaim::Engine::create(2, puncher));
   Stream first(first_ram);
   Stream second(second_ram);
-  poll::ReclaimLcore lcore(kOtherCpu, *engine, kOtherWorker, poll::IdleStrategy::kSpin);
+  lcore::ReclaimLcore lcore(kOtherCpu, *engine, kOtherWorker, lcore::IdleStrategy::kSpin);
   const OtherLcore other(lcore);
   const auto begin = [&](unsigned first_worker) {
     first.begin(engine->sink(first_worker));

@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "balloon/pfn_decoder.hpp"
+#include "datapath/pfn_decoder.hpp"
 #include "reclaim/ledger.hpp"
 #include "reclaim/window.hpp"
 #include "support/cpu.hpp"
@@ -29,7 +29,7 @@ void decode(benchmark::State& state) {
   pin(kOurCpu);
   std::array<std::byte, Vm::kPagesPerBuffer * sizeof(std::uint32_t)> bytes{};
   std::array<Pfn, Vm::kPagesPerBuffer + 1> pfns;
-  balloon::PfnDecoder decoder;
+  datapath::PfnDecoder decoder;
   for (auto _ : state) {
     benchmark::DoNotOptimize(decoder.decode(bytes, pfns));
     benchmark::DoNotOptimize(decoder.finish());

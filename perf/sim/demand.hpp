@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // sim/demand.hpp - what programs want of memory over time.
-// Layer:  perf and tests; may include base/ and policy/.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // sim/guest.hpp - a guest: its programs, its kernel and its balloon driver, as far as memory goes.
-// Layer:  perf and tests; may include base/ and policy/. Bytes, no pages.
+// Bytes, no pages.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // sim/host.hpp - a host with its guests and a law over them, in virtual time.
-// Layer:  perf and tests; may include base/ and policy/.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // sim/traces.hpp - the hosts that perf/policy-sim tries the laws on.
-// Layer:  perf.
 #pragma once
 
 #include <string>

@@ -2,7 +2,7 @@
 //
 // support/contest.hpp - one guest's memory, and the ways in which it can be given back, in turns:
 // the whole engine, page by page, buffer by buffer, one hole.
-// Layer:  perf. Thread: one owner.
+// Thread: one owner.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/cpu.hpp - the two cores of a measurement, and the interrupts that one of them took.
-// Layer:  perf.
 #pragma once
 
 #include <cstdint>

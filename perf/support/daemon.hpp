@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/daemon.hpp - the real vballoond of this build, in its development profile.
-// Layer:  perf. Create it before any thread: it forks.
+// Create it before any thread: it forks.
 #pragma once
 
 #include <sys/types.h>

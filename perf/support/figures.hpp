@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/figures.hpp - what a bench found out: numbers by key, and keys it could not fill.
-// Layer:  perf; may include everything below it.
 #pragma once
 
 #include <map>

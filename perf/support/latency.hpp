@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/latency.hpp - the quantiles of what is measured many times a round.
-// Layer:  perf.
 #pragma once
 
 #include <string>

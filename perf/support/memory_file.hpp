@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/memory_file.hpp - a guest's memory as a VMM makes it: a file of one of three kinds.
-// Layer:  perf. Thread: one owner.
+// Thread: one owner.
 #pragma once
 
 #include <cstddef>

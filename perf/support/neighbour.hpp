@@ -2,7 +2,7 @@
 //
 // support/neighbour.hpp - a second process that has the guest's memory mapped and touched, as a
 // VMM or a virtual switch has.
-// Layer:  perf. Thread: one owner. Create it before any thread: it forks.
+// Thread: one owner. Create it before any thread: it forks.
 #pragma once
 
 #include <sys/types.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/order.hpp - in which order a guest's pages come, and what does without an engine.
-// Layer:  perf.
 #pragma once
 
 #include <cstdint>

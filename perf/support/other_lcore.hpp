@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/other_lcore.hpp - what the other core does, for as long as a scope lasts.
-// Layer:  perf.
 #pragma once
 
 #include <functional>
 #include <thread>
 #include <utility>
 
-#include "poll/poller.hpp"
+#include "lcore/poller.hpp"
 #include "support/cpu.hpp"
 
 namespace vballoon::perf {
@@ -51,7 +50,7 @@ class OtherLcore {
 /// A data path on a poll lcore, until the end of the scope. @pre the lcore runs.
 class Attached {
  public:
-  Attached(poll::Poller& poller, device::DataPath& path) : poller_(poller), path_(path) {
+  Attached(lcore::Poller& poller, datapath::DataPath& path) : poller_(poller), path_(path) {
     poller_.attach(path_, 0);
   }
   ~Attached() { poller_.detach(path_); }
@@ -59,8 +58,8 @@ class Attached {
   Attached& operator=(const Attached&) = delete;
 
  private:
-  poll::Poller& poller_;
-  device::DataPath& path_;
+  lcore::Poller& poller_;
+  datapath::DataPath& path_;
 };
 
 }  // namespace vballoon::perf

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/rounds.hpp - candidate, baseline and limit in turns, so that all see the same machine.
-// Layer:  perf.
 #pragma once
 
 #include <cstdint>

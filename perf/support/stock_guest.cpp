@@ -26,16 +26,15 @@ driver::RamPlan plan_of(const GuestShape& shape) {
 driver::DriverOptions options_of(Ack ack) {
   driver::DriverOptions options;
   // As QEMU's generic device. Nor are there descriptors enough for a thousand more.
-  options.protocol_features = ~driver::wire::protocol::kInflightShmfd;
+  options.protocol_features = ~wire::protocol::kInflightShmfd;
   options.arena_bytes = kArena;
   options.wait = driver::WaitMode::kSpin;
   options.timeout = std::chrono::seconds(60);
   // Two queues: with all five, 1,000 guests would take the daemon more files than many a host lets
   // a process have.
-  balloon::Features features = balloon::Features{}
-                                   .with(balloon::Feature::kVhostProtocolFeatures)
-                                   .with(balloon::Feature::kVersion1);
-  if (ack == Ack::kEarly) features = features.with(balloon::Feature::kMustTellHost);
+  wire::Features features =
+      wire::Features{}.with(wire::Feature::kVhostProtocolFeatures).with(wire::Feature::kVersion1);
+  if (ack == Ack::kEarly) features = features.with(wire::Feature::kMustTellHost);
   options.features = features.bits();
   return options;
 }

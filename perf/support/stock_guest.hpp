@@ -2,7 +2,7 @@
 //
 // support/stock_guest.hpp - a driver of vballoon-driver's kind on a device of the real daemon: one
 // buffer of 256 pages outstanding, as Linux has it, and many guests in one thread.
-// Layer:  perf. Thread: one owner.
+// Thread: one owner.
 #pragma once
 
 #include <cstdint>

@@ -19,22 +19,22 @@ std::uint16_t* index_of(std::byte* ring) noexcept {
 
 Vm::Vm(const MemoryFile& ram, reclaim::ReclaimLimits limits, Ack ack, unsigned roles)
     : arena_(or_give_up(MemoryFile::create(Kind::kSmall, kMiB))),
-      path_(std::make_unique<device::DataPath>(config_, limits)) {
+      path_(std::make_unique<datapath::DataPath>(config_, limits)) {
   const std::array<gmem::RegionSpec, 2> regions{
       gmem::RegionSpec{Gpa{0}, arena_.bytes(), arena_.data(), arena_.fd(), 0},
       gmem::RegionSpec{Gpa{kRamAt}, ram.bytes(), ram.data(), ram.fd(), 0}};
   path_->set_memory(or_give_up(gmem::GuestMemory::create(regions)));
   path_->provide_tables();  // as the daemon does once there is a target
-  balloon::Features features = balloon::kOffered;
-  if (ack == Ack::kLate) features = balloon::Features(features.bits() & ~std::uint64_t{1});
+  wire::Features features = wire::kOffered;
+  if (ack == Ack::kLate) features = wire::Features(features.bits() & ~std::uint64_t{1});
   path_->set_features(features);
   for (unsigned queue = 0; queue < roles; ++queue) {
-    device::QueueSetup setup;
+    datapath::QueueSetup setup;
     setup.index = queue;
     setup.areas = areas(queue);
-    if (!path_->start(static_cast<balloon::Role>(queue), setup)) give_up("a queue does not start");
+    if (!path_->start(static_cast<wire::Role>(queue), setup)) give_up("a queue does not start");
   }
-  const virtq::Descriptor descriptor{kBufferAt, 0, 0, 0};
+  const wire::Descriptor descriptor{kBufferAt, 0, 0, 0};
   std::memcpy(areas(0).descriptors, &descriptor, sizeof(descriptor));
 }
 
@@ -46,7 +46,7 @@ virtq::SplitAreas Vm::areas(unsigned queue) const noexcept {
 void Vm::write(std::span<const Pfn> pfns) noexcept {
   const auto bytes = static_cast<std::uint32_t>(pfns.size_bytes());
   std::memcpy(arena_.data() + kBufferAt, pfns.data(), bytes);
-  std::memcpy(areas(0).descriptors + offsetof(virtq::Descriptor, len), &bytes, sizeof(bytes));
+  std::memcpy(areas(0).descriptors + offsetof(wire::Descriptor, len), &bytes, sizeof(bytes));
 }
 
 void Vm::publish() noexcept {
@@ -63,7 +63,7 @@ void Vm::prepare_flood(std::span<const Pfn> pfns) {
   const virtq::SplitAreas ring = areas(0);
   for (std::uint16_t i = 0; i < kQueueSize; ++i) {
     const std::uint64_t at = kBufferAt + i * std::uint64_t{kBytes};
-    const virtq::Descriptor descriptor{at, kBytes, 0, 0};
+    const wire::Descriptor descriptor{at, kBytes, 0, 0};
     std::memcpy(ring.descriptors + i * sizeof(descriptor), &descriptor, sizeof(descriptor));
     std::memcpy(arena_.data() + at, pfns.subspan(i * kPagesPerBuffer, kPagesPerBuffer).data(),
                 kBytes);

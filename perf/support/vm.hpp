@@ -2,7 +2,7 @@
 //
 // support/vm.hpp - one VM inside this process: a device's data path, and the driver's side of its
 // rings. Nothing between them but the rings, as nothing is between a guest and the daemon.
-// Layer:  perf. Thread: the driver's side has one owner, the data path has its own.
+// Thread: the driver's side has one owner, the data path has its own.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "balloon/config_space.hpp"
-#include "device/data_path.hpp"
+#include "datapath/config_space.hpp"
+#include "datapath/data_path.hpp"
 #include "support/memory_file.hpp"
 
 namespace vballoon::perf {
@@ -26,10 +26,9 @@ class Vm {
   /// @param ram    all of the guest's memory but its rings, which lie in a file of their own.
   /// @param roles  queues that run: the first so many.
   /// @pre   ram outlives the VM.
-  Vm(const MemoryFile& ram, reclaim::ReclaimLimits limits, Ack ack,
-     unsigned roles = balloon::kQueues);
+  Vm(const MemoryFile& ram, reclaim::ReclaimLimits limits, Ack ack, unsigned roles = wire::kQueues);
 
-  [[nodiscard]] device::DataPath& path() noexcept { return *path_; }
+  [[nodiscard]] datapath::DataPath& path() noexcept { return *path_; }
 
   /// The balloon's page number of a page of the RAM.
   [[nodiscard]] static Pfn pfn(std::uint64_t page) noexcept {
@@ -78,8 +77,8 @@ class Vm {
   [[nodiscard]] virtq::SplitAreas areas(unsigned queue) const noexcept;
 
   MemoryFile arena_;
-  balloon::ConfigSpace config_;
-  std::unique_ptr<device::DataPath> path_;
+  datapath::ConfigSpace config_;
+  std::unique_ptr<datapath::DataPath> path_;
   std::uint16_t sent_ = 0;
   std::uint16_t answered_ = 0;  // by answer()
 };

@@ -2,21 +2,20 @@
 //
 // tests/fuzz/config_space_fuzz.cpp - GET_CONFIG and SET_CONFIG as a VMM may write them, carried out
 //                                    on a config space and on 16 bytes that say what it should be.
-// Layer:  tests of vhost and balloon. Source: VIRTIO 1.2, 5.5.4; vhost-user, "Virtio device config
-//         space".
+// Source: VIRTIO 1.2, 5.5.4; vhost-user, "Virtio device config space".
 #include <array>
 #include <cstring>
 
-#include "balloon/config_space.hpp"
 #include "base/check.hpp"
+#include "datapath/config_space.hpp"
 #include "fuzz_input.hpp"
-#include "message.hpp"
+#include "vhost/message.hpp"
 
 namespace vballoon::fuzz {
 namespace {
 
-using balloon::kConfigBytes;
 using vhost::ConfigPayload;
+using wire::kConfigBytes;
 
 class Machine {
  public:
@@ -61,11 +60,11 @@ class Machine {
     check(message, *payload);
     const auto out = std::span(payload->region).first(payload->size);
     const bool known = config_.read(payload->offset, out);
-    VB_CHECK(known == (payload->offset < kConfigBytes));
+    VB_CHECK(known == (payload->offset < wire::kConfigBytes));
     const auto image = model();
     for (std::size_t i = 0; i < out.size(); ++i) {
       const std::uint64_t at = std::uint64_t{payload->offset} + i;
-      VB_CHECK(out[i] == (at < kConfigBytes ? image[at] : std::byte{0}));
+      VB_CHECK(out[i] == (at < wire::kConfigBytes ? image[at] : std::byte{0}));
     }
     message.reply_config(*payload);
     VB_CHECK(message.size() == ConfigPayload::kHeaderBytes + payload->size);
@@ -79,9 +78,9 @@ class Machine {
     check(message, *payload);
     const auto in = std::span(payload->region).first(payload->size);
     const std::uint64_t end = std::uint64_t{payload->offset} + in.size();
-    VB_CHECK(config_.write(payload->offset, in) == (end <= kConfigBytes));
-    if (end > kConfigBytes) return;
-    for (const std::uint32_t field : {balloon::kActualOffset, balloon::kPoisonOffset}) {
+    VB_CHECK(config_.write(payload->offset, in) == (end <= wire::kConfigBytes));
+    if (end > wire::kConfigBytes) return;
+    for (const std::uint32_t field : {wire::kActualOffset, wire::kPoisonOffset}) {
       if (payload->offset > field || end < field + 4U) continue;
       std::memcpy(&fields_[field / 4], in.data() + (field - payload->offset), 4);
     }
@@ -94,21 +93,21 @@ class Machine {
     if (input.byte() % 8 == 0) {
       config_.begin_anew();
       fields_[1] = 0;
-      fields_[2] = balloon::kHintDone;
+      fields_[2] = wire::kHintDone;
     }
     if (input.byte() % 16 == 0) {
       config_.reset_driver_fields();
       fields_[1] = fields_[3] = 0;
-      fields_[2] = balloon::kHintDone;
+      fields_[2] = wire::kHintDone;
     }
     check_fields();
   }
 
   void hint(Input& input) {
-    const auto action = static_cast<balloon::HintAction>(input.byte() % 3);
+    const auto action = static_cast<wire::HintAction>(input.byte() % 3);
     const std::uint32_t command = config_.command_hints(action);
-    VB_CHECK((command >= balloon::kFirstHintRound) == (action == balloon::HintAction::kStart));
-    if (action == balloon::HintAction::kStart) {
+    VB_CHECK((command >= wire::kFirstHintRound) == (action == wire::HintAction::kStart));
+    if (action == wire::HintAction::kStart) {
       VB_CHECK(command > newest_round_);
       newest_round_ = command;
     }
@@ -132,15 +131,15 @@ class Machine {
     VB_CHECK(config_.num_pages() == fields_[0] && config_.actual() == fields_[1]);
     VB_CHECK(config_.hint_command() == fields_[2] && config_.poison_value() == fields_[3]);
   }
-  [[nodiscard]] std::array<std::byte, kConfigBytes> model() const {
-    std::array<std::byte, kConfigBytes> image{};
+  [[nodiscard]] std::array<std::byte, wire::kConfigBytes> model() const {
+    std::array<std::byte, wire::kConfigBytes> image{};
     std::memcpy(image.data(), fields_.data(), image.size());
     return image;
   }
 
-  balloon::ConfigSpace config_;
-  std::array<std::uint32_t, 4> fields_{0, 0, balloon::kHintDone, 0};
-  std::uint32_t newest_round_ = balloon::kHintDone;
+  datapath::ConfigSpace config_;
+  std::array<std::uint32_t, 4> fields_{0, 0, wire::kHintDone, 0};
+  std::uint32_t newest_round_ = wire::kHintDone;
   std::array<std::byte, 1200> bytes_{};
 };
 

@@ -2,7 +2,7 @@
 //
 // tests/fuzz/device_fuzz.cpp - a device and a driver that does anything, in any order: honest, and
 //                              then every page is accounted for; or one that writes over its rings.
-// Layer:  tests of device. Source: section 5 of the design, 1 to 5.
+// Source: section 5 of the design, 1 to 5.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/check.hpp"
-#include "device/data_path.hpp"
+#include "datapath/data_path.hpp"
 #include "driver/driver_queue.hpp"
 #include "driver/guest_ram.hpp"
 #include "fuzz_guest.hpp"
@@ -23,8 +23,8 @@
 namespace vballoon::fuzz {
 namespace {
 
-using balloon::Role;
 using driver::DriverQueue;
+using wire::Role;
 
 constexpr std::uint64_t kArena = 512 * kKiB;
 constexpr std::size_t kSlots = 16;  // buffers outstanding per queue
@@ -245,11 +245,11 @@ class Machine final : public reclaim::Discarder {
       case 3:
         return path_.request_stats();
       case 4:
-        static_cast<void>(config_.command_hints(static_cast<balloon::HintAction>(bits / 6 % 3)));
+        static_cast<void>(config_.command_hints(static_cast<wire::HintAction>(bits / 6 % 3)));
         return;
       default: {
         const std::uint32_t poison = on ? 0xaaaaaaaa : 0;
-        VB_CHECK(config_.write(balloon::kPoisonOffset, std::as_bytes(std::span(&poison, 1))));
+        VB_CHECK(config_.write(wire::kPoisonOffset, std::as_bytes(std::span(&poison, 1))));
       }
     }
   }
@@ -310,7 +310,7 @@ class Machine final : public reclaim::Discarder {
 
   void start(Role role, std::uint16_t position, bool resumed) {
     const driver::RingPlace place = of(role).queue->place();
-    device::QueueSetup setup;
+    datapath::QueueSetup setup;
     setup.index = static_cast<unsigned>(role);
     setup.resumed = resumed;
     const unsigned size = mode_.ring_size;
@@ -328,8 +328,8 @@ class Machine final : public reclaim::Discarder {
     start(role, path_.stop(role), true);
   }
 
-  std::array<std::uint16_t, balloon::kRoles> stop_all() {
-    std::array<std::uint16_t, balloon::kRoles> positions{};
+  std::array<std::uint16_t, wire::kRoles> stop_all() {
+    std::array<std::uint16_t, wire::kRoles> positions{};
     quiesce();
     for (const Role role : roles()) {
       if (path_.running(role)) positions[static_cast<std::size_t>(role)] = path_.stop(role);
@@ -355,9 +355,9 @@ class Machine final : public reclaim::Discarder {
     path_.forget_stats();
     model_.reset();
     tells_ = (bits & 1) == 0;
-    auto features = balloon::Features{};
-    if (tells_) features = features.with(balloon::Feature::kMustTellHost);
-    if ((bits & 2) != 0) features = features.with(balloon::Feature::kPagePoison);
+    auto features = wire::Features{};
+    if (tells_) features = features.with(wire::Feature::kMustTellHost);
+    if ((bits & 2) != 0) features = features.with(wire::Feature::kPagePoison);
     path_.set_features(features);
     driver::Arena arena(GpaRange{Gpa{0}, kArena});
     for (const Role role : roles()) {
@@ -377,11 +377,11 @@ class Machine final : public reclaim::Discarder {
   }
 
   const Mode mode_;
-  balloon::ConfigSpace config_;
+  datapath::ConfigSpace config_;
   Sink sink_;
-  device::DataPath path_;
+  datapath::DataPath path_;
   PageModel model_;
-  std::array<Side, balloon::kRoles> sides_;
+  std::array<Side, wire::kRoles> sides_;
   bool tells_ = true;
   bool inhibited_ = false;
 };

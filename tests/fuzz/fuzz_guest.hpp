@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/fuzz/fuzz_guest.hpp - a guest's memory, and a host that discards when the input says so.
-// Layer:  tests of device.
 #pragma once
 
 #include <array>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/fuzz/fuzz_input.hpp - a fuzzer's bytes, taken from the front; zeroes once they are spent.
-// Layer:  tests.
 #pragma once
 
 #include <algorithm>

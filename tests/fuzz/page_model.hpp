@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/fuzz/page_model.hpp - whose each page is, by what an honest driver said and was told.
-// Layer:  tests of device. Source: section 5 of the design, 1 and 3.
+// Source: section 5 of the design, 1 and 3.
 #pragma once
 
 #include <array>

@@ -2,20 +2,20 @@
 //
 // tests/fuzz/rpc_fuzz.cpp - a client's bytes through lines, requests and methods, to the replies.
 //                           However the stream is cut, the answers are the same.
-// Layer:  tests of rpc and control. Source: JSON-RPC 2.0, 4 and 5.
+// Source: JSON-RPC 2.0, 4 and 5.
 #include <asio/io_context.hpp>
 #include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "../unit/control/fake_backend.hpp"
-#include "../unit/control/fake_host.hpp"
+#include "../unit/service/fake_backend.hpp"
+#include "../unit/service/fake_host.hpp"
 #include "base/check.hpp"
 #include "base/log.hpp"
-#include "control/methods.hpp"
 #include "fuzz_input.hpp"
 #include "rpc/line_buffer.hpp"
+#include "service/rpc/methods.hpp"
 
 namespace vballoon::fuzz {
 namespace {
@@ -31,7 +31,7 @@ class Session {
       : autopilot_(host_.open(loop_, backend_)),
         methods_(loop_, backend_, *autopilot_, Json{{"version", "fuzz"}}) {
     backend_.guest("vm1");
-    backend_.guest("vm2").state = device::State::kWaiting;
+    backend_.guest("vm2").state = vm::State::kWaiting;
     backend_.lcore_reports.push_back({1, "1", 0, "poll", "because"});
   }
   ~Session() { methods_.stop(); }
@@ -71,10 +71,10 @@ class Session {
   }
 
   asio::io_context loop_;
-  control::FakeBackend backend_;
-  control::FakeHost host_;
-  std::unique_ptr<control::Autopilot> autopilot_;
-  control::Methods methods_;
+  service::FakeBackend backend_;
+  service::FakeHost host_;
+  std::unique_ptr<policy::Autopilot> autopilot_;
+  service::Methods methods_;
   rpc::LineBuffer lines_{kLongestLine};
   std::vector<std::string> replies_;
 };

@@ -2,7 +2,7 @@
 //
 // tests/fuzz/virtq_fuzz.cpp - a ring of either layout in memory that the input writes: pop, walk,
 //                             return, stop and go on, in any order, while it is written to.
-// Layer:  tests of virtq. Source: section 5 of the design, 2 and 5.
+// Source: section 5 of the design, 2 and 5.
 #include <sys/mman.h>
 
 #include <bit>

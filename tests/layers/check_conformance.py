@@ -15,6 +15,7 @@ QUOTED = re.compile(r"`([^`\n]+)`")
 TEST_NAME = re.compile(r"^([A-Z]\w*)\.([A-Z]\w*)$")
 BARE_NAME = re.compile(r"^[A-Z][a-z]+[A-Z]\w+$")  # of a test, in a line that names its file
 TEST_LINE = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", re.MULTILINE)
+TEST_FILE = re.compile(r"\btest_\w+\.cpp")
 FILE_NAME = re.compile(r"^[a-z_0-9/]+\.(?:cpp|hpp|py|md)$")
 
 
@@ -31,9 +32,8 @@ def is_there(root, name):
     if "/" not in name:
         return any(True for _ in (root / "lib").rglob(name)) or any(
             True for _ in (root / "tests").rglob(name)) or (root / "docs" / name).is_file()
-    layer, _, rest = name.partition("/")
     return any((root / path).is_file() for path in (
-        name, f"lib/{name}", f"tests/{name}", f"lib/{layer}/include/{layer}/{rest}"))
+        name, f"lib/{name}", f"tests/{name}"))
 
 
 def missing(root, doc, tests):
@@ -46,7 +46,7 @@ def missing(root, doc, tests):
                 yield number, name
             elif FILE_NAME.match(name) and not is_there(root, name):
                 yield number, name
-            elif BARE_NAME.match(name) and "_test.cpp" in line and name not in bare:
+            elif BARE_NAME.match(name) and TEST_FILE.search(line) and name not in bare:
                 yield number, name
 
 

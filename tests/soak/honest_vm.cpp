@@ -9,8 +9,8 @@
 namespace vballoon::soak {
 namespace {
 
-using balloon::Feature;
 using driver::Role;
+using wire::Feature;
 
 constexpr std::uint64_t kBytes = 64 * kMiB;
 constexpr std::size_t kPagesPerBuffer = 256;
@@ -26,7 +26,7 @@ T must(Result<T> result) {
 /// As Linux under QEMU has it: split rings, and it tells before it uses a page again.
 driver::DriverOptions options() {
   driver::DriverOptions options;
-  options.features &= ~balloon::Features{}.with(Feature::kRingPacked).bits();
+  options.features &= ~wire::Features{}.with(Feature::kRingPacked).bits();
   options.wait = driver::WaitMode::kSpin;
   options.timeout = kPatience;
   return options;

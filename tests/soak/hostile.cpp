@@ -12,8 +12,8 @@
 namespace vballoon::soak {
 namespace {
 
-using balloon::Feature;
 using driver::DriverOptions;
+using wire::Feature;
 
 /// Long, for drivers run when nobody else wants to.
 constexpr std::chrono::seconds kDial{60};
@@ -180,10 +180,10 @@ DriverOptions Hostile::some_options() {
   for (const Feature feature :
        {Feature::kMustTellHost, Feature::kStatsVq, Feature::kReporting, Feature::kFreePageHint,
         Feature::kIndirectDesc, Feature::kInOrder}) {
-    if (chance(20)) options.features &= ~balloon::Features{}.with(feature).bits();
+    if (chance(20)) options.features &= ~wire::Features{}.with(feature).bits();
   }
   const bool split = chance(50);
-  if (split) options.features &= ~balloon::Features{}.with(Feature::kRingPacked).bits();
+  if (split) options.features &= ~wire::Features{}.with(Feature::kRingPacked).bits();
   options.depth = chance(60) ? 1 : 1 + below(16);
   options.batch_pages = chance(60) ? 256 : 1 + below(600);
   options.queue_size = 1U << (2 + below(8));
@@ -204,7 +204,7 @@ driver::RamPlan Hostile::some_ram() {
   // As many regions as the protocol allows, with and without holes between them.
   driver::RamPlan plan;
   Gpa next{0};
-  for (unsigned i = 0; i < 1 + below(driver::wire::kMaxRegions); ++i) {
+  for (unsigned i = 0; i < 1 + below(wire::kMaxRegions); ++i) {
     plan.regions.push_back({.first = next, .bytes = 2 * kMiB, .file = i});
     next.value += kMiB * (2 + 2 * below(3));
   }

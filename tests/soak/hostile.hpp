@@ -33,7 +33,7 @@ class Hostile {
  private:
   friend struct Actions;
   using Segments = std::vector<driver::Segment>;
-  using Descriptors = std::vector<virtq::Descriptor>;
+  using Descriptors = std::vector<wire::Descriptor>;
 
   // --- Chance ---
   unsigned below(unsigned n) { return n == 0 ? 0 : static_cast<unsigned>(random_() % n); }

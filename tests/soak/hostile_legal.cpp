@@ -64,7 +64,7 @@ void Hostile::pause() {
 void Hostile::plug() {
   const Gpa at{kGiB};
   if (ram_->map().find(at) == nullptr) {
-    if (ram_->table().size() == driver::wire::kMaxRegions) return;
+    if (ram_->table().size() == wire::kMaxRegions) return;
     expect(ram_->plug(at, 2 * kMiB));
   } else {
     expect(ram_->unplug(at));

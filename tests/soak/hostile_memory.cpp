@@ -12,7 +12,7 @@
 namespace vballoon::soak {
 namespace {
 
-namespace wire = driver::wire;
+namespace wire = wire;
 
 }  // namespace
 

@@ -16,7 +16,7 @@ namespace {
 
 using driver::Deadline;
 using driver::MessageSocket;
-namespace wire = driver::wire;
+namespace wire = wire;
 
 constexpr std::chrono::milliseconds kPatience{2000};
 constexpr unsigned kRequests = 48;  // more than there are

@@ -12,9 +12,9 @@ namespace vballoon::soak {
 namespace {
 
 using driver::DriverQueue;
-using virtq::Descriptor;
+using wire::Descriptor;
 
-constexpr std::uint16_t kAnyFlags = virtq::kDescNext | virtq::kDescWrite | virtq::kDescIndirect;
+constexpr std::uint16_t kAnyFlags = wire::kDescNext | wire::kDescWrite | wire::kDescIndirect;
 
 }  // namespace
 
@@ -58,15 +58,15 @@ void Hostile::index_jump() {
 void Hostile::loop() {
   DriverQueue& queue = any_queue();
   const Gpa table = some_gpa(64);
-  const Descriptor knot{table.value, 4, virtq::kDescNext, 0};
+  const Descriptor knot{table.value, 4, wire::kDescNext, 0};
   if (queue.packed() || chance(50)) {
     std::memcpy(ram_->at(table, sizeof(knot)).data(), &knot, sizeof(knot));
-    send_described({{table.value, 16 * (1 + below(4)), virtq::kDescIndirect, 0}});
+    send_described({{table.value, 16 * (1 + below(4)), wire::kDescIndirect, 0}});
     return heal();
   }
   const auto id = queue.reserve();
   if (!id) return heal();
-  const Descriptor self{table.value, 4, virtq::kDescNext,
+  const Descriptor self{table.value, 4, wire::kDescNext,
                         chance(50) ? *id : static_cast<std::uint16_t>(any64())};
   std::memcpy(queue.areas().descriptors + sizeof(self) * *id, &self, sizeof(self));
   queue.add_raw(*id);
@@ -99,7 +99,7 @@ void Hostile::odd_table() {
     std::memcpy(&bytes[sizeof(entry) * i], &entry, sizeof(entry));
   }
   const std::uint32_t length = chance(70) ? 16 * (1 + below(64)) : any32();
-  send_described({{at.value, length, virtq::kDescIndirect, 0}});
+  send_described({{at.value, length, wire::kDescIndirect, 0}});
   heal();
 }
 
@@ -109,7 +109,7 @@ void Hostile::table_across_regions() {
   const auto& region = table[below(static_cast<unsigned>(table.size()))];
   const std::uint64_t end = region.guest_address + region.size;
   const std::uint64_t before = 8 * (1 + below(64));
-  const std::uint16_t flags = chance(60) ? virtq::kDescIndirect : std::uint16_t{0};
+  const std::uint16_t flags = chance(60) ? wire::kDescIndirect : std::uint16_t{0};
   send_described({{end - before, 16 * (1 + below(64)), flags, 0}});
   heal();
 }
@@ -141,7 +141,7 @@ void Hostile::balloon_own_rings() {
 
 void Hostile::overwrite_used() {
   DriverQueue& queue = any_queue();
-  scribble({queue.place().device, queue.packed() ? 4U : virtq::used_ring_bytes(queue.size())});
+  scribble({queue.place().device, queue.packed() ? 4U : wire::used_ring_bytes(queue.size())});
   send_described({{some_gpa(64).value, 64, 0, 0}});
   heal();
 }
@@ -185,7 +185,7 @@ void Hostile::huge_lengths() {
   for (Descriptor& one : chain) {
     one = {.addr = chance(50) ? 0 : some_gpa(16).value,
            .len = kLengths[below(kLengths.size())],
-           .flags = chance(50) ? virtq::kDescWrite : std::uint16_t{0}};
+           .flags = chance(50) ? wire::kDescWrite : std::uint16_t{0}};
   }
   send_described(chain);
   heal();

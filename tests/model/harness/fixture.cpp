@@ -46,13 +46,13 @@ bool packed_run() {
 }
 
 DriverOptions of_this_run(DriverOptions options) {
-  if (!packed_run()) options.features &= all_but({balloon::Feature::kRingPacked});
+  if (!packed_run()) options.features &= all_but({wire::Feature::kRingPacked});
   return options;
 }
 
-std::uint64_t all_but(const std::vector<balloon::Feature>& features) {
-  balloon::Features without;
-  for (const balloon::Feature feature : features) without = without.with(feature);
+std::uint64_t all_but(const std::vector<wire::Feature>& features) {
+  wire::Features without;
+  for (const wire::Feature feature : features) without = without.with(feature);
   return ~without.bits();
 }
 
@@ -71,7 +71,7 @@ std::unique_ptr<BalloonDriver> connect(const std::string& socket, const GuestRam
 
 DriverOptions late() {
   DriverOptions options;
-  options.features = all_but({balloon::Feature::kMustTellHost});
+  options.features = all_but({wire::Feature::kMustTellHost});
   return options;
 }
 

@@ -49,7 +49,7 @@ T must(Result<T> result) {
 [[nodiscard]] DriverOptions of_this_run(DriverOptions options);
 
 /// All features but these.
-[[nodiscard]] std::uint64_t all_but(const std::vector<balloon::Feature>& features);
+[[nodiscard]] std::uint64_t all_but(const std::vector<wire::Feature>& features);
 
 /// With the rings of this run.
 [[nodiscard]] std::unique_ptr<BalloonDriver> connect(const std::string& socket, const GuestRam& ram,

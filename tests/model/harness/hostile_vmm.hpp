@@ -14,7 +14,7 @@
 
 namespace vballoon::model {
 
-using driver::wire::Request;
+using wire::Request;
 
 /// An address of the front end; nobody looks there.
 inline constexpr std::uint64_t kUser = 0x7f0000000000;

@@ -31,9 +31,9 @@ class RawVmm {
     if (!words.empty()) std::memcpy(bytes.data(), words.data(), bytes.size());
     return bytes;
   }
-  static driver::wire::Header header(std::uint32_t request, std::size_t size, bool need_reply) {
+  static wire::Header header(std::uint32_t request, std::size_t size, bool need_reply) {
     return {.request = request,
-            .flags = driver::wire::kVersion | (need_reply ? driver::wire::kFlagNeedReply : 0U),
+            .flags = wire::kVersion | (need_reply ? wire::kFlagNeedReply : 0U),
             .size = static_cast<std::uint32_t>(size)};
   }
 

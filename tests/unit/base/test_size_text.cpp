@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/base/test_size_text.cpp - sizes as people write and read them.
-// Layer:  tests of base. Does not prove that every message reads well, only that it names the text.
+// Does not prove that every message reads well, only that it names the text.
 #include <gtest/gtest.h>
 
 #include <cstdint>

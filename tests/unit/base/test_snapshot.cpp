@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/base/test_snapshot.cpp - a record is read whole while it is being written.
-// Layer:  tests of base. Does not prove the memory order on machines weaker than the one it runs
+// Does not prove the memory order on machines weaker than the one it runs
 // on.
 #include <gtest/gtest.h>
 

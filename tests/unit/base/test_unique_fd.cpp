@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/base/test_unique_fd.cpp - a file descriptor is closed once, by its owner.
-// Layer:  tests of base.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/base/test_values.cpp - units, counters, single reads of shared memory, log gates.
-// Layer:  tests of base.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 

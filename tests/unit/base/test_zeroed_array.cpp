@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/base/test_zeroed_array.cpp - zero at first, keeps what is written, and costs no more.
-// Layer:  tests of base.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>

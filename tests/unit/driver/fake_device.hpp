@@ -9,7 +9,7 @@
 #include <cstring>
 #include <optional>
 
-#include "virtq/split_layout.hpp"
+#include "wire/split_layout.hpp"
 
 namespace vballoon::driver {
 
@@ -22,15 +22,15 @@ class FakeDevice {
     if (avail_index() == next_avail_) return std::nullopt;
     std::uint16_t head = 0;
     const std::size_t slot = next_avail_++ % areas_.size;
-    std::memcpy(&head, areas_.avail + sizeof(virtq::AvailHeader) + 2 * slot, sizeof(head));
+    std::memcpy(&head, areas_.avail + sizeof(wire::AvailHeader) + 2 * slot, sizeof(head));
     return head;
   }
 
   /// Writes a used element; give() shows it.
   void use(std::uint32_t id, std::uint32_t written = 0) {
-    const virtq::UsedElement element{id, written};
+    const wire::UsedElement element{id, written};
     const std::size_t slot = next_used_++ % areas_.size;
-    std::memcpy(areas_.used + sizeof(virtq::UsedHeader) + sizeof(element) * slot, &element,
+    std::memcpy(areas_.used + sizeof(wire::UsedHeader) + sizeof(element) * slot, &element,
                 sizeof(element));
   }
   void give() { used_index().store(next_used_, std::memory_order_release); }
@@ -39,23 +39,23 @@ class FakeDevice {
     give();
   }
 
-  [[nodiscard]] virtq::Descriptor descriptor(std::uint16_t i) const {
-    virtq::Descriptor d;
+  [[nodiscard]] wire::Descriptor descriptor(std::uint16_t i) const {
+    wire::Descriptor d;
     std::memcpy(&d, areas_.descriptors + sizeof(d) * i, sizeof(d));
     return d;
   }
 
   [[nodiscard]] std::uint16_t avail_index() const {
-    auto* const header = static_cast<virtq::AvailHeader*>(static_cast<void*>(areas_.avail));
+    auto* const header = static_cast<wire::AvailHeader*>(static_cast<void*>(areas_.avail));
     return std::atomic_ref(header->idx).load(std::memory_order_acquire);
   }
   void suppress_kicks() {
-    static_cast<virtq::UsedHeader*>(static_cast<void*>(areas_.used))->flags = virtq::kUsedNoNotify;
+    static_cast<wire::UsedHeader*>(static_cast<void*>(areas_.used))->flags = wire::kUsedNoNotify;
   }
 
  private:
   [[nodiscard]] std::atomic_ref<std::uint16_t> used_index() const {
-    auto* const header = static_cast<virtq::UsedHeader*>(static_cast<void*>(areas_.used));
+    auto* const header = static_cast<wire::UsedHeader*>(static_cast<void*>(areas_.used));
     return std::atomic_ref(header->idx);
   }
 

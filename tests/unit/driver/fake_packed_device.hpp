@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "driver/driver_queue.hpp"
-#include "virtq/packed_layout.hpp"
+#include "wire/packed_layout.hpp"
 
 namespace vballoon::driver {
 
@@ -19,7 +19,7 @@ class FakePackedDevice {
  public:
   struct Taken {
     std::uint16_t id = 0;
-    std::vector<virtq::PackedDescriptor> chain;
+    std::vector<wire::PackedDescriptor> chain;
   };
 
   explicit FakePackedDevice(const DriverQueue& queue)
@@ -30,17 +30,17 @@ class FakePackedDevice {
     if (!available()) return std::nullopt;
     Taken taken;
     do {
-      const virtq::PackedDescriptor d = descriptor(next_);
+      const wire::PackedDescriptor d = descriptor(next_);
       taken.chain.push_back(d);
       taken.id = d.id;
       step(&next_, &wrap_, 1);
-    } while ((taken.chain.back().flags & virtq::kDescNext) != 0);
+    } while ((taken.chain.back().flags & wire::kDescNext) != 0);
     return taken;
   }
 
   /// Writes one used descriptor and goes on by the length of what is returned.
   void use(std::uint16_t id, std::size_t length, std::uint32_t written = 0) {
-    virtq::PackedDescriptor d = descriptor(used_);
+    wire::PackedDescriptor d = descriptor(used_);
     d.id = id;
     d.len = written;
     std::memcpy(at(used_), &d, 14);
@@ -50,8 +50,8 @@ class FakePackedDevice {
     step(&used_, &used_wrap_, static_cast<unsigned>(length));
   }
 
-  [[nodiscard]] virtq::PackedDescriptor descriptor(unsigned i) const {
-    virtq::PackedDescriptor d;
+  [[nodiscard]] wire::PackedDescriptor descriptor(unsigned i) const {
+    wire::PackedDescriptor d;
     std::memcpy(&d, at(i), sizeof(d));
     return d;
   }

@@ -8,8 +8,8 @@
 namespace vballoon::test {
 namespace {
 
-using balloon::Role;
-using device::DeviceFixture;
+using datapath::DeviceFixture;
+using wire::Role;
 
 constexpr std::array<Role, 3> kRoles{Role::kInflate, Role::kDeflate, Role::kReport};
 /// Of a page: a hole is never less than all of it.
@@ -170,7 +170,7 @@ void ModelGuest::collect(Role role) {
     const auto at = in_flight_[role].find(static_cast<std::uint16_t>(id));
     if (at == in_flight_[role].end()) {
       ok_ = false;
-      ADD_FAILURE() << balloon::role_name(role) << ": buffer " << id << " came back twice";
+      ADD_FAILURE() << wire::role_name(role) << ": buffer " << id << " came back twice";
       return;
     }
     for (const std::uint32_t n : at->second) came_back(role, n);
@@ -217,7 +217,7 @@ void ModelGuest::pause() {
     const std::uint16_t position = f_.path().stop(role);
     if (position == f_.ring(role).used_idx()) continue;
     ok_ = false;
-    ADD_FAILURE() << balloon::role_name(role) << " stopped with a buffer in hand";
+    ADD_FAILURE() << wire::role_name(role) << " stopped with a buffer in hand";
   }
   restart(false);
 }

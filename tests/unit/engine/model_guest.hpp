@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/engine/model_guest.hpp - a guest that knows what each of its pages must hold.
-// Layer:  tests; the driver's side of a device, in the same process and over real memory.
-//         Its pages carry canaries. A page that is the guest's keeps its canary, whatever is going
-//         on with the others: section 5 of the design, 1.
+// Its pages carry canaries. A page that is the guest's keeps its canary, whatever is going on with
+// the others: section 5 of the design, 1.
 #pragma once
 
 #include <array>
@@ -44,7 +43,7 @@ class ModelGuest {
   /// Whether each page in the balloon was given back. @pre all that was gathered was discarded.
   void check_given_back();
 
-  [[nodiscard]] device::DeviceFixture& device() { return f_; }
+  [[nodiscard]] datapath::DeviceFixture& device() { return f_; }
   [[nodiscard]] bool ok() const { return ok_; }
   [[nodiscard]] std::uint64_t returned() const { return returned_; }
 
@@ -75,23 +74,23 @@ class ModelGuest {
   void write_canary(std::uint32_t n);
   void check(std::uint32_t n);
 
-  [[nodiscard]] std::optional<std::uint16_t> free_head(balloon::Role role);
+  [[nodiscard]] std::optional<std::uint16_t> free_head(wire::Role role);
   Pages pick_for_inflate();
   Pages pick_for_deflate();
   Pages pick_for_report();
-  void send_pfns(balloon::Role role, Pages pages);
+  void send_pfns(wire::Role role, Pages pages);
   void send_report();
   void use_untold();
-  void settle(balloon::Role role);
-  void collect(balloon::Role role);
-  void came_back(balloon::Role role, std::uint32_t n);
+  void settle(wire::Role role);
+  void collect(wire::Role role);
+  void came_back(wire::Role role, std::uint32_t n);
   void restart(bool new_driver);
 
   const bool tells_;
   std::mt19937 random_;
-  device::DeviceFixture f_;
+  datapath::DeviceFixture f_;
   std::vector<Page> pages_;
-  std::map<balloon::Role, std::map<std::uint16_t, Pages>> in_flight_;
+  std::map<wire::Role, std::map<std::uint16_t, Pages>> in_flight_;
   std::uint64_t generation_ = 0;
   std::uint64_t returned_ = 0;
   bool ok_ = true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/engine/punchers.hpp - holes in real memory, by hosts of different tempers.
-// Layer:  tests. Thread: any, and several at once.
+// Thread: any, and several at once.
 #pragma once
 
 #include <unistd.h>

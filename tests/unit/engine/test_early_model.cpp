@@ -3,10 +3,9 @@
 // tests/unit/engine/test_early_model.cpp - guests, a poll lcore and reclaim lcores, all at once,
 //                                          over real memory: no page that is a guest's ever
 //                                          changes.
-// Layer:  tests. Sections 4 and 5 of the design; invariants 1, 2 and 3.
-//         VBALLOON_SEED and VBALLOON_STEPS choose another walk, or a longer one. A run is not
-//         repeated exactly by its seed: the threads take part. A test that waits for what never
-//         comes ends with the runner's timeout.
+// Sections 4 and 5 of the design; invariants 1, 2 and 3. VBALLOON_SEED and VBALLOON_STEPS choose
+// another walk, or a longer one. A run is not repeated exactly by its seed: the threads take part.
+// A test that waits for what never comes ends with the runner's timeout.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -45,7 +44,7 @@ constexpr std::array<Named<bool>, 2> kTells{{{"Early", true}, {"Late", false}}};
 constexpr std::array<Limits, 3> kWindows{
     {{"Smallest", {.ages = {.longest_us = 0, .long_runs_us = 0}, .window_pages = 1}},
      {"Short", {.ages = {.longest_us = 500, .long_runs_us = 50}, .window_pages = 300}},
-     {"Largest", device::kNever}}};
+     {"Largest", datapath::kNever}}};
 constexpr std::array<Named<unsigned>, 3> kReclaimLcores{
     {{"Inline", 0}, {"OneLcore", 1}, {"TwoLcores", 2}}};
 constexpr std::array<Named<Temper>, 3> kTempers{
@@ -62,12 +61,12 @@ class Lab {
       auto engine = reclaim::Engine::create(reclaim_lcores, puncher_);
       EXPECT_TRUE(engine.has_value());
       engine_ = std::move(*engine);
-      poller_ = std::make_unique<poll::RunningPoller>(*engine_);
+      poller_ = std::make_unique<lcore::RunningPoller>(*engine_);
     } else {
-      poller_ = std::make_unique<poll::RunningPoller>(puncher_, poll::IdleStrategy::kBackoff);
+      poller_ = std::make_unique<lcore::RunningPoller>(puncher_, lcore::IdleStrategy::kBackoff);
     }
     for (unsigned i = 0; i < reclaim_lcores; ++i) {
-      reclaims_.push_back(std::make_unique<poll::RunningReclaim>(*engine_, i));
+      reclaims_.push_back(std::make_unique<lcore::RunningReclaim>(*engine_, i));
     }
     for (unsigned i = 0; i < std::max(1U, reclaim_lcores); ++i) {
       guests_.push_back(std::make_unique<ModelGuest>(random_(), tells, limits));
@@ -136,8 +135,8 @@ class Lab {
   std::mt19937 random_;
   std::unique_ptr<reclaim::Engine> engine_;
   std::vector<std::unique_ptr<ModelGuest>> guests_;
-  std::vector<std::unique_ptr<poll::RunningReclaim>> reclaims_;
-  std::unique_ptr<poll::RunningPoller> poller_;
+  std::vector<std::unique_ptr<lcore::RunningReclaim>> reclaims_;
+  std::unique_ptr<lcore::RunningPoller> poller_;
   std::uint64_t failed_calls_ = 0;
   bool inhibited_any_ = false;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/gmem/test_backing.cpp - what kind of file a region lives in.
-// Layer:  tests of gmem. Does not prove that a hole really frees memory: see the tests of reclaim.
+// Does not prove that a hole really frees memory: see the tests of reclaim.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/magic.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/gmem/test_guest_memory.cpp - the guest's RAM: what is in it, and what is beside it.
-// Layer:  tests of gmem.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/gmem/test_lost_memory.cpp - a file that becomes shorter under its mapping.
-// Layer:  tests of gmem.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>

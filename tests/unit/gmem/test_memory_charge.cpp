@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/gmem/test_memory_charge.cpp - whose account memory goes on.
-// Layer:  tests of gmem. Source: cgroups(7), /proc/[pid]/cgroup; cgroup-v2.rst, "Memory Ownership".
+// Source: cgroups(7), /proc/[pid]/cgroup; cgroup-v2.rst, "Memory Ownership".
 #include <gtest/gtest.h>
 #include <unistd.h>
 

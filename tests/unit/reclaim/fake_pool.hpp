@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/fake_pool.hpp - pools of huge pages, with a test as kernel, guests and others.
-// Layer:  tests of reclaim.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,7 +10,7 @@
 #include <map>
 #include <memory>
 
-#include "reclaim/huge_reserve.hpp"
+#include "reclaim/huge/reserve.hpp"
 
 namespace vballoon::reclaim {
 

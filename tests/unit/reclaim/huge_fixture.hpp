@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/huge_fixture.hpp - guest memory in a hugetlbfs file, of which no page exists.
-// Layer:  tests of reclaim.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_bitmap.cpp - ranges of bits are the set of their bits.
-// Layer:  tests of reclaim.
 #include <gtest/gtest.h>
 
 #include <algorithm>

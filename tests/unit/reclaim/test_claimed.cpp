@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_claimed.cpp - a guest that claims 16 TiB and uses little of them.
-// Layer:  tests of reclaim. Memory is counted, time is not: perf/e2e/claimed.cpp does that.
+// Memory is counted, time is not: perf/e2e/claimed.cpp does that.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_engine.cpp - batches travel on real rings, to whom they belong, and back.
-// Layer:  tests of reclaim, over EAL without huge pages. Threads are those of the operating system.
-//         Does not prove that a lcore never waits for another: that is the rings' word.
+// Threads are those of the operating system. Does not prove that a lcore never waits for another:
+// that is the rings' word.
 #include "reclaim/engine.hpp"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_hole_puncher.cpp - memory really goes back to the host, and only that.
-// Layer:  tests of reclaim, over real files.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_huge_pool.cpp - the kernel's own figures, and its own pool.
-// Layer:  tests of reclaim, over real huge pages, which they get by themselves where they are root.
-#include "reclaim/huge_pool.hpp"
+#include "reclaim/huge/pool.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -19,7 +18,7 @@
 
 #include "driver/huge_pages.hpp"
 #include "reclaim/discarder.hpp"
-#include "reclaim/huge_reserve.hpp"
+#include "reclaim/huge/reserve.hpp"
 #include "reclaim/reclaimer.hpp"
 #include "support/guest_ram.hpp"
 #include "support/scratch_folder.hpp"

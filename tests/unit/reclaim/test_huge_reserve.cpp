@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_huge_reserve.cpp - no huge page goes that the pool could not give back.
-// Layer:  tests of reclaim, over a pool that the test fills and empties.
-// Source: the rule in reclaim/huge_reserve.hpp.
+// Source: the rule in reclaim/huge/reserve.hpp.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_ledger.cpp - which pages are in the balloon, host pages being 4 KiB.
-// Layer:  tests of reclaim.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_ledger_huge.cpp - the balloon over memory whose host pages are huge.
-// Layer:  tests of reclaim. The maps are backed by a hugetlbfs file, of which no page needs to
-//         exist.
+// The maps are backed by a hugetlbfs file, of which no page needs to exist.
 #include <gtest/gtest.h>
 
 #include <map>

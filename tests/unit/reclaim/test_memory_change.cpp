@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_memory_change.cpp - the VMM changes the memory table under the balloon.
-// Layer:  tests of reclaim. Source: vhost-user, SET_MEM_TABLE, ADD_MEM_REG, REM_MEM_REG.
+// Source: vhost-user, SET_MEM_TABLE, ADD_MEM_REG, REM_MEM_REG.
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_provide.cpp - memory is put where holes are, and nothing else changes.
-// Layer:  tests of reclaim, over real files.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>

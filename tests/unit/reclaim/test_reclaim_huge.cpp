@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_reclaim_huge.cpp - memory of huge host pages is given back in whole ones.
-// Layer:  tests of reclaim. The map is backed by a hugetlbfs file, of which no page exists.
+// The map is backed by a hugetlbfs file, of which no page exists.
 #include <gtest/gtest.h>
 
 #include <memory>

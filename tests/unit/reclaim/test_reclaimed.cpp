@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_reclaimed.cpp - "given to the host" is said of nothing that is not.
-// Layer:  tests of reclaim.
 #include <gtest/gtest.h>
 
 #include <memory>

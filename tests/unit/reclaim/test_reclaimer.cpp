@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_reclaimer.cpp - few, long, aligned holes, and none where none belongs.
-// Layer:  tests of reclaim, over a discarder that only takes notes.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_report.cpp - free page reports; memory that cannot be given back.
-// Layer:  tests of reclaim. Source: VIRTIO 1.2, 5.5.6.7.
+// Source: VIRTIO 1.2, 5.5.6.7.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 

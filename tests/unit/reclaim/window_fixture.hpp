@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/window_fixture.hpp - a window over eight blocks, and the ledger beside it.
-// Layer:  tests of reclaim. Time is a number that the test moves.
+// Time is a number that the test moves.
 #pragma once
 
 #include <gtest/gtest.h>

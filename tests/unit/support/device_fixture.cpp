@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-namespace vballoon::device {
+namespace vballoon::datapath {
 
 DeviceFixture::DeviceFixture(unsigned ring_size, reclaim::ReclaimLimits limits)
     : ram_({{Gpa{0}, kLowBytes, 0}, {Gpa{kHighFirst}, kHighBytes, kHighInFile}}),
@@ -21,7 +21,7 @@ DeviceFixture::DeviceFixture(unsigned ring_size, reclaim::ReclaimLimits limits)
 }
 
 void DeviceFixture::driver_tells() {
-  path_.set_features(balloon::Features{}.with(balloon::Feature::kMustTellHost));
+  path_.set_features(wire::Features{}.with(wire::Feature::kMustTellHost));
 }
 
 QueueSetup DeviceFixture::setup_of(Role role, std::uint16_t position, bool resumed) {
@@ -82,4 +82,4 @@ std::vector<std::uint32_t> pages_from(std::uint64_t first, std::uint64_t count) 
   return pages;
 }
 
-}  // namespace vballoon::device
+}  // namespace vballoon::datapath

@@ -2,8 +2,8 @@
 //
 // tests/unit/support/device_fixture.hpp - a whole device in one process: guest memory, a driver's
 //                                         rings and interrupts, and a host that only takes notes.
-// Layer:  tests of device and poll. Nothing here waits for a clock: a test says with the ages of
-//         its window whether pages that wait for neighbours go at the next pass, or never.
+// Nothing here waits for a clock: a test says with the ages of its window whether pages that wait
+// for neighbours go at the next pass, or never.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,17 +15,17 @@
 #include <vector>
 
 #include "base/unique_fd.hpp"
-#include "device/data_path.hpp"
+#include "datapath/data_path.hpp"
 #include "support/driver_ring.hpp"
 #include "support/fake_discarder.hpp"
 #include "support/guest_ram.hpp"
 
-namespace vballoon::device {
+namespace vballoon::datapath {
 
-using balloon::Role;
+using wire::Role;
 
 /// Of a device that offers what the specification has; MESSAGE_VQ is of others.
-inline constexpr std::array<Role, balloon::kQueues> kAllRoles{
+inline constexpr std::array<Role, wire::kQueues> kAllRoles{
     Role::kInflate, Role::kDeflate, Role::kStats, Role::kHint, Role::kReport};
 
 /// Whatever is gathered goes with the next pass.
@@ -71,7 +71,7 @@ class DeviceFixture {
   [[nodiscard]] test::GuestRam& ram() { return ram_; }
   [[nodiscard]] test::DriverRing& ring(Role role) { return *rings_[index(role)]; }
   [[nodiscard]] test::FakeDiscarder& discarder() { return discarder_; }
-  [[nodiscard]] balloon::ConfigSpace& config() { return config_; }
+  [[nodiscard]] datapath::ConfigSpace& config() { return config_; }
   [[nodiscard]] DataPath& path() { return path_; }
   [[nodiscard]] const DeviceCounters& counters() const { return path_.counters(); }
   [[nodiscard]] const reclaim::ReclaimCounters& reclaimed() const {
@@ -97,15 +97,15 @@ class DeviceFixture {
   [[nodiscard]] static std::size_t index(Role role) { return static_cast<std::size_t>(role); }
 
   test::GuestRam ram_;
-  std::array<std::unique_ptr<test::DriverRing>, balloon::kRoles> rings_;
-  std::array<UniqueFd, balloon::kRoles> call_fds_;
+  std::array<std::unique_ptr<test::DriverRing>, wire::kRoles> rings_;
+  std::array<UniqueFd, wire::kRoles> call_fds_;
   test::FakeDiscarder discarder_;
   reclaim::InlineSink sink_{discarder_};
-  balloon::ConfigSpace config_;
+  datapath::ConfigSpace config_;
   DataPath path_;
 };
 
 /// `count` page numbers from page(first) on.
 [[nodiscard]] std::vector<std::uint32_t> pages_from(std::uint64_t first, std::uint64_t count);
 
-}  // namespace vballoon::device
+}  // namespace vballoon::datapath

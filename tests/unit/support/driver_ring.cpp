@@ -4,8 +4,8 @@
 namespace vballoon::test {
 namespace {
 
-using virtq::Descriptor;
-using virtq::UsedElement;
+using wire::Descriptor;
+using wire::UsedElement;
 
 std::uint64_t whole_pages(std::uint64_t bytes) {
   return (bytes + kPageSize - 1) / kPageSize * kPageSize;
@@ -15,8 +15,8 @@ Gpa plus(Gpa gpa, std::uint64_t bytes) {
 }
 
 std::uint16_t flags_of(const Piece& piece, bool last) {
-  return static_cast<std::uint16_t>((piece.device_writes ? virtq::kDescWrite : 0) |
-                                    (last ? 0 : virtq::kDescNext));
+  return static_cast<std::uint16_t>((piece.device_writes ? wire::kDescWrite : 0) |
+                                    (last ? 0 : wire::kDescNext));
 }
 
 }  // namespace
@@ -25,15 +25,15 @@ DriverRing::DriverRing(const GuestRam& ram, Gpa base, unsigned size)
     : ram_(ram), base_(base), size_(size) {}
 
 std::uint64_t DriverRing::bytes_needed(unsigned size) {
-  return whole_pages(virtq::descriptor_table_bytes(size)) +
-         whole_pages(virtq::avail_ring_bytes(size)) + whole_pages(virtq::used_ring_bytes(size));
+  return whole_pages(wire::descriptor_table_bytes(size)) +
+         whole_pages(wire::avail_ring_bytes(size)) + whole_pages(wire::used_ring_bytes(size));
 }
 
 Gpa DriverRing::avail() const noexcept {
-  return plus(base_, whole_pages(virtq::descriptor_table_bytes(size_)));
+  return plus(base_, whole_pages(wire::descriptor_table_bytes(size_)));
 }
 Gpa DriverRing::used() const noexcept {
-  return plus(avail(), whole_pages(virtq::avail_ring_bytes(size_)));
+  return plus(avail(), whole_pages(wire::avail_ring_bytes(size_)));
 }
 
 virtq::SplitAreas DriverRing::areas() const {
@@ -53,7 +53,7 @@ void DriverRing::set_indirect(Gpa table, unsigned i, const Descriptor& descripto
   ram_.put(plus(table, i * sizeof(Descriptor)), descriptor);
 }
 void DriverRing::set_avail_slot(unsigned slot, std::uint16_t head) {
-  ram_.put(plus(avail(), sizeof(virtq::AvailHeader) + 2 * (slot % size_)), head);
+  ram_.put(plus(avail(), sizeof(wire::AvailHeader) + 2 * (slot % size_)), head);
 }
 void DriverRing::set_avail_idx(std::uint16_t idx) {
   auto* at = reinterpret_cast<std::uint16_t*>(ram_.at(plus(avail(), 2)));
@@ -79,7 +79,7 @@ std::uint16_t DriverRing::used_flags() const {
 }
 UsedElement DriverRing::used_slot(unsigned slot) const {
   return ram_.get<UsedElement>(
-      plus(used(), sizeof(virtq::UsedHeader) + sizeof(UsedElement) * (slot % size_)));
+      plus(used(), sizeof(wire::UsedHeader) + sizeof(UsedElement) * (slot % size_)));
 }
 
 void DriverRing::offer(std::uint16_t head) {
@@ -105,7 +105,7 @@ void DriverRing::send_indirect(std::uint16_t head, Gpa table, const std::vector<
                  {pieces[i].gpa.value, pieces[i].bytes, flags, static_cast<std::uint16_t>(i + 1)});
   }
   const auto bytes = static_cast<std::uint32_t>(pieces.size() * sizeof(Descriptor));
-  set_descriptor(head, {table.value, bytes, virtq::kDescIndirect, 0});
+  set_descriptor(head, {table.value, bytes, wire::kDescIndirect, 0});
   offer(head);
 }
 

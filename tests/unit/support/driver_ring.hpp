@@ -2,7 +2,6 @@
 //
 // tests/unit/support/driver_ring.hpp - the driver's side of a split ring, with nothing hidden: a
 //                                      test may write every field, right or wrong.
-// Layer:  tests; may include base/, gmem/ and virtq/.
 // Source: VIRTIO 1.2, 2.7.
 #pragma once
 
@@ -10,8 +9,8 @@
 #include <vector>
 
 #include "support/guest_ram.hpp"
-#include "virtq/split_layout.hpp"
 #include "virtq/split_queue.hpp"
+#include "wire/split_layout.hpp"
 
 namespace vballoon::test {
 
@@ -35,8 +34,8 @@ class DriverRing {
   void begin_at(std::uint16_t index);
 
   // --- Field by field -----------------------------------------------------------------------
-  void set_descriptor(unsigned i, const virtq::Descriptor& descriptor);
-  void set_indirect(Gpa table, unsigned i, const virtq::Descriptor& descriptor);
+  void set_descriptor(unsigned i, const wire::Descriptor& descriptor);
+  void set_indirect(Gpa table, unsigned i, const wire::Descriptor& descriptor);
   void set_avail_slot(unsigned slot, std::uint16_t head);
   void set_avail_idx(std::uint16_t idx);
   void set_avail_flags(std::uint16_t flags);
@@ -44,7 +43,7 @@ class DriverRing {
   [[nodiscard]] std::uint16_t avail_idx() const;
   [[nodiscard]] std::uint16_t used_idx() const;
   [[nodiscard]] std::uint16_t used_flags() const;
-  [[nodiscard]] virtq::UsedElement used_slot(unsigned slot) const;
+  [[nodiscard]] wire::UsedElement used_slot(unsigned slot) const;
 
   // --- As a driver does it ------------------------------------------------------------------
   /// Makes the chain that begins at `head` available.

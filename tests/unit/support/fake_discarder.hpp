@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/support/fake_discarder.hpp - remembers what it was asked to discard, and may refuse.
-// Layer:  tests; may include base/ and reclaim/.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/other_user.hpp - do something as somebody who is not root.
-// Layer:  tests.
 #pragma once
 
 #include <grp.h>

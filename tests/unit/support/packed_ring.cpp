@@ -4,12 +4,12 @@
 namespace vballoon::test {
 namespace {
 
-using virtq::PackedDescriptor;
+using wire::PackedDescriptor;
 
 std::vector<PackedDescriptor> described(const std::vector<Piece>& pieces) {
   std::vector<PackedDescriptor> chain;
   for (const Piece& piece : pieces) {
-    const std::uint16_t flags = piece.device_writes ? virtq::kDescWrite : 0;
+    const std::uint16_t flags = piece.device_writes ? wire::kDescWrite : 0;
     chain.push_back({piece.gpa.value, piece.bytes, 0, flags});
   }
   return chain;
@@ -33,17 +33,17 @@ virtq::PackedAreas PackedRing::areas() const {
 }
 
 void PackedRing::begin_at(std::uint16_t position) {
-  next_ = {position & 0x7fffU, (position & virtq::kPositionWrap) != 0};
+  next_ = {position & 0x7fffU, (position & wire::kPositionWrap) != 0};
   used_ = next_;
   // What the laps before left: all of it used, by this one's counter up to here.
   for (unsigned i = 0; i < size_; ++i) {
     const bool wrap = i < next_.index ? next_.wrap : !next_.wrap;
-    set(i, {0x1000, 0, 0, virtq::used_bits(wrap)});
+    set(i, {0x1000, 0, 0, wire::used_bits(wrap)});
   }
 }
 
 std::uint16_t PackedRing::position() const noexcept {
-  return static_cast<std::uint16_t>(next_.index | (next_.wrap ? virtq::kPositionWrap : 0));
+  return static_cast<std::uint16_t>(next_.index | (next_.wrap ? wire::kPositionWrap : 0));
 }
 
 void PackedRing::set(unsigned i, const PackedDescriptor& descriptor) {
@@ -63,10 +63,10 @@ PackedDescriptor PackedRing::get(unsigned i) const {
 }
 
 void PackedRing::set_driver_events(std::uint16_t flags) {
-  ram_.put(driver_event(), virtq::EventSuppression{0, flags});
+  ram_.put(driver_event(), wire::EventSuppression{0, flags});
 }
 std::uint16_t PackedRing::device_events() const {
-  return ram_.get<virtq::EventSuppression>(device_event()).flags;
+  return ram_.get<wire::EventSuppression>(device_event()).flags;
 }
 
 void PackedRing::advance(Cursor* cursor, unsigned by) const {
@@ -83,7 +83,7 @@ void PackedRing::add(std::uint16_t id, const std::vector<PackedDescriptor>& chai
     PackedDescriptor descriptor = chain[i];
     const bool last = i + 1 == chain.size();
     const auto flags = static_cast<std::uint16_t>(
-        descriptor.flags | virtq::available_bits(next_.wrap) | (last ? 0 : virtq::kDescNext));
+        descriptor.flags | wire::available_bits(next_.wrap) | (last ? 0 : wire::kDescNext));
     // Until the first is available, none is.
     descriptor.flags = i == 0 ? get(next_.index).flags : flags;
     if (i == 0) first_flags = flags;
@@ -104,15 +104,15 @@ void PackedRing::send_indirect(std::uint16_t id, Gpa table, const std::vector<Pi
   const auto entries = described(pieces);
   for (unsigned i = 0; i < entries.size(); ++i) set_indirect(table, i, entries[i]);
   const auto bytes = static_cast<std::uint32_t>(entries.size() * sizeof(PackedDescriptor));
-  add(id, {{table.value, bytes, 0, virtq::kDescIndirect}});
+  add(id, {{table.value, bytes, 0, wire::kDescIndirect}});
 }
 
 std::vector<std::uint32_t> PackedRing::collect() {
-  constexpr std::uint16_t kBoth = virtq::kPackedAvail | virtq::kPackedUsed;
+  constexpr std::uint16_t kBoth = wire::kPackedAvail | wire::kPackedUsed;
   std::vector<std::uint32_t> ids;
   for (;;) {
     const std::uint16_t flags = __atomic_load_n(flags_at(used_.index), __ATOMIC_ACQUIRE);
-    if ((flags & kBoth) != virtq::used_bits(used_.wrap)) return ids;
+    if ((flags & kBoth) != wire::used_bits(used_.wrap)) return ids;
     const std::uint32_t id = get(used_.index).id;
     const auto out = lengths_.find(id);
     if (out == lengths_.end()) return ids;

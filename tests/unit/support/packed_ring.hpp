@@ -2,7 +2,6 @@
 //
 // tests/unit/support/packed_ring.hpp - the driver's side of a packed ring, with nothing hidden: a
 //                                      test may write every field, right or wrong.
-// Layer:  tests; may include base/, gmem/ and virtq/.
 // Source: VIRTIO 1.2, 2.8.
 #pragma once
 
@@ -12,7 +11,7 @@
 
 #include "support/driver_ring.hpp"
 #include "support/guest_ram.hpp"
-#include "virtq/packed_layout.hpp"
+#include "wire/packed_layout.hpp"
 
 namespace vballoon::test {
 
@@ -30,10 +29,10 @@ class PackedRing {
   [[nodiscard]] std::uint16_t position() const noexcept;
 
   // --- Field by field -----------------------------------------------------------------------
-  void set(unsigned i, const virtq::PackedDescriptor& descriptor);
+  void set(unsigned i, const wire::PackedDescriptor& descriptor);
   void set_flags(unsigned i, std::uint16_t flags);
-  void set_indirect(Gpa table, unsigned i, const virtq::PackedDescriptor& descriptor);
-  [[nodiscard]] virtq::PackedDescriptor get(unsigned i) const;
+  void set_indirect(Gpa table, unsigned i, const wire::PackedDescriptor& descriptor);
+  [[nodiscard]] wire::PackedDescriptor get(unsigned i) const;
   void set_driver_events(std::uint16_t flags);
   [[nodiscard]] std::uint16_t device_events() const;
 
@@ -43,7 +42,7 @@ class PackedRing {
   /// Adds one descriptor that names an indirect table with the pieces.
   void send_indirect(std::uint16_t id, Gpa table, const std::vector<Piece>& pieces);
   /// Adds one chain of descriptors as they are, but for AVAIL, USED, NEXT and the id.
-  void add(std::uint16_t id, const std::vector<virtq::PackedDescriptor>& chain);
+  void add(std::uint16_t id, const std::vector<wire::PackedDescriptor>& chain);
   /// Ids used since the last call, oldest first.
   std::vector<std::uint32_t> collect();
 

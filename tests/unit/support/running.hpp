@@ -8,11 +8,11 @@
 #include <cstdint>
 #include <thread>
 
-#include "poll/poller.hpp"
-#include "poll/reclaim_lcore.hpp"
+#include "lcore/poller.hpp"
+#include "lcore/reclaim_lcore.hpp"
 #include "support/device_fixture.hpp"
 
-namespace vballoon::poll {
+namespace vballoon::lcore {
 
 /// For many devices and any thread; only says that all is gone.
 class Nowhere final : public reclaim::Discarder {
@@ -47,11 +47,11 @@ class RunningPoller {
   [[nodiscard]] Poller& poller() { return poller_; }
   [[nodiscard]] std::thread::id thread() const { return thread_.get_id(); }
 
-  void attach(device::DeviceFixture& device, unsigned worker = 0) {
+  void attach(datapath::DeviceFixture& device, unsigned worker = 0) {
     poller_.attach(device.path(), worker);
   }
   /// The test owns it again, and discards by itself.
-  void detach(device::DeviceFixture& device) {
+  void detach(datapath::DeviceFixture& device) {
     poller_.detach(device.path());
     device.use_own_sink();
   }
@@ -91,8 +91,8 @@ class RunningReclaim {
   std::thread thread_;
 };
 
-inline void wait_for_used(device::DeviceFixture& f, balloon::Role role, std::uint16_t idx) {
+inline void wait_for_used(datapath::DeviceFixture& f, wire::Role role, std::uint16_t idx) {
   while (f.ring(role).used_idx() != idx) std::this_thread::yield();
 }
 
-}  // namespace vballoon::poll
+}  // namespace vballoon::lcore

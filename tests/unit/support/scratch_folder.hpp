@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/support/scratch_folder.hpp - a folder of a test's own, which goes with it.
-// Layer:  tests. Header only, and without GoogleTest: fuzz targets use it, too.
+// Header only, and without GoogleTest: fuzz targets use it, too.
 #pragma once
 
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/packed_fixture.hpp - a packed ring in guest memory with both of its sides.
-// Layer:  tests of virtq.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -17,8 +16,8 @@ namespace vballoon::virtq {
 
 class PackedFixture : public RingFixture<test::PackedRing, PackedQueue> {
  public:
-  explicit PackedFixture(unsigned size, std::uint16_t begin_at = kPackedBegin)
-      : RingFixture(size, begin_at, begin_at == kPackedBegin) {}
+  explicit PackedFixture(unsigned size, std::uint16_t begin_at = wire::kPackedBegin)
+      : RingFixture(size, begin_at, begin_at == wire::kPackedBegin) {}
 
   std::vector<Head> pop(std::size_t most) { return pop_heads(most); }
   void give_back(const std::vector<Head>& heads) {
@@ -26,7 +25,7 @@ class PackedFixture : public RingFixture<test::PackedRing, PackedQueue> {
   }
 
   /// Adds a chain of descriptors as they are, and walks it.
-  [[nodiscard]] Walked walk_chain(const std::vector<PackedDescriptor>& chain) {
+  [[nodiscard]] Walked walk_chain(const std::vector<wire::PackedDescriptor>& chain) {
     ring().add(1, chain);
     const auto heads = pop(1);
     EXPECT_EQ(heads.size(), 1U);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/queue_fixture.hpp - a ring in guest memory with both of its sides.
-// Layer:  tests of virtq.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/test_call.cpp - the driver is called, and never waited for.
-// Layer:  tests of virtq. Source: vhost-user, VHOST_USER_SET_VRING_CALL; VIRTIO 1.2, 2.7.7.2.
-//         A call that blocked would hang here until the test times out.
+// Source: vhost-user, VHOST_USER_SET_VRING_CALL; VIRTIO 1.2, 2.7.7.2. A call that blocked would
+//         hang here until the test times out.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>

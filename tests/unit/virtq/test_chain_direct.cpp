@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/test_chain_direct.cpp - chains in the ring's own descriptor table.
-// Layer:  tests of virtq. Source: VIRTIO 1.2, 2.7.5, 2.7.5.2.
+// Source: VIRTIO 1.2, 2.7.5, 2.7.5.2.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -24,8 +24,8 @@ Gpa plus(Gpa gpa, std::uint64_t bytes) {
 // 2.7.5: addr, len, WRITE and next are what the descriptor says.
 TEST(DirectChain, YieldsEveryDescriptorInOrder) {
   QueueFixture f(8);
-  f.ring().set_descriptor(5, {kBuffers.value, 100, kDescNext, 2});
-  f.ring().set_descriptor(2, {kBuffers.value + 4096, 7, kDescNext | kDescWrite, 7});
+  f.ring().set_descriptor(5, {kBuffers.value, 100, wire::kDescNext, 2});
+  f.ring().set_descriptor(2, {kBuffers.value + 4096, 7, wire::kDescNext | wire::kDescWrite, 7});
   f.ring().set_descriptor(7, {kBuffers.value + 8192, 1, 0, 3});
   const auto walked = f.walk(5);
   EXPECT_EQ(walked.fault, ChainFault::kNone);
@@ -60,7 +60,7 @@ TEST(DirectChain, UnknownFlagsAreIgnored) {
 TEST(DirectChain, NextBeyondTheTableIsAFault) {
   QueueFixture f(8);
   for (const std::uint16_t next : std::initializer_list<std::uint16_t>{8, 9, 255, 32768, 65535}) {
-    f.ring().set_descriptor(0, {kBuffers.value, 16, kDescNext, next});
+    f.ring().set_descriptor(0, {kBuffers.value, 16, wire::kDescNext, next});
     const auto walked = f.walk(0);
     EXPECT_EQ(walked.fault, ChainFault::kNextTooBig) << next;
     EXPECT_EQ(walked.segments.size(), 1U) << "what came before the fault was handed out";
@@ -73,7 +73,7 @@ TEST(DirectChain, ALoopEndsAfterTheQueueSize) {
     QueueFixture f(size);
     for (unsigned i = 0; i < size; ++i) {
       f.ring().set_descriptor(
-          i, {kBuffers.value, 4, kDescNext, static_cast<std::uint16_t>((i + 1) % size)});
+          i, {kBuffers.value, 4, wire::kDescNext, static_cast<std::uint16_t>((i + 1) % size)});
     }
     const auto walked = f.walk(0);
     EXPECT_EQ(walked.fault, ChainFault::kTooLong) << size;
@@ -83,7 +83,7 @@ TEST(DirectChain, ALoopEndsAfterTheQueueSize) {
 
 TEST(DirectChain, ADescriptorThatPointsToItselfIsALoop) {
   QueueFixture f(8);
-  f.ring().set_descriptor(3, {kBuffers.value, 4, kDescNext, 3});
+  f.ring().set_descriptor(3, {kBuffers.value, 4, wire::kDescNext, 3});
   EXPECT_EQ(f.walk(3).fault, ChainFault::kTooLong);
 }
 
@@ -94,7 +94,7 @@ TEST(DirectChain, TheLongestLegalChainIsTakenWhole) {
     for (unsigned i = 0; i < size; ++i) {
       const bool last = i + 1 == size;
       f.ring().set_descriptor(
-          i, {kBuffers.value + i, 1, static_cast<std::uint16_t>(last ? 0 : kDescNext),
+          i, {kBuffers.value + i, 1, static_cast<std::uint16_t>(last ? 0 : wire::kDescNext),
               static_cast<std::uint16_t>(i + 1)});
     }
     const auto walked = f.walk(0);
@@ -131,7 +131,7 @@ TEST(DirectChain, ABufferMayCrossFromARegionIntoItsNeighbour) {
 
 TEST(DirectChain, NoBytesNeedNoMemory) {
   QueueFixture f(4);
-  f.ring().set_descriptor(0, {UINT64_MAX, 0, kDescNext, 1});
+  f.ring().set_descriptor(0, {UINT64_MAX, 0, wire::kDescNext, 1});
   f.ring().set_descriptor(1, {kBuffers.value, 4, 0, 0});
   const auto walked = f.walk(0);
   EXPECT_EQ(walked.fault, ChainFault::kNone);
@@ -141,8 +141,8 @@ TEST(DirectChain, NoBytesNeedNoMemory) {
 
 TEST(DirectChain, AFaultLeavesTheRestUnseen) {
   QueueFixture f(4);
-  f.ring().set_descriptor(0, {kBuffers.value, 4, kDescNext, 1});
-  f.ring().set_descriptor(1, {kEnd.value, 4, kDescNext, 2});
+  f.ring().set_descriptor(0, {kBuffers.value, 4, wire::kDescNext, 1});
+  f.ring().set_descriptor(1, {kEnd.value, 4, wire::kDescNext, 2});
   f.ring().set_descriptor(2, {kBuffers.value, 4, 0, 0});
   const auto walked = f.walk(0);
   EXPECT_EQ(walked.fault, ChainFault::kOutsideMemory);
@@ -151,14 +151,14 @@ TEST(DirectChain, AFaultLeavesTheRestUnseen) {
 
 TEST(DirectChain, AWalkMayRestAndSeesWhatIsThereWhenItGoesOn) {
   QueueFixture f(4);
-  f.ring().set_descriptor(0, {kBuffers.value, 4, kDescNext, 1});
+  f.ring().set_descriptor(0, {kBuffers.value, 4, wire::kDescNext, 1});
   f.ring().set_descriptor(1, {kBuffers.value, 8, 0, 0});
   ChainWalk walk(f.queue(), f.memory(), Head{0});
   Segment segment;
   ASSERT_TRUE(walk.next(&segment));
   // What was handed out was a copy; only what was not read yet is read as it now is.
   f.ring().set_descriptor(0, {kEnd.value, 99, 0, 3});
-  f.ring().set_descriptor(1, {kBuffers.value + 64, 16, kDescWrite, 0});
+  f.ring().set_descriptor(1, {kBuffers.value + 64, 16, wire::kDescWrite, 0});
   EXPECT_EQ(segment.range, (GpaRange{kBuffers, 4}));
   ASSERT_TRUE(walk.next(&segment));
   EXPECT_EQ(segment.range, (GpaRange{plus(kBuffers, 64), 16}));
@@ -177,7 +177,7 @@ TEST(DirectChain, WhatIsReturnedWasCheckedWhileTheDriverWritesOn) {
       // Good, too long, elsewhere: the address and the length change on their own.
       f.ring().set_descriptor(
           0, {i % 2 == 0 ? kBuffers.value : kEnd.value - 8, i % 3 == 0 ? 8U : 4096U,
-              static_cast<std::uint16_t>(i % 5 == 0 ? kDescNext : 0),
+              static_cast<std::uint16_t>(i % 5 == 0 ? wire::kDescNext : 0),
               static_cast<std::uint16_t>(i % 7)});
       started.store(true, std::memory_order_relaxed);
     }

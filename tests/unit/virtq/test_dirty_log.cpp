@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/test_dirty_log.cpp - which pages of a ring are marked for a VMM that migrates.
-// Layer:  tests of virtq. Source: vhost-user protocol, "Migration"; VIRTIO 1.2, 2.7, 2.8.
+// Source: vhost-user protocol, "Migration"; VIRTIO 1.2, 2.7, 2.8.
 #include "virtq/dirty_log.hpp"
 
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/test_packed_chain.cpp - the buffers of a chain in a packed ring, and in a table.
-// Layer:  tests of virtq. Source: VIRTIO 1.2, 2.8.6, 2.8.7, 2.8.21. Does not prove that the device
-//         refuses indirect descriptors from a driver that did not acknowledge INDIRECT_DESC.
+// Source: VIRTIO 1.2, 2.8.6, 2.8.7, 2.8.21. Does not prove that the device refuses indirect
+//         descriptors from a driver that did not acknowledge INDIRECT_DESC.
 #include <gtest/gtest.h>
 
 #include "packed_fixture.hpp"
@@ -14,11 +14,11 @@ constexpr Gpa kBuffers = PackedFixture::kBuffers;
 constexpr Gpa kBorder = PackedFixture::kBorder;
 constexpr Gpa kEnd = PackedFixture::kEnd;
 constexpr Gpa kTable{kBuffers.value + 64 * kKiB};
-constexpr std::uint32_t kEntry = sizeof(PackedDescriptor);
-constexpr PackedDescriptor kPlain{kBuffers.value, 4, 0, 0};
+constexpr std::uint32_t kEntry = sizeof(wire::PackedDescriptor);
+constexpr wire::PackedDescriptor kPlain{kBuffers.value, 4, 0, 0};
 
-PackedDescriptor table_at(Gpa at, std::uint32_t bytes, std::uint16_t more_flags = 0) {
-  return {at.value, bytes, 0, static_cast<std::uint16_t>(kDescIndirect | more_flags)};
+wire::PackedDescriptor table_at(Gpa at, std::uint32_t bytes, std::uint16_t more_flags = 0) {
+  return {at.value, bytes, 0, static_cast<std::uint16_t>(wire::kDescIndirect | more_flags)};
 }
 
 void fill_table(PackedFixture& f, Gpa table, unsigned count, std::uint16_t flags = 0) {
@@ -72,9 +72,9 @@ TEST(PackedChain, ItsLengthIsSettledWhenItIsPopped) {
   f.ring().send(1, {{kBuffers, 4, false}, {kBuffers, 8, false}});
   const auto heads = f.pop(1);
   ASSERT_EQ(heads.size(), 1U);
-  f.ring().set_flags(0, kPackedAvail);
-  f.ring().set_flags(1, kPackedAvail | kDescNext);
-  f.ring().set(2, {kEnd.value, UINT32_MAX, 7, kPackedAvail | kDescNext});
+  f.ring().set_flags(0, wire::kPackedAvail);
+  f.ring().set_flags(1, wire::kPackedAvail | wire::kDescNext);
+  f.ring().set(2, {kEnd.value, UINT32_MAX, 7, wire::kPackedAvail | wire::kDescNext});
   const auto walked = f.walk(heads[0]);
   EXPECT_EQ(walked.fault, ChainFault::kNone);
   EXPECT_EQ(walked.segments.size(), 2U);
@@ -82,12 +82,14 @@ TEST(PackedChain, ItsLengthIsSettledWhenItIsPopped) {
 
 // 2.8.7: the entries of a table follow each other; only WRITE means anything in them, and ids none.
 TEST(PackedIndirect, EntriesFollowEachOtherWhateverTheirOtherFlags) {
-  for (const std::uint16_t flags : {std::uint16_t{0}, kDescNext, kDescIndirect, kPackedUsed,
-                                    static_cast<std::uint16_t>(0xffff & ~kDescWrite)}) {
+  for (const std::uint16_t flags :
+       {std::uint16_t{0}, wire::kDescNext, wire::kDescIndirect, wire::kPackedUsed,
+        static_cast<std::uint16_t>(0xffff & ~wire::kDescWrite)}) {
     PackedFixture f(8);
     fill_table(f, kTable, 3, flags);
     f.ring().set_indirect(
-        kTable, 1, {kBuffers.value + 1, 1, 0, static_cast<std::uint16_t>(flags | kDescWrite)});
+        kTable, 1,
+        {kBuffers.value + 1, 1, 0, static_cast<std::uint16_t>(flags | wire::kDescWrite)});
     const auto walked = f.walk_chain({table_at(kTable, 3 * kEntry)});
     EXPECT_EQ(walked.fault, ChainFault::kNone) << flags;
     ASSERT_EQ(walked.segments.size(), 3U) << flags;
@@ -102,7 +104,7 @@ TEST(PackedIndirect, EntriesFollowEachOtherWhateverTheirOtherFlags) {
 TEST(PackedIndirect, WriteOnTheTableItselfIsIgnored) {
   PackedFixture f(8);
   fill_table(f, kTable, 1);
-  const auto walked = f.walk_chain({table_at(kTable, kEntry, kDescWrite)});
+  const auto walked = f.walk_chain({table_at(kTable, kEntry, wire::kDescWrite)});
   ASSERT_EQ(walked.segments.size(), 1U);
   EXPECT_FALSE(walked.segments[0].device_writes);
 }
@@ -111,7 +113,7 @@ TEST(PackedIndirect, WriteOnTheTableItselfIsIgnored) {
 TEST(PackedIndirect, ATableInAChainIsAFault) {
   PackedFixture f(8);
   fill_table(f, kTable, 1);
-  const PackedDescriptor table = table_at(kTable, kEntry);
+  const wire::PackedDescriptor table = table_at(kTable, kEntry);
   EXPECT_EQ(f.walk_chain({table, kPlain}).fault, ChainFault::kIndirectAndNext);
   EXPECT_EQ(f.walk_chain({kPlain, table}).fault, ChainFault::kIndirectAndNext);
   EXPECT_EQ(f.walk_chain({kPlain, table, kPlain}).fault, ChainFault::kIndirectAndNext);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/test_packed_hostile.cpp - a packed ring that no honest driver writes.
-// Layer:  tests of virtq. Source: VIRTIO 1.2, 2.8.6, 2.8.20, 2.8.21; section 5 of the design, 5.
+// Source: VIRTIO 1.2, 2.8.6, 2.8.20, 2.8.21; section 5 of the design, 5.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -20,10 +20,10 @@ const test::Piece kOne{kBuffers, 4, false};
 TEST(PackedHostile, AChainIntoWhatIsNotAvailableBreaksTheQueue) {
   PackedFixture f(8);
   f.ring().send(1, {kOne});
-  f.ring().set(1, {kBuffers.value, 4, 2, kPackedAvail | kDescNext});
+  f.ring().set(1, {kBuffers.value, 4, 2, wire::kPackedAvail | wire::kDescNext});
   EXPECT_EQ(f.pop_ids(8), (std::vector<unsigned>{1})) << "what came before is still good";
   EXPECT_EQ(f.queue().fault(), QueueFault::kChainNotAvailable);
-  f.ring().set(2, {kBuffers.value, 4, 2, kPackedAvail});
+  f.ring().set(2, {kBuffers.value, 4, 2, wire::kPackedAvail});
   EXPECT_TRUE(f.pop(8).empty()) << "broken until it is opened anew";
   EXPECT_EQ(f.queue().outstanding(), 1U);
   f.queue().stage(Head{1, 0, 1}, 0);
@@ -36,7 +36,7 @@ TEST(PackedHostile, AChainAroundTheRingBreaksTheQueue) {
   for (const unsigned size : {1U, 2U, 5U, 1024U, 3000U}) {
     PackedFixture f(size);
     for (unsigned i = 0; i < size; ++i)
-      f.ring().set(i, {kBuffers.value, 4, 0, kPackedAvail | kDescNext});
+      f.ring().set(i, {kBuffers.value, 4, 0, wire::kPackedAvail | wire::kDescNext});
     for (unsigned calls = 0; calls < 10; ++calls) EXPECT_TRUE(f.pop(8).empty());
     EXPECT_EQ(f.queue().fault(), QueueFault::kChainNotAvailable) << size;
     EXPECT_EQ(f.queue().outstanding(), 0U);
@@ -50,7 +50,7 @@ TEST(PackedHostile, WhatIsHeldIsNotTakenAgain) {
     for (unsigned i = 0; i < size; ++i) f.ring().send(static_cast<std::uint16_t>(i), {kOne});
     ASSERT_EQ(f.pop(size).size(), size);
     // As if of the next lap.
-    for (unsigned i = 0; i < size; ++i) f.ring().set_flags(i, kPackedUsed);
+    for (unsigned i = 0; i < size; ++i) f.ring().set_flags(i, wire::kPackedUsed);
     EXPECT_TRUE(f.pop(1).empty());
     EXPECT_EQ(f.queue().fault(), QueueFault::kAvailNotUsed) << size;
     EXPECT_EQ(f.queue().outstanding(), size);
@@ -63,9 +63,9 @@ TEST(PackedHostile, AChainIntoWhatIsHeldBreaksTheQueue) {
   f.ring().send(0, {kOne});
   f.ring().send(1, {kOne});
   ASSERT_EQ(f.pop(2).size(), 2U);
-  f.ring().set(2, {kBuffers.value, 4, 2, kPackedAvail | kDescNext});
-  f.ring().set(3, {kBuffers.value, 4, 2, kPackedAvail | kDescNext});
-  f.ring().set_flags(0, kPackedUsed);
+  f.ring().set(2, {kBuffers.value, 4, 2, wire::kPackedAvail | wire::kDescNext});
+  f.ring().set(3, {kBuffers.value, 4, 2, wire::kPackedAvail | wire::kDescNext});
+  f.ring().set_flags(0, wire::kPackedUsed);
   EXPECT_TRUE(f.pop(8).empty());
   EXPECT_EQ(f.queue().fault(), QueueFault::kAvailNotUsed);
   EXPECT_EQ(f.queue().outstanding(), 2U);

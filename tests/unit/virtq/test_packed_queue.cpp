@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/test_packed_queue.cpp - a packed ring: heads are popped, used buffers published.
-// Layer:  tests of virtq. Source: VIRTIO 1.2, 2.8. Does not prove that the stores are ordered for a
-//         driver on another core: UsedBuffersAreCompleteForAnotherThread makes that likely, here.
+// Source: VIRTIO 1.2, 2.8. Does not prove that the stores are ordered for a driver on another core:
+//         UsedBuffersAreCompleteForAnotherThread makes that likely, here.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,17 +33,17 @@ TEST(PackedQueueOpen, TakesEverySizeUpToTheLargest) {
   PackedAreas areas = f.ring().areas();
   for (unsigned size = 1; size <= 32768; size += size < 300 ? 1 : 997) {
     areas.size = size;
-    ASSERT_EQ(error_of(areas, kPackedBegin, f.memory()), "") << size;
+    ASSERT_EQ(error_of(areas, wire::kPackedBegin, f.memory()), "") << size;
   }
   for (const unsigned size : {0U, 32769U, 65536U, 0x8000'0000U}) {
     areas.size = size;
-    EXPECT_NE(error_of(areas, kPackedBegin, f.memory()), "") << size;
+    EXPECT_NE(error_of(areas, wire::kPackedBegin, f.memory()), "") << size;
   }
 }
 
 TEST(PackedQueueOpen, RefusesAPositionBeyondTheRing) {
   PackedFixture f(5);
-  for (const std::uint16_t wrap : {std::uint16_t{0}, kPositionWrap}) {
+  for (const std::uint16_t wrap : {std::uint16_t{0}, wire::kPositionWrap}) {
     for (std::uint16_t index = 0; index < 5; ++index) {
       EXPECT_EQ(error_of(f.ring().areas(), index | wrap, f.memory()), "");
     }
@@ -59,13 +59,13 @@ TEST(PackedQueueOpen, RefusesUnalignedAreas) {
   for (const int off : {1, 2, 4, 8}) {
     PackedAreas areas = good;
     areas.descriptors += off;
-    EXPECT_NE(error_of(areas, kPackedBegin, f.memory()), "") << off;
+    EXPECT_NE(error_of(areas, wire::kPackedBegin, f.memory()), "") << off;
     areas = good;
     areas.driver_event += off;
-    EXPECT_EQ(error_of(areas, kPackedBegin, f.memory()) == "", off % 4 == 0) << off;
+    EXPECT_EQ(error_of(areas, wire::kPackedBegin, f.memory()) == "", off % 4 == 0) << off;
     areas = good;
     areas.device_event += off;
-    EXPECT_EQ(error_of(areas, kPackedBegin, f.memory()) == "", off % 4 == 0) << off;
+    EXPECT_EQ(error_of(areas, wire::kPackedBegin, f.memory()) == "", off % 4 == 0) << off;
   }
 }
 
@@ -74,17 +74,17 @@ TEST(PackedQueueOpen, RefusesAreasThatAreNotAllGuestMemory) {
   const PackedAreas good = f.ring().areas();
   std::byte* const end = f.ram().at(Gpa{PackedFixture::kBorder.value - 1}) + 1;
   PackedAreas areas = good;
-  areas.descriptors = end - 8 * sizeof(PackedDescriptor);
-  EXPECT_EQ(error_of(areas, kPackedBegin, f.memory()), "") << "up to the last byte";
+  areas.descriptors = end - 8 * sizeof(wire::PackedDescriptor);
+  EXPECT_EQ(error_of(areas, wire::kPackedBegin, f.memory()), "") << "up to the last byte";
   areas.descriptors += 16;
-  EXPECT_NE(error_of(areas, kPackedBegin, f.memory()), "");
+  EXPECT_NE(error_of(areas, wire::kPackedBegin, f.memory()), "");
   for (std::byte* PackedAreas::*const area :
        {&PackedAreas::driver_event, &PackedAreas::device_event}) {
     areas = good;
     areas.*area = end - 4;
-    EXPECT_EQ(error_of(areas, kPackedBegin, f.memory()), "");
+    EXPECT_EQ(error_of(areas, wire::kPackedBegin, f.memory()), "");
     areas.*area = end;
-    EXPECT_NE(error_of(areas, kPackedBegin, f.memory()), "");
+    EXPECT_NE(error_of(areas, wire::kPackedBegin, f.memory()), "");
   }
 }
 
@@ -108,9 +108,9 @@ TEST(PackedQueuePop, GivesBuffersInTheOrderTheyWereOffered) {
 TEST(PackedQueuePop, OnlyTheLapsOwnFlagsMakeADescriptorAvailable) {
   for (const bool wrap : {true, false}) {
     for (const unsigned bits : {0U, 1U, 2U, 3U}) {
-      PackedFixture f(4, static_cast<std::uint16_t>(2 | (wrap ? kPositionWrap : 0)));
-      const auto flags = static_cast<std::uint16_t>(((bits & 1) != 0 ? kPackedAvail : 0) |
-                                                    ((bits & 2) != 0 ? kPackedUsed : 0));
+      PackedFixture f(4, static_cast<std::uint16_t>(2 | (wrap ? wire::kPositionWrap : 0)));
+      const auto flags = static_cast<std::uint16_t>(((bits & 1) != 0 ? wire::kPackedAvail : 0) |
+                                                    ((bits & 2) != 0 ? wire::kPackedUsed : 0));
       f.ring().set(2, {kBuffers.value, 4, 9, flags});
       const bool legal = bits == (wrap ? 1U : 2U);
       EXPECT_EQ(f.queue().has_work(), legal) << wrap << bits;
@@ -159,7 +159,7 @@ TEST(PackedQueuePop, AFullRingComesAtOnce) {
 // 2.8.6.1: a chain may be as long as the ring. One call looks at so many descriptors and no more.
 TEST(PackedQueuePop, TheLongestChainTakesSeveralCallsAndIsFoundWhole) {
   for (const unsigned size : {1U, 2U, 7U, 1024U, 1025U, 32768U}) {
-    PackedFixture f(size, static_cast<std::uint16_t>(size / 2 | kPositionWrap));
+    PackedFixture f(size, static_cast<std::uint16_t>(size / 2 | wire::kPositionWrap));
     f.ring().send(5, std::vector<test::Piece>(size, kOne));
     std::vector<Head> heads;
     unsigned calls = 0;
@@ -190,8 +190,8 @@ TEST(PackedQueueUsed, OneUsedDescriptorForAChain) {
   f.give_back(f.pop(8));
   EXPECT_TRUE(f.queue().publish());
   EXPECT_EQ(f.ring().get(0).id, 4U);
-  EXPECT_EQ(f.ring().get(0).flags, kPackedAvail | kPackedUsed);
-  EXPECT_EQ(f.ring().get(1).flags, kPackedAvail | kDescNext) << "not touched";
+  EXPECT_EQ(f.ring().get(0).flags, wire::kPackedAvail | wire::kPackedUsed);
+  EXPECT_EQ(f.ring().get(1).flags, wire::kPackedAvail | wire::kDescNext) << "not touched";
   EXPECT_EQ(f.ring().get(3).id, 2U);
   EXPECT_EQ(f.ring().collect(), (std::vector<std::uint32_t>{4, 2}));
 }
@@ -209,11 +209,12 @@ TEST(PackedQueueUsed, ABurstAppearsWithItsFirst) {
   EXPECT_EQ(f.queue().outstanding(), 3U);
   EXPECT_TRUE(f.queue().publish());
   EXPECT_EQ(f.ring().collect(), (std::vector<std::uint32_t>{4, 2}));
-  EXPECT_EQ(f.ring().get(0).flags & kDescWrite, 0) << "nothing was written: len means nothing";
+  EXPECT_EQ(f.ring().get(0).flags & wire::kDescWrite, 0)
+      << "nothing was written: len means nothing";
   EXPECT_EQ(f.ring().get(1).len, 17U);
-  EXPECT_NE(f.ring().get(1).flags & kDescWrite, 0);
+  EXPECT_NE(f.ring().get(1).flags & wire::kDescWrite, 0);
   EXPECT_EQ(f.queue().outstanding(), 1U);
-  EXPECT_EQ(f.queue().position(), kPackedBegin + 2);
+  EXPECT_EQ(f.queue().position(), wire::kPackedBegin + 2);
   EXPECT_FALSE(f.queue().publish()) << "nothing new: nobody to call";
 }
 
@@ -222,7 +223,7 @@ void run_through(unsigned size, unsigned rounds) {
   PackedFixture f(size);
   std::uint16_t id = 0;
   unsigned laps = 0;
-  std::uint16_t position = kPackedBegin;
+  std::uint16_t position = wire::kPackedBegin;
   for (unsigned round = 0; round < rounds; ++round) {
     std::vector<std::uint32_t> sent;
     for (unsigned room = size; room != 0;) {
@@ -239,7 +240,7 @@ void run_through(unsigned size, unsigned rounds) {
     ASSERT_EQ(f.ring().collect(), sent) << round;
     ASSERT_EQ(f.queue().position(), f.ring().position());
     const std::uint16_t before = std::exchange(position, f.queue().position());
-    laps += ((before ^ position) & kPositionWrap) != 0 ? 1U : 0U;
+    laps += ((before ^ position) & wire::kPositionWrap) != 0 ? 1U : 0U;
   }
   EXPECT_EQ(f.queue().outstanding(), 0U);
   EXPECT_EQ(f.queue().fault(), QueueFault::kNone);
@@ -262,7 +263,7 @@ TEST(PackedQueueNotify, TheDriversEventFlagsAreRespected) {
     return call;
   };
   EXPECT_TRUE(use_one());
-  f.ring().set_driver_events(kEventsDisable);
+  f.ring().set_driver_events(wire::kEventsDisable);
   EXPECT_FALSE(use_one());
   f.ring().set_driver_events(2);
   EXPECT_TRUE(use_one()) << "not negotiated: rather a call too many";
@@ -274,9 +275,9 @@ TEST(PackedQueueNotify, TheDriversEventFlagsAreRespected) {
 
 TEST(PackedQueueNotify, KicksAreTurnedOff) {
   PackedFixture f(8);
-  EXPECT_EQ(f.ring().device_events(), kEventsEnable) << "opening alone changes nothing";
+  EXPECT_EQ(f.ring().device_events(), wire::kEventsEnable) << "opening alone changes nothing";
   f.queue().disable_kicks();
-  EXPECT_EQ(f.ring().device_events(), kEventsDisable);
+  EXPECT_EQ(f.ring().device_events(), wire::kEventsDisable);
 }
 
 TEST(PackedQueueReopen, GoesOnWhereItWasStoppedAndLosesNothing) {
@@ -297,7 +298,7 @@ TEST(PackedQueueReopen, GoesOnWhereItWasStoppedAndLosesNothing) {
   f.give_back(again);
   ASSERT_TRUE(f.queue().publish());
   EXPECT_EQ(f.ring().collect(), (std::vector<std::uint32_t>{0, 1, 2, 3}));
-  EXPECT_EQ(f.queue().position(), kPackedBegin + 4);
+  EXPECT_EQ(f.queue().position(), wire::kPackedBegin + 4);
 }
 
 // 2.8.22: a driver that sees the flags sees the descriptor. One thread is the driver.

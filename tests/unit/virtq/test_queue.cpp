@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/test_queue.cpp - either layout behind one face, and where a ring stands.
-// Layer:  tests of virtq. Source: VIRTIO 1.2, 2.7, 2.8; vhost-user, VHOST_USER_SET_VRING_BASE.
+// Source: VIRTIO 1.2, 2.7, 2.8; vhost-user, VHOST_USER_SET_VRING_BASE.
 #include "virtq/queue.hpp"
 
 #include <gtest/gtest.h>
@@ -43,21 +43,21 @@ TEST(Standing, ASplitRingAtZeroMayBeANewDrivers) {
 // 2.8.1, 2.8.13: a driver begins at index 0 with wrap counter 1, in a ring of zeroes.
 TEST(Standing, AZeroedPackedRingAtItsBeginningIsUnused) {
   PackedFixture f(8);
-  EXPECT_TRUE(stands(f, kPackedBegin).unused);
-  EXPECT_FALSE(stands(f, 1 | kPositionWrap).unused);
+  EXPECT_TRUE(stands(f, wire::kPackedBegin).unused);
+  EXPECT_FALSE(stands(f, 1 | wire::kPositionWrap).unused);
   f.ring().send(0, {kOne});
-  EXPECT_TRUE(stands(f, kPackedBegin).unused) << "a first buffer changes nothing";
+  EXPECT_TRUE(stands(f, wire::kPackedBegin).unused) << "a first buffer changes nothing";
   for (unsigned i = 0; i < 7; ++i) f.ring().send(0, {kOne});
-  EXPECT_TRUE(stands(f, kPackedBegin).unused) << "nor does a ring that was filled at once";
+  EXPECT_TRUE(stands(f, wire::kPackedBegin).unused) << "nor does a ring that was filled at once";
 }
 
 TEST(Standing, APackedRingAfterTwoLapsWasUsed) {
   for (const unsigned size : {1U, 2U, 7U}) {
     PackedFixture f(size);
     use(f, 2 * size);
-    ASSERT_EQ(f.queue().position(), kPackedBegin);
-    const Standing now = stands(f, kPackedBegin);
-    EXPECT_EQ(now.position, kPackedBegin);
+    ASSERT_EQ(f.queue().position(), wire::kPackedBegin);
+    const Standing now = stands(f, wire::kPackedBegin);
+    EXPECT_EQ(now.position, wire::kPackedBegin);
     EXPECT_FALSE(now.unused) << size;
   }
 }
@@ -73,7 +73,7 @@ TEST(Standing, ChainsThatEndALapTellTheSame) {
       ASSERT_EQ(f.ring().collect().size(), 1U);
     }
     const std::uint16_t position = f.queue().position();
-    EXPECT_EQ(position, laps % 2 == 0 ? kPackedBegin : 0);
+    EXPECT_EQ(position, laps % 2 == 0 ? wire::kPackedBegin : 0);
     EXPECT_EQ(stands(f, position).position, position) << laps;
     EXPECT_FALSE(stands(f, position).unused) << laps;
   }
@@ -82,10 +82,10 @@ TEST(Standing, ChainsThatEndALapTellTheSame) {
 // A front end that knows split rings alone begins at 0: without the wrap counter that 2.8.1 sets.
 TEST(Standing, ABaseOfZeroIsPutRightForARingThatWasNeverUsed) {
   PackedFixture f(8);
-  EXPECT_EQ(stands(f, 0).position, kPackedBegin);
+  EXPECT_EQ(stands(f, 0).position, wire::kPackedBegin);
   EXPECT_TRUE(stands(f, 0).unused);
   f.ring().send(0, {kOne});
-  EXPECT_EQ(stands(f, 0).position, kPackedBegin) << "its driver was quicker";
+  EXPECT_EQ(stands(f, 0).position, wire::kPackedBegin) << "its driver was quicker";
 }
 
 TEST(Standing, ABaseOfZeroAfterOneLapIsRight) {
@@ -112,7 +112,7 @@ TEST(Standing, ABaseOfZeroWithTheRestOfAChainThereIsRight) {
   ASSERT_EQ(f.ring().collect().size(), 1U);
   use(f, 3);
   ASSERT_EQ(f.queue().position(), 0U);
-  EXPECT_EQ(f.ring().get(0).flags & (kPackedAvail | kPackedUsed), kPackedAvail);
+  EXPECT_EQ(f.ring().get(0).flags & (wire::kPackedAvail | wire::kPackedUsed), wire::kPackedAvail);
   EXPECT_EQ(stands(f, 0).position, 0U);
   EXPECT_FALSE(f.queue().has_work());
 }
@@ -124,13 +124,13 @@ TEST(Standing, ARingOutsideMemoryIsNotLookedAt) {
   EXPECT_EQ(look_at(areas, 0, f.memory()).position, 0U);
   areas = f.ring().areas();
   areas.size = 0;
-  EXPECT_EQ(look_at(areas, kPackedBegin, f.memory()).position, kPackedBegin);
+  EXPECT_EQ(look_at(areas, wire::kPackedBegin, f.memory()).position, wire::kPackedBegin);
 }
 
 TEST(Queue, OpensWhatItIsGivenAndSaysWhyNot) {
   PackedFixture packed(6);
   QueueFixture split(8);
-  EXPECT_EQ(Queue::open(packed.ring().areas(), kPackedBegin, packed.memory())->size(), 6U);
+  EXPECT_EQ(Queue::open(packed.ring().areas(), wire::kPackedBegin, packed.memory())->size(), 6U);
   EXPECT_EQ(Queue::open(split.ring().areas(), 5, split.memory())->position(), 5U);
   SplitAreas bad = split.ring().areas();
   bad.size = 6;
@@ -162,7 +162,7 @@ TEST(Queue, TheWatchedWordChangesWithEveryBuffer) {
     QueueFixture split(size);
     watch_it(split, 0, [&split] { split.ring().offer(0); });
     PackedFixture packed(size);
-    watch_it(packed, kPackedBegin, [&packed] { packed.ring().send(0, {kOne}); });
+    watch_it(packed, wire::kPackedBegin, [&packed] { packed.ring().send(0, {kOne}); });
   }
 }
 
@@ -174,7 +174,7 @@ TEST(Queue, APackedRingAgreesWithAPlainQueue) {
     const auto random = [&generator] { return static_cast<unsigned>(generator()); };
     const unsigned size = 1 + random() % 40;
     PackedFixture f(size);
-    Queue queue = Queue::open(f.ring().areas(), kPackedBegin, f.memory()).value();
+    Queue queue = Queue::open(f.ring().areas(), wire::kPackedBegin, f.memory()).value();
     struct Buffer {
       std::uint16_t id;
       unsigned length;

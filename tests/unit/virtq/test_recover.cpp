@@ -189,7 +189,7 @@ TEST_F(RecoverPacked, EveryBufferComesBackOnce) {
     used_ += length;
     fixture_.ring().send(id, std::vector<test::Piece>(length, {PackedFixture::kBuffers, 8, false}));
   };
-  kill_many(fixture_.ring().areas(), kPackedBegin, send);
+  kill_many(fixture_.ring().areas(), wire::kPackedBegin, send);
 }
 
 TEST_F(RecoverSplit, AMarkOfAnotherRingIsNone) {
@@ -212,7 +212,7 @@ TEST_F(RecoverSplit, AMarkOfAnotherRingIsNone) {
 /// place where the mark of the old one may be.
 TEST_F(RecoverPacked, ARingThatIsAnothersIsNotTakenForTheOne) {
   const QueueAreas areas = fixture_.ring().areas();
-  Queue queue = Queue::open(areas, kPackedBegin, fixture_.memory()).value();
+  Queue queue = Queue::open(areas, wire::kPackedBegin, fixture_.memory()).value();
   queue.keep_mark(shared_.words());
   const auto sure = [&] { return recover(areas, shared_.mark(1), fixture_.memory()).value().sure; };
   EXPECT_FALSE(sure()) << "nothing was used yet";
@@ -224,7 +224,8 @@ TEST_F(RecoverPacked, ARingThatIsAnothersIsNotTakenForTheOne) {
     queue.stage(head[0], 0);
     static_cast<void>(queue.publish());
     EXPECT_TRUE(sure());
-    const std::span ring(fixture_.ring().areas().descriptors, kSize * sizeof(PackedDescriptor));
+    const std::span ring(fixture_.ring().areas().descriptors,
+                         kSize * sizeof(wire::PackedDescriptor));
     const std::vector<std::byte> left(ring.begin(), ring.end());
     std::ranges::fill(ring, std::byte{0});
     EXPECT_FALSE(sure()) << "after " << id;
@@ -238,7 +239,7 @@ TEST_F(RecoverPacked, ARingThatIsAnothersIsNotTakenForTheOne) {
 /// A driver that goes on while nobody serves it overwrites all that was used.
 TEST_F(RecoverPacked, ARingThatWasFilledSinceIsKnownAllTheSame) {
   const QueueAreas areas = fixture_.ring().areas();
-  Queue queue = Queue::open(areas, kPackedBegin, fixture_.memory()).value();
+  Queue queue = Queue::open(areas, wire::kPackedBegin, fixture_.memory()).value();
   queue.keep_mark(shared_.words());
   std::array<Head, kSize> heads;
   const auto fill = [this] {
@@ -273,7 +274,7 @@ TEST_F(RecoverPacked, AnyMarkStaysInsideTheRing) {
     const auto mark = std::bit_cast<Mark>(std::uint64_t{random_()} << 32U | random_());
     const auto on = recover(areas, mark, fixture_.memory());
     if (on) {
-      EXPECT_LT(on->position & ~kPositionWrap, static_cast<int>(kSize));
+      EXPECT_LT(on->position & ~wire::kPositionWrap, static_cast<int>(kSize));
     }
   }
 }

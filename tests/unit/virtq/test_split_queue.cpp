@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/test_split_queue.cpp - heads are popped, used buffers are published.
-// Layer:  tests of virtq. Source: VIRTIO 1.2, 2.7. Does not prove that the stores are ordered for a
-//         driver on another core: PublishedElements below makes that likely, on this machine.
+// Source: VIRTIO 1.2, 2.7. Does not prove that the stores are ordered for a driver on another core:
+//         PublishedElements below makes that likely, on this machine.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -63,17 +63,17 @@ TEST(SplitQueueOpen, RefusesAreasThatAreNotAllGuestMemory) {
   // The buffers' first region ends where the next one of the file is not.
   std::byte* end = f.ram().at(Gpa{QueueFixture::kBorder.value - 1}) + 1;
   SplitAreas areas = good;
-  areas.descriptors = end - descriptor_table_bytes(8);
+  areas.descriptors = end - wire::descriptor_table_bytes(8);
   EXPECT_EQ(error_of(areas, f.memory()), "") << "up to the last byte";
   areas.descriptors += 16;
   EXPECT_NE(error_of(areas, f.memory()), "");
   areas = good;
-  areas.avail = end - avail_ring_bytes(8);
+  areas.avail = end - wire::avail_ring_bytes(8);
   EXPECT_EQ(error_of(areas, f.memory()), "");
   areas.avail += 2;
   EXPECT_NE(error_of(areas, f.memory()), "");
   areas = good;
-  areas.used = end - used_ring_bytes(8);
+  areas.used = end - wire::used_ring_bytes(8);
   EXPECT_EQ(error_of(areas, f.memory()), "");
   areas.used += 4;
   EXPECT_NE(error_of(areas, f.memory()), "");
@@ -231,7 +231,7 @@ TEST(SplitQueueNotify, NoInterruptIsRespected) {
     return f.queue().publish();
   };
   EXPECT_TRUE(use_one());
-  f.ring().set_avail_flags(kAvailNoInterrupt);
+  f.ring().set_avail_flags(wire::kAvailNoInterrupt);
   EXPECT_FALSE(use_one());
   EXPECT_EQ(f.ring().used_idx(), 2U) << "not called, and used all the same";
   f.ring().set_avail_flags(0xfffe);
@@ -243,7 +243,7 @@ TEST(SplitQueueNotify, KicksAreTurnedOff) {
   QueueFixture f(8);
   EXPECT_EQ(f.ring().used_flags(), 0U) << "opening alone changes nothing in the ring";
   f.queue().disable_kicks();
-  EXPECT_EQ(f.ring().used_flags(), kUsedNoNotify);
+  EXPECT_EQ(f.ring().used_flags(), wire::kUsedNoNotify);
   EXPECT_EQ(f.ring().used_idx(), 0U);
 }
 
@@ -280,7 +280,7 @@ TEST(SplitQueueUsed, PublishedElementsAreCompleteForAnotherThread) {
       const auto used = static_cast<std::uint16_t>(f.ring().used_idx() - done);
       if (used == 0) std::this_thread::yield();
       for (unsigned i = 0; i < used; ++i, ++done) {
-        const UsedElement element = f.ring().used_slot(done);
+        const wire::UsedElement element = f.ring().used_slot(done);
         if (element.id != done % kSize || element.len != done) ++wrong;
       }
     }

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: BSD-3-Clause
-//
-// control/asio_impl.cpp - asio's own code, compiled once instead of into every user.
-#include <asio/impl/src.hpp>

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// datapath/report_queue.hpp - free page reporting: discard what the guest holds still, then return
+//                           it.
+// Thread: the owner of the data path.
+// Source: VIRTIO 1.2, 5.5.6.7: the buffers are the free pages themselves; the driver does not touch
+//         them until the chain was used, and may the moment it was.
+#pragma once
+
+#include <optional>
+
+#include "datapath/queue_handler.hpp"
+
+namespace vballoon::datapath {
+
+class ReportQueue final : public QueueHandler {
+ public:
+  ReportQueue(Ring ring, const DeviceContext& context)
+      : QueueHandler(std::move(ring), context), held_(ring_.size()) {}
+
+  [[nodiscard]] bool has_work() const noexcept override {
+    return current_.has_value() || ring_.has_work();
+  }
+  void serve() noexcept override;
+  [[nodiscard]] HeldBuffers* held() noexcept override { return &held_; }
+
+ private:
+  struct Current {
+    virtq::Head head;
+    virtq::ChainWalk walk;
+    GpaRange rest;  // of the present descriptor, not yet handed on
+  };
+  bool begin() noexcept;
+  enum class Taken { kPiece, kEnd, kNoRoom };
+  Taken take(std::uint64_t* left) noexcept;
+  [[nodiscard]] bool next_segment() noexcept;
+
+  HeldBuffers held_;
+  std::optional<Current> current_;  // a chain that a pass began and did not finish
+};
+
+}  // namespace vballoon::datapath

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// policy/autopilot_json.cpp - what automatic ballooning did, and why, as RPC results.
+#include <fmt/format.h>
+
+#include "policy/autopilot.hpp"
+
+namespace vballoon::policy {
+namespace {
+
+using rpc::Json;
+
+Json pool_json(const policy::PoolObservation& pool) {
+  return {{"name", pool.name},
+          {"total_bytes", pool.total},
+          {"available_bytes", pool.available},
+          {"reserve_bytes", pool.reserve},
+          {"swapped_bytes", pool.swapped}};
+}
+
+}  // namespace
+
+rpc::Json Autopilot::explain(const std::string& name) const {
+  const auto past = past_.find(name);
+  Json json{{"name", name}, {"automatic", automatic(name)}, {"law", std::string(law_->name())}};
+  if (past == past_.end()) {
+    json["rule"] = nullptr;
+    json["reason"] = automatic(name) ? "nothing was decided yet"
+                                     : std::string(policy::rule_text(policy::Rule::kManual));
+    return json;
+  }
+  const policy::Decision& decision = past->second.decision;
+  const auto age =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - past->second.when);
+  json["rule"] = std::string(policy::rule_name(decision.rule));
+  json["reason"] = std::string(policy::rule_text(decision.rule));
+  json["age_ms"] = age.count();
+  json["before_bytes"] = past->second.before;
+  json["target_bytes"] = decision.target;
+  json["figures"] = Json::object();
+  for (const policy::Term& term : decision.terms) {
+    json["figures"][std::string(term.name)] = term.value;
+  }
+  json["signs"] = Json::array();
+  for (const std::string_view sign : decision.signs) json["signs"].push_back(std::string(sign));
+  return json;
+}
+
+rpc::Json Autopilot::show() const {
+  Json json{{"law", std::string(law_->name())},
+            {"interval_ms", config_.interval_ms},
+            {"host_pressure",
+             {{"source", watch_text_}, {"heard", watch_.has_value()}, {"events", events_}}},
+            {"trouble", trouble_},
+            {"turns", turns_}};
+  json["pools"] = Json::array();
+  for (const policy::PoolObservation& pool : pools_) json["pools"].push_back(pool_json(pool));
+  json["vms"] = Json::array();
+  for (const auto& [name, wish] : wishes_) {
+    if (!wish.automatic) continue;
+    const auto past = past_.find(name);
+    Json vm{{"name", name}, {"rule", nullptr}};
+    if (past != past_.end()) {
+      vm["rule"] = std::string(policy::rule_name(past->second.decision.rule));
+      vm["target_bytes"] = past->second.decision.target;
+    }
+    json["vms"].push_back(std::move(vm));
+  }
+  return json;
+}
+
+}  // namespace vballoon::policy

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// policy/balance_law.hpp - the host keeps a reserve, every guest has what it needs, and the rest is
+//                          divided by weight.
+// Source: docs/policy.md has the law, each of its constants and where they come from.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "policy/guest_view.hpp"
+#include "policy/law.hpp"
+
+namespace vballoon::policy {
+
+class BalanceLaw final : public Law {
+ public:
+  [[nodiscard]] std::string_view name() const noexcept override { return "balance"; }
+  [[nodiscard]] std::vector<Decision> decide(const Observation& seen) override;
+
+ private:
+  /// What is remembered of a VM.
+  struct Past {
+    std::optional<Time> pressed;   ///< when it last showed pressure,
+    std::optional<Time> taken;     ///< gave memory by this law, and
+    std::optional<Time> given;     ///< got some,
+    std::optional<Time> needed;    ///< and because it needed it
+    std::optional<Time> squeezed;  ///< since when it has too little
+    std::uint64_t peak = 0;        ///< the most that it used since
+    Time span{0};                  ///< this moment,
+    std::uint64_t before = 0;      ///< and in the span before that
+    std::uint64_t margin = 0;      ///< what it had too little of, beyond what it used, when pressed
+    bool seen = false;
+  };
+  /// One VM in one turn.
+  struct Turn {
+    const VmObservation* vm = nullptr;
+    Past* past = nullptr;
+    GuestView view;
+    std::uint64_t floor = 0;
+    std::uint64_t ceiling = 0;
+    std::uint64_t headroom = 0;
+    std::uint64_t need = 0;    ///< what it uses, and headroom
+    std::uint64_t bare = 0;    ///< what it uses, and the least headroom; squeezed for long: more
+    std::uint64_t urgent = 0;  ///< the same; squeezed: more
+    std::uint64_t margin = 0;  ///< what it had too little of lately
+    std::uint64_t kept = 0;    ///< what it keeps whatever it is asked for
+    std::uint64_t share = 0;   ///< what it is to have
+    bool movable = false;      ///< the law decides over it
+    bool host_known = true;    ///< what there is of the memory behind it
+    bool pressed = false;      ///< it showed pressure within kRecovery
+    bool host_short = false;   ///< one of its pools has less than its reserve and what it owes
+    bool settles = false;      ///< it was given what it needed a moment ago
+    bool wait = false;         ///< one of its pools has promised all that it has
+  };
+
+  /// Of one VM, in bytes: its floor, its bare need, with what is urgent, its need, its ceiling.
+  enum Step : std::size_t { kFloor, kBare, kUrgent, kNeed, kCeiling, kSteps };
+  using Steps = std::array<std::uint64_t, kSteps>;
+
+  void heed_pressure(const Observation& seen);
+  static void note_peak(Time now, Turn* turn);
+  static std::uint64_t note_pressure(const GuestView& view, std::uint64_t headroom, Time now,
+                                     Past* past);
+  [[nodiscard]] static Steps steps_of(const Turn& turn) noexcept;
+  [[nodiscard]] static bool note_squeeze(bool has_too_little, Time now, Past* past);
+  [[nodiscard]] std::uint64_t reserve_of(const PoolObservation& pool) const noexcept;
+  [[nodiscard]] std::uint64_t overpromise_of(const PoolObservation& pool) const noexcept;
+  [[nodiscard]] Turn begin(const VmObservation& vm, const Observation& seen);
+  void look_at(const PoolObservation& pool, std::size_t index, std::vector<Turn>* turns) const;
+  void share_out(const PoolObservation& pool, std::size_t index, std::vector<Turn>* turns) const;
+  [[nodiscard]] Decision choose(const Turn& turn, const Observation& seen) const;
+  [[nodiscard]] Decision move(const Turn& turn, const Observation& seen) const;
+  [[nodiscard]] static Decision let_off(const Turn& turn);
+  [[nodiscard]] static Decision give(const Turn& turn, std::uint64_t wanted, Time now);
+  [[nodiscard]] static Decision take(const Turn& turn, std::uint64_t wanted, Time now);
+  void remember(const Turn& turn, const Decision& decision, Time now);
+
+  GuestWatch watch_;
+  std::unordered_map<std::string, Past> past_;
+  std::uint64_t alarm_ = 0;  // percent by which the reserve is raised
+  Time alarm_at_{0};
+};
+
+}  // namespace vballoon::policy

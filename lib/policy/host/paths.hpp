@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// policy/host/paths.hpp - where the kernel shows its figures; tests show their own.
+// Plain values.
+#pragma once
+
+#include <string>
+
+namespace vballoon::policy {
+
+struct Paths {
+  std::string proc = "/proc";
+  std::string sys = "/sys";
+};
+
+}  // namespace vballoon::policy

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// service/daemon.cpp - wire everything, run, take it down in the opposite order.
+#include "service/daemon.hpp"
+
+#include <fmt/format.h>
+
+#include <asio/signal_set.hpp>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/log.hpp"
+#include "gmem/lost_memory.hpp"
+#include "lcore/call_guard.hpp"
+#include "lcore/crew.hpp"
+#include "lcore/eal.hpp"
+#include "lcore/heartbeat.hpp"
+#include "lcore/placement/topology.hpp"
+#include "lcore/poller.hpp"
+#include "lcore/reclaim_lcore.hpp"
+#include "policy/autopilot.hpp"
+#include "reclaim/discarder.hpp"
+#include "reclaim/engine.hpp"
+#include "reclaim/huge/reserve.hpp"
+#include "service/config/config_check.hpp"
+#include "service/process/descriptors.hpp"
+#include "service/process/group.hpp"
+#include "service/process/log_level.hpp"
+#include "service/process/notify.hpp"
+#include "service/process/seccomp.hpp"
+#include "service/reload.hpp"
+#include "service/repeater.hpp"
+#include "service/rpc/methods.hpp"
+#include "service/rpc/server.hpp"
+#include "service/vhost_backend.hpp"
+#include "vhost/log_line.hpp"
+#include "vhost/server.hpp"
+#include "vm/state/folder.hpp"
+
+namespace vballoon::service {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{20};
+
+class Daemon {
+ public:
+  Daemon(Config config, const DaemonHooks& hooks)
+      : config_(std::move(config)),
+        hooks_(hooks),
+        signals_(loop_),
+        tick_(loop_,
+              [this] {
+                server_->tick();
+                crew_->recruit();
+              }),
+        sample_(loop_, [this] { sample_all(); }),
+        watchdog_(loop_, [this] { pet_watchdog(); }) {}
+  ~Daemon() { stop(); }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  Result<void> start();
+  void run();
+
+ private:
+  Result<void> open_folder();
+  Result<void> start_lcores();
+  Result<void> start_engine();
+  Result<void> start_reclaimers();
+  Result<void> start_pollers();
+  Result<void> start_devices();
+  Result<void> start_autopilot();
+  [[nodiscard]] policy::PolicyConfig policy() const;
+  [[nodiscard]] vhost::ReclaimSettings reclaim_settings() const;
+  [[nodiscard]] std::vector<lcore::LcoreReport> report_lcores() const;
+  void start_rpc(RpcSocket socket);
+  void start_timers();
+  Result<void> confine_process();
+  void stop();
+  void on_signal(int signal);
+  void reload();
+  void apply(const ReloadPlan& plan);
+  void say_device(const vm::DeviceConfig& device) const;
+  void sample_all();
+  void pet_watchdog();
+
+  Config config_;
+  const DaemonHooks& hooks_;
+  Notifier notifier_;
+  asio::io_context loop_{1};
+  asio::signal_set signals_;
+
+  // In the order of start; the destructor undoes them from the last to the first.
+  reclaim::HolePuncher puncher_;
+  std::optional<vm::Folder> folder_;               // none: nothing outlives the daemon
+  std::unique_ptr<reclaim::HugeReserve> reserve_;  // null: nobody asked for that
+  std::unique_ptr<lcore::Eal> eal_;
+  lcore::LcorePlan plan_;
+  std::unique_ptr<reclaim::Engine> engine_;  // null: poll lcores discard themselves
+  std::unique_ptr<lcore::Crew> crew_;
+  std::optional<lcore::CallGuard> call_guard_;  // while lcores run
+  std::vector<std::unique_ptr<lcore::ReclaimLcore>> reclaimers_;
+  std::vector<std::unique_ptr<lcore::Poller>> pollers_;
+  std::unique_ptr<vhost::Server> server_;
+  std::unique_ptr<VhostBackend> backend_;
+  std::unique_ptr<policy::Autopilot> autopilot_;
+  std::unique_ptr<Methods> methods_;
+  std::unique_ptr<RpcServer> rpc_;
+  Repeater tick_;
+  Repeater sample_;
+  Repeater watchdog_;
+  lcore::Heartbeat heartbeat_;
+};
+
+Result<void> Daemon::start() {
+  // One that comes before run() is seen there.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
+  // Before all else: a second daemon must find out before it touches anything of the first.
+  auto socket = RpcSocket::listen(config_.rpc_socket, config_.rpc_group);
+  if (!socket) return tl::unexpected(blame(config_, "daemon.rpc_socket", socket.error()));
+  if (auto ok = open_folder(); !ok) return ok;
+  if (auto ok = start_lcores(); !ok) return ok;
+  // After DPDK, which has its own use for the signal while it starts.
+  gmem::survive_lost_memory();
+  if (auto ok = start_devices(); !ok) return ok;
+  start_rpc(std::move(*socket));
+  start_timers();
+  return confine_process();
+}
+
+/// Last: from here on only what a running daemon does is allowed.
+Result<void> Daemon::confine_process() {
+  if (!config_.seccomp) return {};
+  if (can_confine()) return confine(folder_ ? std::optional(folder_->fd()) : std::nullopt);
+  log::warn("this build has a sanitizer, so system calls are not filtered");
+  return {};
+}
+
+Result<void> Daemon::open_folder() {
+  if (config_.state_dir.empty()) return {};
+  auto folder = vm::Folder::open(config_.state_dir);
+  if (!folder) return tl::unexpected(blame(config_, "daemon.state_dir", folder.error()));
+  folder_ = std::move(*folder);
+  return {};
+}
+
+Result<void> Daemon::start_lcores() {
+  const auto topology = lcore::Topology::of_this_host();
+  if (!topology) return tl::unexpected(topology.error());
+  auto plan = lcore::plan_lcores(config_, lcore::read_cpus(), *topology);
+  if (!plan) return tl::unexpected(blame_named(config_, plan.error()));
+  plan_ = std::move(*plan);
+  if (!plan_.note.empty()) log::warn("{}", plan_.note);
+  auto eal = lcore::Eal::start(
+      config_, plan_, [this](Status status) { return blame_named(config_, std::move(status)); },
+      vhost::readable_line);
+  if (!eal) return tl::unexpected(eal.error());
+  eal_ = std::move(*eal);
+  if (auto ok = start_engine(); !ok) return ok;
+  crew_ = std::make_unique<lcore::Crew>(engine_.get());
+  crew_->recruit();
+  call_guard_.emplace(*crew_);
+  if (auto ok = start_reclaimers(); !ok) return ok;
+  return start_pollers();
+}
+
+Result<void> Daemon::start_engine() {
+  if (plan_.reclaim.empty()) return {};
+  auto engine = reclaim::Engine::create(static_cast<unsigned>(plan_.reclaim.size()), puncher_);
+  if (!engine) return tl::unexpected(engine.error());
+  engine_ = std::move(*engine);
+  return {};
+}
+
+Result<void> Daemon::start_reclaimers() {
+  for (const lcore::Lcore& lcore : plan_.reclaim) {
+    reclaimers_.push_back(std::make_unique<lcore::ReclaimLcore>(
+        lcore.id, *engine_, static_cast<unsigned>(reclaimers_.size()), config_.idle));
+    lcore::ReclaimLcore* body = reclaimers_.back().get();
+    if (auto ok = eal_->launch(lcore.id, [this, body] { crew_->serve(*body); }); !ok) {
+      reclaimers_.pop_back();
+      return ok;
+    }
+    log::info("reclaim lcore {} has cpu {}", lcore.id, lcore::format_cpu_list(lcore.cpus));
+  }
+  return {};
+}
+
+Result<void> Daemon::start_pollers() {
+  for (const lcore::Lcore& lcore : plan_.poll) {
+    pollers_.push_back(std::make_unique<lcore::Poller>(lcore.id, config_.idle, puncher_));
+    lcore::Poller* poller = pollers_.back().get();
+    if (engine_) poller->use_engine(*engine_);
+    poller->use_crew(*crew_);
+    if (auto ok = eal_->launch(lcore.id, [this, poller] { crew_->serve(*poller); }); !ok) {
+      pollers_.pop_back();
+      return ok;
+    }
+    log::info("poll lcore {} {} cpu {}, {}", lcore.id, plan_.pinned ? "has" : "shares",
+              lcore::format_cpu_list(lcore.cpus),
+              config_.idle == IdleStrategy::kSpin ? "spinning" : "sleeping while idle");
+  }
+  return {};
+}
+
+vhost::ReclaimSettings Daemon::reclaim_settings() const {
+  vhost::ReclaimSettings settings;
+  for (const lcore::Lcore& lcore : plan_.reclaim) settings.worker_nodes.push_back(lcore.node);
+  settings.limits = reclaim::ReclaimLimits::of(config_.window_mib * kMiB, config_.window_age_ms);
+  settings.limits.reserve = reserve_.get();
+  settings.claims = {config_.max_guest_gib * kGiB, config_.max_total_gib * kGiB};
+  return settings;
+}
+
+std::vector<lcore::LcoreReport> Daemon::report_lcores() const {
+  std::vector<lcore::LcoreReport> reports{lcore::report_lcore(plan_.main, "control")};
+  lcore::report_lcores("poll", plan_.poll, pollers_, &reports);
+  lcore::report_lcores("reclaim", plan_.reclaim, reclaimers_, &reports);
+  return reports;
+}
+
+/// A trigger costs the kernel a thread of its own, on any cpu: not where nobody asked for it.
+policy::PolicyConfig Daemon::policy() const {
+  policy::PolicyConfig policy = config_.policy;
+  if (!policy::Autopilot::wanted(*backend_, config_.devices)) policy.host_pressure = "none";
+  return policy;
+}
+
+Result<void> Daemon::start_devices() {
+  if (config_.hugetlb_reserve) {
+    reserve_ = std::make_unique<reclaim::HugeReserve>([](std::uint64_t page_bytes) {
+      return std::make_unique<reclaim::SysfsPool>(reclaim::kPoolsFolder, page_bytes);
+    });
+  }
+  std::vector<vhost::PollSeat> seats;
+  for (std::size_t i = 0; i < pollers_.size(); ++i) {
+    seats.push_back({pollers_[i].get(), plan_.poll[i].node});
+  }
+  server_ = std::make_unique<vhost::Server>(seats, reclaim_settings(), puncher_,
+                                            folder_ ? &*folder_ : nullptr);
+  const auto group = find_group(config_.socket_group, "daemon.socket_group");
+  if (!group) return tl::unexpected(group.error());
+  backend_ = std::make_unique<VhostBackend>(
+      *server_, [this] { return report_lcores(); }, *group);
+  for (const vm::DeviceConfig& device : config_.devices) {
+    if (auto added = backend_->add(device); !added) {
+      return tl::unexpected(blame_device(config_, device, "socket", added.error()));
+    }
+    say_device(device);
+  }
+  return start_autopilot();
+}
+
+/// After the devices, which know what was said of them before.
+Result<void> Daemon::start_autopilot() {
+  auto autopilot = policy::Autopilot::open(loop_, *backend_, policy());
+  if (!autopilot) return tl::unexpected(blame(config_, "policy.cgroup", autopilot.error()));
+  autopilot_ = std::move(*autopilot);
+  for (const vm::DeviceConfig& device : config_.devices) autopilot_->wish(device);
+  return {};
+}
+
+void Daemon::start_rpc(RpcSocket socket) {
+  methods_ = std::make_unique<Methods>(
+      loop_, *backend_, *autopilot_,
+      rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", lcore::eal_version()}});
+  rpc_ = std::make_unique<RpcServer>(loop_, std::move(socket), *methods_);
+  hooks_.say(fmt::format("rpc on {}", config_.rpc_socket));
+}
+
+void Daemon::start_timers() {
+  for (const auto& poller : pollers_) {
+    heartbeat_.listen_to([&counters = poller->counters()] { return counters.passes.get(); });
+  }
+  for (const auto& reclaimer : reclaimers_) {
+    heartbeat_.listen_to([&counters = reclaimer->counters()] { return counters.progress(); });
+  }
+  tick_.start(kTick);
+  autopilot_->start();
+  sample_.start(std::chrono::milliseconds(config_.stats_interval_ms));
+  watchdog_.start(notifier_.watchdog_interval().value_or(std::chrono::microseconds(0)));
+}
+
+void Daemon::run() {
+  const std::function<void()> wait = [&] {
+    signals_.async_wait([&](const asio::error_code& error, int signal) {
+      if (error) return;
+      on_signal(signal);
+      wait();
+    });
+  };
+  wait();
+  hooks_.say("ready");
+  notifier_.send("READY=1");
+  loop_.run();
+  notifier_.send("STOPPING=1");
+}
+
+void Daemon::on_signal(int signal) {
+  if (signal == SIGHUP) return reload();
+  log::info("stopping: guests keep their balloons as they are");
+  loop_.stop();
+}
+
+void Daemon::stop() {
+  if (rpc_) rpc_->stop();
+  if (methods_) methods_->stop();
+  if (autopilot_) autopilot_->stop();
+  // While the poll lcores still run: they have to let go of each device.
+  if (server_) server_->stop();
+  for (const auto& poller : pollers_) poller->stop();
+  for (const auto& reclaimer : reclaimers_) reclaimer->stop();
+  if (crew_) crew_->stop();
+  if (eal_) eal_->wait();
+}
+
+void Daemon::reload() {
+  auto after = hooks_.reread();
+  if (!after) {
+    log::error("reload: {}; everything stays as it was", after.error().message);
+    return;
+  }
+  std::vector<std::string> present;
+  for (const auto& report : backend_->list()) present.push_back(report.name);
+  const ReloadPlan plan = plan_reload(config_, *after, present);
+  if (auto changed = backend_->change(plan.remove, plan.add); !changed) {
+    log::error("reload: {}; everything stays as it was", changed.error().message);
+    return;
+  }
+  apply(plan);
+  if (plan.stats_interval_changed) {
+    sample_.start(std::chrono::milliseconds(after->stats_interval_ms));
+    log::info("reload: stats.interval_ms is now {}", after->stats_interval_ms);
+  }
+  if (config_.log_level != after->log_level) change_log_level(after->log_level);
+  config_.log_level = after->log_level;
+  config_.devices = std::move(after->devices);
+  config_.stats_interval_ms = after->stats_interval_ms;
+}
+
+/// What has become of the devices is done.
+void Daemon::apply(const ReloadPlan& plan) {
+  for (const std::string& name : plan.remove) {
+    autopilot_->forget(name);
+    log::info("reload: {} removed", name);
+  }
+  for (const vm::DeviceConfig& device : plan.add) {
+    autopilot_->wish(device);
+    log::info("reload: {} added on {}", device.name, device.socket);
+  }
+  for (const vm::DeviceConfig& device : plan.switched) {
+    const auto done = backend_->prefault(device.name, device.prefault);
+    if (!done) log::warn("reload: {}", done.error().message);
+    (void)backend_->reporting(device.name, device.reporting);
+    autopilot_->wish(device);
+    log::info("reload: {}: prefault is {}, reporting is {}, ballooned {}", device.name,
+              device.prefault ? "on" : "off", device.reporting ? "on" : "off",
+              autopilot_->automatic(device.name) ? "automatically" : "by hand");
+  }
+  for (const std::string& key : plan.needs_restart) {
+    log::warn("reload: {} changed; that needs a restart", key);
+  }
+  if (plan.remove.empty() && plan.add.empty()) log::info("reload: the devices are the same");
+}
+
+void Daemon::say_device(const vm::DeviceConfig& device) const {
+  hooks_.say(fmt::format("{} {} {}", device.name,
+                         device.client ? "connects to its VMM at" : "waits for its VMM on",
+                         device.socket));
+}
+
+void Daemon::sample_all() {
+  for (const auto& report : backend_->list()) {
+    // A guest without statistics is no news.
+    if (report.state == vm::State::kRunning) (void)backend_->request_stats(report.name);
+  }
+}
+
+/// An lcore that stands still serves nobody: then the service manager is to know.
+void Daemon::pet_watchdog() {
+  if (heartbeat_.all_alive()) notifier_.send("WATCHDOG=1");
+}
+
+}  // namespace
+
+Result<void> run_daemon(Config config, const DaemonHooks& hooks) {
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  Daemon daemon(std::move(config), hooks);
+  if (auto started = daemon.start(); !started) return started;
+  daemon.run();
+  return {};
+}
+
+}  // namespace vballoon::service

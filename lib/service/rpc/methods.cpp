@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// service/rpc/methods.cpp - see methods.hpp; docs/rpc.md is the reference for callers.
+#include "service/rpc/methods.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <limits>
+
+#include "base/log.hpp"
+#include "base/size_text.hpp"
+#include "lcore/plan.hpp"
+#include "service/nearest.hpp"
+#include "service/rpc/device_json.hpp"
+#include "service/rpc/params.hpp"
+
+namespace vballoon::service {
+namespace {
+
+constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
+constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
+constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
+constexpr std::array<std::string_view, 16> kNames{
+    "version",          "device.list", "device.show",     "device.set",
+    "device.stats",     "device.add",  "device.remove",   "device.inhibit",
+    "device.move",      "device.hint", "device.prefault", "lcore.list",
+    "device.reporting", "policy.show", "policy.explain",  "policy.auto"};
+
+tl::unexpected<rpc::Error> refuse(const Status& status) {
+  return tl::unexpected<rpc::Error>(rpc::to_error(status));
+}
+
+/// What `device.set` asks for.
+Result<SizeOrShare> wanted_size(std::optional<std::uint64_t> bytes,
+                                const std::optional<std::string>& size) {
+  if (bytes.has_value() == size.has_value()) {
+    return fail(Code::kInvalidArgument,
+                "device.set takes one of target_bytes, a number, and size, as \"512M\" or \"50%\"");
+  }
+  if (bytes) return SizeOrShare{*bytes, std::nullopt};
+  return parse_size_or_share(*size);
+}
+
+/// The most that is set without a word about what it leaves.
+constexpr std::uint64_t most_unsaid(std::uint64_t guest) {
+  return guest - guest / 10;
+}
+
+rpc::Json warnings_of(const vm::Kept& kept) {
+  rpc::Json warnings = rpc::Json::array();
+  if (!kept.why_not.empty()) {
+    warnings.push_back(fmt::format("kept only as long as this daemon runs: {}", kept.why_not));
+  }
+  return warnings;
+}
+
+Status automatic_already(const std::string& name) {
+  return Status{Code::kUnavailable,
+                fmt::format("{} is ballooned automatically, and the next turn would undo it; "
+                            "`vballoonctl policy auto {} off` comes first",
+                            name, name)};
+}
+
+/// Those of its block in the configuration, by the same names and with the same defaults.
+void read_keys(Params& params, vm::DeviceConfig* device) {
+  const auto flag = [&params](std::string_view key, bool* field) {
+    *field = params.optional_flag(key).value_or(*field);
+  };
+  const auto number = [&params](std::string_view key, std::uint64_t most, std::uint64_t* field) {
+    *field = params.optional_number(key, most).value_or(*field);
+  };
+  flag("prefault", &device->prefault);
+  flag("packed", &device->packed);
+  flag("page_poison", &device->page_poison);
+  flag("indirect", &device->indirect);
+  flag("reporting", &device->reporting);
+  flag("message_queue", &device->message_queue);
+  flag("automatic", &device->automatic);
+  number("floor_mib", vm::kMostSizeMib, &device->floor_mib);
+  number("ceiling_mib", vm::kMostSizeMib, &device->ceiling_mib);
+  number("weight", vm::kMostWeight, &device->weight);
+}
+
+Result<wire::HintAction> hint_action(std::string_view word) {
+  if (word == "start") return wire::HintAction::kStart;
+  if (word == "stop") return wire::HintAction::kStop;
+  if (word == "done") return wire::HintAction::kDone;
+  return fail(Code::kInvalidArgument,
+              fmt::format("device.hint: 'action' must be \"start\", \"stop\" or \"done\", not "
+                          "\"{}\"",
+                          word));
+}
+
+}  // namespace
+
+void Methods::say_gated(const std::string& what) {
+  std::uint64_t dropped = 0;
+  if (!gate_.open(&dropped)) return;
+  log::info("{}", what);
+  if (dropped != 0) log::info("rpc: {} more such lines of clients were not shown", dropped);
+}
+
+void Methods::call(const rpc::Request& request, Responder done) {
+  const std::string& name = request.method;
+  const rpc::Json& params = request.params;
+  if (name == "version") return done(version(params));
+  if (name == "device.list") return done(list(params));
+  if (name == "device.show") return done(show(params));
+  if (name == "device.set") return done(set(params));
+  if (name == "device.stats") return stats(params, std::move(done));
+  if (name == "device.add") return done(add(params));
+  if (name == "device.remove") return done(remove(params));
+  if (name == "device.inhibit") return done(inhibit(params));
+  if (name == "device.prefault") return done(prefault(params));
+  if (name == "device.reporting") return done(reporting(params));
+  if (name == "device.hint") return done(hint(params));
+  if (name == "device.move") return done(move(params));
+  if (name == "lcore.list") return done(lcores(params));
+  if (name == "policy.show") return done(policy_show(params));
+  if (name == "policy.explain") return done(policy_explain(params));
+  if (name == "policy.auto") return done(policy_auto(params));
+  done(rpc::refuse(rpc::kMethodNotFound,
+                   fmt::format("unknown method '{}'{}", name, suggestion(name, kNames))));
+}
+
+Methods::Answer Methods::version(const rpc::Json& object) {
+  const Params params(object, "version");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  return version_;
+}
+
+Methods::Answer Methods::list(const rpc::Json& object) {
+  const Params params(object, "device.list");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  rpc::Json devices = rpc::Json::array();
+  for (const auto& report : backend_.list()) {
+    devices.push_back(summary_json(report));
+    devices.back()["automatic"] = autopilot_.automatic(report.name);
+  }
+  return rpc::Json{{"devices", std::move(devices)}};
+}
+
+Methods::Answer Methods::show(const rpc::Json& object) {
+  Params params(object, "device.show");
+  const std::string name = params.text("name");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  const auto report = backend_.show(name);
+  if (!report) return refuse(report.error());
+  rpc::Json shown = device_json(*report);
+  shown["automatic"] = autopilot_.automatic(name);
+  return shown;
+}
+
+Methods::Answer Methods::set(const rpc::Json& object) {
+  Params params(object, "device.set");
+  const std::string name = params.text("name");
+  const auto bytes = params.optional_number("target_bytes", kMaxBytes);
+  const auto size = params.optional_text("size");
+  const bool force = params.optional_flag("force").value_or(false);
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+
+  const auto report = backend_.show(name);
+  if (!report) return refuse(report.error());
+  if (autopilot_.automatic(name)) return refuse(automatic_already(name));
+  const auto wanted = wanted_size(bytes, size);
+  if (!wanted) return refuse(wanted.error());
+  const auto target = backend_.set_target(name, {*wanted, force});
+  if (!target) return refuse(target.error());
+  const std::uint64_t guest = report->guest_bytes;
+  const bool of_nobody = wanted->share && guest == 0;
+  say("{}: target {}, was {}", name,
+      of_nobody ? format_share(*wanted->share) + " of its memory" : format_size(*target),
+      format_size(report->target_bytes));
+  rpc::Json result = kept_json(name);
+  if (guest != 0 && *target > most_unsaid(guest)) {
+    result["warnings"].push_back(fmt::format("it leaves {} of its {} to the guest",
+                                             format_size(guest - *target), format_size(guest)));
+  }
+  result["target_bytes"] = of_nobody ? rpc::Json(nullptr) : rpc::Json(*target);
+  result["target_share"] = share_json(wanted->share);
+  result["guest_bytes"] = guest;
+  return result;
+}
+
+rpc::Json Methods::kept_json(const std::string& name) const {
+  const vm::Kept kept = backend_.kept(name);
+  return {{"kept", kept.kept}, {"warnings", warnings_of(kept)}};
+}
+
+Methods::Answer Methods::add(const rpc::Json& object) {
+  Params params(object, "device.add");
+  vm::DeviceConfig device{params.text("name"), params.text("socket")};
+  const std::string mode = params.optional_text("mode").value_or("server");
+  read_keys(params, &device);
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (mode != "server" && mode != "client") {
+    return rpc::refuse(
+        rpc::kInvalidParams,
+        fmt::format("device.add: 'mode' must be \"server\" or \"client\", not \"{}\"", mode));
+  }
+  device.client = mode == "client";
+  if (auto ok = vm::check_limits(device); !ok) {
+    return rpc::refuse(rpc::kInvalidParams, "device.add: " + ok.error().message);
+  }
+  if (auto added = backend_.add(device); !added) return refuse(added.error());
+  autopilot_.wish(device);
+  say("{}: added, {} {}", device.name, mode, device.socket);
+  return rpc::Json::object();
+}
+
+Methods::Answer Methods::remove(const rpc::Json& object) {
+  Params params(object, "device.remove");
+  const std::string name = params.text("name");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto removed = backend_.remove(name); !removed) return refuse(removed.error());
+  autopilot_.forget(name);
+  say("{}: removed", name);
+  return rpc::Json::object();
+}
+
+Methods::Answer Methods::inhibit(const rpc::Json& object) {
+  Params params(object, "device.inhibit");
+  const std::string name = params.text("name");
+  const bool on = params.flag("on");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto done = backend_.inhibit(name, on); !done) return refuse(done.error());
+  say("{}: discards are {}", name, on ? "inhibited" : "allowed again");
+  rpc::Json result = kept_json(name);
+  result["inhibited"] = on;
+  return result;
+}
+
+Methods::Answer Methods::prefault(const rpc::Json& object) {
+  Params params(object, "device.prefault");
+  const std::string name = params.text("name");
+  const bool on = params.flag("on");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto done = backend_.prefault(name, on); !done) return refuse(done.error());
+  say("{}: pages are {} before the guest gets them back", name,
+      on ? "fetched" : "no longer fetched");
+  return rpc::Json{{"prefault", on}, {"kept", false}};
+}
+
+Methods::Answer Methods::reporting(const rpc::Json& object) {
+  Params params(object, "device.reporting");
+  const std::string name = params.text("name");
+  const bool on = params.flag("on");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto done = backend_.reporting(name, on); !done) return refuse(done.error());
+  say("{}: pages that the guest reports are {}", name, on ? "discarded" : "kept");
+  return rpc::Json{{"reporting", on}, {"kept", false}};
+}
+
+Methods::Answer Methods::hint(const rpc::Json& object) {
+  Params params(object, "device.hint");
+  const std::string name = params.text("name");
+  const std::string word = params.text("action");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  const auto action = hint_action(word);
+  if (!action) return refuse(action.error());
+  const auto command = backend_.hint(name, *action);
+  if (!command) return refuse(command.error());
+  say("{}: free page hints: {}, command id {}", name, word, *command);
+  return rpc::Json{{"command_id", *command}};
+}
+
+Methods::Answer Methods::move(const rpc::Json& object) {
+  Params params(object, "device.move");
+  const std::string name = params.text("name");
+  const auto lcore = params.number("lcore", lcore::kMaxLcores);
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (auto done = backend_.move(name, static_cast<unsigned>(lcore)); !done) {
+    return refuse(done.error());
+  }
+  say("{}: served by lcore {}", name, lcore);
+  return rpc::Json{{"lcore", lcore}};
+}
+
+Methods::Answer Methods::lcores(const rpc::Json& object) {
+  const Params params(object, "lcore.list");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  rpc::Json lcores = rpc::Json::array();
+  for (const lcore::LcoreReport& report : backend_.lcores()) lcores.push_back(lcore_json(report));
+  return rpc::Json{{"lcores", std::move(lcores)}};
+}
+
+Methods::Answer Methods::policy_show(const rpc::Json& object) {
+  const Params params(object, "policy.show");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  return autopilot_.show();
+}
+
+Methods::Answer Methods::policy_explain(const rpc::Json& object) {
+  Params params(object, "policy.explain");
+  const std::string name = params.text("name");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (const auto there = backend_.show(name); !there) return refuse(there.error());
+  return autopilot_.explain(name);
+}
+
+Methods::Answer Methods::policy_auto(const rpc::Json& object) {
+  Params params(object, "policy.auto");
+  const std::string name = params.text("name");
+  const bool on = params.flag("on");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (const auto there = backend_.show(name); !there) return refuse(there.error());
+  autopilot_.set_automatic(name, on);
+  say("{}: ballooned {}", name, on ? "automatically" : "by hand");
+  rpc::Json result = kept_json(name);
+  result["automatic"] = on;
+  return result;
+}
+
+void Methods::stats(const rpc::Json& object, Responder done) {
+  Params params(object, "device.stats");
+  const std::string name = params.text("name");
+  const auto timeout = params.optional_number("timeout_ms", kMaxStatsTimeoutMs);
+  if (auto ok = params.finish(); !ok) return done(tl::unexpected(ok.error()));
+  stats_.ask(name, std::chrono::milliseconds(timeout.value_or(kDefaultStatsTimeoutMs)),
+             std::move(done));
+}
+
+}  // namespace vballoon::service

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// service/rpc/methods.hpp - every RPC method by name: parameters in, result out.
+// Knows nothing of sockets.
+// Thread: the event loop's.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <asio/io_context.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/log.hpp"
+#include "policy/autopilot.hpp"
+#include "rpc/message.hpp"
+#include "service/rpc/stats_waiter.hpp"
+#include "vm/fleet.hpp"
+
+namespace vballoon::service {
+
+class Methods {
+ public:
+  /// @param version  the result of `version`.
+  Methods(asio::io_context& loop, vm::Backend& backend, policy::Autopilot& autopilot,
+          rpc::Json version)
+      : backend_(backend),
+        autopilot_(autopilot),
+        stats_(loop, backend),
+        version_(std::move(version)) {}
+
+  /// Answers at once, but for device.stats, which waits for its guest.
+  void call(const rpc::Request& request, Responder done);
+
+  /// Drops what still waits, without an answer.
+  void stop() { stats_.stop(); }
+
+  using Answer = rpc::Outcome<rpc::Json>;
+
+ private:
+  Answer version(const rpc::Json& params);
+  Answer list(const rpc::Json& params);
+  Answer show(const rpc::Json& params);
+  Answer set(const rpc::Json& params);
+  Answer add(const rpc::Json& params);
+  Answer remove(const rpc::Json& params);
+  Answer inhibit(const rpc::Json& params);
+  Answer prefault(const rpc::Json& params);
+  Answer reporting(const rpc::Json& params);
+  Answer hint(const rpc::Json& params);
+  Answer move(const rpc::Json& params);
+  Answer lcores(const rpc::Json& params);
+  Answer policy_show(const rpc::Json& params);
+  Answer policy_explain(const rpc::Json& params);
+  Answer policy_auto(const rpc::Json& params);
+  void stats(const rpc::Json& params, Responder done);
+  [[nodiscard]] rpc::Json kept_json(const std::string& name) const;
+
+  /// What a client had done, for the log. Clients ask as often as they like.
+  template <typename... Args>
+  void say(fmt::format_string<Args...> text, Args&&... args) {
+    say_gated(fmt::format(text, std::forward<Args>(args)...));
+  }
+  void say_gated(const std::string& what);
+
+  vm::Backend& backend_;
+  policy::Autopilot& autopilot_;
+  StatsWaiter stats_;
+  rpc::Json version_;
+  LogGate gate_{50};
+};
+
+}  // namespace vballoon::service

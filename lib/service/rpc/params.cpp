@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// service/rpc/params.cpp - see params.hpp.
+#include "service/rpc/params.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "service/nearest.hpp"
+
+namespace vballoon::service {
+
+std::string Params::text(std::string_view key) {
+  auto value = optional_text(key);
+  if (!value) fail(fmt::format("{} needs '{}', a string", method_, key));
+  return value.value_or("");
+}
+
+std::uint64_t Params::number(std::string_view key, std::uint64_t most) {
+  if (!object_.contains(std::string(key))) {
+    fail(fmt::format("{} needs '{}', a whole number", method_, key));
+  }
+  return optional_number(key, most).value_or(0);
+}
+
+bool Params::flag(std::string_view key) {
+  const auto value = optional_flag(key);
+  if (!value) fail(fmt::format("{} needs '{}', true or false", method_, key));
+  return value.value_or(false);
+}
+
+std::optional<bool> Params::optional_flag(std::string_view key) {
+  const rpc::Json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_boolean()) {
+    fail(fmt::format("{}: '{}' must be true or false", method_, key));
+    return std::nullopt;
+  }
+  return value->get<bool>();
+}
+
+std::optional<std::string> Params::optional_text(std::string_view key) {
+  const rpc::Json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_string()) {
+    fail(fmt::format("{}: '{}' must be a string", method_, key));
+    return std::nullopt;
+  }
+  return value->get<std::string>();
+}
+
+std::optional<std::uint64_t> Params::optional_number(std::string_view key, std::uint64_t most) {
+  const rpc::Json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  // What is parsed off the wire is unsigned when it has no sign.
+  if (!value->is_number_unsigned() || value->get<std::uint64_t>() > most) {
+    fail(fmt::format("{}: '{}' must be a whole number from 0 to {}", method_, key, most));
+    return std::nullopt;
+  }
+  return value->get<std::uint64_t>();
+}
+
+rpc::Outcome<void> Params::finish() const {
+  if (error_) return rpc::refuse(rpc::kInvalidParams, *error_);
+  for (const auto& [key, value] : object_.items()) {
+    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+    return rpc::refuse(rpc::kInvalidParams, fmt::format("{}: unknown parameter '{}'{}", method_,
+                                                        key, suggestion(key, known_)));
+  }
+  return {};
+}
+
+const rpc::Json* Params::find(std::string_view key) {
+  known_.push_back(key);
+  const auto found = object_.find(std::string(key));
+  return found == object_.end() ? nullptr : &*found;
+}
+
+void Params::fail(std::string message) {
+  if (!error_) error_ = std::move(message);
+}
+
+}  // namespace vballoon::service

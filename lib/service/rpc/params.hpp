@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// service/rpc/params.hpp - take a request's parameters, by name, and refuse what nobody asked for.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rpc/error.hpp"
+
+namespace vballoon::service {
+
+/// Takes each parameter once, then finish(). The first error is kept.
+class Params {
+ public:
+  /// @param method  named in errors.
+  Params(const rpc::Json& object, std::string_view method) : object_(object), method_(method) {}
+
+  [[nodiscard]] std::string text(std::string_view key);
+  [[nodiscard]] std::uint64_t number(std::string_view key, std::uint64_t most);
+  [[nodiscard]] bool flag(std::string_view key);
+  [[nodiscard]] std::optional<bool> optional_flag(std::string_view key);
+  [[nodiscard]] std::optional<std::string> optional_text(std::string_view key);
+  [[nodiscard]] std::optional<std::uint64_t> optional_number(std::string_view key,
+                                                             std::uint64_t most);
+
+  /// @errors kInvalidParams: missing, of the wrong type, too large, or unknown.
+  [[nodiscard]] rpc::Outcome<void> finish() const;
+
+ private:
+  const rpc::Json* find(std::string_view key);
+  void fail(std::string message);
+
+  const rpc::Json& object_;
+  std::string_view method_;
+  std::vector<std::string_view> known_;
+  std::optional<std::string> error_;
+};
+
+}  // namespace vballoon::service

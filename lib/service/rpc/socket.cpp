@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// service/rpc/socket.cpp - see rpc_socket.hpp.
+#include "service/rpc/socket.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "base/socket_file.hpp"
+#include "service/process/group.hpp"
+
+namespace vballoon::service {
+namespace {
+
+constexpr int kBacklog = 64;
+
+tl::unexpected<Status> failed(const std::string& path, std::string_view what, int reason) {
+  return fail(Code::kHost, fmt::format("rpc socket {}: {}: {}", path, what, std::strerror(reason)));
+}
+
+Result<sockaddr_un> make_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (auto ok = check_socket_path(path); !ok) return tl::unexpected(ok.error());
+  path.copy(address.sun_path, path.size());
+  return address;
+}
+
+/// @return true when somebody accepts connections on the path, or when that cannot be found out.
+bool is_alive(const sockaddr_un& address) {
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe.valid()) return true;
+  const int done =
+      ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  // A full backlog is a sign of life too.
+  return done == 0 || errno == EAGAIN || errno == EACCES;
+}
+
+Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    return errno == ENOENT ? Result<void>() : failed(path, "lstat", errno);
+  }
+  if (!S_ISSOCK(info.st_mode)) {
+    return fail(Code::kAlreadyExists,
+                fmt::format("rpc socket {}: the path exists and is no socket; remove it, or choose "
+                            "another with --rpc",
+                            path));
+  }
+  if (is_alive(address)) {
+    return fail(Code::kAlreadyExists,
+                fmt::format("rpc socket {}: somebody listens there already, probably another "
+                            "vballoond; stop it, or choose another socket with --rpc",
+                            path));
+  }
+  if (::unlink(path.c_str()) != 0) return failed(path, "the stale file cannot be removed", errno);
+  return {};
+}
+
+/// Without a group it stays with its user: another's connection would only be turned away.
+Result<SocketFile> open_to_peers(int fd, const std::string& path, const sockaddr_un& address,
+                                 std::optional<gid_t> group) {
+  const MadePrivate until_shared;
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return failed(path, "bind", errno);
+  }
+  SocketFile file(path);
+  if (group) {
+    if (auto shared = share_socket(path, group); !shared) return tl::unexpected(shared.error());
+  }
+  if (::listen(fd, kBacklog) != 0) return failed(path, "listen", errno);
+  return file;
+}
+
+std::vector<gid_t> peer_groups(int fd, gid_t primary) {
+  std::vector<gid_t> groups(256);
+  for (;;) {
+    auto bytes = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const int done = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes);
+    if (done != 0 && errno != ERANGE) return {primary};
+    groups.resize(bytes / sizeof(gid_t));
+    if (done == 0) break;
+  }
+  groups.push_back(primary);
+  return groups;
+}
+
+}  // namespace
+
+Result<RpcSocket> RpcSocket::listen(const std::string& path, const std::string& group) {
+  const auto address = make_address(path);
+  if (!address) return tl::unexpected(address.error());
+  const auto gid = find_group(group, "daemon.rpc_group");
+  if (!gid) return tl::unexpected(gid.error());
+  if (auto made = provide_socket_folder(path); !made) return tl::unexpected(made.error());
+  if (auto free = remove_stale(path, *address); !free) return tl::unexpected(free.error());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return failed(path, "socket", errno);
+  auto file = open_to_peers(fd.get(), path, *address, *gid);
+  if (!file) return tl::unexpected(file.error());
+  return RpcSocket(std::move(fd), *std::move(file), *gid);
+}
+
+RpcSocket::RpcSocket(UniqueFd fd, SocketFile file, std::optional<gid_t> group)
+    : fd_(std::move(fd)), file_(std::move(file)), group_(group) {}
+
+Result<void> check_peer(int fd, std::optional<gid_t> group) {
+  ucred peer{};
+  socklen_t bytes = sizeof(peer);
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) {
+    return fail(Code::kHost, fmt::format("peer credentials: {}", std::strerror(errno)));
+  }
+  if (peer.uid == 0 || peer.uid == ::geteuid()) return {};
+  if (group) {
+    const auto groups = peer_groups(fd, peer.gid);
+    if (std::find(groups.begin(), groups.end(), *group) != groups.end()) return {};
+  }
+  return fail(
+      Code::kUnavailable,
+      fmt::format("user {} may not call this daemon; be root, its own user ({}) or a member "
+                  "of its rpc_group",
+                  peer.uid, ::geteuid()));
+}
+
+}  // namespace vballoon::service

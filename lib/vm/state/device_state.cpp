@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vm/state/device_state.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/log.hpp"
+#include "vm/state/file.hpp"
+
+namespace vballoon::vm {
+namespace {
+
+// No name of a device begins with a dot, so neither is another device's.
+std::string file_name(const std::string& device) {
+  return device + ".state";
+}
+std::string new_name(const std::string& device) {
+  return "." + device + ".new";
+}
+
+/// In the order of the program, and whole, for whoever looks after this process's end.
+template <typename T>
+void put(T& field, T value) noexcept {
+  __atomic_store_n(&field, value, __ATOMIC_RELEASE);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+/// Nothing where some of it is in no file: it cannot be known again.
+std::optional<std::vector<RegionRecord>> regions_of(const gmem::GuestMemory& memory) {
+  std::vector<RegionRecord> records;
+  for (const gmem::Region& region : memory.regions()) {
+    struct stat file {};
+    if (::fstat(region.fd.get(), &file) != 0) return std::nullopt;
+    records.push_back(
+        {region.first.value, region.bytes, region.file_offset, file.st_dev, file.st_ino});
+  }
+  if (records.size() > kMaxRegions) return std::nullopt;
+  return records;
+}
+
+}  // namespace
+
+DeviceState::DeviceState(const Folder* folder, std::string name)
+    : folder_(folder), name_(std::move(name)) {
+  if (folder_ == nullptr) return;
+  VB_CHECK(!name_.empty() && name_.front() != '.' && name_.find('/') == std::string::npos);
+  file_ = load();
+  named_ = file_ != nullptr;
+  note_name();
+  load_wishes();
+  if (!named_) keep();
+}
+
+DeviceState::~DeviceState() = default;
+
+std::unique_ptr<DeviceState::File> DeviceState::load() const {
+  auto file = File::load(*folder_, file_name(name_));
+  if (file) return *std::move(file);
+  if (file.error().code != Code::kNotFound) {
+    log::warn("{}: what was kept of it in {}/{} is not used: {}", name_, folder_->path(),
+              file_name(name_), file.error().message);
+  }
+  return nullptr;
+}
+
+std::unique_ptr<DeviceState::File> DeviceState::make(const gmem::GuestMemory* memory) {
+  const auto regions = memory != nullptr ? regions_of(*memory) : std::vector<RegionRecord>{};
+  if (!regions) return nullptr;
+  auto file = File::make(*folder_, new_name(name_), *regions);
+  if (file) return *std::move(file);
+  fail_to("write into", file.error().message);
+  return nullptr;
+}
+
+/// Told once, until it works again: how often there is new memory is for the VMM to choose.
+void DeviceState::fail_to(std::string_view what, std::string_view why) {
+  why_not_ = fmt::format("cannot {} {}: {}", what, folder_->path(), why);
+  if (std::exchange(told_, true)) return;
+  log::warn("{}: {} outlive the daemon: {}; it is tried again", name_,
+            kept() ? "its balloon will not" : "nothing of it will", why_not_);
+}
+
+DeviceState::Room DeviceState::room_for(const gmem::GuestMemory& memory) {
+  if (folder_ == nullptr) return {};
+  const auto regions = regions_of(memory);
+  if (file_ != nullptr && !lost() && regions && file_->is_of(*regions)) {
+    return {file_->words(), file_->touched(), true};
+  }
+  next_ = make(&memory);
+  if (next_ != nullptr) return {next_->words(), next_->touched(), false};
+  // What there is would be taken for this guest's.
+  forget();
+  give_up_ = true;
+  return {};
+}
+
+/// The operator's wishes go along. A crash before the new name is there finds the old file whole,
+/// and where there is no new file, or no name for it, the old one goes on as that of the wishes.
+void DeviceState::commit(bool same_guest) {
+  if (!std::exchange(give_up_, false) && next_ == nullptr) return;
+  if (next_ != nullptr && file_ != nullptr && same_guest) {
+    Header& header = next_->header();
+    const auto mine = std::pair(header.fixed, header.fixed_sum);
+    header = file_->header();
+    std::tie(header.fixed, header.fixed_sum) = mine;
+  }
+  if (std::exchange(named_, false)) elder_ = std::move(file_);
+  file_ = std::move(next_);
+  if (file_ == nullptr) return;
+  put_wishes(wishes_, file_.get());
+  give_name();
+}
+
+void DeviceState::release() {
+  if (file_ == nullptr || file_->header().served != 0 || file_->header().fixed.regions == 0) return;
+  next_ = make(nullptr);
+  commit(false);
+}
+
+/// @return  whether what make() made last is what the next daemon finds.
+bool DeviceState::rename() {
+  const int folder = folder_->fd();
+  if (::renameat(folder, new_name(name_).c_str(), folder, file_name(name_).c_str()) != 0) {
+    fail_to("replace a file in", std::strerror(errno));
+    return false;
+  }
+  note_name();
+  told_ = false;
+  why_not_.clear();
+  return true;
+}
+
+/// @pre  file_ has none.
+void DeviceState::give_name() {
+  if (rename()) {
+    named_ = true;
+    elder_.reset();
+  } else {
+    // What has the name still is of an older time, and is not to be believed at the next start.
+    forget(elder_.get());
+  }
+}
+
+/// A file whose name somebody removed gets none any more, but the wishes get another file.
+void DeviceState::keep() {
+  if (!unfinished()) return;
+  struct stat ignored {};
+  const bool waits = file_ != nullptr && ::fstatat(folder_->fd(), new_name(name_).c_str(), &ignored,
+                                                   AT_SYMLINK_NOFOLLOW) == 0;
+  if (waits) return give_name();
+  if (kept()) return;
+  auto made = make(nullptr);
+  if (made == nullptr) return;
+  put_wishes(wishes_, made.get());
+  if (rename()) elder_ = std::move(made);
+}
+
+void DeviceState::note_name() noexcept {
+  struct stat file {};
+  const bool there =
+      ::fstatat(folder_->fd(), file_name(name_).c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0;
+  inode_ = there ? file.st_ino : 0;
+}
+
+/// Folders under /run are tidied by others.
+void DeviceState::look_after_name() {
+  const std::uint64_t ours = inode_;
+  note_name();
+  if (!kept() || inode_ == ours) return;
+  named_ = false;
+  elder_.reset();
+  fail_to("find its file again in", "somebody removed it");
+}
+
+void DeviceState::load_wishes() noexcept {
+  if (file_ == nullptr) return;
+  const Header& header = file_->header();
+  if (header.target_set != 0) {
+    wishes_.target =
+        TargetWord{header.target_pages, header.target_share, header.target_forced != 0};
+  }
+  wishes_.inhibited = header.inhibited != 0;
+  if ((header.automatic & kSaid) != 0) {
+    wishes_.automatic =
+        AutomaticWord{(header.automatic & kSaidOn) != 0, (header.automatic & kConfiguredOn) != 0};
+  }
+}
+
+void DeviceState::put_wishes(const Wishes& wishes, File* file) noexcept {
+  Header& header = file->header();
+  put(header.inhibited, wishes.inhibited ? 1U : 0U);
+  if (wishes.target) {
+    // Whoever is killed in between leaves a size, the one before or this one, that is not forced.
+    put(header.target_forced, 0U);
+    put(header.target_share, 0U);
+    put(header.target_pages, wishes.target->pages);
+    put(header.target_share, wishes.target->share);
+    put(header.target_forced, wishes.target->forced ? 1U : 0U);
+    put(header.target_set, 1U);
+  }
+  if (wishes.automatic) {
+    put(header.automatic, kSaid | (wishes.automatic->on ? kSaidOn : 0) |
+                              (wishes.automatic->configured ? kConfiguredOn : 0));
+  }
+}
+
+/// To all files that are there: which of them the next daemon finds changes with a name. What has
+/// it and is none of these is not to speak for a device whose wishes it does not know.
+void DeviceState::write_wishes() {
+  if (folder_ == nullptr) return;
+  look_after_name();
+  for (File* const file : {file_.get(), elder_.get()}) {
+    if (file != nullptr) put_wishes(wishes_, file);
+  }
+  keep();
+  if (!kept()) ::unlinkat(folder_->fd(), file_name(name_).c_str(), 0);
+}
+
+void DeviceState::set_target(TargetWord word) {
+  wishes_.target = word;
+  write_wishes();
+}
+
+void DeviceState::set_inhibited(bool on) {
+  wishes_.inhibited = on;
+  write_wishes();
+}
+
+void DeviceState::set_automatic(AutomaticWord word) {
+  wishes_.automatic = word;
+  write_wishes();
+}
+
+std::optional<Left> DeviceState::left() const noexcept {
+  if (file_ == nullptr || file_->header().served == 0) return std::nullopt;
+  const Header& header = file_->header();
+  Left left{header.features, header.actual_pages,  header.actual_unknown == 0,
+            header.poison,   header.complete != 0, {}};
+  left.rings = header.ring;
+  return left;
+}
+
+void DeviceState::begin(std::uint64_t features) noexcept {
+  if (file_ == nullptr) return;
+  Header& header = file_->header();
+  put(header.complete, 0U);
+  if (lost() || (header.served != 0 && header.features == features)) return;
+  put(header.served, 0U);
+  put(header.features, features);
+  put(header.features_check, ~features);
+  put(header.served, 1U);
+}
+
+void DeviceState::forget() noexcept {
+  forget(file_.get());
+}
+
+void DeviceState::forget(File* file) noexcept {
+  if (file == nullptr) return;
+  Header& header = file->header();
+  put(header.served, 0U);
+  header.ring = {};
+  put(header.actual_pages, 0U);
+  put(header.actual_unknown, 1U);
+}
+
+bool DeviceState::lost() const noexcept {
+  return file_ != nullptr && file_->lost();
+}
+
+/// Not forget(): the marks are the rings', which go on.
+void DeviceState::give_up_lost() {
+  if (!lost() || file_->header().served == 0) return;
+  put(file_->header().served, 0U);
+  fail_to("keep its balloon in", std::strerror(ENOSPC));
+}
+
+void DeviceState::set_complete() noexcept {
+  if (file_ != nullptr) put(file_->header().complete, 1U);
+}
+
+void DeviceState::set_driver_fields(std::uint32_t actual_pages, bool knows_actual,
+                                    std::uint32_t poison) noexcept {
+  if (file_ == nullptr) return;
+  put(file_->header().actual_pages, actual_pages);
+  put(file_->header().actual_unknown, knows_actual ? 0U : 1U);
+  put(file_->header().poison, poison);
+}
+
+RingRecord* DeviceState::ring(std::size_t index) noexcept {
+  return file_ != nullptr && index < kRings ? &file_->header().ring[index] : nullptr;
+}
+
+/// Where the file cannot be removed there is nothing in it.
+void DeviceState::remove() noexcept {
+  if (folder_ == nullptr) return;
+  for (File* const file : {file_.get(), elder_.get()}) {
+    if (file == nullptr) continue;
+    forget(file);
+    put(file->header().target_set, 0U);
+    put(file->header().inhibited, 0U);
+    put(file->header().automatic, 0U);
+  }
+  ::unlinkat(folder_->fd(), file_name(name_).c_str(), 0);
+  ::unlinkat(folder_->fd(), new_name(name_).c_str(), 0);
+  next_.reset();
+  file_.reset();
+  elder_.reset();
+}
+
+}  // namespace vballoon::vm

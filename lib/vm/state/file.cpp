@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vm/state/file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace vballoon::vm {
+namespace {
+
+constexpr mode_t kMode = 0600;
+constexpr std::uint64_t kWordBits = 64;
+/// Of each file in advance. More of the words than this is of a guest above 128 GiB.
+constexpr std::size_t kReserved = kHeaderBytes + 4 * kMiB;
+
+std::size_t words_for(std::uint64_t pages) noexcept {
+  return static_cast<std::size_t>((pages + kWordBits - 1) / kWordBits);
+}
+
+std::size_t bytes_for(std::uint64_t pages) noexcept {
+  return kHeaderBytes + words_for(pages) * sizeof(std::uint64_t);
+}
+
+/// FNV-1a: against accidents, not against an enemy, who could not write here.
+std::uint64_t sum_of(const Fixed& fixed) noexcept {
+  std::uint64_t sum = 0xcbf29ce484222325;
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(&fixed);
+  for (std::size_t i = 0; i < sizeof(fixed); ++i) sum = (sum ^ bytes[i]) * 0x100000001b3;
+  return sum;
+}
+
+std::array<char, kBootBytes> boot_record(const std::string& boot) noexcept {
+  std::array<char, kBootBytes> record{};
+  boot.copy(record.data(), record.size());
+  return record;
+}
+
+/// Whether what is said of memory can be said of any.
+bool plausible(const Fixed& fixed) noexcept {
+  if (fixed.regions > kMaxRegions) return false;
+  std::uint64_t pages = 0;
+  for (std::size_t i = 0; i < fixed.regions; ++i) pages += bytes_to_pages(fixed.region[i].bytes);
+  return pages == fixed.pages;
+}
+
+bool plausible(const Header& header) noexcept {
+  const auto is_flag = [](std::uint32_t value) { return value <= 1; };
+  return is_flag(header.target_set) && is_flag(header.inhibited) && is_flag(header.served) &&
+         is_flag(header.complete) && is_flag(header.target_forced) &&
+         is_flag(header.actual_unknown) && header.target_share <= kMostShare &&
+         header.automatic <= (kSaid | kSaidOn | kConfiguredOn) &&
+         (header.served == 0 || header.features_check == ~header.features) &&
+         std::all_of(header.ring.begin(), header.ring.end(),
+                     [](const RingRecord& ring) { return ring.layout <= kPackedRing; });
+}
+
+tl::unexpected<Status> no(const char* why) {
+  return fail(Code::kInvalidArgument, why);
+}
+
+}  // namespace
+
+/// A bit a page of the words.
+DeviceState::File::File(void* at, std::size_t bytes)
+    : at_(at),
+      bytes_(bytes),
+      touched_(words_for((bytes - kHeaderBytes + kPageSize - 1) / kPageSize)) {}
+
+DeviceState::File::~File() {
+  watch_.clear();
+  ::munmap(at_, bytes_);
+}
+
+Result<std::unique_ptr<DeviceState::File>> DeviceState::File::map(int fd, std::size_t bytes) {
+  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) return fail(Code::kHost, std::strerror(errno));
+  auto file = std::unique_ptr<File>(new File(at, bytes));
+  if (bytes <= kReserved) return file;
+  const std::span all(static_cast<std::byte*>(at), bytes);
+  if (auto watched = file->watch_.watch(all.subspan(kReserved)); !watched) {
+    return tl::unexpected(watched.error());
+  }
+  return file;
+}
+
+/// Where the file has anything. A file system that does not tell says that it has all.
+void DeviceState::File::find_touched(int fd) {
+  const auto end = static_cast<off_t>(bytes_);
+  off_t at = static_cast<off_t>(kHeaderBytes);
+  while (at < end) {
+    const off_t data = ::lseek(fd, at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return;
+    off_t hole = data < 0 ? end : ::lseek(fd, data, SEEK_HOLE);
+    if (hole < 0) hole = end;
+    const std::uint64_t first =
+        (static_cast<std::uint64_t>(std::max(at, data)) - kHeaderBytes) / kPageSize;
+    const std::uint64_t last =
+        (static_cast<std::uint64_t>(hole) - kHeaderBytes + kPageSize - 1) / kPageSize;
+    for (std::uint64_t page = first; page < last; ++page) {
+      touched_[page / kWordBits] |= std::uint64_t{1} << (page % kWordBits);
+    }
+    at = std::max(hole, at + 1);
+  }
+}
+
+Result<std::unique_ptr<DeviceState::File>> DeviceState::File::load(const Folder& folder,
+                                                                   const std::string& name) {
+  const UniqueFd fd(
+      ::openat(folder.fd(), name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.valid()) {
+    return fail(errno == ENOENT ? Code::kNotFound : Code::kHost, std::strerror(errno));
+  }
+  struct stat file {};
+  if (::fstat(fd.get(), &file) != 0) return fail(Code::kHost, std::strerror(errno));
+  if (!S_ISREG(file.st_mode) || file.st_uid != ::geteuid() || (file.st_mode & 077) != 0) {
+    return no("it is not a file of the daemon's alone");
+  }
+  const auto bytes = static_cast<std::size_t>(file.st_size);
+  if (bytes < kHeaderBytes) return no("it is too short");
+  auto mapped = map(fd.get(), bytes);
+  if (!mapped) return mapped;
+  if (auto good = (*mapped)->check(fd.get(), folder); !good) return tl::unexpected(good.error());
+  (*mapped)->find_touched(fd.get());
+  return mapped;
+}
+
+Result<void> DeviceState::File::check(int fd, const Folder& folder) const {
+  const Header& header = this->header();
+  const Fixed& fixed = header.fixed;
+  if (fixed.magic != kMagic) return no("it is no state file");
+  if (fixed.version != kVersion || fixed.header_bytes != kHeaderBytes) {
+    return no("it is of another version");
+  }
+  if (header.fixed_sum != sum_of(fixed)) return no("it is damaged");
+  if (folder.boot().empty() || fixed.boot != boot_record(folder.boot())) {
+    return no("it is of another boot of this host");
+  }
+  if (!plausible(fixed) || !plausible(header) || bytes_ != bytes_for(fixed.pages)) {
+    return no("it is damaged");
+  }
+  if (!ends_well(fd)) return no("it is damaged");
+  return {};
+}
+
+/// No bit is set behind the last page's. Not through the mapping, which would make a page.
+bool DeviceState::File::ends_well(int fd) const noexcept {
+  const std::uint64_t rest = header().fixed.pages % kWordBits;
+  std::uint64_t last = 0;
+  return rest == 0 || (::pread(fd, &last, sizeof(last),
+                               static_cast<off_t>(bytes_ - sizeof(last))) == sizeof(last) &&
+                       (last >> rest) == 0);
+}
+
+Result<std::unique_ptr<DeviceState::File>> DeviceState::File::make(
+    const Folder& folder, const std::string& name, const std::vector<RegionRecord>& regions) {
+  Fixed fixed;
+  fixed.boot = boot_record(folder.boot());
+  fixed.regions = regions.size();
+  std::copy(regions.begin(), regions.end(), fixed.region.begin());
+  for (const RegionRecord& region : regions) fixed.pages += bytes_to_pages(region.bytes);
+  const std::size_t bytes = bytes_for(fixed.pages);
+  ::unlinkat(folder.fd(), name.c_str(), 0);
+  const UniqueFd fd(::openat(folder.fd(), name.c_str(),
+                             O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
+  if (!fd.valid()) return fail(Code::kHost, std::strerror(errno));
+  // A store into a page that the file system has no room for would end the daemon (SIGBUS).
+  const auto reserved = static_cast<off_t>(std::min(bytes, kReserved));
+  int why = ::posix_fallocate(fd.get(), 0, reserved);
+  if (why == 0 && ::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) why = errno;
+  if (why != 0) {
+    ::unlinkat(folder.fd(), name.c_str(), 0);
+    return fail(Code::kHost, std::strerror(why));
+  }
+  auto file = map(fd.get(), bytes);
+  if (!file) return file;
+  Header& header = (*file)->header();
+  header.fixed = fixed;
+  header.fixed_sum = sum_of(fixed);
+  return file;
+}
+
+std::span<std::uint64_t> DeviceState::File::words() noexcept {
+  auto* const first = static_cast<std::byte*>(at_) + kHeaderBytes;
+  return {static_cast<std::uint64_t*>(static_cast<void*>(first)),
+          (bytes_ - kHeaderBytes) / sizeof(std::uint64_t)};
+}
+
+bool DeviceState::File::is_of(const std::vector<RegionRecord>& regions) const noexcept {
+  const Fixed& fixed = header().fixed;
+  return fixed.regions == regions.size() &&
+         std::equal(regions.begin(), regions.end(), fixed.region.begin());
+}
+
+}  // namespace vballoon::vm

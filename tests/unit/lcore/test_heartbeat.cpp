@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Source: sd_watchdog_enabled(3): the watchdog is fed while the service really works.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+#include "lcore/heartbeat.hpp"
+
+namespace vballoon::lcore {
+namespace {
+
+class HeartbeatTest : public testing::Test {
+ protected:
+  HeartbeatTest() {
+    heartbeat_.listen_to([this] { return poll_; });
+    heartbeat_.listen_to([this] { return reclaim_; });
+  }
+  std::uint64_t poll_ = 1;
+  std::uint64_t reclaim_ = 1;
+  Heartbeat heartbeat_;
+};
+
+TEST_F(HeartbeatTest, OneThatMadeNoProgressIsEnough) {
+  EXPECT_TRUE(heartbeat_.all_alive());
+  ++poll_;
+  EXPECT_FALSE(heartbeat_.all_alive());
+  ++reclaim_;
+  EXPECT_FALSE(heartbeat_.all_alive());
+  ++poll_;
+  ++reclaim_;
+  EXPECT_TRUE(heartbeat_.all_alive());
+}
+
+TEST_F(HeartbeatTest, WhoNeverBeganIsNotAlive) {
+  reclaim_ = 0;
+  EXPECT_FALSE(heartbeat_.all_alive());
+}
+
+TEST_F(HeartbeatTest, ProgressIsSinceTheLastTimeAlsoAfterAnotherStoodStill) {
+  EXPECT_TRUE(heartbeat_.all_alive());
+  ++reclaim_;
+  EXPECT_FALSE(heartbeat_.all_alive());
+  ++poll_;
+  EXPECT_FALSE(heartbeat_.all_alive()) << "what reclaim did was counted before";
+}
+
+TEST(Heartbeat, WithNobodyToListenToAllIsWell) {
+  EXPECT_TRUE(Heartbeat().all_alive());
+}
+
+}  // namespace
+}  // namespace vballoon::lcore

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// control/rpc_peer.hpp - an RPC server on a thread of its own, and clients that misbehave.
+#pragma once
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "base/unique_fd.hpp"
+#include "fake_backend.hpp"
+#include "fake_host.hpp"
+#include "service/rpc/server.hpp"
+#include "support/scratch_folder.hpp"
+
+namespace vballoon::service {
+
+using test::ScratchFolder;
+
+/// Serves a FakeBackend until it goes out of scope.
+class ServedBackend {
+ public:
+  explicit ServedBackend(RpcLimits limits = {});
+  ~ServedBackend();
+  ServedBackend(const ServedBackend&) = delete;
+  ServedBackend& operator=(const ServedBackend&) = delete;
+
+  /// Runs `body` on the loop's thread, where the backend may be touched, and waits for it.
+  template <typename Body>
+  auto on_loop(Body body) {
+    std::packaged_task<decltype(body())()> task(std::move(body));
+    auto result = task.get_future();
+    asio::post(loop_, [&task] { task(); });
+    return result.get();
+  }
+  /// Waits until so many clients are connected. @return false when it takes too long.
+  [[nodiscard]] bool wait_for_clients(std::size_t n);
+
+  [[nodiscard]] std::string path() const { return folder_.path("rpc.sock"); }
+  FakeBackend backend;
+
+ private:
+  ScratchFolder folder_;
+  asio::io_context loop_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  FakeHost host_;
+  std::unique_ptr<policy::Autopilot> autopilot_;
+  Methods methods_;
+  std::unique_ptr<RpcServer> server_;
+  std::thread thread_;
+};
+
+/// A bare connection: bytes out, lines in.
+class RawClient {
+ public:
+  explicit RawClient(const std::string& path);
+  /// @return false once the server has closed.
+  bool send(std::string_view bytes);
+  /// One line without its newline; nothing when the server closed, or said nothing for 5 s.
+  [[nodiscard]] std::optional<std::string> line();
+  /// True when the server has closed, and nothing is left to read.
+  [[nodiscard]] bool closed();
+  void end_output();
+  void close() { fd_.reset(); }
+
+ private:
+  UniqueFd fd_;
+  std::string pending_;
+};
+
+}  // namespace vballoon::service

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The server over a real socket: what a client sends is served, or refused, and never more.
+#include <gtest/gtest.h>
+
+#include "rpc/message.hpp"
+#include "rpc_peer.hpp"
+
+namespace vballoon::service {
+namespace {
+
+using rpc::Json;
+
+std::string request(int id, const char* method, Json params = Json::object()) {
+  return rpc::format_request({id, false, method, std::move(params)});
+}
+
+/// The error code of a reply; 0 for a result.
+int code_of(const std::optional<std::string>& line) {
+  if (!line) return 1;
+  const auto reply = rpc::parse_reply(*line);
+  if (!reply) return 2;
+  return reply->outcome ? 0 : reply->outcome.error().code;
+}
+
+TEST(RpcServer, AnswersARequest) {
+  ServedBackend served;
+  served.backend.guest("vm1");
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send(request(5, "device.show", {{"name", "vm1"}})));
+  const auto line = client.line();
+  ASSERT_TRUE(line);
+  const auto reply = rpc::parse_reply(*line);
+  ASSERT_TRUE(reply && reply->outcome);
+  EXPECT_EQ(reply->id, 5);
+  EXPECT_EQ(reply->outcome->at("name"), "vm1");
+}
+
+TEST(RpcServer, RefusesWhatIsNoJsonAndGoesOn) {
+  ServedBackend served;
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send("hello\n\n" + request(1, "version")));
+  EXPECT_EQ(code_of(client.line()), rpc::kParseError);
+  EXPECT_EQ(code_of(client.line()), 0);
+}
+
+TEST(RpcServer, RefusesUnknownMethodsAndWrongParameters) {
+  ServedBackend served;
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send(request(1, "device.explode")));
+  EXPECT_EQ(code_of(client.line()), rpc::kMethodNotFound);
+  ASSERT_TRUE(client.send(request(2, "device.show", {{"nam", "x"}})));
+  EXPECT_EQ(code_of(client.line()), rpc::kInvalidParams);
+}
+
+TEST(RpcServer, AnswersTwoRequestsOfOneWriteInOrder) {
+  ServedBackend served;
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send(request(1, "version") + request(2, "device.list")));
+  EXPECT_EQ(rpc::parse_reply(client.line().value_or(""))->id, 1);
+  EXPECT_EQ(rpc::parse_reply(client.line().value_or(""))->id, 2);
+}
+
+TEST(RpcServer, AnswersARequestThatDripsIn) {
+  ServedBackend served;
+  RawClient client(served.path());
+  for (const char c : request(1, "version")) ASSERT_TRUE(client.send({&c, 1}));
+  EXPECT_EQ(code_of(client.line()), 0);
+}
+
+TEST(RpcServer, ForgetsHalfALineOfAClientThatLeaves) {
+  ServedBackend served;
+  {
+    RawClient client(served.path());
+    ASSERT_TRUE(client.send(R"({"jsonrpc":"2.0","id":1,"meth)"));
+    ASSERT_TRUE(served.wait_for_clients(1));
+  }
+  EXPECT_TRUE(served.wait_for_clients(0));
+}
+
+TEST(RpcServer, AnswersAClientThatOnlySaidEverything) {
+  ServedBackend served;
+  served.backend.guest("vm1");
+  served.backend.answers_stats = false;
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send(request(1, "version") +
+                          request(2, "device.stats", {{"name", "vm1"}, {"timeout_ms", 50u}})));
+  client.end_output();
+  EXPECT_EQ(code_of(client.line()), 0);
+  EXPECT_EQ(code_of(client.line()), rpc::kUnavailable) << "an answer that takes its time";
+  EXPECT_TRUE(client.closed());
+  EXPECT_TRUE(served.wait_for_clients(0));
+}
+
+TEST(RpcServer, DoesNotAnswerNotifications) {
+  ServedBackend served;
+  served.backend.guest("vm1");
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send(rpc::format_request(
+      {nullptr, true, "device.set", Json{{"name", "vm1"}, {"target_bytes", 4096u}}})));
+  ASSERT_TRUE(client.send(request(2, "device.show", {{"name", "vm1"}})));
+  const auto reply = rpc::parse_reply(client.line().value_or(""));
+  ASSERT_TRUE(reply && reply->outcome);
+  EXPECT_EQ(reply->id, 2);
+  EXPECT_EQ(reply->outcome->at("target_bytes"), 4096);
+}
+
+TEST(RpcServer, ServesOthersWhileOneWaitsForItsGuest) {
+  ServedBackend served;
+  served.backend.guest("vm1");
+  served.backend.answers_stats = false;
+  RawClient waiting(served.path());
+  RawClient other(served.path());
+  ASSERT_TRUE(waiting.send(request(1, "device.stats", {{"name", "vm1"}, {"timeout_ms", 5000u}})));
+  ASSERT_TRUE(other.send(request(1, "version")));
+  EXPECT_EQ(code_of(other.line()), 0);
+  served.on_loop([&] { served.backend.answer_stats("vm1", 12); });
+  const auto reply = rpc::parse_reply(waiting.line().value_or(""));
+  ASSERT_TRUE(reply && reply->outcome);
+  EXPECT_EQ(reply->outcome->at("fresh"), true);
+}
+
+TEST(RpcServer, SurvivesAClientThatLeavesBeforeItsAnswer) {
+  ServedBackend served;
+  served.backend.guest("vm1");
+  served.backend.answers_stats = false;
+  {
+    RawClient client(served.path());
+    ASSERT_TRUE(client.send(request(1, "device.stats", {{"name", "vm1"}, {"timeout_ms", 50u}})));
+    ASSERT_TRUE(served.wait_for_clients(1));
+  }
+  EXPECT_TRUE(served.wait_for_clients(0));
+  RawClient next(served.path());
+  ASSERT_TRUE(next.send(request(1, "version")));
+  EXPECT_EQ(code_of(next.line()), 0);
+}
+
+}  // namespace
+}  // namespace vballoon::service
