@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `meson install` puts where: all that the README's production steps rely on."""
+"""What `meson install` puts where: all that the steps of docs/operations.md rely on."""
 
 import os
 import re

@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# tests/layers/check_conformance.py - what docs/conformance.md and docs/security.md name is there.
-# Prints every file and test that is not; exit status 1 if there is one. Does not prove that a test
-# holds what the table says of it.
-"""check_conformance.py ROOT: files and tests named in the tables of the documentation at ROOT."""
+# tests/layers/check_conformance.py - files, folders and tests that the documentation names are there.
+# Prints every one that is not; exit status 1 if there is one. Does not prove that a test holds what
+# a document says of it.
+"""check_conformance.py ROOT: files and tests that the documentation at ROOT names in backticks."""
 
 import re
 import sys
 from pathlib import Path
 
-DOCS = ("docs/conformance.md", "docs/security.md")
+DOCS = ("README.md", "docs", "perf/README.md")  # of a folder all Markdown
+TOPS = ("app", "docs", "lib", "perf", "tests", "tools")
 QUOTED = re.compile(r"`([^`\n]+)`")
 TEST_NAME = re.compile(r"^([A-Z]\w*)\.([A-Z]\w*)$")
 BARE_NAME = re.compile(r"^[A-Z][a-z]+[A-Z]\w+$")  # of a test, in a line that names its file
-TEST_LINE = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", re.MULTILINE)
 TEST_FILE = re.compile(r"\btest_\w+\.cpp")
+TEST_LINE = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", re.MULTILINE)
 FILE_NAME = re.compile(r"^[a-z_0-9/]+\.(?:cpp|hpp|py|md)$")
+PATH = re.compile(r"^(?:app|config|docs|findings|lib|perf|tests|tools)/[a-z_0-9./*-]*$")
 
 
 def tests_of(root):
@@ -28,12 +30,11 @@ def tests_of(root):
 
 
 def is_there(root, name):
-    """A file by its path from the root, or below lib/ or tests/; without a folder, by its name."""
+    """By its path from the root, or below lib/, tests/ or perf/; without a folder, by its name."""
     if "/" not in name:
-        return any(True for _ in (root / "lib").rglob(name)) or any(
-            True for _ in (root / "tests").rglob(name)) or (root / "docs" / name).is_file()
-    return any((root / path).is_file() for path in (
-        name, f"lib/{name}", f"tests/{name}"))
+        return any(any((root / top).rglob(name)) for top in TOPS)
+    return any(any(root.glob(path.rstrip("/"))) for path in (
+        name, f"lib/{name}", f"tests/{name}", f"perf/{name}"))
 
 
 def missing(root, doc, tests):
@@ -44,7 +45,7 @@ def missing(root, doc, tests):
             test = TEST_NAME.match(name)
             if test and name not in tests:
                 yield number, name
-            elif FILE_NAME.match(name) and not is_there(root, name):
+            elif (FILE_NAME.match(name) or PATH.match(name)) and not is_there(root, name):
                 yield number, name
             elif BARE_NAME.match(name) and TEST_FILE.search(line) and name not in bare:
                 yield number, name
@@ -53,7 +54,9 @@ def missing(root, doc, tests):
 def main():
     root = Path(sys.argv[1])
     tests = tests_of(root)
-    broken = [(doc, number, name) for doc in DOCS for number, name in missing(root, doc, tests)]
+    docs = [path.relative_to(root).as_posix() for name in DOCS
+            for path in (sorted((root / name).glob("*.md")) or [root / name])]
+    broken = [(doc, number, name) for doc in docs for number, name in missing(root, doc, tests)]
     for doc, number, name in broken:
         print(f"{doc}:{number}: `{name}` is not there")
     return 1 if broken else 0
