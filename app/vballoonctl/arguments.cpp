@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// vballoonctl/arguments.cpp - see arguments.hpp.
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// vballoonctl/command.cpp - see command.hpp.
 #include "command.hpp"
 
 #include <fmt/format.h>

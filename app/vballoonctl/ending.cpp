@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// vballoonctl/ending.cpp - see ending.hpp.
 #include "ending.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// vballoonctl/format.cpp - see format.hpp.
 #include "format.hpp"
 
 #include <fmt/format.h>

@@ -25,7 +25,7 @@ namespace vballoon::ctl {
 /// The field where it is a number; null and nothing are nothing.
 [[nodiscard]] std::optional<std::uint64_t> known(const rpc::Json& object, std::string_view key);
 
-/// The balloon's target: a size, or a share of a guest that nobody knows yet.
+/// The balloon's target: a size, or a share of a guest that is not known yet.
 [[nodiscard]] std::string target_field(const rpc::Json& device);
 /// The device's state, and whether it is slow.
 [[nodiscard]] std::string state_field(const rpc::Json& device);

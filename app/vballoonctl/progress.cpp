@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// vballoonctl/progress.cpp - see progress.hpp.
 #include "progress.hpp"
 
 #include <algorithm>

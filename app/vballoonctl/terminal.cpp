@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// vballoonctl/terminal.cpp - see terminal.hpp.
 #include "terminal.hpp"
 
 #include <fmt/format.h>
@@ -72,7 +70,7 @@ HiddenCursor::~HiddenCursor() {
 const std::atomic<bool>* catch_interrupt() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
-  // No SA_RESTART: whoever waits is to wake up.
+  // No SA_RESTART: a call that waits is to wake up.
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   return &interrupted;

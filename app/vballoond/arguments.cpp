@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// vballoond/arguments.cpp - see arguments.hpp.
 #include "arguments.hpp"
 
 #include <fmt/format.h>

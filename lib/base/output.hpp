@@ -9,7 +9,7 @@
 namespace vballoon {
 
 /// The last thing that a program does: runs its body and writes out standard output.
-/// @param program  who complains, on standard error.
+/// @param program  the name that a complaint on standard error begins with.
 /// @param failed   exit status where not everything could be written.
 /// @return the body's status, or `failed` where that is 0 and output was lost.
 [[nodiscard]] int with_output_written(std::string_view program, int failed,

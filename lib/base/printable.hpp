@@ -2,9 +2,9 @@
 //
 // base/printable.hpp - text of others, made fit for a terminal or a log.
 // Pure.
-// Why:    a socket path, a device name that does not exist or a word in an error comes from whoever
-//         sent it. U+009B begins an escape sequence on some terminals, U+202E turns the rest of the
-//         line around.
+// Why:    a socket path, a device name that does not exist or a word in an error is its
+//         sender's. U+009B begins an escape sequence on some terminals, U+202E turns the rest of
+//         the line around.
 #pragma once
 
 #include <cstddef>

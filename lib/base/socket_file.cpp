@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// base/socket_file.cpp - see socket_file.hpp.
 #include "base/socket_file.hpp"
 
 #include <fcntl.h>

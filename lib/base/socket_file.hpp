@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// base/socket_file.hpp - the file of a listening UNIX socket: whose it is, who may connect.
+// base/socket_file.hpp - the file of a listening UNIX socket: its owner, and who may connect.
 #pragma once
 
 #include <sys/types.h>
@@ -40,8 +40,8 @@ class MadePrivate {
 /// @errors kHost naming the folder, and what to do.
 [[nodiscard]] Result<void> provide_socket_folder(const std::string& path);
 
-/// Lets the group connect, besides ourselves. Only to a socket of our own: whoever may rename in
-/// its folder cannot have us do it to another file.
+/// Lets the group connect, besides ourselves. Only to a socket of our own: a user that may rename
+/// in its folder cannot have another file shared.
 /// @param group  nothing: it keeps the one that it was made with.
 /// @errors kHost with the reason.
 [[nodiscard]] Result<void> share_socket(const std::string& path, std::optional<gid_t> group);

@@ -3,16 +3,17 @@
 // base/tenure.hpp - how a thread that stands still in one VM's memory loses its seat.
 // Thread: enter() and leave() are the seat's; the others say theirs.
 //
-// A VMM can make whoever touches its memory, or punches holes into its file, wait for seconds: it
-// holds the file's lock. That cannot be asked beforehand, nor be called off. So work that serves
-// several VMs belongs to a seat, and a thread has it for a while. It names the VM before it touches
-// what is that VM's, and steps back afterwards. Where it does not come back a guard gives the seat
-// to another thread; all that the first may touch from then on is what it named.
+// A VMM that holds the lock of its memory file makes a thread wait for seconds that touches the
+// memory or punches holes into the file. No call tells that beforehand, and the wait cannot be
+// called off. So work that serves several VMs belongs to a seat, which a thread has for a while.
+// The thread names the VM before it touches the VM's memory, and steps back afterwards. From a
+// thread that does not step back a guard takes the seat for another one; the first may touch from
+// then on only what it named.
 //
-// Its thread pays for that with plain stores and loads. It stores that it steps back and then loads
-// whether the guard asks; the guard asks and then loads where it is. Neither may see the old value
-// of the other, so between its two steps the guard makes every thread of the process pass a memory
-// barrier: membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED.
+// The thread pays for that with plain stores and loads: it stores that it steps back and then loads
+// whether the guard asks; the guard asks and then loads where the thread is. Neither may see the
+// old value of the other. So between its two steps the guard makes every thread of the process pass
+// a memory barrier: membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED.
 #pragma once
 
 #include <atomic>
@@ -28,7 +29,7 @@ class Tenure {
 
   /// From here to leave() nothing is touched but what belongs to this VM and to the thread itself.
   void enter(const void* whose) noexcept {
-    // Release: whoever takes the seat over finds it as it is now; acquire is in at().
+    // Release: the seat's next thread sees the post as it is now; acquire is in at().
     at_.store(whose, std::memory_order_release);
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
@@ -44,8 +45,8 @@ class Tenure {
   /// Any thread: what was entered and not yet left, or null.
   [[nodiscard]] const void* at() const noexcept { return at_.load(std::memory_order_acquire); }
 
-  /// The guard. Ends the tenure of a thread that is in there now. Whichever visit that is: it
-  /// cannot leave any more without asking here.
+  /// The guard. Ends the tenure of a thread that is in there now, whichever visit that is: the
+  /// thread cannot leave any more without asking here.
   /// @param divide  () -> void: called then, while the thread cannot leave.
   /// @return whether it was ended. Never so on a kernel without that barrier (before Linux 4.14).
   template <typename Divide>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// base/zeroed_array.hpp - tables whose size follows a guest's RAM, of which little is used at
-// first. Layer:  base. Thread: as the elements'.
+// base/zeroed_array.hpp - tables as large as a guest's RAM asks, of which little is used at first.
+// Thread: as the elements'.
 #pragma once
 
 #include <sys/mman.h>
@@ -24,7 +24,7 @@ class ZeroedArray {
 
  public:
   explicit ZeroedArray(std::size_t count) : elements_(map(count), Unmap{count, true}) {}
-  /// Elements that somebody else keeps, in memory of their own pages; as they are, zero or not.
+  /// Elements that the caller keeps, in memory of their own pages; as they are, zero or not.
   explicit ZeroedArray(std::span<T> kept) noexcept
       : elements_(kept.data(), Unmap{kept.size(), false}) {}
 

@@ -140,7 +140,7 @@ Traffic BalloonDriver::take_traffic(Role role) noexcept {
   return std::exchange(traffic(role), Traffic{});
 }
 
-/// Asks again whoever comes after a backend that went away.
+/// After a backend went away, asks the next one again.
 template <typename Ask>
 auto BalloonDriver::persist(Ask ask) -> decltype(ask()) {
   for (;;) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// driver/driver_queue.hpp - the driver's side of one virtqueue, split or packed; it trusts no
-// device. Layer:  driver; may include base/ and virtq/ (the layouts alone). Thread: one owner.
+// driver/driver_queue.hpp - the driver's side of one virtqueue, split or packed. It trusts no
+// device.
+// Thread: one owner.
 // Source: VIRTIO 1.2: 2.7 and 2.8; the layouts' own files name the clauses.
 #pragma once
 

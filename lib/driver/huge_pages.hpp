@@ -11,7 +11,7 @@
 namespace vballoon::driver {
 
 /// Enlarges the host's pool of huge pages of the default size, and makes it smaller by as much at
-/// the end. Whoever has one has the pool to himself among all who do this, in whichever process.
+/// the end. One at a time exists on a host: others wait, in whichever process.
 class HugePages {
  public:
   /// @errors kHost where that takes more rights or memory than there are; the pool is as before.

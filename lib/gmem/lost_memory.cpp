@@ -24,7 +24,7 @@ struct Slot {
 /// librte_vhost has 1024 connections of at most 8 regions, a dirty log and a state file each.
 constexpr std::size_t kSlots = 1024 * 10;
 std::array<Slot, kSlots> slots;
-std::mutex slots_mutex;  // of those who write slots; the handler does not
+std::mutex slots_mutex;  // for writing slots; the handler only reads them
 static_assert(std::atomic<std::uintptr_t>::is_always_lock_free);
 static_assert(std::atomic<bool>::is_always_lock_free);
 

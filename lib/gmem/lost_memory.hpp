@@ -15,12 +15,12 @@
 
 namespace vballoon::gmem {
 
-/// From now on a fault in memory that is under watch does not end the process: zeroes are put in
-/// its place, so that whoever read goes on, and the watch is told. Any other SIGBUS does what it
+/// From now on a fault in memory that is under watch does not end the process: zeroes are put
+/// there, so that the reading thread goes on, and the watch is told. Any other SIGBUS does what it
 /// always did. Thread: any, once; later calls do nothing.
 void survive_lost_memory();
 
-/// Thread: lost() any; the others the one that changes the memory map, while nobody reads there.
+/// Thread: lost() any; the others the one that changes the memory map, while no other reads there.
 class MemoryWatch {
  public:
   MemoryWatch() = default;

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// rpc/client.cpp - see client.hpp.
 #include "rpc/client.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// rpc/line_buffer.cpp - see line_buffer.hpp.
 #include "rpc/line_buffer.hpp"
 
 namespace vballoon::rpc {

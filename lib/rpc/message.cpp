@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// rpc/message.cpp - see message.hpp.
 #include "rpc/message.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// rpc/socket_path.cpp - see socket_path.hpp.
 #include "rpc/socket_path.hpp"
 
 #include <unistd.h>

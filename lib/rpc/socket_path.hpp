@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// rpc/socket_path.hpp - where the daemon listens when nobody says otherwise.
+// rpc/socket_path.hpp - where the daemon listens unless a path is named.
 #pragma once
 
 #include <string>

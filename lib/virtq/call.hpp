@@ -10,11 +10,11 @@
 
 namespace vballoon::virtq {
 
-/// Does not block, but where the VMM sees to it: the flag of an eventfd belongs to the open file,
-/// which is the VMM's as well, and it can be filled. Such a call is held up until
+/// Does not block unless the VMM makes it: the flag of an eventfd belongs to the open file, which
+/// is the VMM's as well, and an eventfd can be filled. Such a call is held up until
 /// release_held_calls(). Needs no retry: used buffers are published before the call, and a full
-/// socket or a saturated eventfd means that an earlier call is still unread, whose reader will see
-/// them.
+/// socket or a saturated eventfd means that an earlier call is still unread. Its reader will see
+/// the buffers.
 class Call {
  public:
   enum class Sent {
@@ -24,14 +24,14 @@ class Call {
   };
 
   Call() noexcept = default;
-  /// Keeps a descriptor of its own. @param fd  -1, or one that fits() not: the driver is not
-  /// called.
+  /// Keeps a descriptor of its own.
+  /// @param fd  -1, or one that fits() not: the driver is not called.
   explicit Call(int fd) noexcept;
 
   enum class Kind { kEventfd, kSocket, kOther };
 
-  /// Whether it is an eventfd or a UNIX socket. Anything else might have to wait for somebody: for
-  /// a terminal's reader, the server of a FUSE file, a pipe's reader that is stopped in a page
+  /// Whether it is an eventfd or a UNIX socket. A write to anything else might have to wait: for a
+  /// terminal's reader, the server of a FUSE file, a pipe's reader that is stopped in a page
   /// fault with the pipe locked. None of them is asked to find out.
   [[nodiscard]] static bool fits(int fd) noexcept;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// virtq/mark.hpp - where a ring stands, for whoever comes after an owner that died.
+// virtq/mark.hpp - the position of a ring, for the next owner after one that died.
 // Thread: written by the ring's owner; read once that is gone.
 //
-// One word, stored whole: a process that is killed at any instant leaves one that is true. It is
-// stored before the driver can see a change of the ring and again after it.
+// One word, stored whole: a process that is killed at any instant leaves a mark that is true. The
+// mark is stored before the driver can see a change of the ring and again after it.
 #pragma once
 
 #include <array>

@@ -71,7 +71,7 @@ class PackedQueue {
   /// Where another owner must go on: at the oldest buffer that is not used. @pre nothing is staged.
   [[nodiscard]] std::uint16_t position() const noexcept;
 
-  /// The ring's descriptors; each is read once by whoever walks a chain.
+  /// The ring's descriptors; a walk reads each once.
   [[nodiscard]] const std::byte* descriptors() const noexcept { return descriptors_; }
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// virtq/queue.hpp - device side of one virtqueue, split or packed: who uses it need not know which.
+// virtq/queue.hpp - device side of one virtqueue, split or packed: its user need not know which.
 // Knows nothing of balloons or DPDK.
 // Thread: one owner, the lcore that polls the queue. Nothing in here locks.
 //
@@ -37,7 +37,7 @@ struct Standing {
 [[nodiscard]] Standing look_at(const QueueAreas& areas, std::uint16_t position,
                                const gmem::GuestMemory& memory) noexcept;
 
-/// Where a ring goes on whose owner died.
+/// Where a ring goes on after its owner died.
 struct Recovered {
   std::uint16_t position = 0;
   bool sure = false;  ///< the ring shows that it is the one that the mark is of

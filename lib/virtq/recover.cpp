@@ -46,7 +46,7 @@ class Slot {
   [[nodiscard]] static unsigned index_of(std::uint16_t position) noexcept {
     return position & ~unsigned{wire::kPositionWrap};
   }
-  /// As the driver made it available on this lap, and nobody used it since.
+  /// As the driver made it available on this lap, and not used since.
   [[nodiscard]] bool available() const noexcept {
     const std::uint16_t flags =
         load16(at_ + offsetof(wire::PackedDescriptor, flags), __ATOMIC_ACQUIRE);
@@ -76,7 +76,7 @@ class Slot {
   bool wrap_;
 };
 
-/// A ring of zeroes that its driver filled, and nobody served, has this flag nowhere: the device
+/// A ring of zeroes that its driver filled, and no device served, has this flag nowhere: the device
 /// sets it, and the driver on the second lap.
 bool was_served(const PackedAreas& areas) noexcept {
   for (unsigned i = 0; i < areas.size; ++i) {

@@ -22,9 +22,8 @@ namespace vballoon::virtq {
 
 class SplitQueue {
  public:
-  /// Takes over the device side of a ring whose used index is as it lies in memory.
-  /// @param next_avail  position of the next head to pop, as the front end sets it
-  /// (SET_VRING_BASE).
+  /// The device side of a ring; the used index is as it lies in memory.
+  /// @param next_avail  position of the next head to pop, by SET_VRING_BASE.
   /// @errors kInvalidArgument: size no power of two in [1, 32768], an area unaligned (2.7, 2.7.5)
   ///         or not wholly inside `memory`.
   [[nodiscard]] static Result<SplitQueue> open(const SplitAreas& areas, std::uint16_t next_avail,
@@ -74,7 +73,7 @@ class SplitQueue {
     return static_cast<std::uint16_t>(next_avail_ - outstanding_);
   }
 
-  /// The ring's descriptor table; each is read once by whoever walks a chain.
+  /// The ring's descriptor table; a walk reads each once.
   [[nodiscard]] const std::byte* descriptors() const noexcept { return descriptors_; }
 
  private:

@@ -57,10 +57,11 @@ class Features {
 /// INDIRECT_DESC only where the operator says so: a driver that clears a bit makes User Mode Linux
 /// drop the vhost-user protocol features too, after which it no longer says when it takes its rings
 /// away. A guest that poisons its free pages is safe without the first: its driver then gives up
-/// REPORTING (5.5.6.7.1). Nobody gains by the second: Linux's longest chain, a report of 32 ranges,
-/// fits each ring that its driver accepts, and is alone there; from 6.12.117 on it clears the bit.
-/// Not ANY_LAYOUT: it speaks of legacy drivers (6.3), which are not served; any framing is right
-/// for all others anyhow (2.7.4.1). Not ACCESS_PLATFORM: section 8 of the design says why.
+/// REPORTING (5.5.6.7.1). Nothing is gained by the second: Linux's longest chain, a report of 32
+/// ranges, fits each ring that its driver accepts, and is alone there; from 6.12.117 on Linux
+/// clears the bit. Not ANY_LAYOUT: it speaks of legacy drivers (6.3), which are not served; any
+/// framing is right for all others anyhow (2.7.4.1). Not ACCESS_PLATFORM: docs/librte_vhost.md
+/// says why.
 inline constexpr Features kOffered = Features{}
                                          .with(Feature::kMustTellHost)
                                          .with(Feature::kStatsVq)

@@ -51,7 +51,7 @@ class PolicyGuest {
   }
 
   [[nodiscard]] std::uint64_t balloon() const noexcept { return pages_to_bytes(inside_); }
-  /// From press() until so much was handed back; 0 until then.
+  /// From press() until so much was given back; 0 until then.
   [[nodiscard]] double waited_ms() const noexcept { return waited_ms_; }
 
   /// Answers, and follows a target that moved. Never waits for one.
@@ -59,7 +59,7 @@ class PolicyGuest {
     const auto moved = or_give_up(driver_->serve(driver::Deadline(std::chrono::seconds(0))));
     if (moved || inside_ != target_) follow();
   }
-  /// What it gets back counts as used then: of memory that it never touched nobody believes it.
+  /// What it gets back counts as used then: use of memory that was never touched is not believed.
   void touch(std::uint64_t bytes) {
     const std::uint64_t pages = std::min(bytes_to_pages(bytes), inside_);
     for (const Pfn pfn : std::span(pages_).subspan(inside_ - pages, pages)) {

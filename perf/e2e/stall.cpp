@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // e2e/stall.cpp - what a VM's buffers wait for while another VM's VMM loops fallocate() and holes
-// over its own memory file, which holds the file's lock against whoever discards there. Beside it,
-// in turns, the same load on a file of nobody's. Then the slow VM is to leave its lcore in the
-// middle of it, as a message of its VMM has it: the event thread, which all VMs share, waits for
-// that.
+// over its own memory file, which holds the file's lock against a discard there. Beside it,
+// alternately, the same load on a file that no VM has. Then the slow VM is to leave its lcore in
+// the middle of it, as a message of its VMM has it: the event thread, which all VMs share, waits
+// for that.
 //
 // The posts, the crew and its guard are those of the daemon; both VMs' drivers are one thread on
-// one core, the lcores are on the other and sleep while idle. The VMM's two threads are nice: what
-// is measured is who waits for whom, not who has the cpu.
+// one core, the lcores are on the other and sleep while idle. The VMM's two threads are nice:
+// waits for each other are measured, not for the cpu.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -68,7 +68,7 @@ class Vmm {
   std::jthread punches_;
 };
 
-/// The lcores on their core, and who watches them; as the daemon has it.
+/// The lcores on their core, and the guard; as the daemon has them.
 class Lcores {
  public:
   explicit Lcores(bool reclaim_lcore) : poller(kOtherCpu, lcore::IdleStrategy::kBackoff, puncher_) {

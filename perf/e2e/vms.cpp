@@ -5,7 +5,7 @@
 //
 // Beside it the same memory punched directly, page by page and one hole a VM. By the wall clock:
 // other processes than this one do the work. Early and late have a daemon each, for a driver
-// negotiates once; the daemon whose turn it is not sleeps. Last, its start and its end with 1,000.
+// negotiates once; the one that is not measured sleeps. Last, its start and its end with 1,000.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -46,7 +46,7 @@ struct Side {
   Fleet fleet;
 };
 
-/// From full memory to none, in turns: early, late, page by page, one hole.
+/// From full memory to none, alternately: early, late, page by page, one hole.
 void measure(unsigned vms, const GuestShape& shape, void (StockGuest::*fill)() const,
              unsigned rounds, const std::string& prefix, Figures& figures) {
   Side early(vms, shape, Ack::kEarly);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// support/contest.hpp - one guest's memory, and the ways in which it can be given back, in turns:
-// the whole engine, page by page, buffer by buffer, one hole.
+// support/contest.hpp - one guest's memory, and the ways in which it can be given back,
+//                       alternately: the whole engine, page by page, buffer by buffer, one hole.
 // Thread: one owner.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// support/rounds.hpp - candidate, baseline and limit in turns, so that all see the same machine.
+// support/rounds.hpp - candidate, baseline and limit alternately: all see the same machine.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,7 @@ class StockGuest {
 
   // --- The host's memory behind it ---
 
-  /// Provided, and mapped by nobody.
+  /// Provided, and mapped by no process.
   void populate() const;
   /// Provided, and touched by this process, as by a VMM.
   void touch() const;

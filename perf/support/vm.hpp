@@ -83,8 +83,8 @@ class Vm {
   std::uint16_t answered_ = 0;  // by answer()
 };
 
-/// The driver and the poll lcore in turns on this thread, until the stream is through and nothing
-/// waits any more.
+/// The driver and the poll lcore alternately on this thread, until the stream is through and
+/// nothing waits any more.
 void stream_through(Vm& vm, std::span<const Pfn> pfns);
 
 }  // namespace vballoon::perf

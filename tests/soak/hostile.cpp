@@ -15,7 +15,7 @@ namespace {
 using driver::DriverOptions;
 using wire::Feature;
 
-/// Long, for drivers run when nobody else wants to.
+/// Long, because drivers run only when no other thread wants the cpu.
 constexpr std::chrono::seconds kDial{60};
 
 DriverOptions plain_options() {
@@ -112,7 +112,7 @@ void Hostile::act() {
 
 // --- Chance ---
 
-/// Any number, but mostly one that somebody once forgot to think of.
+/// Any number, but mostly one of those that programmers forget.
 std::uint64_t Hostile::any64() {
   const std::uint64_t anything = random_();
   switch (below(8)) {

@@ -85,7 +85,7 @@ void Hostile::garbage_message() {
   leave();
 }
 
-/// Cut off anywhere; then silence for a while, then nobody is there any more.
+/// Cut off anywhere; then silence for a while, then the connection ends.
 void Hostile::half_message() {
   MessageSocket socket = dial();
   std::vector<std::byte> bytes(sizeof(wire::Header) + 64);
