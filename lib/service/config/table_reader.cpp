@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "service/nearest.hpp"
+#include "base/nearest.hpp"
 
 namespace vballoon::service {
 namespace {

@@ -9,9 +9,9 @@
 #include <limits>
 
 #include "base/log.hpp"
+#include "base/nearest.hpp"
 #include "base/size_text.hpp"
 #include "lcore/plan.hpp"
-#include "service/nearest.hpp"
 #include "service/rpc/device_json.hpp"
 #include "service/rpc/params.hpp"
 

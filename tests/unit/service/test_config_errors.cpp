@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "service/config/config.hpp"
-#include "service/nearest.hpp"
 
 namespace vballoon::service {
 namespace {
@@ -99,15 +98,6 @@ const Wrong kWrong[] = {
 
 INSTANTIATE_TEST_SUITE_P(Each, ConfigError, testing::ValuesIn(kWrong),
                          [](const auto& wrong) { return wrong.param.name; });
-
-TEST(Nearest, FindsASlipOfTheHandAndNothingElse) {
-  const std::string_view known[] = {"rpc_socket", "rpc_group", "log_level"};
-  EXPECT_EQ(nearest("rpc_sockt", known), "rpc_socket");
-  EXPECT_EQ(nearest("loglevel", known), "log_level");
-  EXPECT_EQ(nearest("colour", known), std::nullopt);
-  EXPECT_EQ(nearest(std::string(100'000, 'x'), known), std::nullopt);
-  EXPECT_EQ(nearest("x", {}), std::nullopt);
-}
 
 }  // namespace
 }  // namespace vballoon::service

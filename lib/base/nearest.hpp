@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/nearest.hpp - what somebody probably meant to write.
+// base/nearest.hpp - what somebody probably meant to write.
 // Pure.
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace vballoon::service {
+namespace vballoon {
 
 /// @return the known word that takes the fewest single-letter edits, if they are few enough for a
 ///         slip of the hand: at most a third of the word, and at least two.
@@ -20,4 +20,4 @@ namespace vballoon::service {
 [[nodiscard]] std::string suggestion(std::string_view word,
                                      std::span<const std::string_view> known);
 
-}  // namespace vballoon::service
+}  // namespace vballoon

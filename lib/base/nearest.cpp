@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/nearest.cpp - see nearest.hpp.
-#include "service/nearest.hpp"
+// base/nearest.cpp - the fewest edits from what was written to what is known.
+#include "base/nearest.hpp"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include <numeric>
 #include <utility>
 
-namespace vballoon::service {
+namespace vballoon {
 namespace {
 
 // A word that nobody could have meant is not worth the square of its length.
@@ -55,4 +55,4 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
                      known.back());
 }
 
-}  // namespace vballoon::service
+}  // namespace vballoon
