@@ -89,8 +89,8 @@ Autopilot::~Autopilot() {
   stop();
 }
 
-bool Autopilot::wanted(const vm::Backend& backend, const std::vector<vm::DeviceConfig>& devices) {
-  return std::any_of(devices.begin(), devices.end(), [&backend](const vm::DeviceConfig& device) {
+bool Autopilot::wanted(const vm::Backend& backend, const std::vector<vm::Settings>& devices) {
+  return std::any_of(devices.begin(), devices.end(), [&backend](const vm::Settings& device) {
     return wish_of(device, backend.automatic(device.name)).automatic;
   });
 }
@@ -275,7 +275,7 @@ bool Autopilot::automatic(const std::string& name) const {
   return wish != wishes_.end() && wish->second.automatic;
 }
 
-void Autopilot::wish(const vm::DeviceConfig& device) {
+void Autopilot::wish(const vm::Settings& device) {
   const VmWish wish = wish_of(device, backend_.automatic(device.name));
   // What was said before the configuration changed is not to come back with its next change.
   if (wish.automatic == wish.configured) {
@@ -289,6 +289,10 @@ void Autopilot::set_automatic(const std::string& name, bool on) {
   wish.automatic = on;
   backend_.keep_automatic(name, {on, wish.configured});
   past_.erase(name);
+}
+
+void Autopilot::set_limits(const std::string& name, const policy::Limits& limits) {
+  wishes_[name].limits = limits;
 }
 
 }  // namespace vballoon::policy

@@ -42,7 +42,7 @@ class Autopilot {
 
   /// Whether any of these is automatic: as configured, or as a person said since.
   [[nodiscard]] static bool wanted(const vm::Backend& backend,
-                                   const std::vector<vm::DeviceConfig>& devices);
+                                   const std::vector<vm::Settings>& devices);
 
   void start();
   void stop();
@@ -51,12 +51,13 @@ class Autopilot {
   void wish(const std::string& name, const VmWish& wish) { wishes_[name] = wish; }
   /// As its configuration says, and what the backend has kept of set_automatic().
   /// @pre the device exists.
-  void wish(const vm::DeviceConfig& device);
+  void wish(const vm::Settings& device);
   void forget(const std::string& name);
 
   [[nodiscard]] bool automatic(const std::string& name) const;
   /// For the next daemon, too. @pre the device exists.
   void set_automatic(const std::string& name, bool on);
+  void set_limits(const std::string& name, const policy::Limits& limits);
 
   /// What was decided last of a VM, and what about; of the host.
   [[nodiscard]] rpc::Json explain(const std::string& name) const;

@@ -134,11 +134,13 @@ policy::VmObservation vm_of(const vm::DeviceReport& device, const VmWish& wish, 
 
 }  // namespace
 
-VmWish wish_of(const vm::DeviceConfig& device, std::optional<vm::AutomaticWord> said) noexcept {
+VmWish wish_of(const vm::Settings& device, std::optional<vm::AutomaticWord> said) noexcept {
   const bool counts = said && said->configured == device.automatic;
-  return {counts ? said->on : device.automatic,
-          device.automatic,
-          {device.floor_mib * kMiB, device.ceiling_mib * kMiB, device.weight}};
+  return {counts ? said->on : device.automatic, device.automatic, limits_of(device)};
+}
+
+policy::Limits limits_of(const vm::Settings& settings) noexcept {
+  return {settings.floor_mib * kMiB, settings.ceiling_mib * kMiB, settings.weight};
 }
 
 policy::Observation observe(const policy::MemoryFigures& host,

@@ -24,8 +24,9 @@ struct VmWish {
   bool configured = false;  ///< automatic, as the configuration has it
   policy::Limits limits{};
 };
+[[nodiscard]] policy::Limits limits_of(const vm::Settings& settings) noexcept;
 /// @param said  by a person, if anything: it counts until the configuration says something new.
-[[nodiscard]] VmWish wish_of(const vm::DeviceConfig& device,
+[[nodiscard]] VmWish wish_of(const vm::Settings& device,
                              std::optional<vm::AutomaticWord> said) noexcept;
 
 /// The host's memory, and the pools that guests are bound to or backed by. Huge pages are a pool by

@@ -82,7 +82,7 @@ class Daemon {
   void on_signal(int signal);
   void reload();
   void apply(const ReloadPlan& plan);
-  void say_device(const vm::DeviceConfig& device) const;
+  void say_device(const vm::Settings& device) const;
   void sample_all();
   void pet_watchdog();
 
@@ -106,6 +106,7 @@ class Daemon {
   std::unique_ptr<vhost::Server> server_;
   std::unique_ptr<VhostBackend> backend_;
   std::unique_ptr<policy::Autopilot> autopilot_;
+  std::optional<VmSettings> settings_;
   std::unique_ptr<Methods> methods_;
   std::unique_ptr<RpcServer> rpc_;
   Repeater tick_;
@@ -244,7 +245,7 @@ Result<void> Daemon::start_devices() {
   if (!group) return tl::unexpected(group.error());
   backend_ = std::make_unique<VhostBackend>(
       *server_, [this] { return report_lcores(); }, *group);
-  for (const vm::DeviceConfig& device : config_.devices) {
+  for (const vm::Settings& device : config_.devices) {
     if (auto added = backend_->add(device); !added) {
       return tl::unexpected(blame_device(config_, device, "socket", added.error()));
     }
@@ -258,13 +259,14 @@ Result<void> Daemon::start_autopilot() {
   auto autopilot = policy::Autopilot::open(loop_, *backend_, policy());
   if (!autopilot) return tl::unexpected(blame(config_, "policy.cgroup", autopilot.error()));
   autopilot_ = std::move(*autopilot);
-  for (const vm::DeviceConfig& device : config_.devices) autopilot_->wish(device);
+  settings_.emplace(*backend_, *autopilot_);
+  for (const vm::Settings& device : config_.devices) settings_->begin(device);
   return {};
 }
 
 void Daemon::start_rpc(RpcSocket socket) {
   methods_ = std::make_unique<Methods>(
-      loop_, *backend_, *autopilot_,
+      loop_, *backend_, *autopilot_, *settings_,
       rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", lcore::eal_version()}});
   rpc_ = std::make_unique<RpcServer>(loop_, std::move(socket), *methods_);
   hooks_.say(fmt::format("rpc on {}", config_.rpc_socket));
@@ -343,21 +345,17 @@ void Daemon::reload() {
 /// What has become of the devices is done.
 void Daemon::apply(const ReloadPlan& plan) {
   for (const std::string& name : plan.remove) {
-    autopilot_->forget(name);
+    settings_->end(name);
     log::info("reload: {} removed", name);
   }
-  for (const vm::DeviceConfig& device : plan.add) {
-    autopilot_->wish(device);
+  for (const vm::Settings& device : plan.add) {
+    settings_->begin(device);
     log::info("reload: {} added on {}", device.name, device.socket);
   }
-  for (const vm::DeviceConfig& device : plan.switched) {
-    const auto done = backend_->prefault(device.name, device.prefault);
-    if (!done) log::warn("reload: {}", done.error().message);
-    (void)backend_->reporting(device.name, device.reporting);
-    autopilot_->wish(device);
-    log::info("reload: {}: prefault is {}, reporting is {}, ballooned {}", device.name,
-              device.prefault ? "on" : "off", device.reporting ? "on" : "off",
-              autopilot_->automatic(device.name) ? "automatically" : "by hand");
+  for (const vm::Settings& device : plan.switched) {
+    const auto changed = settings_->take_over(device);
+    if (changed.no_effect) log::warn("reload: {}", changed.no_effect->message);
+    log::info("reload: {}: {}", device.name, vm::text_of(vm::live_settings(), changed.now));
   }
   for (const std::string& key : plan.needs_restart) {
     log::warn("reload: {} changed; that needs a restart", key);
@@ -365,7 +363,7 @@ void Daemon::apply(const ReloadPlan& plan) {
   if (plan.remove.empty() && plan.add.empty()) log::info("reload: the devices are the same");
 }
 
-void Daemon::say_device(const vm::DeviceConfig& device) const {
+void Daemon::say_device(const vm::Settings& device) const {
   hooks_.say(fmt::format("{} {} {}", device.name,
                          device.client ? "connects to its VMM at" : "waits for its VMM on",
                          device.socket));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/reload.cpp - see reload.hpp.
+// service/reload.cpp - the differences between two configurations.
 #include "service/reload.hpp"
 
 #include <algorithm>
@@ -13,13 +13,9 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 }
 
 /// The one that the running one can become without its VMM noticing.
-const vm::DeviceConfig* same(const std::vector<vm::DeviceConfig>& devices,
-                             const vm::DeviceConfig& device) {
-  const auto at = std::find_if(devices.begin(), devices.end(), [&](const vm::DeviceConfig& other) {
-    return other.name == device.name && other.socket == device.socket &&
-           other.client == device.client && other.packed == device.packed &&
-           other.page_poison == device.page_poison && other.indirect == device.indirect &&
-           other.message_queue == device.message_queue && other.group == device.group;
+const vm::Settings* same(const std::vector<vm::Settings>& devices, const vm::Settings& device) {
+  const auto at = std::find_if(devices.begin(), devices.end(), [&](const vm::Settings& other) {
+    return !vm::needs_new_device(device, other);
   });
   return at == devices.end() ? nullptr : &*at;
 }
@@ -58,16 +54,16 @@ ReloadPlan plan_reload(const Config& before, const Config& after,
   ReloadPlan plan;
   plan.needs_restart = changed_keys(before, after);
   plan.stats_interval_changed = before.stats_interval_ms != after.stats_interval_ms;
-  for (const vm::DeviceConfig& device : before.devices) {
+  for (const vm::Settings& device : before.devices) {
     if (!has(present, device.name)) continue;
-    const vm::DeviceConfig* now = same(after.devices, device);
+    const vm::Settings* now = same(after.devices, device);
     if (now == nullptr) {
       plan.remove.push_back(device.name);
     } else if (*now != device) {
       plan.switched.push_back(*now);
     }
   }
-  for (const vm::DeviceConfig& device : after.devices) {
+  for (const vm::Settings& device : after.devices) {
     if (!has(present, device.name) || has(plan.remove, device.name)) plan.add.push_back(device);
   }
   return plan;

@@ -14,8 +14,8 @@ namespace vballoon::service {
 /// Removals come before additions: a device whose socket changed is in both.
 struct ReloadPlan {
   std::vector<std::string> remove;
-  std::vector<vm::DeviceConfig> add;
-  std::vector<vm::DeviceConfig> switched;  ///< prefault, reporting, policy: taken over at once
+  std::vector<vm::Settings> add;
+  std::vector<vm::Settings> switched;      ///< live settings: taken over at once
   std::vector<std::string> needs_restart;  ///< changed keys that only a start reads
   bool stats_interval_changed = false;     ///< taken over at once
 };

@@ -70,7 +70,7 @@ std::vector<lcore::LcoreReport> VhostBackend::lcores() const {
   return lcores;
 }
 
-Result<vhost::DeviceSpec> VhostBackend::spec_of(const vm::DeviceConfig& device) const {
+Result<vhost::DeviceSpec> VhostBackend::spec_of(const vm::Settings& device) const {
   const auto named = find_group(device.group, "device.group");
   if (!named) return tl::unexpected(named.error());
   return vhost::DeviceSpec{.name = device.name,
@@ -85,7 +85,7 @@ Result<vhost::DeviceSpec> VhostBackend::spec_of(const vm::DeviceConfig& device) 
                            .group = *named ? *named : group_};
 }
 
-Result<void> VhostBackend::add(const vm::DeviceConfig& device) {
+Result<void> VhostBackend::add(const vm::Settings& device) {
   const auto spec = spec_of(device);
   if (!spec) return tl::unexpected(spec.error());
   return server_.add(*spec);
@@ -96,9 +96,9 @@ Result<void> VhostBackend::remove(std::string_view name) {
 }
 
 Result<void> VhostBackend::change(const std::vector<std::string>& remove,
-                                  const std::vector<vm::DeviceConfig>& add) {
+                                  const std::vector<vm::Settings>& add) {
   std::vector<vhost::DeviceSpec> specs;
-  for (const vm::DeviceConfig& device : add) {
+  for (const vm::Settings& device : add) {
     auto spec = spec_of(device);
     if (!spec) return tl::unexpected(spec.error());
     specs.push_back(*std::move(spec));

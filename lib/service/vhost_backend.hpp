@@ -34,15 +34,14 @@ class VhostBackend final : public vm::Backend {
   Result<void> reporting(std::string_view name, bool on) override;
   Result<std::uint32_t> hint(std::string_view name, wire::HintAction action) override;
   Result<void> move(std::string_view name, unsigned lcore) override;
-  Result<void> add(const vm::DeviceConfig& device) override;
+  Result<void> add(const vm::Settings& device) override;
   Result<void> remove(std::string_view name) override;
   /// All of it or nothing; see vhost::Server::change().
-  Result<void> change(const std::vector<std::string>& remove,
-                      const std::vector<vm::DeviceConfig>& add);
+  Result<void> change(const std::vector<std::string>& remove, const std::vector<vm::Settings>& add);
   [[nodiscard]] std::vector<lcore::LcoreReport> lcores() const override;
 
  private:
-  [[nodiscard]] Result<vhost::DeviceSpec> spec_of(const vm::DeviceConfig& device) const;
+  [[nodiscard]] Result<vhost::DeviceSpec> spec_of(const vm::Settings& device) const;
 
   vhost::Server& server_;
   const Lcores lcores_;

@@ -57,7 +57,7 @@ class Backend {
   /// Has another poll lcore serve it.
   virtual Result<void> move(std::string_view name, unsigned lcore) = 0;
 
-  virtual Result<void> add(const DeviceConfig& device) = 0;
+  virtual Result<void> add(const Settings& device) = 0;
   virtual Result<void> remove(std::string_view name) = 0;
 
   [[nodiscard]] virtual std::vector<lcore::LcoreReport> lcores() const = 0;

@@ -1,37 +1,162 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/settings.hpp - what the operator can set of one VM.
+// vm/settings.hpp - what the operator can set of one VM, and the one table of it.
+// A setting is a field of Settings and a row of kSettings. The configuration's [[device]], RPC,
+// vballoonctl, `show`, the manual page and completion have it from there.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
 
 #include "base/result.hpp"
 
 namespace vballoon::vm {
 
-struct DeviceConfig {
+/// Name, socket and mode tell which VM it is, and are no rows of the table.
+struct Settings {
   std::string name;
   std::string socket;
-  bool client = false;          ///< connect to the VMM's socket instead of listening
-  bool prefault = false;        ///< put memory there before the guest gets a page back
-  bool packed = true;           ///< offer packed rings
-  bool page_poison = false;     ///< offer PAGE_POISON: not for User Mode Linux
-  bool indirect = false;        ///< offer INDIRECT_DESC: not for User Mode Linux, either
-  bool reporting = true;        ///< discard what the guest reports as free
-  bool message_queue = false;   ///< offer MESSAGE_VQ in place of DEFLATE_ON_OOM, hints and reports
-  std::string group = {};       ///< of its socket; empty: Config::socket_group
-  bool automatic = false;       ///< the policy moves its target
-  std::uint64_t floor_mib = 0;  ///< the policy leaves it so much at least; 0: a default
-  std::uint64_t ceiling_mib = 0;  ///< and so much at most; 0: all
-  std::uint64_t weight = 100;     ///< its share of what is scarce
-  friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
+  bool client = false;  ///< connect to the VMM's socket instead of listening
+
+  bool prefault = false;
+  bool packed = true;
+  bool page_poison = false;
+  bool indirect = false;
+  bool reporting = true;
+  bool message_queue = false;
+  std::string group = {};
+  bool automatic = false;
+  std::uint64_t floor_mib = 0;
+  std::uint64_t ceiling_mib = 0;
+  std::uint64_t weight = 100;
+  friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+struct Flag {
+  bool Settings::*field;
+};
+/// Bounds are included.
+struct Number {
+  std::uint64_t Settings::*field;
+  std::uint64_t low;
+  std::uint64_t high;
+  std::string_view unit;
+};
+/// Empty: not set.
+struct Text {
+  std::string Settings::*field;
+};
+
+/// What a change takes while the VM is served.
+enum class Effect : std::uint8_t {
+  kLive,       ///< nothing: the VMM and the guest do not notice
+  kNewDevice,  ///< the device is made anew: its VMM connects again
+};
+
+enum class Source : std::uint8_t {
+  kAnybody,
+  kConfiguration,  ///< the configuration file only
+};
+
+struct Setting {
+  std::string_view key;
+  std::variant<Flag, Number, Text> kind;
+  Effect effect;
+  Source source;
+  std::string_view about;  ///< one sentence, for people in a hurry
+  std::string_view more;   ///< what else there is to say, for the manual page
 };
 
 inline constexpr std::uint64_t kMostSizeMib = 1 << 30;
-inline constexpr std::uint64_t kMostWeight = 10'000;
 
-/// Floor, ceiling and weight, each in its range, also go together.
-[[nodiscard]] Result<void> check_limits(const DeviceConfig& device);
+// Texts are plain: the manual page adds its own marks. The default is the one of the field.
+inline constexpr auto kSettings = std::to_array<Setting>({
+    {"prefault", Flag{&Settings::prefault}, Effect::kLive, Source::kAnybody,
+     "Put memory where the guest's pages were before it gets them back.",
+     "So the guest's first touch does not stall (0.8 us a page, 80 us a huge page); giving back "
+     "takes longer. It is as much as the host got from the balloon. For guests with polling "
+     "threads of their own. Without effect with a VM that is in another memory cgroup than the "
+     "daemon; vballoonctl show says so."},
+    {"packed", Flag{&Settings::packed}, Effect::kNewDevice, Source::kAnybody,
+     "Offer packed rings (VIRTIO_F_RING_PACKED) beside split ones.",
+     "A driver that knows them takes them. false: for a VMM that passes the bit on and cannot "
+     "handle such rings."},
+    {"page_poison", Flag{&Settings::page_poison}, Effect::kNewDevice, Source::kAnybody,
+     "Offer VIRTIO_BALLOON_F_PAGE_POISON, for guests that fill their free pages.",
+     "A guest with page_poison=1 or init_on_free=1 then reports its free pages all the same; those "
+     "that hold anything but zeroes are kept. Not for User Mode Linux: a driver that refuses the "
+     "feature makes it forget the vhost-user protocol features, after which it no longer says when "
+     "it takes its rings away."},
+    {"indirect", Flag{&Settings::indirect}, Effect::kNewDevice, Source::kAnybody,
+     "Offer VIRTIO_F_INDIRECT_DESC, for drivers whose chains are longer than their ring.",
+     "Also for a guest that took the feature of another backend and comes from there. Linux does "
+     "neither. Not for User Mode Linux, for the reason of page_poison: Linux from 6.12.117 on "
+     "refuses the feature."},
+    {"reporting", Flag{&Settings::reporting}, Effect::kLive, Source::kAnybody,
+     "Give the host what the guest reports as free.",
+     "false: reports are returned and the pages kept."},
+    {"message_queue", Flag{&Settings::message_queue}, Effect::kNewDevice, Source::kAnybody,
+     "Offer feature bit 2 as the message queue (VIRTIO_BALLOON_F_MESSAGE_VQ).",
+     "On it a guest says that it is short of memory: counter pressure_messages. For guests with a "
+     "driver that speaks it. Stock drivers take the bit for DEFLATE_ON_OOM, which the "
+     "specification made of it, and are served as ever, but without hints and reports: those are "
+     "not offered beside it, since both kinds of drivers would mean different queues by the same "
+     "numbers."},
+    {"group", Text{&Settings::group}, Effect::kNewDevice, Source::kConfiguration,
+     "Group of the VM's socket, for tenants who are to be kept apart.",
+     "By name or by number. Empty: daemon.socket_group."},
+    {"automatic", Flag{&Settings::automatic}, Effect::kLive, Source::kAnybody,
+     "The policy sets the VM's target.",
+     "What vballoonctl policy auto or set-option said of it holds until the configuration has "
+     "another value here."},
+    {"floor_mib", Number{&Settings::floor_mib, 0, kMostSizeMib, "MiB"}, Effect::kLive,
+     Source::kAnybody, "What the policy leaves the guest at least.",
+     "0: an eighth of its memory, and 64 MiB."},
+    {"ceiling_mib", Number{&Settings::ceiling_mib, 0, kMostSizeMib, "MiB"}, Effect::kLive,
+     Source::kAnybody, "What the policy leaves the guest at most.", "0: all of its memory."},
+    {"weight", Number{&Settings::weight, 1, 10'000, ""}, Effect::kLive, Source::kAnybody,
+     "The VM's share of memory that is scarce, against the weights of others.", ""},
+});
+
+/// Of the alternative that the setting's kind has.
+using Value = std::variant<bool, std::uint64_t, std::string>;
+
+[[nodiscard]] Value get(const Setting& setting, const Settings& settings);
+/// @pre the value is of the setting's kind and within its range.
+void put(const Setting& setting, const Value& value, Settings* settings);
+
+/// "true or false", "a whole number of MiB from 0 to 64", "a text".
+[[nodiscard]] std::string expected(const Setting& setting);
+/// As parse() takes it.
+[[nodiscard]] std::string text_of(const Value& value);
+/// @errors kInvalidArgument, with the key and what it takes.
+[[nodiscard]] Result<Value> parse(const Setting& setting, std::string_view text);
+
+[[nodiscard]] const Setting* find_setting(std::string_view key);
+/// @pre it is a row of the table.
+[[nodiscard]] const Setting& setting_named(std::string_view key);
+using Rows = std::vector<const Setting*>;
+[[nodiscard]] Rows live_settings();
+/// "prefault=true, weight=200".
+[[nodiscard]] std::string text_of(const Rows& rows, const Settings& settings);
+
+/// KEY=VALUE of a command line.
+struct Assignment {
+  const Setting* setting = nullptr;
+  Value value;
+};
+/// @errors kInvalidArgument: no KEY=VALUE, an unknown key with the nearest known one, or no value
+///         of its kind.
+[[nodiscard]] Result<Assignment> parse_assignment(std::string_view text);
+
+/// Whether a device with the one becomes one with the other only by being made anew.
+[[nodiscard]] bool needs_new_device(const Settings& before, const Settings& after);
+
+/// Floor and ceiling, each in its range, also go together.
+[[nodiscard]] Result<void> check_limits(const Settings& settings);
 
 }  // namespace vballoon::vm

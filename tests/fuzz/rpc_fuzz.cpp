@@ -29,7 +29,8 @@ class Session {
  public:
   Session()
       : autopilot_(host_.open(loop_, backend_)),
-        methods_(loop_, backend_, *autopilot_, Json{{"version", "fuzz"}}) {
+        settings_(backend_, *autopilot_),
+        methods_(loop_, backend_, *autopilot_, settings_, Json{{"version", "fuzz"}}) {
     backend_.guest("vm1");
     backend_.guest("vm2").state = vm::State::kWaiting;
     backend_.lcore_reports.push_back({1, "1", 0, "poll", "because"});
@@ -74,6 +75,7 @@ class Session {
   service::FakeBackend backend_;
   service::FakeHost host_;
   std::unique_ptr<policy::Autopilot> autopilot_;
+  service::VmSettings settings_;
   service::Methods methods_;
   rpc::LineBuffer lines_{kLongestLine};
   std::vector<std::string> replies_;

@@ -43,7 +43,6 @@ constexpr Range kPsiWindowMs{500, 10'000, "milliseconds"};
 constexpr Range kSizeMib{0, vm::kMostSizeMib, "MiB"};
 constexpr Range kStepMib{1, 1 << 20, "MiB"};
 constexpr Range kPressureS{0, 86'400, "seconds"};
-constexpr Range kWeight{1, vm::kMostWeight, ""};
 constexpr std::array<std::string_view, 1> kPollWords{"auto"};
 constexpr std::array<std::string_view, 2> kReclaimWords{"auto", "none"};
 
@@ -147,24 +146,25 @@ Result<void> read_policy(TableReader& table, Config* config) {
   return table.finish();
 }
 
+void read_setting(TableReader& table, const vm::Setting& setting, vm::Settings* device) {
+  if (const auto* number = std::get_if<vm::Number>(&setting.kind)) {
+    const Range range{number->low, number->high, number->unit};
+    table.read(setting.key, &(device->*number->field), range);
+  } else if (const auto* flag = std::get_if<vm::Flag>(&setting.kind)) {
+    table.read(setting.key, &(device->*flag->field));
+  } else {
+    table.read(setting.key, &(device->*std::get<vm::Text>(setting.kind).field));
+  }
+}
+
 Result<void> read_device(TableReader& table, Config* config) {
-  vm::DeviceConfig device;
+  vm::Settings device;
   std::string mode = "server";
   table.read("name", &device.name);
   table.read("socket", &device.socket);
   table.read_word("mode", &mode, kModes);
   device.client = mode == "client";
-  table.read("prefault", &device.prefault);
-  table.read("packed", &device.packed);
-  table.read("page_poison", &device.page_poison);
-  table.read("indirect", &device.indirect);
-  table.read("reporting", &device.reporting);
-  table.read("message_queue", &device.message_queue);
-  table.read("group", &device.group);
-  table.read("automatic", &device.automatic);
-  table.read("floor_mib", &device.floor_mib, kSizeMib);
-  table.read("ceiling_mib", &device.ceiling_mib, kSizeMib);
-  table.read("weight", &device.weight, kWeight);
+  for (const vm::Setting& setting : vm::kSettings) read_setting(table, setting, &device);
   if (auto ok = vm::check_limits(device); !ok) table.fail_at(table.table(), ok.error().message);
   if (auto done = table.finish(); !done) return done;
   if (table.require("name") && table.require("socket")) {
@@ -266,7 +266,7 @@ Result<Config> load_config(const std::string& path, Profile profile) {
   return parse_config(text.str(), path, profile);
 }
 
-Result<vm::DeviceConfig> parse_device_option(std::string_view text) {
+Result<vm::Settings> parse_device_option(std::string_view text) {
   static constexpr std::string_view kClient = "client:";
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0 || equals + 1 == text.size()) {
@@ -275,8 +275,7 @@ Result<vm::DeviceConfig> parse_device_option(std::string_view text) {
                             "NAME=client:SOCKET",
                             text));
   }
-  vm::DeviceConfig device{std::string(text.substr(0, equals)),
-                          std::string(text.substr(equals + 1))};
+  vm::Settings device{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
   if (device.socket.starts_with(kClient)) {
     device.client = true;
     device.socket.erase(0, kClient.size());
@@ -287,10 +286,10 @@ Result<vm::DeviceConfig> parse_device_option(std::string_view text) {
   return device;
 }
 
-Result<void> check_devices(const std::vector<vm::DeviceConfig>& devices) {
+Result<void> check_devices(const std::vector<vm::Settings>& devices) {
   std::set<std::string_view> names;
   std::set<std::string_view> sockets;
-  for (const vm::DeviceConfig& device : devices) {
+  for (const vm::Settings& device : devices) {
     if (!names.insert(device.name).second) {
       return fail(
           Code::kInvalidArgument,

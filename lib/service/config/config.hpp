@@ -24,7 +24,6 @@ namespace vballoon::service {
 using lcore::IdleStrategy;
 using lcore::Profile;
 using policy::PolicyConfig;
-using vm::DeviceConfig;
 
 /// Where each key was written, for errors that are found later than it was read.
 class Places {
@@ -71,7 +70,7 @@ struct Config : lcore::LcoreSettings {
 
   policy::PolicyConfig policy;
 
-  std::vector<vm::DeviceConfig> devices;
+  std::vector<vm::Settings> devices;
 
   Places places;
 };
@@ -94,9 +93,9 @@ struct Config : lcore::LcoreSettings {
 [[nodiscard]] Result<Config> load_config(const std::string& path, Profile profile);
 
 /// Parses NAME=SOCKET or NAME=client:SOCKET, as --device takes it.
-[[nodiscard]] Result<vm::DeviceConfig> parse_device_option(std::string_view text);
+[[nodiscard]] Result<vm::Settings> parse_device_option(std::string_view text);
 
 /// @errors kInvalidArgument when a name or a socket is given twice.
-[[nodiscard]] Result<void> check_devices(const std::vector<vm::DeviceConfig>& devices);
+[[nodiscard]] Result<void> check_devices(const std::vector<vm::Settings>& devices);
 
 }  // namespace vballoon::service

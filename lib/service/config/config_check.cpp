@@ -28,7 +28,7 @@ std::string one_spelling(const std::string& path) {
   return failed ? path : canonical.string();
 }
 
-Result<void> check_device(const Config& config, const vm::DeviceConfig& device) {
+Result<void> check_device(const Config& config, const vm::Settings& device) {
   const auto blamed = [&](std::string_view key, const Result<void>& checked) -> Result<void> {
     if (checked) return {};
     return tl::unexpected(blame_device(config, device, key, checked.error()));
@@ -55,7 +55,7 @@ Result<void> check_daemon(const Config& config) {
 /// Two listeners on one path: the second would take it from the first.
 Result<void> check_paths(const Config& config) {
   std::map<std::string, std::string> owners{{one_spelling(config.rpc_socket), "vballoonctl"}};
-  for (const vm::DeviceConfig& device : config.devices) {
+  for (const vm::Settings& device : config.devices) {
     const auto [at, is_new] = owners.emplace(one_spelling(device.socket), device.name);
     if (is_new) continue;
     return tl::unexpected(blame_device(
@@ -71,7 +71,7 @@ Result<void> check_paths(const Config& config) {
 
 Result<void> check_config(const Config& config) {
   if (auto ok = check_daemon(config); !ok) return ok;
-  for (const vm::DeviceConfig& device : config.devices) {
+  for (const vm::Settings& device : config.devices) {
     if (auto ok = check_device(config, device); !ok) return ok;
   }
   return check_paths(config);
@@ -86,7 +86,7 @@ Status blame_named(const Config& config, Status status) {
   return blame(config, key, std::move(status));
 }
 
-Status blame_device(const Config& config, const vm::DeviceConfig& device, std::string_view key,
+Status blame_device(const Config& config, const vm::Settings& device, std::string_view key,
                     Status status) {
   return put_before(config.places.of_device(device.name, key), std::move(status));
 }

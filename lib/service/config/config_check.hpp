@@ -26,7 +26,7 @@ namespace vballoon::service {
 [[nodiscard]] Status blame_named(const Config& config, Status status);
 
 /// For a key of one device.
-[[nodiscard]] Status blame_device(const Config& config, const vm::DeviceConfig& device,
+[[nodiscard]] Status blame_device(const Config& config, const vm::Settings& device,
                                   std::string_view key, Status status);
 
 }  // namespace vballoon::service

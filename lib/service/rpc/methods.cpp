@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/rpc/methods.cpp - see methods.hpp; docs/rpc.md is the reference for callers.
+// service/rpc/methods.cpp - the methods; docs/rpc.md is the reference for callers.
 #include "service/rpc/methods.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -14,6 +15,7 @@
 #include "lcore/plan.hpp"
 #include "service/rpc/device_json.hpp"
 #include "service/rpc/params.hpp"
+#include "service/rpc/settings_json.hpp"
 
 namespace vballoon::service {
 namespace {
@@ -22,11 +24,11 @@ constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
 constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-constexpr std::array<std::string_view, 16> kNames{
-    "version",          "device.list", "device.show",     "device.set",
-    "device.stats",     "device.add",  "device.remove",   "device.inhibit",
-    "device.move",      "device.hint", "device.prefault", "lcore.list",
-    "device.reporting", "policy.show", "policy.explain",  "policy.auto"};
+constexpr std::array<std::string_view, 17> kNames{
+    "version",         "device.list",     "device.show",      "device.set",  "device.stats",
+    "device.add",      "device.remove",   "device.inhibit",   "device.move", "device.hint",
+    "device.prefault", "lcore.list",      "device.reporting", "policy.show", "policy.explain",
+    "policy.auto",     "device.configure"};
 
 tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
@@ -63,24 +65,11 @@ Status automatic_already(const std::string& name) {
                             name, name)};
 }
 
-/// Those of its block in the configuration, by the same names and with the same defaults.
-void read_keys(Params& params, vm::DeviceConfig* device) {
-  const auto flag = [&params](std::string_view key, bool* field) {
-    *field = params.optional_flag(key).value_or(*field);
-  };
-  const auto number = [&params](std::string_view key, std::uint64_t most, std::uint64_t* field) {
-    *field = params.optional_number(key, most).value_or(*field);
-  };
-  flag("prefault", &device->prefault);
-  flag("packed", &device->packed);
-  flag("page_poison", &device->page_poison);
-  flag("indirect", &device->indirect);
-  flag("reporting", &device->reporting);
-  flag("message_queue", &device->message_queue);
-  flag("automatic", &device->automatic);
-  number("floor_mib", vm::kMostSizeMib, &device->floor_mib);
-  number("ceiling_mib", vm::kMostSizeMib, &device->ceiling_mib);
-  number("weight", vm::kMostWeight, &device->weight);
+/// One switch of the settings, as its own method sets it.
+vm::Settings with(std::string_view key, bool on) {
+  vm::Settings settings;
+  vm::put(vm::setting_named(key), on, &settings);
+  return settings;
 }
 
 Result<wire::HintAction> hint_action(std::string_view word) {
@@ -111,6 +100,7 @@ void Methods::call(const rpc::Request& request, Responder done) {
   if (name == "device.set") return done(set(params));
   if (name == "device.stats") return stats(params, std::move(done));
   if (name == "device.add") return done(add(params));
+  if (name == "device.configure") return done(configure(params));
   if (name == "device.remove") return done(remove(params));
   if (name == "device.inhibit") return done(inhibit(params));
   if (name == "device.prefault") return done(prefault(params));
@@ -150,6 +140,7 @@ Methods::Answer Methods::show(const rpc::Json& object) {
   if (!report) return refuse(report.error());
   rpc::Json shown = device_json(*report);
   shown["automatic"] = autopilot_.automatic(name);
+  shown["settings"] = settings_json(settings_.of(name));
   return shown;
 }
 
@@ -191,9 +182,9 @@ rpc::Json Methods::kept_json(const std::string& name) const {
 
 Methods::Answer Methods::add(const rpc::Json& object) {
   Params params(object, "device.add");
-  vm::DeviceConfig device{params.text("name"), params.text("socket")};
+  vm::Settings device{params.text("name"), params.text("socket")};
   const std::string mode = params.optional_text("mode").value_or("server");
-  read_keys(params, &device);
+  read_settings(params, &device);
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (mode != "server" && mode != "client") {
     return rpc::refuse(
@@ -205,9 +196,30 @@ Methods::Answer Methods::add(const rpc::Json& object) {
     return rpc::refuse(rpc::kInvalidParams, "device.add: " + ok.error().message);
   }
   if (auto added = backend_.add(device); !added) return refuse(added.error());
-  autopilot_.wish(device);
+  settings_.begin(device);
   say("{}: added, {} {}", device.name, mode, device.socket);
   return rpc::Json::object();
+}
+
+Methods::Answer Methods::configure(const rpc::Json& object) {
+  Params params(object, "device.configure");
+  const std::string name = params.text("name");
+  vm::Settings to;
+  const vm::Rows rows = read_settings(params, &to);
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (rows.empty()) {
+    return rpc::refuse(rpc::kInvalidParams,
+                       "device.configure needs a setting beside 'name', as in \"weight\": 200");
+  }
+  const auto changed = settings_.change(name, to, rows);
+  if (!changed) return refuse(changed.error());
+  say("{}: {}", name, vm::text_of(rows, changed->now));
+  // Of the settings an automatic VM is all that is kept for the next daemon.
+  const bool keeps = std::any_of(rows.begin(), rows.end(),
+                                 [](const auto* row) { return row->key == "automatic"; });
+  rpc::Json warnings = keeps ? warnings_of(backend_.kept(name)) : rpc::Json::array();
+  if (changed->no_effect) warnings.push_back(changed->no_effect->message);
+  return rpc::Json{{"settings", settings_json(changed->now)}, {"warnings", std::move(warnings)}};
 }
 
 Methods::Answer Methods::remove(const rpc::Json& object) {
@@ -215,7 +227,7 @@ Methods::Answer Methods::remove(const rpc::Json& object) {
   const std::string name = params.text("name");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   if (auto removed = backend_.remove(name); !removed) return refuse(removed.error());
-  autopilot_.forget(name);
+  settings_.end(name);
   say("{}: removed", name);
   return rpc::Json::object();
 }
@@ -237,7 +249,9 @@ Methods::Answer Methods::prefault(const rpc::Json& object) {
   const std::string name = params.text("name");
   const bool on = params.flag("on");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  if (auto done = backend_.prefault(name, on); !done) return refuse(done.error());
+  const auto done = settings_.change(name, with("prefault", on), {&vm::setting_named("prefault")});
+  if (!done) return refuse(done.error());
+  if (done->no_effect) return refuse(*done->no_effect);
   say("{}: pages are {} before the guest gets them back", name,
       on ? "fetched" : "no longer fetched");
   return rpc::Json{{"prefault", on}, {"kept", false}};
@@ -248,7 +262,9 @@ Methods::Answer Methods::reporting(const rpc::Json& object) {
   const std::string name = params.text("name");
   const bool on = params.flag("on");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  if (auto done = backend_.reporting(name, on); !done) return refuse(done.error());
+  const auto done =
+      settings_.change(name, with("reporting", on), {&vm::setting_named("reporting")});
+  if (!done) return refuse(done.error());
   say("{}: pages that the guest reports are {}", name, on ? "discarded" : "kept");
   return rpc::Json{{"reporting", on}, {"kept", false}};
 }
@@ -305,8 +321,9 @@ Methods::Answer Methods::policy_auto(const rpc::Json& object) {
   const std::string name = params.text("name");
   const bool on = params.flag("on");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  if (const auto there = backend_.show(name); !there) return refuse(there.error());
-  autopilot_.set_automatic(name, on);
+  const auto done =
+      settings_.change(name, with("automatic", on), {&vm::setting_named("automatic")});
+  if (!done) return refuse(done.error());
   say("{}: ballooned {}", name, on ? "automatically" : "by hand");
   rpc::Json result = kept_json(name);
   result["automatic"] = on;

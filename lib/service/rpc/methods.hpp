@@ -16,6 +16,7 @@
 #include "policy/autopilot.hpp"
 #include "rpc/message.hpp"
 #include "service/rpc/stats_waiter.hpp"
+#include "service/vm_settings.hpp"
 #include "vm/fleet.hpp"
 
 namespace vballoon::service {
@@ -24,9 +25,10 @@ class Methods {
  public:
   /// @param version  the result of `version`.
   Methods(asio::io_context& loop, vm::Backend& backend, policy::Autopilot& autopilot,
-          rpc::Json version)
+          VmSettings& settings, rpc::Json version)
       : backend_(backend),
         autopilot_(autopilot),
+        settings_(settings),
         stats_(loop, backend),
         version_(std::move(version)) {}
 
@@ -44,6 +46,7 @@ class Methods {
   Answer show(const rpc::Json& params);
   Answer set(const rpc::Json& params);
   Answer add(const rpc::Json& params);
+  Answer configure(const rpc::Json& params);
   Answer remove(const rpc::Json& params);
   Answer inhibit(const rpc::Json& params);
   Answer prefault(const rpc::Json& params);
@@ -66,6 +69,7 @@ class Methods {
 
   vm::Backend& backend_;
   policy::Autopilot& autopilot_;
+  VmSettings& settings_;
   StatsWaiter stats_;
   rpc::Json version_;
   LogGate gate_{50};

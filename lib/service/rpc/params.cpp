@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/rpc/params.cpp - see params.hpp.
+// service/rpc/params.cpp - a request's parameters, by name and kind.
 #include "service/rpc/params.hpp"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ std::string Params::text(std::string_view key) {
 }
 
 std::uint64_t Params::number(std::string_view key, std::uint64_t most) {
-  if (!object_.contains(std::string(key))) {
+  if (!has(key)) {
     fail(fmt::format("{} needs '{}', a whole number", method_, key));
   }
   return optional_number(key, most).value_or(0);
@@ -50,15 +50,21 @@ std::optional<std::string> Params::optional_text(std::string_view key) {
   return value->get<std::string>();
 }
 
-std::optional<std::uint64_t> Params::optional_number(std::string_view key, std::uint64_t most) {
+std::optional<std::uint64_t> Params::optional_number(std::string_view key, std::uint64_t most,
+                                                     std::uint64_t least) {
   const rpc::Json* value = find(key);
   if (value == nullptr) return std::nullopt;
   // What is parsed off the wire is unsigned when it has no sign.
-  if (!value->is_number_unsigned() || value->get<std::uint64_t>() > most) {
-    fail(fmt::format("{}: '{}' must be a whole number from 0 to {}", method_, key, most));
+  const std::uint64_t number = value->is_number_unsigned() ? value->get<std::uint64_t>() : 0;
+  if (!value->is_number_unsigned() || number < least || number > most) {
+    fail(fmt::format("{}: '{}' must be a whole number from {} to {}", method_, key, least, most));
     return std::nullopt;
   }
-  return value->get<std::uint64_t>();
+  return number;
+}
+
+void Params::refuse(std::string_view key, std::string_view why) {
+  fail(fmt::format("{}: '{}' {}", method_, key, why));
 }
 
 rpc::Outcome<void> Params::finish() const {

@@ -25,7 +25,11 @@ class Params {
   [[nodiscard]] std::optional<bool> optional_flag(std::string_view key);
   [[nodiscard]] std::optional<std::string> optional_text(std::string_view key);
   [[nodiscard]] std::optional<std::uint64_t> optional_number(std::string_view key,
-                                                             std::uint64_t most);
+                                                             std::uint64_t most,
+                                                             std::uint64_t least = 0);
+  [[nodiscard]] bool has(std::string_view key) const { return object_.contains(std::string(key)); }
+  /// Makes it the error that this parameter, which is there, does not belong there.
+  void refuse(std::string_view key, std::string_view why);
 
   /// @errors kInvalidParams: missing, of the wrong type, too large, or unknown.
   [[nodiscard]] rpc::Outcome<void> finish() const;

@@ -71,7 +71,7 @@ Result<void> FakeBackend::request_stats(std::string_view name) {
   return {};
 }
 
-Result<void> FakeBackend::add(const vm::DeviceConfig& device) {
+Result<void> FakeBackend::add(const vm::Settings& device) {
   if (index_of(device.name) != devices.size()) return fail(Code::kAlreadyExists, "name is taken");
   added.push_back(device);
   vm::DeviceReport& report = guest(device.name);
@@ -100,6 +100,7 @@ Result<void> FakeBackend::prefault(std::string_view name, bool on) {
   const std::size_t i = index_of(name);
   if (i == devices.size()) return unknown(name);
   devices[i].prefault = on;
+  if (on && !why_no_prefault.empty()) return fail(Code::kUnavailable, why_no_prefault);
   return {};
 }
 

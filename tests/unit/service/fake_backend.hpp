@@ -29,7 +29,7 @@ class FakeBackend final : public vm::Backend {
     for (const auto& device : devices) visit(device.name, device.pressure_messages);
   }
   Result<void> request_stats(std::string_view name) override;
-  Result<void> add(const vm::DeviceConfig& device) override;
+  Result<void> add(const vm::Settings& device) override;
   Result<void> remove(std::string_view name) override;
   Result<void> inhibit(std::string_view name, bool on) override;
   [[nodiscard]] std::optional<vm::AutomaticWord> automatic(std::string_view name) const override {
@@ -46,12 +46,13 @@ class FakeBackend final : public vm::Backend {
   [[nodiscard]] std::vector<lcore::LcoreReport> lcores() const override { return lcore_reports; }
 
   std::vector<vm::DeviceReport> devices;
-  std::vector<vm::DeviceConfig> added;
+  std::vector<vm::Settings> added;
   std::map<std::string, vm::AutomaticWord> words;  ///< outlive the daemon
   std::vector<lcore::LcoreReport> lcore_reports;
   bool answers_stats = true;  ///< at once; else only answer_stats() does
   unsigned stats_requests = 0;
   std::string why_not_kept;      ///< of all wishes
+  std::string why_no_prefault;   ///< of all devices
   vm::Target last_target;        ///< that was asked for
   datapath::ConfigSpace config;  ///< of all of them
 

@@ -13,7 +13,8 @@ namespace vballoon::service {
 ServedBackend::ServedBackend(RpcLimits limits)
     : work_(loop_.get_executor()),
       autopilot_(host_.open(loop_, backend)),
-      methods_(loop_, backend, *autopilot_, rpc::Json{{"version", "test"}}) {
+      settings_(backend, *autopilot_),
+      methods_(loop_, backend, *autopilot_, settings_, rpc::Json{{"version", "test"}}) {
   auto socket = RpcSocket::listen(path(), "");
   EXPECT_TRUE(socket) << (socket ? "" : socket.error().message);
   server_ = std::make_unique<RpcServer>(loop_, std::move(*socket), methods_, limits);

@@ -51,6 +51,7 @@ class ServedBackend {
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   FakeHost host_;
   std::unique_ptr<policy::Autopilot> autopilot_;
+  VmSettings settings_;
   Methods methods_;
   std::unique_ptr<RpcServer> server_;
   std::thread thread_;

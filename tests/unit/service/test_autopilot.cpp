@@ -68,8 +68,8 @@ TEST_F(AutopilotTest, WhoIsNotAutomaticIsLeftToAPerson) {
 }
 
 TEST_F(AutopilotTest, WhatAPersonSaidOutlivesTheDaemonUntilTheConfigurationChanges) {
-  const vm::DeviceConfig by_hand{.name = "idle", .socket = "/s"};
-  vm::DeviceConfig by_itself = by_hand;
+  const vm::Settings by_hand{.name = "idle", .socket = "/s"};
+  vm::Settings by_itself = by_hand;
   by_itself.automatic = true;
   autopilot_->wish(by_itself);
   EXPECT_TRUE(autopilot_->automatic("idle"));
@@ -171,7 +171,8 @@ TEST_F(AutopilotTest, AGuestThatCriesOnGetsOneTurnBeforeItsTime) {
 }
 
 TEST_F(AutopilotTest, MethodsRefuseATargetThatTheNextTurnWouldUndo) {
-  Methods methods(loop_, backend_, *autopilot_, Json::object());
+  VmSettings settings(backend_, *autopilot_);
+  Methods methods(loop_, backend_, *autopilot_, settings, Json::object());
   const auto call = [&](const char* method, Json params) {
     std::optional<rpc::Outcome<Json>> answer;
     methods.call({1, false, method, std::move(params)}, [&](auto outcome) { answer = outcome; });

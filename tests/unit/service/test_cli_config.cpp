@@ -9,13 +9,13 @@ namespace {
 TEST(DeviceOption, IsNameAndSocket) {
   const auto device = parse_device_option("vm1=./vm1.sock");
   ASSERT_TRUE(device);
-  EXPECT_EQ(*device, (vm::DeviceConfig{"vm1", "./vm1.sock", false}));
+  EXPECT_EQ(*device, (vm::Settings{"vm1", "./vm1.sock", false}));
 }
 
 TEST(DeviceOption, MayConnectInsteadOfListening) {
   const auto device = parse_device_option("vm1=client:/run/vm1.sock");
   ASSERT_TRUE(device);
-  EXPECT_EQ(*device, (vm::DeviceConfig{"vm1", "/run/vm1.sock", true}));
+  EXPECT_EQ(*device, (vm::Settings{"vm1", "/run/vm1.sock", true}));
 }
 
 TEST(DeviceOption, KeepsFurtherEqualsSigns) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "service/config/config.hpp"
+#include "support/another_value.hpp"
 
 namespace vballoon::service {
 namespace {
@@ -108,22 +110,34 @@ weight = 300
   const policy::PolicyConfig policy{
       "pressure", 500, "/sys/fs/cgroup/vms", "cgroup", "medium", 50, 1000, 300, 16, 30};
   EXPECT_EQ(config.policy, policy);
-  const std::vector<vm::DeviceConfig> devices{{"vm1", "/run/x/vm1.sock", false},
-                                              {.name = "vm2",
-                                               .socket = "/run/x/vm2.sock",
-                                               .client = true,
-                                               .prefault = true,
-                                               .packed = false,
-                                               .page_poison = true,
-                                               .indirect = true,
-                                               .reporting = false,
-                                               .message_queue = true,
-                                               .group = "tenant2",
-                                               .automatic = true,
-                                               .floor_mib = 100,
-                                               .ceiling_mib = 200,
-                                               .weight = 300}};
+  const std::vector<vm::Settings> devices{{"vm1", "/run/x/vm1.sock", false},
+                                          {.name = "vm2",
+                                           .socket = "/run/x/vm2.sock",
+                                           .client = true,
+                                           .prefault = true,
+                                           .packed = false,
+                                           .page_poison = true,
+                                           .indirect = true,
+                                           .reporting = false,
+                                           .message_queue = true,
+                                           .group = "tenant2",
+                                           .automatic = true,
+                                           .floor_mib = 100,
+                                           .ceiling_mib = 200,
+                                           .weight = 300}};
   EXPECT_EQ(config.devices, devices);
+}
+
+TEST(Config, ADeviceTakesEverySetting) {
+  for (const vm::Setting& setting : vm::kSettings) {
+    const vm::Settings wanted = test::with_another(setting, {"vm1", "/run/vm1.sock"});
+    const vm::Value value = vm::get(setting, wanted);
+    const char* quote = std::holds_alternative<std::string>(value) ? "\"" : "";
+    const auto config = parsed(
+        fmt::format("[[device]]\nname = \"vm1\"\nsocket = \"/run/vm1.sock\"\n{0} = {2}{1}{2}\n",
+                    setting.key, vm::text_of(value), quote));
+    EXPECT_EQ(config.devices, std::vector{wanted}) << setting.key;
+  }
 }
 
 TEST(Config, LcoresMayBeAWordInsteadOfAList) {

@@ -33,10 +33,13 @@ const Wrong kWrong[] = {
      "t.toml:2: ", "unknown key 'poll.lcore'; did you mean 'lcores'?"},
     {"UnknownSection", "[pol]\n", "t.toml:1: ", "unknown key 'pol'; did you mean 'poll'?"},
     {"UnknownFarKey", "[stats]\nx = 1\n", "t.toml:2: ", "only 'interval_ms' is known here"},
-    {"UnknownDeviceKey", "[[device]]\nname=\"a\"\nsocket=\"b\"\nclient=true\n", "t.toml:4: ",
-     "unknown key 'device.client'; known are name, socket, mode, prefault, packed, "
-     "page_poison, indirect, reporting, message_queue, group, automatic, "
-     "floor_mib, ceiling_mib and weight"},
+    {"UnknownDeviceKey", "[[device]]\nname=\"a\"\nsocket=\"b\"\nclient=true\n",
+     "t.toml:4: ", "unknown key 'device.client'; known are name, socket, mode, prefault, packed, "},
+    {"UnknownDeviceKeyNearAKnownOne", "[[device]]\nname=\"a\"\nsocket=\"b\"\nflor_mib=1\n",
+     "t.toml:4: ", "unknown key 'device.flor_mib'; did you mean 'floor_mib'?"},
+    {"CeilingBeyondItsRange", "[[device]]\nname=\"a\"\nsocket=\"b\"\nceiling_mib=1073741825\n",
+     "t.toml:4: ",
+     "'device.ceiling_mib' must be a whole number of MiB from 0 to 1073741824, not 1073741825"},
     {"FloorAboveCeiling", "[[device]]\nname=\"a\"\nsocket=\"b\"\nfloor_mib=3\nceiling_mib=2\n",
      "t.toml:1: ", "'floor_mib' (3) is above 'ceiling_mib' (2)"},
     {"NoSuchLaw", "[policy]\nlaw = \"chaos\"\n", "t.toml:2: ", "balance"},

@@ -39,7 +39,8 @@ class MethodsTest : public testing::Test {
   FakeBackend backend_;
   FakeHost host_;
   std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, backend_);
-  Methods methods_{loop_, backend_, *autopilot_, Json{{"version", "1.2.3"}}};
+  VmSettings settings_{backend_, *autopilot_};
+  Methods methods_{loop_, backend_, *autopilot_, settings_, Json{{"version", "1.2.3"}}};
 };
 
 TEST_F(MethodsTest, VersionIsWhatWasGiven) {
@@ -101,6 +102,7 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
                             "hints",
                             "features",
                             "queues",
+                            "settings",
                             "counters",
                             "stats",
                             "stats_waiting_ms",
@@ -274,7 +276,7 @@ TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {
                         {"indirect", true},
                         {"reporting", false}});
   ASSERT_EQ(backend_.added.size(), 1U);
-  const vm::DeviceConfig& device = backend_.added[0];
+  const vm::Settings& device = backend_.added[0];
   EXPECT_EQ(device.floor_mib, 64U);
   EXPECT_EQ(device.ceiling_mib, 512U);
   EXPECT_EQ(device.weight, 300U);
@@ -283,7 +285,7 @@ TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {
   EXPECT_TRUE(result("device.show", {{"name", "vm1"}}).at("automatic").get<bool>());
 
   result("device.add", {{"name", "vm2"}, {"socket", "/tmp/b"}});
-  EXPECT_EQ(backend_.added[1], (vm::DeviceConfig{"vm2", "/tmp/b"}))
+  EXPECT_EQ(backend_.added[1], (vm::Settings{"vm2", "/tmp/b"}))
       << "the defaults of the configuration";
 }
 
@@ -295,9 +297,10 @@ TEST_F(MethodsTest, AddRefusesKeysThatCannotBe) {
   EXPECT_EQ(refused({{"floor_mib", 9U}, {"ceiling_mib", 8U}}),
             "device.add: 'floor_mib' (9) is above 'ceiling_mib' (8)");
   EXPECT_EQ(refused({{"weight", 0U}}),
-            "device.add: 'weight' must be 1 or more: the share of 0 is no share");
+            "device.add: 'weight' must be a whole number from 1 to 10000");
   EXPECT_EQ(refused({{"weight", 10'001U}}),
-            "device.add: 'weight' must be a whole number from 0 to 10000");
+            "device.add: 'weight' must be a whole number from 1 to 10000");
+  EXPECT_EQ(refused({{"group", "kvm"}}), "device.add: 'group' is set in the configuration only");
   EXPECT_EQ(refused({{"flor_mib", 9U}}),
             "device.add: unknown parameter 'flor_mib'; did you mean 'floor_mib'?");
   EXPECT_TRUE(backend_.added.empty());

@@ -101,7 +101,7 @@ TEST_F(ObserveTest, OfACgroupWhatIsSwappedIsTheGuests) {
 }
 
 TEST_F(ObserveTest, WishesAndFiguresOfAVm) {
-  vm::DeviceConfig config{"vm0", "/tmp/s"};
+  vm::Settings config{"vm0", "/tmp/s"};
   config.automatic = true;
   config.floor_mib = 1;
   config.ceiling_mib = 2;

@@ -2,11 +2,12 @@
 #include <gtest/gtest.h>
 
 #include "service/reload.hpp"
+#include "support/another_value.hpp"
 
 namespace vballoon::service {
 namespace {
 
-Config with(std::vector<vm::DeviceConfig> devices) {
+Config with(std::vector<vm::Settings> devices) {
   Config config = default_config(Profile::kProduction);
   config.devices = std::move(devices);
   return config;
@@ -25,54 +26,49 @@ TEST(Reload, AddsNewDevicesAndRemovesVanishedOnes) {
   const ReloadPlan plan =
       plan_reload(with({{"a", "x"}, {"b", "y"}}), with({{"b", "y"}, {"c", "z"}}), {"a", "b"});
   EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
-  EXPECT_EQ(plan.add, (std::vector<vm::DeviceConfig>{{"c", "z"}}));
+  EXPECT_EQ(plan.add, (std::vector<vm::Settings>{{"c", "z"}}));
 }
 
 TEST(Reload, MovesADeviceWhoseSocketChanged) {
   const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({{"a", "y"}}), {"a"});
   EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
-  EXPECT_EQ(plan.add, (std::vector<vm::DeviceConfig>{{"a", "y"}}));
+  EXPECT_EQ(plan.add, (std::vector<vm::Settings>{{"a", "y"}}));
 }
 
 TEST(Reload, MovesADeviceWhoseFeaturesChanged) {
-  vm::DeviceConfig now{"a", "x"};
+  vm::Settings now{"a", "x"};
   now.packed = false;
   const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
   EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
-  EXPECT_EQ(plan.add, (std::vector<vm::DeviceConfig>{now}));
+  EXPECT_EQ(plan.add, (std::vector<vm::Settings>{now}));
 }
 
 TEST(Reload, MovesADeviceWhoseGroupChanged) {
-  vm::DeviceConfig now{"a", "x"};
+  vm::Settings now{"a", "x"};
   now.group = "tenant";
   const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
   EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
-  EXPECT_EQ(plan.add, (std::vector<vm::DeviceConfig>{now}));
+  EXPECT_EQ(plan.add, (std::vector<vm::Settings>{now}));
 }
 
-TEST(Reload, TakesSwitchesOverWithoutTheVmmNoticing) {
-  vm::DeviceConfig now{"a", "x"};
-  for (int i = 0; i < 2; ++i) {
-    now.prefault = i == 0;
-    now.reporting = i == 0;
-    now.automatic = i == 0;
-    now.weight = 100U + static_cast<unsigned>(i);
+TEST(Reload, TakesLiveSettingsOverWithoutTheVmmNoticing) {
+  for (const vm::Setting* setting : vm::live_settings()) {
+    const vm::Settings now = test::with_another(*setting, {"a", "x"});
     const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
-    EXPECT_TRUE(plan.remove.empty());
-    EXPECT_TRUE(plan.add.empty());
-    EXPECT_EQ(plan.switched, (std::vector<vm::DeviceConfig>{now}));
+    EXPECT_TRUE(plan.remove.empty()) << setting->key;
+    EXPECT_TRUE(plan.add.empty()) << setting->key;
+    EXPECT_EQ(plan.switched, std::vector{now}) << setting->key;
   }
 }
 
-TEST(Reload, WhatADeviceOffersNeedsANewOne) {
-  for (bool vm::DeviceConfig::*const offer :
-       {&vm::DeviceConfig::page_poison, &vm::DeviceConfig::indirect,
-        &vm::DeviceConfig::message_queue}) {
-    vm::DeviceConfig now{"a", "x"};
-    now.*offer = true;
+TEST(Reload, EveryOtherSettingNeedsANewDevice) {
+  for (const vm::Setting& setting : vm::kSettings) {
+    if (setting.effect == vm::Effect::kLive) continue;
+    const vm::Settings now = test::with_another(setting, {"a", "x"});
     const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({now}), {"a"});
-    EXPECT_EQ(plan.remove, std::vector<std::string>{"a"});
-    EXPECT_EQ(plan.add, (std::vector<vm::DeviceConfig>{now}));
+    EXPECT_EQ(plan.remove, std::vector<std::string>{"a"}) << setting.key;
+    EXPECT_EQ(plan.add, std::vector{now}) << setting.key;
+    EXPECT_TRUE(plan.switched.empty()) << setting.key;
   }
 }
 
@@ -83,7 +79,7 @@ TEST(Reload, LeavesAloneWhatCameByRpc) {
 
 TEST(Reload, BringsBackWhatRpcRemoved) {
   const ReloadPlan plan = plan_reload(with({{"a", "x"}}), with({{"a", "x"}}), {});
-  EXPECT_EQ(plan.add, (std::vector<vm::DeviceConfig>{{"a", "x"}}));
+  EXPECT_EQ(plan.add, (std::vector<vm::Settings>{{"a", "x"}}));
 }
 
 TEST(Reload, TellsWhichKeysNeedARestart) {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// service/rpc/settings_json.cpp - rows of the table of settings from JSON and to it.
+#include "service/rpc/settings_json.hpp"
+
+#include <utility>
+
+namespace vballoon::service {
+namespace {
+
+template <typename T>
+std::optional<vm::Value> as_value(std::optional<T> taken) {
+  if (!taken) return std::nullopt;
+  return vm::Value(std::move(*taken));
+}
+
+std::optional<vm::Value> take(Params& params, const vm::Setting& setting) {
+  if (const auto* number = std::get_if<vm::Number>(&setting.kind)) {
+    return as_value(params.optional_number(setting.key, number->high, number->low));
+  }
+  if (std::holds_alternative<vm::Flag>(setting.kind)) {
+    return as_value(params.optional_flag(setting.key));
+  }
+  return as_value(params.optional_text(setting.key));
+}
+
+}  // namespace
+
+vm::Rows read_settings(Params& params, vm::Settings* settings) {
+  vm::Rows rows;
+  for (const vm::Setting& setting : vm::kSettings) {
+    if (setting.source == vm::Source::kConfiguration) {
+      if (params.has(setting.key)) params.refuse(setting.key, "is set in the configuration only");
+      continue;
+    }
+    const auto value = take(params, setting);
+    if (!value) continue;
+    vm::put(setting, *value, settings);
+    rows.push_back(&setting);
+  }
+  return rows;
+}
+
+rpc::Json settings_json(const vm::Settings& settings) {
+  rpc::Json json = rpc::Json::object();
+  for (const vm::Setting& setting : vm::kSettings) {
+    json[std::string(setting.key)] =
+        std::visit([](const auto& plain) { return rpc::Json(plain); }, vm::get(setting, settings));
+  }
+  return json;
+}
+
+}  // namespace vballoon::service

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// service/vm_settings.cpp - which part of the daemon a live setting belongs to.
+#include "service/vm_settings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace vballoon::service {
+namespace {
+
+bool has(const vm::Rows& rows, std::string_view key) {
+  return std::any_of(rows.begin(), rows.end(), [key](const auto* row) { return row->key == key; });
+}
+
+Status needs_new_device(const std::string& name, const vm::Setting& setting) {
+  return Status{Code::kInvalidArgument,
+                fmt::format("'{0}' cannot change while {1} is served: change it in the "
+                            "configuration and reload, or remove {1} and add it with "
+                            "`vballoonctl add -k {0}=...`; either way its VMM connects again",
+                            setting.key, name)};
+}
+
+}  // namespace
+
+void VmSettings::begin(const vm::Settings& settings) {
+  settings_[settings.name] = settings;
+  autopilot_.wish(settings);
+}
+
+void VmSettings::end(const std::string& name) {
+  settings_.erase(name);
+  autopilot_.forget(name);
+}
+
+vm::Settings VmSettings::of(const std::string& name) const {
+  const auto at = settings_.find(name);
+  vm::Settings settings = at == settings_.end() ? vm::Settings{name, {}} : at->second;
+  settings.automatic = autopilot_.automatic(name);
+  return settings;
+}
+
+Result<VmSettings::Changed> VmSettings::change(const std::string& name, const vm::Settings& to,
+                                               const vm::Rows& rows) {
+  if (const auto there = backend_.show(name); !there) return tl::unexpected(there.error());
+  vm::Settings now = of(name);
+  for (const vm::Setting* row : rows) {
+    if (row->effect != vm::Effect::kLive) return tl::unexpected(needs_new_device(name, *row));
+    vm::put(*row, vm::get(*row, to), &now);
+  }
+  if (auto ok = vm::check_limits(now); !ok) return tl::unexpected(ok.error());
+  settings_[name] = now;
+  if (has(rows, "automatic")) autopilot_.set_automatic(name, now.automatic);
+  return Changed{now, apply(now, rows)};
+}
+
+VmSettings::Changed VmSettings::take_over(const vm::Settings& settings) {
+  settings_[settings.name] = settings;
+  autopilot_.wish(settings);
+  auto no_effect = apply(settings, vm::live_settings());
+  return {of(settings.name), std::move(no_effect)};
+}
+
+/// `automatic` is left out: a person's word and the configuration's are not the same.
+std::optional<Status> VmSettings::apply(const vm::Settings& settings, const vm::Rows& rows) {
+  std::optional<Status> no_effect;
+  if (has(rows, "prefault")) {
+    const auto done = backend_.prefault(settings.name, settings.prefault);
+    if (!done) no_effect = done.error();
+  }
+  if (has(rows, "reporting")) (void)backend_.reporting(settings.name, settings.reporting);
+  if (has(rows, "floor_mib") || has(rows, "ceiling_mib") || has(rows, "weight")) {
+    autopilot_.set_limits(settings.name, policy::limits_of(settings));
+  }
+  return no_effect;
+}
+
+}  // namespace vballoon::service

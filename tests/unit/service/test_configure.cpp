@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Settings of a VM that change while it is served: by RPC, and by a configuration that is reread.
+// Source: docs/rpc.md, device.configure.
+#include <gtest/gtest.h>
+
+#include "fake_backend.hpp"
+#include "fake_host.hpp"
+#include "service/rpc/methods.hpp"
+#include "service/rpc/settings_json.hpp"
+#include "support/another_value.hpp"
+
+namespace vballoon::service {
+namespace {
+
+using rpc::Json;
+
+class Configure : public testing::Test {
+ protected:
+  Configure() { add(kConfigured); }
+
+  void add(const vm::Settings& settings) {
+    ASSERT_TRUE(backend_.add(settings));
+    settings_.begin(settings);
+  }
+  rpc::Outcome<Json> call(const char* method, Json params) {
+    params["name"] = "vm1";
+    std::optional<rpc::Outcome<Json>> answer;
+    methods_.call({1, false, method, std::move(params)}, [&](auto outcome) { answer = outcome; });
+    return answer.value_or(rpc::refuse(0, "no answer"));
+  }
+  Json configure(Json params) {
+    const auto outcome = call("device.configure", std::move(params));
+    EXPECT_TRUE(outcome) << (outcome ? "" : outcome.error().message);
+    return outcome.value_or(Json());
+  }
+  std::string refused(Json params) {
+    const auto outcome = call("device.configure", std::move(params));
+    EXPECT_FALSE(outcome);
+    if (outcome) return "";
+    EXPECT_EQ(outcome.error().code, rpc::kInvalidParams);
+    return outcome.error().message;
+  }
+  Json shown() { return call("device.show", Json::object()).value_or(Json()).at("settings"); }
+
+  const vm::Settings kConfigured{"vm1", "/run/vm1.sock"};
+  asio::io_context loop_;
+  FakeBackend backend_;
+  FakeHost host_;
+  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, backend_);
+  VmSettings settings_{backend_, *autopilot_};
+  Methods methods_{loop_, backend_, *autopilot_, settings_, Json::object()};
+};
+
+TEST_F(Configure, EverySettingIsShown) {
+  EXPECT_EQ(shown(), settings_json(kConfigured));
+  EXPECT_EQ(shown().size(), vm::kSettings.size());
+}
+
+TEST_F(Configure, EveryLiveSettingChangesAtOnceAndAlone) {
+  for (const vm::Setting* setting : vm::live_settings()) {
+    const vm::Settings before = settings_.of("vm1");
+    const vm::Settings after = test::with_another(*setting, before);
+    const std::string key(setting->key);
+    const Json result = configure({{key, settings_json(after).at(key)}});
+    EXPECT_EQ(result.at("settings"), settings_json(after)) << key;
+    EXPECT_EQ(result.at("warnings"), Json::array()) << key;
+    EXPECT_EQ(shown(), settings_json(after)) << key;
+  }
+}
+
+TEST_F(Configure, WhatIsSetHasItsEffect) {
+  configure({{"prefault", true}, {"reporting", false}, {"automatic", true}});
+  const vm::DeviceReport& device = backend_.devices[0];
+  EXPECT_TRUE(device.prefault);
+  EXPECT_FALSE(device.reporting);
+  EXPECT_TRUE(autopilot_->automatic("vm1"));
+  EXPECT_TRUE(backend_.words.at("vm1").on) << "for the next daemon, too";
+}
+
+TEST_F(Configure, WhatIsNotLiveIsRefusedWithTheWayOutAndNothingIsChanged) {
+  for (const vm::Setting& setting : vm::kSettings) {
+    if (setting.effect == vm::Effect::kLive || setting.source != vm::Source::kAnybody) continue;
+    const std::string key(setting.key);
+    const Json value = settings_json(test::with_another(setting, kConfigured)).at(key);
+    const std::string said = refused({{"prefault", true}, {"weight", 7U}, {key, value}});
+    EXPECT_NE(said.find("'" + key + "' cannot change while vm1 is served"), std::string::npos);
+    EXPECT_NE(said.find("vballoonctl add -k " + key + "="), std::string::npos) << said;
+    EXPECT_EQ(shown(), settings_json(kConfigured)) << key;
+    EXPECT_FALSE(backend_.devices[0].prefault);
+  }
+}
+
+TEST_F(Configure, WhatCannotBeIsRefused) {
+  EXPECT_EQ(refused({{"weight", 0U}}),
+            "device.configure: 'weight' must be a whole number from 1 to 10000");
+  EXPECT_EQ(refused({{"reporting", "on"}}), "device.configure: 'reporting' must be true or false");
+  EXPECT_EQ(refused({{"wieght", 1U}}),
+            "device.configure: unknown parameter 'wieght'; did you mean 'weight'?");
+  EXPECT_EQ(refused({{"group", "kvm"}}),
+            "device.configure: 'group' is set in the configuration only");
+  EXPECT_EQ(refused(Json::object()),
+            "device.configure needs a setting beside 'name', as in \"weight\": 200");
+}
+
+TEST_F(Configure, LimitsGoTogetherWithThoseThatAreThere) {
+  configure({{"ceiling_mib", 100U}});
+  EXPECT_NE(refused({{"floor_mib", 101U}}).find("'floor_mib' (101) is above 'ceiling_mib' (100)"),
+            std::string::npos);
+  EXPECT_EQ(configure({{"floor_mib", 200U}, {"ceiling_mib", 300U}}).at("settings").at("floor_mib"),
+            200);
+}
+
+TEST_F(Configure, ADeviceThatIsNotThereIsNotFound) {
+  ASSERT_TRUE(call("device.remove", Json::object()));
+  EXPECT_EQ(call("device.configure", {{"weight", 7U}}).error().code, rpc::kNotFound);
+}
+
+TEST_F(Configure, ADeviceOfTheSameNameBeginsAnew) {
+  configure({{"weight", 7U}});
+  ASSERT_TRUE(call("device.remove", Json::object()));
+  add(kConfigured);
+  EXPECT_EQ(shown().at("weight"), 100);
+}
+
+TEST_F(Configure, TheSwitchesOfTheirOwnMethodsAreTheSameSettings) {
+  ASSERT_TRUE(call("device.prefault", {{"on", true}}));
+  ASSERT_TRUE(call("device.reporting", {{"on", false}}));
+  ASSERT_TRUE(call("policy.auto", {{"on", true}}));
+  EXPECT_EQ(shown().at("prefault"), true);
+  EXPECT_EQ(shown().at("reporting"), false);
+  EXPECT_EQ(shown().at("automatic"), true);
+}
+
+TEST_F(Configure, AWishWithoutEffectIsTakenAndSaid) {
+  backend_.why_no_prefault = "another memory cgroup";
+  const Json result = configure({{"prefault", true}, {"weight", 7U}});
+  EXPECT_EQ(result.at("warnings"), Json({"another memory cgroup"}));
+  EXPECT_EQ(shown().at("prefault"), true);
+  EXPECT_EQ(shown().at("weight"), 7);
+  EXPECT_EQ(call("device.prefault", {{"on", true}}).error().code, rpc::kUnavailable);
+}
+
+TEST_F(Configure, IsSaidNotToBeKeptWhereThatIsSo) {
+  backend_.why_not_kept = "no space left";
+  EXPECT_EQ(configure({{"automatic", true}}).at("warnings"),
+            Json({"kept only as long as this daemon runs: no space left"}));
+  EXPECT_EQ(configure({{"weight", 7U}}).at("warnings"), Json::array())
+      << "that would not be kept in any case";
+}
+
+TEST_F(Configure, AConfigurationThatChangedIsTakenOverWhole) {
+  configure({{"prefault", true}, {"weight", 7U}, {"ceiling_mib", 9U}});
+  vm::Settings now = kConfigured;
+  now.floor_mib = 64;
+  EXPECT_FALSE(settings_.take_over(now).no_effect);
+  EXPECT_EQ(shown(), settings_json(now));
+  EXPECT_FALSE(backend_.devices[0].prefault);
+}
+
+TEST_F(Configure, APersonsAutomaticHoldsUntilTheConfigurationsChanges) {
+  configure({{"automatic", true}});
+  vm::Settings now = kConfigured;
+  now.weight = 7;
+  EXPECT_TRUE(settings_.take_over(now).now.automatic);
+  configure({{"weight", 8U}});
+  EXPECT_EQ(shown().at("automatic"), true);
+  now.automatic = true;
+  settings_.take_over(now);
+  now.automatic = false;
+  EXPECT_FALSE(settings_.take_over(now).now.automatic);
+}
+
+}  // namespace
+}  // namespace vballoon::service
