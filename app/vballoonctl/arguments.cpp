@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+//
+// vballoonctl/arguments.cpp - the commands and their options.
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
@@ -8,6 +10,7 @@
 #include "base/printable.hpp"
 #include "base/size_text.hpp"
 #include "base/units.hpp"
+#include "options.hpp"
 
 namespace vballoon::ctl {
 namespace {
@@ -38,17 +41,6 @@ std::string hint_fault(const std::string& text) {
   return text == "start" || text == "stop" || text == "done"
              ? ""
              : "'" + text + "' is none of start, stop, done";
-}
-
-std::string key_fault(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-    return "'" + text + "' is not KEY=VALUE, as in automatic=true";
-  }
-  const std::string key = text.substr(0, equals);
-  return key == "name" || key == "socket" || key == "mode"
-             ? "'" + key + "' is no -k: NAME, SOCKET and --client say it"
-             : "";
 }
 
 CLI::App* add_command(CLI::App& app, const char* name, const char* what, Arguments* out) {
@@ -103,7 +95,15 @@ void add_add(CLI::App& app, Arguments* out) {
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->check(key_fault, "");
+      ->check(option_fault, "");
+}
+
+void add_set_option(CLI::App& app, Arguments* out) {
+  add_vm_command(app, "set-option", "Change settings of a VM while it is served", out)
+      ->add_option("KEY=VALUE", out->keys, "As in the configuration: weight=200, automatic=on")
+      ->required()
+      ->type_name("")
+      ->check(option_fault, "");
 }
 
 void add_switch(CLI::App& app, const char* name, const char* what, Arguments* out) {
@@ -141,6 +141,7 @@ void add_commands(CLI::App& app, Arguments* out) {
       ->check(CLI::Range(1u, 60u));
   add_watch(app, out);
   add_add(app, out);
+  add_set_option(app, out);
   add_vm_command(app, "remove",
                  "Disconnect a VM and remove its socket; the guest keeps its balloon", out);
   add_switch(app, "inhibit",
@@ -165,8 +166,7 @@ void add_commands(CLI::App& app, Arguments* out) {
 
 }  // namespace
 
-std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
-  CLI::App app("Look at and set the balloons that vballoond serves.\n", "vballoonctl");
+void describe_arguments(CLI::App& app, Arguments* out) {
   app.set_version_flag("--version", "vballoonctl " VBALLOON_VERSION);
   app.require_subcommand(0, 1);
   app.add_option("--rpc", out->rpc, "Socket of the daemon; or set $VBALLOON_RPC")
@@ -174,6 +174,11 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
   app.add_flag("--json", out->json, "Print the result as the daemon sent it");
   add_commands(app, out);
   app.footer(kFooter);
+}
+
+std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
+  CLI::App app("Look at and set the balloons that vballoond serves.\n", "vballoonctl");
+  describe_arguments(app, out);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -7,6 +7,10 @@
 #include <string>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace vballoon::ctl {
 
 struct Arguments {
@@ -21,13 +25,16 @@ struct Arguments {
   unsigned timeout_s = 0;         ///< set --wait, stats; 0: none, or the default
   std::string socket;             ///< add
   bool client = false;            ///< add
-  std::vector<std::string> keys;  ///< add, each KEY=VALUE
+  std::vector<std::string> keys;  ///< add, set-option; each KEY=VALUE
   double interval_s = 1;          ///< watch
   bool on = false;                ///< inhibit, prefault, reporting, policy auto
   std::string action;             ///< hint
   unsigned lcore = 0;             ///< move
   unsigned count = 0;             ///< watch; 0: until Ctrl-C
 };
+
+/// Every command and option there is, for who reads them into *out.
+void describe_arguments(CLI::App& app, Arguments* out);
 
 /// @return an exit status when there is nothing left to do: 0 after --help, 2 for a usage error.
 [[nodiscard]] std::optional<int> parse_arguments(int argc, char** argv, Arguments* out);

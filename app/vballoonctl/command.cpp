@@ -22,12 +22,13 @@ struct Entry {
   std::string_view name;
   int (*run)(Command&);
 };
-constexpr std::array<Entry, 16> kCommands{{{"list", run_list},
+constexpr std::array<Entry, 17> kCommands{{{"list", run_list},
                                            {"show", run_show},
                                            {"set", run_set},
                                            {"stats", run_stats},
                                            {"watch", run_watch},
                                            {"add", run_add},
+                                           {"set-option", run_set_option},
                                            {"remove", run_remove},
                                            {"inhibit", run_inhibit},
                                            {"prefault", run_prefault},

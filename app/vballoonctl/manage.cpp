@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "command.hpp"
+#include "options.hpp"
 
 namespace vballoon::ctl {
 
@@ -24,12 +25,6 @@ int finish(Command& command, const rpc::Outcome<rpc::Json>& result, std::string_
   return kDone;
 }
 
-/// As JSON has it, so that true is no word and 512 a number; anything else is text.
-Json value_of(const std::string& text) {
-  Json value = Json::parse(text, nullptr, false);
-  return value.is_discarded() ? Json(text) : value;
-}
-
 }  // namespace
 
 int run_add(Command& command) {
@@ -41,15 +36,20 @@ int run_add(Command& command) {
   Json params{{"name", arguments.name},
               {"socket", socket},
               {"mode", arguments.client ? "client" : "server"}};
-  for (const std::string& key : arguments.keys) {
-    const std::size_t equals = key.find('=');
-    params[key.substr(0, equals)] = value_of(key.substr(equals + 1));
-  }
+  add_options(arguments.keys, &params);
   const auto result = command.call("device.add", std::move(params));
   return finish(
       command, result,
       fmt::format("{} {} {}", arguments.name,
                   arguments.client ? "connects to its VMM at" : "waits for its VMM on", socket));
+}
+
+int run_set_option(Command& command) {
+  const Arguments& arguments = command.arguments;
+  Json params{{"name", arguments.name}};
+  add_options(arguments.keys, &params);
+  return finish(command, command.call("device.configure", std::move(params)),
+                fmt::format("{}: {}", arguments.name, fmt::join(arguments.keys, ", ")));
 }
 
 int run_remove(Command& command) {

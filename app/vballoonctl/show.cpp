@@ -9,6 +9,7 @@
 
 #include "command.hpp"
 #include "format.hpp"
+#include "options.hpp"
 #include "stats_text.hpp"
 
 namespace vballoon::ctl {
@@ -188,6 +189,10 @@ int run_show(Command& command) {
     const std::string why = text(device, "no_prefault");
     print_field("prefault", why.empty() ? "pages are fetched before the guest gets them back"
                                         : "has no effect: " + why);
+  }
+  if (const auto settings = device.find("settings"); settings != device.end()) {
+    const std::string changed = changed_options(*settings);
+    print_field("settings", changed.empty() ? "the defaults" : changed + "; else the defaults");
   }
   print_sizes(device);
   print_free_pages(device);

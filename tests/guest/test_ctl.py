@@ -37,11 +37,12 @@ def test_add_takes_the_keys_of_a_devices_block(daemon):
     ("key", "said"),
     [
         ("automatic", "'automatic' is not KEY=VALUE, as in automatic=true"),
-        ("mode=client", "'mode' is no -k: NAME, SOCKET and --client say it"),
+        ("mode=client", "'mode' is no setting: NAME, SOCKET and --client say it"),
         ("automatic=yes", "'automatic' must be true or false"),
-        ("wieght=3", "unknown parameter 'wieght'; did you mean 'weight'?"),
-        ("weight=0", "'weight' must be 1 or more"),
-        ("floor_mib=-1", "'floor_mib' must be a whole number from 0 to"),
+        ("wieght=3", "unknown setting 'wieght'; did you mean 'weight'?"),
+        ("weight=0", "'weight' must be a whole number from 1 to 10000"),
+        ("group=kvm", "'group' is set in the configuration only"),
+        ("floor_mib=-1", "'floor_mib' must be a whole number of MiB from 0 to"),
     ],
 )
 def test_add_says_what_is_wrong_with_a_key(daemon, key, said):
@@ -49,6 +50,20 @@ def test_add_says_what_is_wrong_with_a_key(daemon, key, said):
     assert done.returncode != 0
     assert said in done.stderr
     assert daemon.rpc("device.list")["devices"] == []
+
+
+def test_set_option_changes_what_is_live_and_refuses_the_rest(daemon):
+    assert daemon.ctl("add", "vm9", str(daemon.socket("vm9")), "-k", "packed=off").returncode == 0
+    done = daemon.ctl("set-option", "vm9", "weight=200", "reporting=off")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "vm9: weight=200, reporting=off\n"
+    settings = daemon.show("vm9")["settings"]
+    assert settings["weight"] == 200 and settings["reporting"] is False
+    assert "packed=false, reporting=false, weight=200; " in daemon.ctl("show", "vm9").stdout
+    refused = daemon.ctl("set-option", "vm9", "packed=true")
+    assert refused.returncode == 1
+    assert "'packed' cannot change while vm9 is served" in refused.stderr
+    assert daemon.ctl("remove", "vm9").returncode == 0
 
 
 class Screen:

@@ -99,6 +99,23 @@ class Install(unittest.TestCase):
         for page in _PAGES:
             self.assertTrue(self.installed(f"{os.environ['MANDIR']}/{page}").is_file(), page)
 
+    def test_completion_asks_the_program(self):
+        script = self.installed(os.environ["COMPLETIONS_DIR"] + "/vballoonctl")
+        program = self.installed(os.environ["BINDIR"] + "/vballoonctl")
+        for line, found in (("set-o", "set-option"), ("set-option vm1 we", "weight="),
+                            ("set-option vm1 automatic=f", "false"),
+                            ("add a b -k packed=", "true\nfalse")):
+            asked = f"""
+                compopt() {{ :; }}
+                . '{script}'
+                COMP_WORDBREAKS=' ='
+                COMP_LINE='vballoonctl {line}' COMP_POINT=$((12 + {len(line)}))
+                _vballoonctl '{program}'
+                printf '%s\n' "${{COMPREPLY[@]}}"
+            """
+            answer = subprocess.run(["bash", "-c", asked], capture_output=True, text=True)
+            self.assertEqual(answer.stdout, found + "\n", line + answer.stderr)
+
     def test_an_edited_configuration_stays(self):
         config = self.installed(os.environ["CONFIG_DIR"] + "/vballoond.toml")
         config.write_text("# mine\n")
