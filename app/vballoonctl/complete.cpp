@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/complete.cpp - walk a command line along the commands, options and settings that there
-//                            are.
+// vballoonctl/complete.cpp - walk a command line along the commands, options and settings.
 #include "complete.hpp"
 
 #include <fmt/format.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vm/settings.hpp - what the operator can set of one VM, and the one table of it.
-// A setting is a field of Settings and a row of kSettings. The configuration's [[device]], RPC,
-// vballoonctl, `show`, the manual page and completion have it from there.
+// A setting is a field of Settings and a row of kSettings. The configuration's [[device]], RPC, a
+// reload, vballoonctl, `show`, completion, the manual page and the shipped configuration have it
+// from there.
 #pragma once
 
 #include <array>
@@ -73,7 +74,7 @@ struct Setting {
 
 inline constexpr std::uint64_t kMostSizeMib = 1 << 30;
 
-// Texts are plain: the manual page adds its own marks. The default is the one of the field.
+// Texts are plain: docs/fill_settings.cpp adds the marks of a form. The default is the field's.
 inline constexpr auto kSettings = std::to_array<Setting>({
     {"prefault", Flag{&Settings::prefault}, Effect::kLive, Source::kAnybody,
      "Put memory where the guest's pages were before it gets them back.",
@@ -115,7 +116,7 @@ inline constexpr auto kSettings = std::to_array<Setting>({
      "another value here."},
     {"floor_mib", Number{&Settings::floor_mib, 0, kMostSizeMib, "MiB"}, Effect::kLive,
      Source::kAnybody, "What the policy leaves the guest at least.",
-     "0: an eighth of its memory, and 64 MiB."},
+     "0: at least an eighth of its memory, and 64 MiB."},
     {"ceiling_mib", Number{&Settings::ceiling_mib, 0, kMostSizeMib, "MiB"}, Effect::kLive,
      Source::kAnybody, "What the policy leaves the guest at most.", "0: all of its memory."},
     {"weight", Number{&Settings::weight, 1, 10'000, ""}, Effect::kLive, Source::kAnybody,

@@ -99,6 +99,16 @@ class Install(unittest.TestCase):
         for page in _PAGES:
             self.assertTrue(self.installed(f"{os.environ['MANDIR']}/{page}").is_file(), page)
 
+    @unittest.skipUnless(os.environ["MANDIR"], "scdoc is not installed")
+    def test_the_manual_page_has_every_setting(self):
+        program = self.installed(os.environ["BINDIR"] + "/vballoonctl")
+        asked = [program, "complete", "add", "vm1", "socket", "-k", ""]
+        keys = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+        self.assertGreater(len(keys), 5)
+        page = self.installed(os.environ["MANDIR"] + "/man5/vballoond.toml.5").read_text()
+        for key in ["group=", *keys]:
+            self.assertIn(f"\\fB{key.removesuffix('=')}\\fR = ", page)
+
     def test_completion_asks_the_program(self):
         script = self.installed(os.environ["COMPLETIONS_DIR"] + "/vballoonctl")
         program = self.installed(os.environ["BINDIR"] + "/vballoonctl")

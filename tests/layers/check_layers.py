@@ -29,7 +29,7 @@ def tool():
 # Programs. The guest's side never gets into the daemon, nor the daemon into its client.
 APPS = {
     "vballoond": "base lcore service",
-    "vballoonctl": "base rpc",
+    "vballoonctl": "base rpc vm",
     "vballoon-driver": "base wire driver",
 }
 # Headers from outside, by who may include them. The first pattern that matches decides.

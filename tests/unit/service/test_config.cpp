@@ -2,6 +2,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <string>
+
 #include "service/config/config.hpp"
 #include "support/another_value.hpp"
 
@@ -210,6 +214,27 @@ TEST(Config, ThatIsShippedParsesAndIsTheDefault) {
   EXPECT_EQ(config->max_total_gib, defaults.max_total_gib);
   EXPECT_EQ(config->neighbours, defaults.neighbours);
   EXPECT_EQ(config->stats_interval_ms, defaults.stats_interval_ms);
+}
+
+/// What follows in comments, as it is where somebody takes the marks away.
+std::string uncommented(const std::string& path, std::string_view from) {
+  std::ifstream file(path);
+  std::string text;
+  for (std::string line; std::getline(file, line);) {
+    if (text.empty() && line != "# " + std::string(from)) continue;
+    text += line.substr(std::min<std::size_t>(2, line.size())) + "\n";
+  }
+  return text;
+}
+
+TEST(Config, ThatIsShippedHasADeviceWithEverySettingAtItsDefault) {
+  const std::string block = uncommented(VBALLOON_CONFIG_DIR "/vballoond.toml", "[[device]]");
+  const Config config = parsed(block);
+  EXPECT_EQ(config.devices, (std::vector<vm::Settings>{{"vm1", "/run/vballoon/vm1.sock"}}));
+  for (const vm::Setting& setting : vm::kSettings) {
+    EXPECT_NE(block.find("\n" + std::string(setting.key) + " = "), std::string::npos)
+        << setting.key;
+  }
 }
 
 TEST(Config, ThatIsNotThereNamesItsPath) {
