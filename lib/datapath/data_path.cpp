@@ -6,9 +6,6 @@
 
 #include "base/check.hpp"
 #include "base/clock.hpp"
-#include "datapath/message_queue.hpp"
-#include "datapath/pfn_queue.hpp"
-#include "datapath/report_queue.hpp"
 
 namespace vballoon::datapath {
 namespace {
@@ -40,9 +37,7 @@ bool DataPath::poll() noexcept {
 void DataPath::watch(std::span<Watch, kWatches> out) const noexcept {
   // There are more roles than rings: no device has all of them.
   auto next = out.begin();
-  for (const auto& handler : handlers_) {
-    if (handler != nullptr) *next++ = handler->ring().watch();
-  }
+  queues_.for_each([&next](const auto& queue) { *next++ = queue.ring().watch(); });
   std::fill(next, out.end(), nothing_to_watch());
   static_assert(sizeof(attention_) == sizeof(std::uint16_t));
   out.back() = Watch{reinterpret_cast<const std::uint16_t*>(&attention_),
@@ -55,10 +50,9 @@ std::uint64_t DataPath::look_again_us() const noexcept {
 }
 
 bool DataPath::has_work() const noexcept {
-  for (const auto& handler : handlers_) {
-    if (handler != nullptr && handler->has_work()) return true;
-  }
-  return false;
+  bool any = false;
+  queues_.for_each([&any](const auto& queue) { any = any || queue.has_work(); });
+  return any;
 }
 
 bool DataPath::quiesce() noexcept {
@@ -72,12 +66,12 @@ bool DataPath::quiesce() noexcept {
 bool DataPath::serve() noexcept {
   bool served = false;
   lone_ = true;
-  for (std::size_t i = 0; i < handlers_.size(); ++i) {
-    if (handlers_[i] == nullptr || !handlers_[i]->has_work()) continue;
-    handlers_[i]->serve();
+  queues_.for_each([&]<typename Queue>(Queue& queue) {
+    if (!queue.has_work()) return;
+    queue.serve();
     served = true;
-    lone_ &= i == slot(wire::Role::kStats) || i == slot(wire::Role::kMessage);
-  }
+    lone_ &= Queue::kComesAlone;
+  });
   return served;
 }
 
@@ -85,36 +79,30 @@ bool DataPath::serve() noexcept {
 bool DataPath::move_on() noexcept {
   const bool moving = reclaimer_.in_flight() || holds_any();
   const reclaim::Fence before = reclaimer_.handed_over();
-  const HeldBuffers* const inflates = held_of(wire::Role::kInflate);
-  reclaimer_.pump(context_.now_us, inflates != nullptr && inflates->unsealed());
-  seal(wire::Role::kInflate, reclaimer_.drained());
-  // Reports do not wait for the window, nor it for them: they come by the second, it gathers.
-  seal(wire::Role::kReport, reclaimer_.reports_handed_over());
-  seal(wire::Role::kDeflate, reclaimer_.prefaults_handed_over());
-  for (const auto& handler : handlers_) {
-    if (handler != nullptr) handler->let_go();
-  }
+  const auto& inflate = queues_.inflate;
+  reclaimer_.pump(context_.now_us, inflate != nullptr && inflate->held().unsealed());
+  seal_held();
+  queues_.for_each_holding([](auto& queue) { queue.let_go(); });
   publish_all();
   return moving || !(before == reclaimer_.handed_over());
 }
 
-HeldBuffers* DataPath::held_of(wire::Role role) const noexcept {
-  const auto& handler = handlers_[slot(role)];
-  return handler != nullptr ? handler->held() : nullptr;
-}
-
 /// Gives held buffers their fence, where what they wait for is handed over now.
-void DataPath::seal(wire::Role role, bool handed_over) noexcept {
-  HeldBuffers* const held = held_of(role);
-  if (handed_over && held != nullptr) held->seal(reclaimer_.handed_over());
+void DataPath::seal_held() noexcept {
+  const reclaim::Fence fence = reclaimer_.handed_over();
+  const auto seal = [fence](auto& queue, bool handed_over) {
+    if (handed_over && queue != nullptr) queue->seal(fence);
+  };
+  seal(queues_.inflate, reclaimer_.drained());
+  // Reports do not wait for the window, nor it for them: they come by the second, it gathers.
+  seal(queues_.report, reclaimer_.reports_handed_over());
+  seal(queues_.deflate, reclaimer_.prefaults_handed_over());
 }
 
 bool DataPath::holds_any() const noexcept {
-  for (const auto& handler : handlers_) {
-    const HeldBuffers* held = handler != nullptr ? handler->held() : nullptr;
-    if (held != nullptr && !held->empty()) return true;
-  }
-  return false;
+  bool any = false;
+  queues_.for_each_holding([&any](const auto& queue) { any = any || !queue.held().empty(); });
+  return any;
 }
 
 /// A sink of its own: one that others share might be in use by a thread that does not come back.
@@ -131,12 +119,11 @@ void DataPath::discard_gathered(reclaim::BatchSink& sink) noexcept {
 }
 
 void DataPath::publish_all() noexcept {
-  for (const auto& handler : handlers_) {
-    if (handler == nullptr) continue;
-    const virtq::Call::Sent sent = handler->ring().publish();
+  queues_.for_each([this](auto& queue) {
+    const virtq::Call::Sent sent = queue.ring().publish();
     if (sent == virtq::Call::Sent::kCalled) counters_.calls.add(1);
     if (sent == virtq::Call::Sent::kHeldUp) counters_.blocked_calls.add(1);
-  }
+  });
 }
 
 void DataPath::show_population() noexcept {
@@ -144,22 +131,27 @@ void DataPath::show_population() noexcept {
   counters_.stranded_pages.set(reclaimer_.stranded_pages());
 }
 
-std::unique_ptr<QueueHandler> DataPath::make_handler(wire::Role role, Ring ring, bool resumed) {
+void DataPath::open(wire::Role role, Ring ring, bool resumed) {
   switch (role) {
     case wire::Role::kInflate:
-      return std::make_unique<InflateQueue>(std::move(ring), context_);
+      queues_.inflate = std::make_unique<InflateQueue>(std::move(ring), context_);
+      return;
     case wire::Role::kDeflate:
-      return std::make_unique<DeflateQueue>(std::move(ring), context_);
-    case wire::Role::kHint:
-      return std::make_unique<HintQueue>(std::move(ring), context_, hints_, resumed);
-    case wire::Role::kReport:
-      return std::make_unique<ReportQueue>(std::move(ring), context_);
-    case wire::Role::kMessage:
-      return std::make_unique<MessageQueue>(std::move(ring), context_);
+      queues_.deflate = std::make_unique<DeflateQueue>(std::move(ring), context_);
+      return;
     case wire::Role::kStats:
-      return std::make_unique<StatsQueue>(std::move(ring), context_, stats_, resumed);
+      queues_.stats = std::make_unique<StatsQueue>(std::move(ring), context_, stats_, resumed);
+      return;
+    case wire::Role::kHint:
+      queues_.hint = std::make_unique<HintQueue>(std::move(ring), context_, hints_, resumed);
+      return;
+    case wire::Role::kReport:
+      queues_.report = std::make_unique<ReportQueue>(std::move(ring), context_);
+      return;
+    case wire::Role::kMessage:
+      queues_.message = std::make_unique<MessageQueue>(std::move(ring), context_);
+      return;
   }
-  return nullptr;
 }
 
 Result<void> DataPath::start(wire::Role role, const QueueSetup& setup) {
@@ -168,28 +160,29 @@ Result<void> DataPath::start(wire::Role role, const QueueSetup& setup) {
   if (!queue) return tl::unexpected(queue.error());
   queue->log_writes(setup.log, *memory_);
   queue->keep_mark(setup.marks);
-  Ring ring(*queue, setup, memory_, status_[slot(role)]);
-  handlers_[slot(role)] = make_handler(role, std::move(ring), setup.resumed);
+  open(role, Ring(*queue, setup, memory_, status_[slot(role)]), setup.resumed);
   return {};
 }
 
 std::uint16_t DataPath::stop(wire::Role role) noexcept {
-  VB_CHECK(running(role));
+  const Ring* const ring = queues_.ring(role);
+  VB_CHECK(ring != nullptr);
   // A buffer that a pass began and did not finish is taken again from its start. Pages that wait in
   // the window stay there: they are in the balloon until the driver is reset.
-  const std::uint16_t position = handlers_[slot(role)]->ring().position();
-  handlers_[slot(role)].reset();
+  const std::uint16_t position = ring->position();
+  queues_.close(role);
   status_[slot(role)].size.set(0);
   return position;
 }
 
 bool DataPath::running(wire::Role role) const noexcept {
-  return handlers_[slot(role)] != nullptr;
+  return queues_.ring(role) != nullptr;
 }
 
 std::size_t DataPath::rings_running() const noexcept {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(handlers_, [](const auto& handler) { return handler != nullptr; }));
+  std::size_t running = 0;
+  queues_.for_each([&running](const auto&) { ++running; });
+  return running;
 }
 
 void DataPath::discard_again() noexcept {

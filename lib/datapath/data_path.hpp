@@ -14,9 +14,7 @@
 
 #include "base/result.hpp"
 #include "datapath/counters.hpp"
-#include "datapath/hint_queue.hpp"
-#include "datapath/queue_handler.hpp"
-#include "datapath/stats_queue.hpp"
+#include "datapath/queues.hpp"
 #include "reclaim/reclaimer.hpp"
 #include "wire/queue_map.hpp"
 
@@ -139,19 +137,16 @@ class DataPath {
   }
 
  private:
-  [[nodiscard]] std::unique_ptr<QueueHandler> make_handler(wire::Role role, Ring ring,
-                                                           bool resumed);
+  void open(wire::Role role, Ring ring, bool resumed);
   [[nodiscard]] std::size_t rings_running() const noexcept;
   [[nodiscard]] bool has_work() const noexcept;
   bool serve() noexcept;
   bool move_on() noexcept;
-  [[nodiscard]] HeldBuffers* held_of(wire::Role role) const noexcept;
   [[nodiscard]] bool holds_any() const noexcept;
-  void seal(wire::Role role, bool handed_over) noexcept;
+  void seal_held() noexcept;
   void publish_all() noexcept;
   void show_population() noexcept;
 
-  std::array<std::unique_ptr<QueueHandler>, wire::kRoles> handlers_;
   DeviceCounters counters_;
   std::atomic<bool> reporting_{true};  // set by the control thread, read by the owner
   reclaim::Reclaimer reclaimer_;
@@ -160,6 +155,7 @@ class DataPath {
   std::array<QueueStatus, wire::kRoles> status_;
   StatsExchange stats_;
   HintRound hints_;
+  Queues queues_;  // they refer to what stands above
   bool lone_ = false;
   std::unique_ptr<reclaim::InlineSink> own_sink_;  // where discard_by_itself() was asked for
   std::atomic<Carrier*> carrier_{nullptr};   // stored by who hands it over, read by who asks for it

@@ -10,7 +10,7 @@ namespace vballoon::datapath {
 
 HintQueue::HintQueue(Ring ring, const DeviceContext& context, HintRound& round,
                      bool resumed) noexcept
-    : QueueHandler(std::move(ring), context), round_(round) {
+    : DeviceQueue(std::move(ring), context), round_(round) {
   if (!resumed) round_.going.set(0);
 }
 

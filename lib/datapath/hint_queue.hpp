@@ -9,7 +9,7 @@
 #include <array>
 #include <cstdint>
 
-#include "datapath/queue_handler.hpp"
+#include "datapath/device_queue.hpp"
 
 namespace vballoon::datapath {
 
@@ -21,13 +21,13 @@ struct HintRound {
   Counter pages;  ///< that were hinted in it
 };
 
-class HintQueue final : public QueueHandler {
+class HintQueue final : public DeviceQueue {
  public:
   /// @param resumed  the driver is the one that began the round, if one is going on.
   HintQueue(Ring ring, const DeviceContext& context, HintRound& round, bool resumed) noexcept;
 
-  [[nodiscard]] bool has_work() const noexcept override { return ring_.has_work(); }
-  void serve() noexcept override;
+  [[nodiscard]] bool has_work() const noexcept { return ring_.has_work(); }
+  void serve() noexcept;
 
  private:
   /// What the driver says in one chain, before the pages of that chain: a command id.

@@ -9,17 +9,19 @@
 
 #include <cstdint>
 
+#include "datapath/device_queue.hpp"
 #include "datapath/pfn_reader.hpp"
-#include "datapath/queue_handler.hpp"
 
 namespace vballoon::datapath {
 
-class MessageQueue final : public QueueHandler {
+class MessageQueue final : public DeviceQueue {
  public:
-  using QueueHandler::QueueHandler;
+  static constexpr bool kComesAlone = true;
 
-  [[nodiscard]] bool has_work() const noexcept override { return ring_.has_work(); }
-  void serve() noexcept override;
+  using DeviceQueue::DeviceQueue;
+
+  [[nodiscard]] bool has_work() const noexcept { return ring_.has_work(); }
+  void serve() noexcept;
 
  private:
   [[nodiscard]] std::uint32_t take(virtq::Head head) noexcept;

@@ -1,70 +1,73 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // datapath/pfn_queue.hpp - a queue whose buffers are arrays of page numbers: inflate and deflate.
-// Thread: the owner of the data path.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <optional>
 #include <span>
 
+#include "datapath/device_queue.hpp"
 #include "datapath/pfn_reader.hpp"
-#include "datapath/queue_handler.hpp"
+#include "datapath/pfn_runs.hpp"
 
 namespace vballoon::datapath {
 
-class PfnQueue : public QueueHandler {
+/// @tparam Kind  the queue itself, with
+///                 void take(reclaim::PageRun run) noexcept
+///                 bool room_for(std::size_t pages) const noexcept   whether so many page numbers
+///                                                                   can be taken in this pass
+///                 void end(virtq::Head head) noexcept   all pages of the buffer were taken:
+///                                                       finishes or holds it
+template <typename Kind>
+class PfnQueue : public HoldingQueue {
  public:
-  PfnQueue(Ring ring, const DeviceContext& context)
-      : QueueHandler(std::move(ring), context), held_(ring_.size()) {}
+  using HoldingQueue::HoldingQueue;
 
-  [[nodiscard]] bool has_work() const noexcept final {
-    return current_.has_value() || ring_.has_work();
-  }
-  void serve() noexcept final;
-  [[nodiscard]] HeldBuffers* held() noexcept final { return &held_; }
+  [[nodiscard]] bool has_work() const noexcept { return current_.has_value() || ring_.has_work(); }
+  void serve() noexcept;
 
  protected:
-  virtual void take(reclaim::PageRun run) noexcept = 0;
-  /// Whether so many page numbers can be taken in this pass.
-  [[nodiscard]] virtual bool room_for(std::size_t pages) const noexcept = 0;
-  /// All of the buffer's pages were taken: finish it, or hold it.
-  virtual void end(virtq::Head head) noexcept = 0;
-
-  HeldBuffers held_;
+  ~PfnQueue() = default;
 
  private:
   struct Current {
     virtq::Head head;
     PfnReader reader;
   };
-  bool begin() noexcept;
-  void take_all(std::span<const Pfn> pfns) noexcept;
+  [[nodiscard]] bool begin() noexcept;
 
   std::optional<Current> current_;  // a buffer that a pass began and did not finish
 };
 
-/// Queue 0 (5.5.2): pages that the driver gives up.
-class InflateQueue final : public PfnQueue {
- public:
-  using PfnQueue::PfnQueue;
-
- private:
-  void take(reclaim::PageRun run) noexcept override;
-  [[nodiscard]] bool room_for(std::size_t /*pages*/) const noexcept override { return true; }
-  void end(virtq::Head head) noexcept override;
-};
-
-/// Queue 1 (5.5.2): pages that the driver wants to use again.
-class DeflateQueue final : public PfnQueue {
- public:
-  using PfnQueue::PfnQueue;
-
- private:
-  void take(reclaim::PageRun run) noexcept override;
-  [[nodiscard]] bool room_for(std::size_t pages) const noexcept override {
-    return context_.reclaimer.room_to_deflate() >= pages;
+template <typename Kind>
+void PfnQueue<Kind>::serve() noexcept {
+  auto& kind = static_cast<Kind&>(*this);
+  std::array<Pfn, 257> pfns;
+  const reclaim::Conduct& conduct = *context_.reclaimer.conduct();
+  const auto goes_on = [&] { return !conduct.hurried() && kind.room_for(pfns.size()) && begin(); };
+  for (std::size_t taken = 0; taken < kPagesPerPass && goes_on();) {
+    const std::size_t count = current_->reader.read(pfns);
+    for_each_run(std::span(pfns).first(count), [&kind](reclaim::PageRun run) { kind.take(run); });
+    taken += count;
+    if (count == 0) {
+      // A chain of empty descriptors is work too.
+      taken += 1 + current_->reader.walk().hops();
+      count_fault(current_->reader.walk());
+      kind.end(current_->head);
+      current_.reset();
+    }
   }
-  void end(virtq::Head head) noexcept override;
-};
+}
+
+template <typename Kind>
+bool PfnQueue<Kind>::begin() noexcept {
+  if (current_) return true;
+  const auto head = ring_.pop();
+  if (!head) return false;
+  current_.emplace(Current{*head, PfnReader(ring_.walk(*head), ring_.memory(), context_.counters)});
+  return true;
+}
 
 }  // namespace vballoon::datapath

@@ -9,20 +9,16 @@
 
 #include <optional>
 
-#include "datapath/queue_handler.hpp"
+#include "datapath/device_queue.hpp"
 
 namespace vballoon::datapath {
 
-class ReportQueue final : public QueueHandler {
+class ReportQueue final : public HoldingQueue {
  public:
-  ReportQueue(Ring ring, const DeviceContext& context)
-      : QueueHandler(std::move(ring), context), held_(ring_.size()) {}
+  using HoldingQueue::HoldingQueue;
 
-  [[nodiscard]] bool has_work() const noexcept override {
-    return current_.has_value() || ring_.has_work();
-  }
-  void serve() noexcept override;
-  [[nodiscard]] HeldBuffers* held() noexcept override { return &held_; }
+  [[nodiscard]] bool has_work() const noexcept { return current_.has_value() || ring_.has_work(); }
+  void serve() noexcept;
 
  private:
   struct Current {
@@ -35,7 +31,6 @@ class ReportQueue final : public QueueHandler {
   Taken take(std::uint64_t* left) noexcept;
   [[nodiscard]] bool next_segment() noexcept;
 
-  HeldBuffers held_;
   std::optional<Current> current_;  // a chain that a pass began and did not finish
 };
 

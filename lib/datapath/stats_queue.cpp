@@ -17,7 +17,7 @@ constexpr std::size_t kMaxStatsBytes = 1024;
 
 StatsQueue::StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& exchange,
                        bool resumed) noexcept
-    : QueueHandler(std::move(ring), context),
+    : DeviceQueue(std::move(ring), context),
       exchange_(exchange),
       skip_next_(resumed && exchange.held) {
   // What was asked of the driver before is not asked of a new one.

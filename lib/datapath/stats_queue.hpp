@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "base/snapshot.hpp"
-#include "datapath/queue_handler.hpp"
+#include "datapath/device_queue.hpp"
 #include "wire/stats.hpp"
 
 namespace vballoon::datapath {
@@ -32,18 +32,20 @@ struct StatsExchange {
   std::atomic<std::uint64_t> requested{0};  ///< raised by requesters, compared by the queue
 };
 
-class StatsQueue final : public QueueHandler {
+class StatsQueue final : public DeviceQueue {
  public:
+  static constexpr bool kComesAlone = true;
+
   /// @param resumed  the buffer that comes first was seen before the pause; it is held, not
   /// counted.
   StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& exchange,
              bool resumed) noexcept;
-  ~StatsQueue() override;
+  ~StatsQueue();
 
-  [[nodiscard]] bool has_work() const noexcept override {
+  [[nodiscard]] bool has_work() const noexcept {
     return ring_.has_work() || (held_ && request_pending());
   }
-  void serve() noexcept override;
+  void serve() noexcept;
 
  private:
   [[nodiscard]] bool request_pending() const noexcept {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "datapath/pfn_queue.hpp"
+#include "datapath/inflate_queue.hpp"
 
 namespace vballoon::datapath {
 
