@@ -78,25 +78,25 @@ bool DataPath::serve() noexcept {
 /// Moves discards on, and the buffers that waited for them. @return whether anything moved.
 bool DataPath::move_on() noexcept {
   const bool moving = reclaimer_.in_flight() || holds_any();
-  const reclaim::Fence before = reclaimer_.handed_over();
+  const reclaim::Fence before = reclaimer_.handover().handed_over();
   const auto& inflate = queues_.inflate;
   reclaimer_.pump(context_.now_us, inflate != nullptr && inflate->held().unsealed());
   seal_held();
   queues_.for_each_holding([](auto& queue) { queue.let_go(); });
   publish_all();
-  return moving || !(before == reclaimer_.handed_over());
+  return moving || !(before == reclaimer_.handover().handed_over());
 }
 
 /// Gives held buffers their fence, where what they wait for is handed over now.
 void DataPath::seal_held() noexcept {
-  const reclaim::Fence fence = reclaimer_.handed_over();
+  const reclaim::Fence fence = reclaimer_.handover().handed_over();
   const auto seal = [fence](auto& queue, bool handed_over) {
     if (handed_over && queue != nullptr) queue->seal(fence);
   };
   seal(queues_.inflate, reclaimer_.drained());
   // Reports do not wait for the window, nor it for them: they come by the second, it gathers.
   seal(queues_.report, reclaimer_.reports_handed_over());
-  seal(queues_.deflate, reclaimer_.prefaults_handed_over());
+  seal(queues_.deflate, reclaimer_.prefaults().handed_over());
 }
 
 bool DataPath::holds_any() const noexcept {
@@ -112,7 +112,7 @@ void DataPath::discard_by_itself(reclaim::Discarder& discarder) {
 }
 
 void DataPath::discard_gathered(reclaim::BatchSink& sink) noexcept {
-  reclaimer_.set_sink(sink);
+  reclaimer_.handover().set_sink(sink);
   do {
     reclaimer_.pump(0, true);
   } while (!reclaimer_.drained());
@@ -127,8 +127,8 @@ void DataPath::publish_all() noexcept {
 }
 
 void DataPath::show_population() noexcept {
-  counters_.ballooned_pages.set(reclaimer_.ballooned_pages());
-  counters_.stranded_pages.set(reclaimer_.stranded_pages());
+  counters_.ballooned_pages.set(reclaimer_.gather().ballooned_pages());
+  counters_.stranded_pages.set(reclaimer_.gather().stranded_pages());
 }
 
 void DataPath::open(wire::Role role, Ring ring, bool resumed) {
@@ -185,6 +185,18 @@ std::size_t DataPath::rings_running() const noexcept {
   return running;
 }
 
+void DataPath::keep_regions(std::uint32_t mask) noexcept {
+  reclaimer_.keep_regions(mask);
+}
+
+void DataPath::set_sink(reclaim::BatchSink& sink) noexcept {
+  reclaimer_.handover().set_sink(sink);
+}
+
+void DataPath::forget_stats() noexcept {
+  stats_.newest.store(StatsRecord{});
+}
+
 void DataPath::discard_again() noexcept {
   reclaimer_.gather_all(now_us());
 }
@@ -201,7 +213,7 @@ void DataPath::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
 void DataPath::set_features(wire::Features acked) noexcept {
   context_.page_poison = acked.has(wire::Feature::kPagePoison);
   context_.tells_host = acked.has(wire::Feature::kMustTellHost);
-  reclaimer_.set_tells_host(context_.tells_host);
+  reclaimer_.gather().set_tells_host(context_.tells_host);
 }
 
 void DataPath::empty_balloon() {
@@ -225,11 +237,11 @@ void DataPath::request_stats() noexcept {
 }
 
 void DataPath::prefault(bool on) noexcept {
-  reclaimer_.prefault(on);
+  reclaimer_.prefaults().ask(on);
 }
 
 void DataPath::inhibit(bool on) noexcept {
-  reclaimer_.inhibit(on);
+  reclaimer_.gather().inhibit(on);
   attention_.fetch_add(1, std::memory_order_release);
 }
 

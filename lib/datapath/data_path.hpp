@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // datapath/data_path.hpp - one device's queues and memory, as its owner works on them.
-// Thread: one owner at a time: the poll lcore while it is attached there, else the vhost event
-//         thread. Only what says so may be called by others.
+// It has one owner at a time: the poll lcore while it is attached there, else whoever holds the
+// device. Only what says so may be called by others.
 #pragma once
 
 #include <array>
@@ -71,18 +71,18 @@ class DataPath {
   [[nodiscard]] const gmem::GuestMemory* memory() const noexcept { return memory_.get(); }
 
   /// Another memory map; pages that are still there stay ballooned. @pre no queue runs.
-  /// @param room  see Reclaimer::set_memory().
+  /// @param room  see Gather::set_memory().
   void set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
                   const reclaim::LedgerRoom& room = {});
 
-  /// The balloon is one that another process left: see Reclaimer::gather_all().
+  /// The balloon is one that another process left: see Gather::gather_all().
   void discard_again() noexcept;
 
-  /// See Reclaimer::keep_regions(). Rings may run.
-  void keep_regions(std::uint32_t mask) noexcept { reclaimer_.keep_regions(mask); }
+  /// See Gather::keep_regions(). Rings may run.
+  void keep_regions(std::uint32_t mask) noexcept;
 
   /// Where its discards are carried out from now on.
-  void set_sink(reclaim::BatchSink& sink) noexcept { reclaimer_.set_sink(sink); }
+  void set_sink(reclaim::BatchSink& sink) noexcept;
 
   /// The same, on the thread that serves it.
   void discard_by_itself(reclaim::Discarder& discarder);
@@ -97,23 +97,23 @@ class DataPath {
   void empty_balloon();
 
   /// The driver is a new one: what statistics there are describe another guest.
-  void forget_stats() noexcept { stats_.newest.store(StatsRecord{}); }
+  void forget_stats() noexcept;
 
   /// The VMM is gone: forgets its memory. @pre no queue runs.
   void release() noexcept;
 
-  /// The balloon is going to be used: see Reclaimer. The lcore may be at work meanwhile.
-  void provide_tables() const noexcept { reclaimer_.provide_tables(); }
+  /// The balloon is going to be used: see Gather. The lcore may be at work meanwhile.
+  void provide_tables() const noexcept { reclaimer_.gather().provide_tables(); }
 
   // --- Any thread ---------------------------------------------------------------------------
 
   void request_stats() noexcept;
   /// Discards nothing while on; what is gathered meanwhile goes when it is off again.
   void inhibit(bool on) noexcept;
-  [[nodiscard]] bool inhibited() const noexcept { return reclaimer_.inhibited(); }
+  [[nodiscard]] bool inhibited() const noexcept { return reclaimer_.gather().inhibited(); }
   /// Memory is put where a deflated page was before its buffer is used; from the next buffer on.
   void prefault(bool on) noexcept;
-  [[nodiscard]] bool prefaults() const noexcept { return reclaimer_.prefaults(); }
+  [[nodiscard]] bool prefaults() const noexcept { return reclaimer_.prefaults().asked(); }
   /// Reported pages are discarded while on; else their buffers are returned, from the next one on.
   void report(bool on) noexcept { reporting_.store(on, std::memory_order_relaxed); }
   [[nodiscard]] bool reports() const noexcept { return reporting_.load(std::memory_order_relaxed); }
@@ -125,7 +125,7 @@ class DataPath {
   }
   /// How its memory treats those who serve it.
   [[nodiscard]] const std::shared_ptr<reclaim::Conduct>& conduct() const noexcept {
-    return reclaimer_.conduct();
+    return reclaimer_.handover().conduct();
   }
   /// Who serves it; null while it is its owner's off the lcore.
   [[nodiscard]] Carrier* carrier() const noexcept {

@@ -14,13 +14,16 @@ void DeflateQueue::take(reclaim::PageRun run) noexcept {
 /// do; those that were on their way to be discarded must have arrived, and be put there again where
 /// that was asked for.
 void DeflateQueue::end(virtq::Head head) noexcept {
-  if (!context_.reclaimer.prefaults_handed_over()) return held_.hold_for_gathered(head);
-  const reclaim::Fence fence = context_.reclaimer.handed_over();
-  if (held_.empty() && context_.reclaimer.passed(fence)) {
+  if (!context_.reclaimer.prefaults().handed_over()) return held_.hold_for_gathered(head);
+  const reclaim::Handover& handover = context_.reclaimer.handover();
+  const reclaim::Fence fence = handover.handed_over();
+  if (held_.empty() && handover.passed(fence)) {
     ring_.finish(head);
   } else {
     held_.hold(head, fence);
   }
 }
+
+template class PfnQueue<DeflateQueue>;
 
 }  // namespace vballoon::datapath

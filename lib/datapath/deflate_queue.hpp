@@ -8,6 +8,9 @@
 
 namespace vballoon::datapath {
 
+class DeflateQueue;
+extern template class PfnQueue<DeflateQueue>;
+
 class DeflateQueue final : public PfnQueue<DeflateQueue> {
  public:
   using PfnQueue::PfnQueue;
@@ -16,7 +19,7 @@ class DeflateQueue final : public PfnQueue<DeflateQueue> {
   friend class PfnQueue<DeflateQueue>;
   void take(reclaim::PageRun run) noexcept;
   [[nodiscard]] bool room_for(std::size_t pages) const noexcept {
-    return context_.reclaimer.room_to_deflate() >= pages;
+    return context_.reclaimer.prefaults().room() >= pages;
   }
   void end(virtq::Head head) noexcept;
 };

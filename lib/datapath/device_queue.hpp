@@ -56,7 +56,7 @@ class HoldingQueue : public DeviceQueue {
 
   /// Finishes the held buffers whose fence is passed.
   void let_go() noexcept {
-    while (const auto head = held_.release(context_.reclaimer)) ring_.finish(*head);
+    while (const auto head = held_.release(context_.reclaimer.handover())) ring_.finish(*head);
   }
 
  protected:

@@ -23,10 +23,10 @@ void HeldBuffers::seal(reclaim::Fence fence) noexcept {
   }
 }
 
-std::optional<virtq::Head> HeldBuffers::release(const reclaim::Reclaimer& reclaimer) noexcept {
+std::optional<virtq::Head> HeldBuffers::release(const reclaim::Handover& handover) noexcept {
   if (count_ == 0) return std::nullopt;
   const Held& oldest = slots_[first_];
-  if (!oldest.sealed || !reclaimer.passed(oldest.fence)) return std::nullopt;
+  if (!oldest.sealed || !handover.passed(oldest.fence)) return std::nullopt;
   first_ = (first_ + 1) % slots_.size();
   --count_;
   return oldest.head;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // datapath/held_buffers.hpp - buffers whose effect is not guaranteed yet, in the order they came.
-// Thread: the owner of the data path.
 // Source: section 4 of the design: when a buffer may be acknowledged.
 #pragma once
 
@@ -9,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "reclaim/reclaimer.hpp"
+#include "reclaim/handover.hpp"
 #include "virtq/head.hpp"
 
 namespace vballoon::datapath {
@@ -32,7 +31,7 @@ class HeldBuffers {
   void seal(reclaim::Fence fence) noexcept;
 
   /// The next buffer that may be used.
-  [[nodiscard]] std::optional<virtq::Head> release(const reclaim::Reclaimer& reclaimer) noexcept;
+  [[nodiscard]] std::optional<virtq::Head> release(const reclaim::Handover& handover) noexcept;
 
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] bool unsealed() const noexcept { return unsealed_ != 0; }

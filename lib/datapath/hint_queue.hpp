@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // datapath/hint_queue.hpp - free page hints: counted by round, acknowledged, never discarded.
-// Thread: the owner of the data path.
 // Source: VIRTIO 1.2, 5.5.6.5: the driver may use hinted pages again at any time, even before the
 //         device has used the buffer, so a discard would race with the guest's own data.
 #pragma once

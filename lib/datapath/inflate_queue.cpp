@@ -20,4 +20,6 @@ void InflateQueue::end(virtq::Head head) noexcept {
   }
 }
 
+template class PfnQueue<InflateQueue>;
+
 }  // namespace vballoon::datapath

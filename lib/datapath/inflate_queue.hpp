@@ -7,6 +7,9 @@
 
 namespace vballoon::datapath {
 
+class InflateQueue;
+extern template class PfnQueue<InflateQueue>;
+
 class InflateQueue final : public PfnQueue<InflateQueue> {
  public:
   using PfnQueue::PfnQueue;

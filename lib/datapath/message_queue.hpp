@@ -2,7 +2,6 @@
 //
 // datapath/message_queue.hpp - what the guest has to say: that it is short of memory. Counted here,
 //                            for whoever moves targets.
-// Thread: the owner of the data path.
 // Source: "virtio-balloon: add pressure notification via a new virtqueue" (2013): buffers for the
 //         device to read, full of little-endian 32-bit messages, in place of DEFLATE_ON_OOM's bit.
 #pragma once

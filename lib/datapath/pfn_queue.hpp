@@ -45,7 +45,7 @@ template <typename Kind>
 void PfnQueue<Kind>::serve() noexcept {
   auto& kind = static_cast<Kind&>(*this);
   std::array<Pfn, 257> pfns;
-  const reclaim::Conduct& conduct = *context_.reclaimer.conduct();
+  const reclaim::Conduct& conduct = *context_.reclaimer.handover().conduct();
   const auto goes_on = [&] { return !conduct.hurried() && kind.room_for(pfns.size()) && begin(); };
   for (std::size_t taken = 0; taken < kPagesPerPass && goes_on();) {
     const std::size_t count = current_->reader.read(pfns);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // datapath/pfn_reader.hpp - the page numbers of one inflate or deflate buffer, in portions.
-// Thread: the data path's owner.
 #pragma once
 
 #include <cstddef>

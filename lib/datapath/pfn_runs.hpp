@@ -17,7 +17,7 @@ namespace vballoon::datapath {
 inline constexpr std::uint32_t kPfnStride = 16;
 
 template <int kStep>
-[[nodiscard]] bool all_in_step(const Pfn* pfns, std::uint32_t first) noexcept {
+[[nodiscard]] inline bool all_in_step(const Pfn* pfns, std::uint32_t first) noexcept {
   std::uint32_t differences = 0;
   for (std::uint32_t i = 0; i < kPfnStride; ++i) {
     differences |= pfns[i].value ^ (first + static_cast<std::uint32_t>(kStep) * i);
@@ -29,7 +29,7 @@ template <int kStep>
 /// compared with where it would be, not with the one before, so the processor need not wait for one
 /// to look at the next. @pre at least one number.
 template <int kStep>
-[[nodiscard]] std::size_t in_step(std::span<const Pfn> pfns) noexcept {
+[[nodiscard]] inline std::size_t in_step(std::span<const Pfn> pfns) noexcept {
   const std::uint32_t first = pfns.front().value;
   const auto expected = [first](std::size_t i) noexcept {
     return first + static_cast<std::uint32_t>(kStep) * static_cast<std::uint32_t>(i);

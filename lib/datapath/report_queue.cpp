@@ -7,7 +7,7 @@ namespace vballoon::datapath {
 
 void ReportQueue::serve() noexcept {
   std::uint64_t left = kReportBytesPerPass;
-  const reclaim::Conduct& conduct = *context_.reclaimer.conduct();
+  const reclaim::Conduct& conduct = *context_.reclaimer.handover().conduct();
   const auto goes_on = [&] { return !conduct.hurried() && begin(); };
   for (std::uint32_t steps = 0; left != 0 && steps < kHopsPerPass && goes_on(); ++steps) {
     const Taken taken = take(&left);
@@ -45,7 +45,7 @@ bool ReportQueue::next_segment() noexcept {
 ReportQueue::Taken ReportQueue::take(std::uint64_t* left) noexcept {
   GpaRange& rest = current_->rest;
   if (rest.bytes == 0 && !next_segment()) return Taken::kEnd;
-  const GpaRange piece{rest.first, context_.reclaimer.portion(rest, *left)};
+  const GpaRange piece{rest.first, context_.reclaimer.gather().portion(rest, *left)};
   const bool keep = context_.keeps_reports();
   if (!keep && !context_.reclaimer.report(piece)) return Taken::kNoRoom;
   const std::uint64_t pages = bytes_to_pages(piece.bytes);

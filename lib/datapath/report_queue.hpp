@@ -2,7 +2,6 @@
 //
 // datapath/report_queue.hpp - free page reporting: discard what the guest holds still, then return
 //                           it.
-// Thread: the owner of the data path.
 // Source: VIRTIO 1.2, 5.5.6.7: the buffers are the free pages themselves; the driver does not touch
 //         them until the chain was used, and may the moment it was.
 #pragma once

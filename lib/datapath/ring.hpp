@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // datapath/ring.hpp - one running virtqueue of the device: the queue, its call, what to show of it.
-// Thread: the owner of the data path.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // datapath/stats_queue.hpp - the statistics queue: keep the driver's buffer, return it to ask anew.
-// Thread: the owner of the data path; requests come from any thread.
+// Requests come from any thread (StatsExchange).
 // Source: VIRTIO 1.2, 5.5.6.3: one buffer, the driver's first, sent again whenever it was used.
 #pragma once
 

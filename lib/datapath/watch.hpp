@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // datapath/watch.hpp - where a poll lcore looks to see that a device has something new.
-// Thread: the owner of the data path.
 //
 // A pass over thousands of idle rings is bound by cache misses. Kept side by side for all devices
 // of a lcore, these 16 bytes a ring let the processor overlap them.

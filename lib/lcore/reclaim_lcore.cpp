@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "reclaim/reclaimer.hpp"
+#include "reclaim/handover.hpp"
 
 namespace vballoon::lcore {
 
@@ -21,7 +21,7 @@ void ReclaimLcore::run(Tenure& tenure) noexcept {
 
 /// Its batch cannot come back meanwhile, so it is there.
 void ReclaimLcore::part_with(const void* whose, Parting* parting) noexcept {
-  parting->conduct = static_cast<const reclaim::Reclaimer*>(whose)->conduct();
+  parting->conduct = static_cast<const reclaim::Handover*>(whose)->conduct();
   parting->lane.open(parting->conduct);
   parting->goes_on_with = &parting->lane;
 }

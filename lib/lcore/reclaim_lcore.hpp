@@ -47,7 +47,7 @@ class ReclaimLcore final : public Post {
   [[nodiscard]] const ReclaimLcoreCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t progress() const noexcept override { return counters_.progress(); }
 
-  /// The guard: see Post. What was entered is a Reclaimer.
+  /// The guard: see Post. What was entered is a Handover.
   void part_with(const void* whose, Parting* parting) noexcept override;
 
  private:

@@ -6,8 +6,8 @@
 
 #include "base/check.hpp"
 #include "reclaim/discarder.hpp"
+#include "reclaim/handover.hpp"
 #include "reclaim/huge/reserve.hpp"
-#include "reclaim/reclaimer.hpp"
 
 namespace vballoon::reclaim {
 

@@ -17,7 +17,7 @@
 namespace vballoon::reclaim {
 
 class HugeFile;
-class Reclaimer;
+class Handover;
 
 /// On which account pages are given back; or, prefaulted, put there again for a guest that wants
 /// them back.
@@ -35,7 +35,7 @@ struct Batch {
   static constexpr std::size_t kPieces = 60;  // at most 64: `refused` has a bit for each
   static constexpr std::uint64_t kBytes = 16 * kMiB;
 
-  Reclaimer* owner = nullptr;
+  Handover* owner = nullptr;
   int fd = -1;
   HugeFile* huge_file = nullptr;  // where its pool must be able to give back what is discarded
   std::byte* mapping = nullptr;   // of the file's start, where prefaulting needs one; else null
@@ -57,7 +57,7 @@ struct Batch {
   std::array<Piece, kPieces> pieces;  // [0, count) are set
 
   /// An empty batch for this file; the pieces of its last use are left behind.
-  void begin(Reclaimer* for_owner, int file, Account on_account) noexcept {
+  void begin(Handover* for_owner, int file, Account on_account) noexcept {
     owner = for_owner;
     fd = file;
     huge_file = nullptr;

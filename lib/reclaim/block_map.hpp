@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // reclaim/block_map.hpp - guest memory in blocks: what is best freed with one call.
-// Thread: the owner of the device's data path.
 #pragma once
 
 #include <algorithm>
@@ -91,6 +90,24 @@ class BlockMap {
       done += part.pages;
     }
     return done;
+  }
+
+  /// Calls visit(part, its first page) for whatever of a run is memory, in order.
+  /// @return the pages that are not.
+  template <typename Visit>
+  std::uint64_t for_each_known_part(PageRun run, Visit visit) const noexcept {
+    std::uint64_t outside = 0;
+    for (std::uint64_t done = 0; run.pages != 0;
+         run = PageRun{run.first + done, run.pages - done}) {
+      const Part part = first_part(run);
+      done = std::max<std::uint64_t>(1, part.pages);
+      if (part.pages != 0) {
+        visit(part, run.first);
+      } else {
+        ++outside;
+      }
+    }
+    return outside;
   }
 
  private:

@@ -14,7 +14,7 @@
 #include "reclaim/discarder.hpp"
 #include "reclaim/handover.hpp"
 #include "reclaim/lane.hpp"
-#include "reclaim/reclaimer.hpp"
+#include "reclaim/ring_order.hpp"
 
 namespace vballoon::reclaim {
 namespace {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // reclaim/ledger.hpp - which pages are in the balloon: one bit a page, two counts a block.
-// Thread: the owner of the device's data path.
 #pragma once
 
 #include <cstdint>

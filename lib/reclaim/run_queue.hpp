@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // reclaim/run_queue.hpp - runs of pages that wait their turn, in the order they came.
-// Thread: one owner. Never allocates.
+// Never allocates.
 #pragma once
 
 #include <algorithm>

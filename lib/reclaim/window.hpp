@@ -2,7 +2,6 @@
 //
 // reclaim/window.hpp - pages that are in the balloon and not yet given back: they wait for
 //                      neighbours.
-// Thread: the owner of the device's data path.
 // Source: section 3.7 and 4 of the design. A hole costs a fixed price and a price per page, so
 //         pages are gathered by block: complete blocks go at once, others wait, no longer than a
 //         bound.

@@ -20,7 +20,7 @@ namespace {
 class HeldBuffersTest : public testing::Test {
  protected:
   HeldBuffersTest() {
-    reclaimer_.set_sink(sink_);
+    reclaimer_.handover().set_sink(sink_);
     reclaimer_.set_memory(ram_.map());
   }
   /// One more batch on its way.
@@ -29,7 +29,7 @@ class HeldBuffersTest : public testing::Test {
     reclaimer_.pump(0, true);
   }
   std::optional<unsigned> release() {
-    const auto head = held_.release(reclaimer_);
+    const auto head = held_.release(reclaimer_.handover());
     if (!head) return std::nullopt;
     return head->id;
   }
@@ -50,7 +50,7 @@ TEST_F(HeldBuffersTest, IsEmptyAtFirst) {
 
 TEST_F(HeldBuffersTest, ABufferIsReleasedOnceItsFenceIsPassed) {
   hand_over();
-  held_.hold(head(5), reclaimer_.handed_over());
+  held_.hold(head(5), reclaimer_.handover().handed_over());
   EXPECT_EQ(release(), std::nullopt);
   sink_.step();
   EXPECT_EQ(release(), 5U);
@@ -63,7 +63,7 @@ TEST_F(HeldBuffersTest, AnUnsealedBufferWaitsThoughNothingIsOnItsWay) {
   EXPECT_TRUE(held_.unsealed());
   EXPECT_EQ(release(), std::nullopt);
   hand_over();
-  held_.seal(reclaimer_.handed_over());
+  held_.seal(reclaimer_.handover().handed_over());
   EXPECT_FALSE(held_.unsealed());
   EXPECT_EQ(release(), std::nullopt);
   sink_.step();
@@ -72,13 +72,13 @@ TEST_F(HeldBuffersTest, AnUnsealedBufferWaitsThoughNothingIsOnItsWay) {
 
 // The used ring is in the order of the available one, whatever each waited for.
 TEST_F(HeldBuffersTest, NoBufferOvertakesAnother) {
-  const reclaim::Fence at_once = reclaimer_.handed_over();
+  const reclaim::Fence at_once = reclaimer_.handover().handed_over();
   held_.hold_for_gathered(head(1));
   held_.hold(head(2), at_once);
-  EXPECT_TRUE(reclaimer_.passed(at_once));
+  EXPECT_TRUE(reclaimer_.handover().passed(at_once));
   EXPECT_EQ(release(), std::nullopt) << "behind one that is not sealed";
   hand_over();
-  held_.seal(reclaimer_.handed_over());
+  held_.seal(reclaimer_.handover().handed_over());
   EXPECT_EQ(release(), std::nullopt);
   sink_.step();
   EXPECT_EQ(release(), 1U);
@@ -87,10 +87,10 @@ TEST_F(HeldBuffersTest, NoBufferOvertakesAnother) {
 
 TEST_F(HeldBuffersTest, SealingLeavesFencesThatAreKnownAlone) {
   hand_over();
-  held_.hold(head(1), reclaimer_.handed_over());
+  held_.hold(head(1), reclaimer_.handover().handed_over());
   held_.hold_for_gathered(head(2));
   hand_over();
-  held_.seal(reclaimer_.handed_over());
+  held_.seal(reclaimer_.handover().handed_over());
   sink_.step();
   EXPECT_EQ(release(), 1U);
   EXPECT_EQ(release(), std::nullopt);
@@ -101,7 +101,7 @@ TEST_F(HeldBuffersTest, SealingLeavesFencesThatAreKnownAlone) {
 TEST_F(HeldBuffersTest, AllOfARingMayBeHeld) {
   for (unsigned round = 0; round < 3; ++round) {
     for (unsigned id = 0; id < 8; ++id) held_.hold_for_gathered(head(id));
-    held_.seal(reclaimer_.handed_over());
+    held_.seal(reclaimer_.handover().handed_over());
     for (unsigned id = 0; id < 8; ++id) ASSERT_EQ(release(), id) << round;
     EXPECT_TRUE(held_.empty());
   }
@@ -120,7 +120,7 @@ TEST_F(HeldBuffersTest, RandomStepsFollowAModel) {
     switch (random() % 6) {
       case 0:
         if (model.size() == 8) break;
-        held_.hold(head(step % 1000), reclaimer_.handed_over());
+        held_.hold(head(step % 1000), reclaimer_.handover().handed_over());
         model.push_back({step % 1000, handed_over});
         break;
       case 1:
@@ -129,7 +129,7 @@ TEST_F(HeldBuffersTest, RandomStepsFollowAModel) {
         model.push_back({step % 1000, std::nullopt});
         break;
       case 2:
-        held_.seal(reclaimer_.handed_over());
+        held_.seal(reclaimer_.handover().handed_over());
         for (Model& entry : model) {
           if (!entry.fence) entry.fence = handed_over;
         }

@@ -35,10 +35,10 @@ TEST(Batch, OfASlowVmThatIsToLeaveNoFurtherPieceIsTried) {
   const test::GuestRam ram({{Gpa{0}, kMiB, 0}});
   test::StepSink sink;
   Reclaimer reclaimer{ReclaimLimits{}};
-  reclaimer.set_sink(sink);
-  reclaimer.set_tells_host(true);
+  reclaimer.handover().set_sink(sink);
+  reclaimer.gather().set_tells_host(true);
   reclaimer.set_memory(ram.map());
-  Conduct& conduct = *reclaimer.conduct();
+  Conduct& conduct = *reclaimer.handover().conduct();
   sink.discarder.on_call = [&](const test::DiscardCall&) { conduct.leaving = true; };
   for (const bool slow : {false, true}) {
     conduct.leaving = false;
@@ -54,7 +54,7 @@ TEST(Batch, OfASlowVmThatIsToLeaveNoFurtherPieceIsTried) {
   EXPECT_EQ(counters.inflated.bytes.get(), pages_to_bytes(11));
   EXPECT_EQ(counters.retained_bytes.get(), pages_to_bytes(9));
   EXPECT_EQ(counters.failed_calls.get(), 0U);
-  EXPECT_EQ(reclaimer.reclaimed_pages(), 1U) << "what was not tried is not the host's";
+  EXPECT_EQ(reclaimer.gather().reclaimed_pages(), 1U) << "what was not tried is not the host's";
   EXPECT_FALSE(reclaimer.in_flight());
 }
 
@@ -78,12 +78,12 @@ TEST(InlineSink, HasOneBatchAndDiscardsAtOnce) {
   test::FakeDiscarder discarder;
   InlineSink sink(discarder);
   Reclaimer reclaimer{ReclaimLimits{}};
-  reclaimer.set_sink(sink);
+  reclaimer.handover().set_sink(sink);
   reclaimer.set_memory(ram.map());
   Batch* batch = sink.acquire();
   ASSERT_NE(batch, nullptr);
   EXPECT_EQ(sink.acquire(), nullptr) << "until it is submitted";
-  batch->begin(&reclaimer, ram.fd(), Account::kInflated);
+  batch->begin(&reclaimer.handover(), ram.fd(), Account::kInflated);
   batch->add({0, kPageSize});
   EXPECT_TRUE(sink.submit(batch));
   EXPECT_EQ(discarder.calls.size(), 1U);
@@ -97,8 +97,8 @@ class Handover : public testing::Test {
   static constexpr std::uint64_t kPages = 4096;
 
   Handover() {
-    reclaimer_.set_sink(sink_);
-    reclaimer_.set_tells_host(true);
+    reclaimer_.handover().set_sink(sink_);
+    reclaimer_.gather().set_tells_host(true);
     reclaimer_.set_memory(ram_.map());
   }
   /// Every second page of the range: as many pieces as pages.
@@ -114,27 +114,27 @@ class Handover : public testing::Test {
 };
 
 TEST_F(Handover, AFenceIsPassedWithTheLastBatchBeforeItAndNotBefore) {
-  const Fence nothing = reclaimer_.handed_over();
-  EXPECT_TRUE(reclaimer_.passed(nothing));
+  const Fence nothing = reclaimer_.handover().handed_over();
+  EXPECT_TRUE(reclaimer_.handover().passed(nothing));
   inflate_fragments(0, 2 * Batch::kPieces);
   pump();
-  const Fence first = reclaimer_.handed_over();
+  const Fence first = reclaimer_.handover().handed_over();
   inflate_fragments(1000, 10);
-  EXPECT_EQ(reclaimer_.handed_over(), first) << "gathered is not handed over";
+  EXPECT_EQ(reclaimer_.handover().handed_over(), first) << "gathered is not handed over";
   pump();
-  const Fence second = reclaimer_.handed_over();
+  const Fence second = reclaimer_.handover().handed_over();
   ASSERT_EQ(sink_.waiting(), 3U);
   EXPECT_EQ(counters().in_flight.get(), 3U);
-  EXPECT_TRUE(reclaimer_.passed(nothing));
-  EXPECT_FALSE(reclaimer_.passed(first));
+  EXPECT_TRUE(reclaimer_.handover().passed(nothing));
+  EXPECT_FALSE(reclaimer_.handover().passed(first));
   sink_.step();
-  EXPECT_FALSE(reclaimer_.passed(first));
+  EXPECT_FALSE(reclaimer_.handover().passed(first));
   sink_.step();
-  EXPECT_TRUE(reclaimer_.passed(first));
-  EXPECT_FALSE(reclaimer_.passed(second));
+  EXPECT_TRUE(reclaimer_.handover().passed(first));
+  EXPECT_FALSE(reclaimer_.handover().passed(second));
   EXPECT_TRUE(reclaimer_.in_flight());
   sink_.step();
-  EXPECT_TRUE(reclaimer_.passed(second));
+  EXPECT_TRUE(reclaimer_.handover().passed(second));
   EXPECT_FALSE(reclaimer_.in_flight());
   EXPECT_FALSE(reclaimer_.busy());
   EXPECT_EQ(counters().in_flight.get(), 0U);
@@ -178,21 +178,21 @@ TEST_F(Handover, AFullWayHoldsTheFenceAndLosesNothing) {
   sink_.way_is_full = true;
   inflate_fragments(0, 10);
   pump();
-  const Fence fence = reclaimer_.handed_over();
+  const Fence fence = reclaimer_.handover().handed_over();
   EXPECT_EQ(sink_.waiting(), 0U);
   EXPECT_GT(counters().sink_full.get(), 0U);
   EXPECT_TRUE(reclaimer_.in_flight());
-  EXPECT_FALSE(reclaimer_.passed(fence));
+  EXPECT_FALSE(reclaimer_.handover().passed(fence));
   reclaimer_.deflate({0, 1});
   inflate_fragments(1000, 200);
   pump();
-  EXPECT_FALSE(reclaimer_.passed(fence));
+  EXPECT_FALSE(reclaimer_.handover().passed(fence));
   sink_.way_is_full = false;
   while (reclaimer_.busy()) {
     pump();
     sink_.step_all();
   }
-  EXPECT_TRUE(reclaimer_.passed(fence));
+  EXPECT_TRUE(reclaimer_.handover().passed(fence));
   std::set<std::uint64_t> wanted;
   for (std::uint64_t i = 0; i < 10; ++i)
     wanted.insert(2 * i);  // the deflate came too late, and waits

@@ -56,20 +56,20 @@ TEST_F(Claimed, CostsMemoryForWhatIsUsed) {
   test::ReclaimHarness h(claimed_memory(fd_.get(), kClaim));
   h.discarder().sparse = true;  // as its file is; and it need not remember pages, which would count
   Reclaimer& reclaimer = h.reclaimer();
-  reclaimer.provide_tables();
+  reclaimer.gather().provide_tables();
   std::uint64_t pages = 0;
   for (const PageRun& run : some_runs()) pages += h.inflate(run).changed;
   EXPECT_EQ(pages, 64 + kTarget);
   h.flush();
-  EXPECT_EQ(reclaimer.reclaimed_pages(), pages);
+  EXPECT_EQ(reclaimer.gather().reclaimed_pages(), pages);
   // As much memory plugged again, the same but for one GiB, and then a driver that is reset.
   reclaimer.set_memory(claimed_memory(fd_.get(), kClaim - kGiB));
-  EXPECT_EQ(reclaimer.ballooned_pages(), 64 + kTarget);
+  EXPECT_EQ(reclaimer.gather().ballooned_pages(), 64 + kTarget);
   reclaimer.gather_all(h.now_us);
   h.flush();
   EXPECT_LT(resident_bytes() - before, 64 * kMiB);
   reclaimer.empty();
-  EXPECT_EQ(reclaimer.ballooned_pages(), 0U);
+  EXPECT_EQ(reclaimer.gather().ballooned_pages(), 0U);
   reclaimer.release();
   EXPECT_LT(resident_bytes() - before, 8 * kMiB) << "nothing is left behind";
 }

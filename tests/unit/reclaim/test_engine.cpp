@@ -30,8 +30,8 @@ class Device {
  public:
   Device(unsigned number, BatchSink& sink)
       : ram_({{Gpa{0}, kPages * kPageSize, number * kPages * kPageSize}}) {
-    reclaimer.set_sink(sink);
-    reclaimer.set_tells_host(true);
+    reclaimer.handover().set_sink(sink);
+    reclaimer.gather().set_tells_host(true);
     reclaimer.set_memory(ram_.map());
   }
 
@@ -128,7 +128,7 @@ TEST_F(EngineTest, BatchesOfADeviceWithALaneArePassedOn) {
   Device slow(0, engine_->sink(0));
   Device other(1, engine_->sink(0));
   Lane lane;
-  slow.reclaimer.conduct()->lane = &lane;
+  slow.reclaimer.handover().conduct()->lane = &lane;
   for (std::uint64_t i = 0; i < 4; ++i) inflate_and_pump(slow, {10 * i, 1});
   inflate_and_pump(other, {0, 1});
   EXPECT_EQ(engine_->work(0), 5U);
@@ -153,16 +153,16 @@ TEST_F(EngineTest, ABatchThatIsDoneWaitsForAnOlderOne) {
   create(1);
   Device device(0, engine_->sink(0));
   Lane lane;
-  device.reclaimer.conduct()->lane = &lane;
+  device.reclaimer.handover().conduct()->lane = &lane;
   inflate_and_pump(device, {0, 1});
-  const Fence first = device.reclaimer.handed_over();
+  const Fence first = device.reclaimer.handover().handed_over();
   EXPECT_EQ(engine_->work(0), 1U);
-  device.reclaimer.conduct()->lane = nullptr;
+  device.reclaimer.handover().conduct()->lane = nullptr;
   inflate_and_pump(device, {10, 1});
   EXPECT_EQ(engine_->work(0), 1U);
   pass(device);
   EXPECT_EQ(device.reclaimer.counters().in_flight.get(), 2U) << "one is done, and not the first";
-  EXPECT_FALSE(device.reclaimer.passed(first));
+  EXPECT_FALSE(device.reclaimer.handover().passed(first));
   Tenure tenure;
   EXPECT_TRUE(engine_->work(lane, tenure));
   pass(device);
@@ -199,7 +199,7 @@ TEST_F(EngineTest, AllBatchesMayBeUnderWayAndComeBack) {
     inflate_and_pump(other, {static_cast<std::uint64_t>(round), 1});
     EXPECT_EQ(other.reclaimer.counters().sink_full.get(), static_cast<std::uint64_t>(round + 1));
     for (Batch* batch : batches) {
-      batch->begin(&device.reclaimer, -1, Account::kReported);
+      batch->begin(&device.reclaimer.handover(), -1, Account::kReported);
       ASSERT_TRUE(engine_->sink(0).submit(batch));
     }
     std::size_t done = 0;
@@ -257,10 +257,11 @@ class Sender {
     if (round_ < rounds && next_ < kPages) send();
     device_.reclaimer.pump(0, true);
     if (unsealed_ && device_.reclaimer.drained()) {
-      sent_.push_back({next_, device_.reclaimer.handed_over()});
+      sent_.push_back({next_, device_.reclaimer.handover().handed_over()});
       unsealed_ = false;
     }
-    for (; !sent_.empty() && device_.reclaimer.passed(sent_.front().fence); sent_.pop_front()) {
+    for (; !sent_.empty() && device_.reclaimer.handover().passed(sent_.front().fence);
+         sent_.pop_front()) {
       for (; seen_ < sent_.front().end; ++seen_) {
         if (discarder_.counts[first_ + seen_].load(std::memory_order_relaxed) != round_ + 1)
           ++wrong;

@@ -27,8 +27,8 @@ constexpr std::byte kCanary{0x5a};
 class Punched {
  public:
   explicit Punched(std::shared_ptr<const gmem::GuestMemory> memory) {
-    reclaimer.set_sink(sink_);
-    reclaimer.set_tells_host(true);
+    reclaimer.handover().set_sink(sink_);
+    reclaimer.gather().set_tells_host(true);
     reclaimer.set_memory(std::move(memory));
   }
   void flush() {
@@ -121,7 +121,7 @@ TEST(HolePuncher, ASealedFileIsCountedAsRefused) {
   device.flush();
   EXPECT_EQ(reclaimer.counters().failed_calls.get(), 1U);
   EXPECT_EQ(reclaimer.counters().inflated.bytes.get(), 0U);
-  EXPECT_EQ(reclaimer.ballooned_pages(), 1U);
+  EXPECT_EQ(reclaimer.gather().ballooned_pages(), 1U);
 }
 
 TEST(HolePuncher, AHugePageGoesBackAsAWhole) {

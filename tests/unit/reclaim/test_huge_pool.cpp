@@ -72,8 +72,8 @@ class RealPool : public testing::Test {
     ASSERT_EQ(::fallocate(fd_.get(), 0, 0, static_cast<off_t>(kPages * huge_)), 0);
     memory_ = std::make_unique<test::PhantomMap>(
         fd_.get(), std::vector<test::RamPiece>{{Gpa{0}, kPages * huge_, 0}});
-    reclaimer_.set_sink(sink_);
-    reclaimer_.set_tells_host(true);
+    reclaimer_.handover().set_sink(sink_);
+    reclaimer_.gather().set_tells_host(true);
     reclaimer_.set_memory(memory_->map());
     take_all_others();
   }

@@ -23,7 +23,7 @@ TEST_F(MemoryChange, KeepsTheBalloonAndPunchesInTheNewPlace) {
   h_.calls().clear();
   const test::GuestRam moved({{Gpa{(kLow + 2) * kPageSize}, 8 * kPageSize, 0}});
   h_.reclaimer().set_memory(moved.map());
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 2U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 2U);
   h_.flush();
   EXPECT_TRUE(h_.calls().empty()) << "what was discarded is not gathered again";
   EXPECT_EQ(h_.deflate(kLow).outside, 1U);
@@ -48,7 +48,7 @@ TEST_F(MemoryChange, WhatCanNoLongerBeDiscardedIsNotTried) {
   h_.reclaimer().set_memory(bare.map());
   h_.flush();
   EXPECT_TRUE(h_.calls().empty());
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 4U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 4U);
 }
 
 /// Memory as a set of guest pages, and where each lies in the file.
@@ -98,7 +98,7 @@ TEST(MemoryChangeModel, RandomMapsKeepWhatTheyStillHave) {
     ram = std::move(next);
     std::erase_if(balloon, [&](std::uint64_t page) { return !file_page_of(page); });
     std::erase_if(gathered, [&](std::uint64_t page) { return !file_page_of(page); });
-    ASSERT_EQ(h.reclaimer().ballooned_pages(), balloon.size()) << round;
+    ASSERT_EQ(h.reclaimer().gather().ballooned_pages(), balloon.size()) << round;
     ASSERT_EQ(h.counters().gathered_pages.get(), gathered.size()) << round;
     if (random() % 3 != 0) continue;
     h.calls().clear();
@@ -124,15 +124,15 @@ TEST(MemoryChangeHuge, HostPagesAreCountedAnew) {
   const auto shifted = map_at(huge / 2);
   test::ReclaimHarness h(straight->map());
   h.inflate({0, full});
-  ASSERT_EQ(h.reclaimer().stranded_pages(), 0U);
+  ASSERT_EQ(h.reclaimer().gather().stranded_pages(), 0U);
   // The same guest pages, now half a host page further into the file.
   h.reclaimer().set_memory(shifted->map());
-  EXPECT_EQ(h.reclaimer().ballooned_pages(), full);
-  EXPECT_EQ(h.reclaimer().stranded_pages(), full);
+  EXPECT_EQ(h.reclaimer().gather().ballooned_pages(), full);
+  EXPECT_EQ(h.reclaimer().gather().stranded_pages(), full);
   h.flush();
   EXPECT_TRUE(h.calls().empty()) << "no host page is whole any more";
   h.reclaimer().set_memory(straight->map());
-  EXPECT_EQ(h.reclaimer().stranded_pages(), 0U);
+  EXPECT_EQ(h.reclaimer().gather().stranded_pages(), 0U);
 }
 
 }  // namespace

@@ -73,16 +73,16 @@ TEST(Provide, TurnedOnOrOffInTheMiddleOfAPassItCountsFromTheNext) {
   Reclaimer& reclaimer = h.reclaimer();
   h.inflate({0, 8192});
   h.pass();
-  EXPECT_EQ(reclaimer.room_to_deflate(), SIZE_MAX);
-  reclaimer.prefault(true);
-  EXPECT_EQ(reclaimer.room_to_deflate(), SIZE_MAX) << "nobody made sure that there is room";
+  EXPECT_EQ(reclaimer.prefaults().room(), SIZE_MAX);
+  reclaimer.prefaults().ask(true);
+  EXPECT_EQ(reclaimer.prefaults().room(), SIZE_MAX) << "nobody made sure that there is room";
   for (std::uint64_t page = 0; page < 4096; page += 2) h.deflate(page);  // more than fit
   h.pass();
   EXPECT_TRUE(h.discarder().provided.empty());
-  const std::size_t room = reclaimer.room_to_deflate();
+  const std::size_t room = reclaimer.prefaults().room();
   ASSERT_LT(room, 2048U);
-  reclaimer.prefault(false);
-  EXPECT_EQ(reclaimer.room_to_deflate(), room);
+  reclaimer.prefaults().ask(false);
+  EXPECT_EQ(reclaimer.prefaults().room(), room);
   h.deflate(4096);
   while (reclaimer.in_flight()) h.pass();
   EXPECT_EQ(h.discarder().provided.size(), 1U) << "it was on when its buffer came";

@@ -34,12 +34,12 @@ TEST_F(HugeReclaim, AHostPageIsDiscardedWithItsLastPage) {
   h_->inflate({1, full_ - 1});
   h_->flush();
   EXPECT_TRUE(h_->calls().empty());
-  EXPECT_EQ(h_->reclaimer().stranded_pages(), full_ - 1);
+  EXPECT_EQ(h_->reclaimer().gather().stranded_pages(), full_ - 1);
   EXPECT_EQ(h_->counters().gathered_pages.get(), 0U) << "nothing waits for a clock";
   h_->inflate(0);
   h_->pass();
   expect_one_call(0);
-  EXPECT_EQ(h_->reclaimer().stranded_pages(), 0U);
+  EXPECT_EQ(h_->reclaimer().gather().stranded_pages(), 0U);
   EXPECT_EQ(h_->counters().inflated.bytes.get(), huge_);
 }
 
@@ -74,12 +74,12 @@ TEST_F(HugeReclaim, APageOfAWholeHostPageThatComesAgainFreesItAgain) {
 
 // Without MUST_TELL_HOST the first pages may be in use again when the last one comes.
 TEST_F(HugeReclaim, ADriverThatDoesNotTellKeepsThem) {
-  h_->reclaimer().set_tells_host(false);
+  h_->reclaimer().gather().set_tells_host(false);
   h_->inflate({0, full_});
   h_->flush();
   EXPECT_TRUE(h_->calls().empty());
   EXPECT_EQ(h_->counters().retained_bytes.get(), huge_);
-  EXPECT_EQ(h_->reclaimer().ballooned_pages(), full_);
+  EXPECT_EQ(h_->reclaimer().gather().ballooned_pages(), full_);
 }
 
 TEST_F(HugeReclaim, ReportsAreRoundedToHostPages) {

@@ -22,7 +22,7 @@ class Reclaimed : public LayoutTest {
       return page >= file_page_first && page < file_page_first + pages;
     };
   }
-  [[nodiscard]] std::uint64_t reclaimed() { return h_.reclaimer().reclaimed_pages(); }
+  [[nodiscard]] std::uint64_t reclaimed() { return h_.reclaimer().gather().reclaimed_pages(); }
   [[nodiscard]] std::uint64_t kept() { return h_.counters().kept_pages.get(); }
 };
 
@@ -38,7 +38,7 @@ TEST_F(Reclaimed, IsNothingThatStillWaitsInTheWindow) {
 
 TEST_F(Reclaimed, IsNothingThatIsOnItsWay) {
   test::StepSink sink;
-  h_.reclaimer().set_sink(sink);
+  h_.reclaimer().handover().set_sink(sink);
   h_.inflate({kLow, 100});
   h_.reclaimer().pump(h_.now_us, true);
   EXPECT_EQ(reclaimed(), 0U);
@@ -94,27 +94,27 @@ TEST_F(Reclaimed, IsNothingOfMemoryThatTakesNoHoles) {
   test::ReclaimHarness h(bare.map());
   h.inflate({kLow, 700});
   h.flush();
-  EXPECT_EQ(h.reclaimer().ballooned_pages(), 700U);
-  EXPECT_EQ(h.reclaimer().reclaimed_pages(), 0U);
+  EXPECT_EQ(h.reclaimer().gather().ballooned_pages(), 700U);
+  EXPECT_EQ(h.reclaimer().gather().reclaimed_pages(), 0U);
   h.deflate({kLow + 100, 400});
   h.flush();
-  EXPECT_EQ(h.reclaimer().reclaimed_pages(), 0U);
+  EXPECT_EQ(h.reclaimer().gather().reclaimed_pages(), 0U);
   EXPECT_EQ(h.counters().kept_pages.get(), 300U);
 }
 
 TEST_F(Reclaimed, IsNothingThatWasInhibited) {
-  h_.reclaimer().inhibit(true);
+  h_.reclaimer().gather().inhibit(true);
   h_.inflate({kLow, 10});
   h_.flush();
   EXPECT_EQ(reclaimed(), 0U);
-  h_.reclaimer().inhibit(false);
+  h_.reclaimer().gather().inhibit(false);
   h_.flush();
   EXPECT_EQ(reclaimed(), 10U) << "this driver tells: what waited goes now";
-  h_.reclaimer().set_tells_host(false);
+  h_.reclaimer().gather().set_tells_host(false);
   h_.inflate({kLow + 20, 5});
-  h_.reclaimer().inhibit(true);
+  h_.reclaimer().gather().inhibit(true);
   h_.flush();
-  h_.reclaimer().inhibit(false);
+  h_.reclaimer().gather().inhibit(false);
   h_.flush();
   EXPECT_EQ(reclaimed(), 10U) << "this one does not: what was let go of stays with the guest";
   EXPECT_EQ(kept(), 5U);
@@ -141,16 +141,16 @@ TEST_F(Reclaimed, OfAHugePageIsAllOrNothing) {
   test::ReclaimHarness h(memory.map());
   h.inflate({0, full + 7});
   h.flush();
-  EXPECT_EQ(h.reclaimer().reclaimed_pages(), full);
-  h.reclaimer().set_tells_host(false);
+  EXPECT_EQ(h.reclaimer().gather().reclaimed_pages(), full);
+  h.reclaimer().gather().set_tells_host(false);
   h.inflate({full + 7, full - 7});
   h.flush();
-  EXPECT_EQ(h.reclaimer().reclaimed_pages(), full) << "the second is whole, and kept";
+  EXPECT_EQ(h.reclaimer().gather().reclaimed_pages(), full) << "the second is whole, and kept";
   h.deflate({full, 1});
-  EXPECT_EQ(h.reclaimer().reclaimed_pages(), full);
-  EXPECT_EQ(h.reclaimer().stranded_pages(), full - 1);
+  EXPECT_EQ(h.reclaimer().gather().reclaimed_pages(), full);
+  EXPECT_EQ(h.reclaimer().gather().stranded_pages(), full - 1);
   h.deflate({0, 1});
-  EXPECT_EQ(h.reclaimer().reclaimed_pages(), 0U);
+  EXPECT_EQ(h.reclaimer().gather().reclaimed_pages(), 0U);
 }
 
 // Against a set of pages, with a kernel that refuses whole blocks: then the figure is exact.

@@ -19,7 +19,7 @@ class ReclaimerTest : public LayoutTest {};
 TEST_F(ReclaimerTest, NothingHappensBeforeAPass) {
   h_.inflate({kLow, 512});
   EXPECT_TRUE(h_.calls().empty());
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 512U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 512U);
   h_.flush();
   EXPECT_FALSE(h_.calls().empty());
   const std::size_t calls = h_.calls().size();
@@ -84,7 +84,7 @@ TEST_F(ReclaimerTest, WhatIsDeflatedBeforeThePassIsNotDiscarded) {
   h_.flush();
   EXPECT_EQ(h_.discarder().file_pages(), expected_runs({{kLow + 1, 49}, {kLow + 52, 47}}));
   EXPECT_EQ(h_.calls().size(), 2U);
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 96U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 96U);
 }
 
 TEST_F(ReclaimerTest, WhatIsInflatedAgainAfterADeflateIsDiscarded) {
@@ -116,7 +116,7 @@ TEST_F(ReclaimerTest, TalliesTellWhatCameOfTheirPages) {
   const std::uint64_t span = kHigh + kHighPages + 7;
   expect_tally(h_.inflate({0, span}), all - 11, 11, span - all);
   expect_tally(h_.deflate({0, span}), all, 0, span - all);
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 0U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 0U);
 }
 
 // A guest that gives a page which is in already has used it since.
@@ -128,7 +128,7 @@ TEST_F(ReclaimerTest, APageThatIsInflatedAgainIsDiscardedAgain) {
   EXPECT_EQ(again.unchanged, 1U);
   h_.flush();
   EXPECT_EQ(h_.calls().size(), 2U);
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 1U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 1U);
 }
 
 TEST_F(ReclaimerTest, FragmentsBeyondAPassesShareAreSpreadAndNoneIsLost) {
@@ -143,7 +143,7 @@ TEST_F(ReclaimerTest, FragmentsBeyondAPassesShareAreSpreadAndNoneIsLost) {
   EXPECT_EQ(h_.discarder().file_pages(), expected(pages));
   EXPECT_EQ(h_.calls().size(), pages.size());
   expect_tidy_calls();
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), pages.size());
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), pages.size());
 }
 
 TEST_F(ReclaimerTest, ARefusalIsCountedAndThePagesStay) {
@@ -155,7 +155,7 @@ TEST_F(ReclaimerTest, ARefusalIsCountedAndThePagesStay) {
   EXPECT_EQ(h_.counters().failed_calls.get(), 1U);
   EXPECT_EQ(h_.counters().inflated.calls.get(), 3U);
   EXPECT_EQ(h_.counters().inflated.bytes.get(), 2 * kBlockBytes);
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 1536U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 1536U);
   EXPECT_EQ(h_.deflate(kLow + 600).changed, 1U);
 }
 
@@ -166,7 +166,7 @@ TEST_F(ReclaimerTest, EmptyForgetsTheBalloonAndWhatWasGathered) {
   EXPECT_TRUE(h_.reclaimer().drained());
   h_.flush();
   EXPECT_TRUE(h_.calls().empty()) << "after a reset every page is the guest's";
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 0U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 0U);
   EXPECT_EQ(h_.counters().gathered_pages.get(), 0U);
   h_.inflate(kLow);
   h_.flush();
@@ -183,7 +183,7 @@ TEST_F(ReclaimerTest, ReleaseLetsGoOfTheMemory) {
   h_.inflate(kLow);
   h_.reclaimer().release();
   EXPECT_TRUE(watched.expired());
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 0U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 0U);
   EXPECT_FALSE(h_.reclaimer().busy());
   h_.flush();
   EXPECT_TRUE(h_.calls().empty());
@@ -229,7 +229,7 @@ class ReclaimerModel {
     std::set_intersection(due_.begin(), due_.end(), balloon_.begin(), balloon_.end(),
                           std::inserter(wanted, wanted.end()));
     ASSERT_EQ(h_.discarder().file_pages(), wanted);
-    ASSERT_EQ(h_.reclaimer().ballooned_pages(), balloon_.size());
+    ASSERT_EQ(h_.reclaimer().gather().ballooned_pages(), balloon_.size());
     due_.clear();
     reported_.clear();
   }

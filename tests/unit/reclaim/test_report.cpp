@@ -90,7 +90,7 @@ TEST(ReportPortion, CutsNoBlockThatTheRangeHasWhole) {
   const test::GuestRam ram({{Gpa{0}, 16 * kMiB, 0}, {Gpa{32 * kMiB}, 4 * kMiB, 16 * kMiB}});
   test::ReclaimHarness h(ram.map());
   const auto portion = [&](std::uint64_t first, std::uint64_t bytes, std::uint64_t about) {
-    return h.reclaimer().portion(GpaRange{Gpa{first}, bytes}, about);
+    return h.reclaimer().gather().portion(GpaRange{Gpa{first}, bytes}, about);
   };
   EXPECT_EQ(portion(0, 16 * kMiB, 4 * kMiB), 4 * kMiB);
   EXPECT_EQ(portion(kPageSize, 8 * kMiB, 4 * kMiB), 6 * kMiB - kPageSize);
@@ -102,7 +102,7 @@ TEST(ReportPortion, CutsNoBlockThatTheRangeHasWhole) {
 
 TEST_F(ReportTest, ReportedPagesAreNotInTheBalloon) {
   EXPECT_EQ(report(0, 20 * kPageSize).size(), 20U);
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 0U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 0U);
   EXPECT_EQ(h_.deflate(3).unchanged, 1U);
   EXPECT_EQ(h_.counters().reported.bytes.get(), 20 * kPageSize);
   EXPECT_EQ(h_.counters().inflated.bytes.get(), 0U);
@@ -112,7 +112,7 @@ TEST_F(ReportTest, ReportedPagesAreNotInTheBalloon) {
 TEST_F(ReportTest, ABalloonedPageThatIsReportedStaysBallooned) {
   h_.inflate(4);
   EXPECT_EQ(report(4 * kPageSize, kPageSize), (Pages{104}));
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 1U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 1U);
   EXPECT_EQ(h_.deflate(4).changed, 1U);
 }
 
@@ -169,7 +169,7 @@ TEST(Retained, AReadOnlyRegionIsServedAndKept) {
   EXPECT_TRUE(h.calls().empty());
   EXPECT_EQ(h.counters().retained_bytes.get(), 4 * kPageSize);
   EXPECT_EQ(h.counters().failed_calls.get(), 0U);
-  EXPECT_EQ(h.reclaimer().ballooned_pages(), 3U);
+  EXPECT_EQ(h.reclaimer().gather().ballooned_pages(), 3U);
   EXPECT_EQ(h.deflate(1).changed, 1U);
 }
 
@@ -177,14 +177,14 @@ class Inhibited : public ReportTest {};
 
 TEST_F(Inhibited, NothingIsDiscardedAndWhatIsGatheredGoesAfterwards) {
   h_.inflate({0, 3});
-  h_.reclaimer().inhibit(true);
+  h_.reclaimer().gather().inhibit(true);
   h_.inflate({5, 3});
   h_.flush();
   EXPECT_TRUE(h_.calls().empty());
   EXPECT_FALSE(h_.reclaimer().busy()) << "nothing to do until it is off";
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 6U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 6U);
   h_.deflate({1, 5});
-  h_.reclaimer().inhibit(false);
+  h_.reclaimer().gather().inhibit(false);
   EXPECT_TRUE(h_.reclaimer().busy());
   h_.flush();
   EXPECT_EQ(h_.discarder().file_pages(), (Pages{100, 106, 107}));
@@ -193,11 +193,11 @@ TEST_F(Inhibited, NothingIsDiscardedAndWhatIsGatheredGoesAfterwards) {
 // Their buffer goes back, and with it the pages: what waited is not discarded afterwards either.
 TEST_F(Inhibited, ReportsAreKeptEvenThoseThatWaitedAlready) {
   h_.report(0, 2 * kPageSize);
-  h_.reclaimer().inhibit(true);
+  h_.reclaimer().gather().inhibit(true);
   h_.report(5 * kPageSize, kPageSize);
   h_.flush();
   EXPECT_TRUE(h_.reclaimer().drained());
-  h_.reclaimer().inhibit(false);
+  h_.reclaimer().gather().inhibit(false);
   h_.flush();
   EXPECT_TRUE(h_.calls().empty());
   EXPECT_EQ(h_.counters().retained_bytes.get(), 3 * kPageSize);
@@ -206,16 +206,16 @@ TEST_F(Inhibited, ReportsAreKeptEvenThoseThatWaitedAlready) {
 // Without MUST_TELL_HOST a page may be in use as soon as its buffer went back, so one that is not
 // discarded before that never is.
 TEST_F(Inhibited, ADriverThatDoesNotTellKeepsItsPagesForGood) {
-  h_.reclaimer().set_tells_host(false);
+  h_.reclaimer().gather().set_tells_host(false);
   h_.inflate({0, 3});
-  h_.reclaimer().inhibit(true);
+  h_.reclaimer().gather().inhibit(true);
   h_.inflate({5, 3});
   h_.flush();
-  h_.reclaimer().inhibit(false);
+  h_.reclaimer().gather().inhibit(false);
   h_.flush();
   EXPECT_TRUE(h_.calls().empty());
   EXPECT_EQ(h_.counters().retained_bytes.get(), 6 * kPageSize);
-  EXPECT_EQ(h_.reclaimer().ballooned_pages(), 6U);
+  EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 6U);
   h_.inflate(0);
   h_.flush();
   EXPECT_EQ(h_.discarder().file_pages(), (Pages{100})) << "given anew it goes";

@@ -39,8 +39,8 @@ TEST_F(Uncovered, PagesAreServedAndKeptAndAreNoFailure) {
   EXPECT_EQ(h_->inflate({0, 2 * full_}).changed, 2 * full_);
   h_->flush();
   EXPECT_TRUE(h_->calls().empty());
-  EXPECT_EQ(h_->reclaimer().ballooned_pages(), 2 * full_);
-  EXPECT_EQ(h_->reclaimer().reclaimed_pages(), 0U);
+  EXPECT_EQ(h_->reclaimer().gather().ballooned_pages(), 2 * full_);
+  EXPECT_EQ(h_->reclaimer().gather().reclaimed_pages(), 0U);
   EXPECT_EQ(h_->counters().kept_pages.get(), 2 * full_);
   EXPECT_EQ(h_->counters().uncovered_bytes.get(), 2 * huge_);
   EXPECT_EQ(h_->counters().retained_bytes.get(), 2 * huge_);
@@ -58,11 +58,12 @@ TEST_F(Uncovered, OnceThePoolHasEnoughPagesThatComeAnewGo) {
   pool().reserved = 0;
   h_->inflate({full_, full_});
   h_->flush();
-  EXPECT_EQ(h_->reclaimer().reclaimed_pages(), full_) << "the first one is not tried again";
+  EXPECT_EQ(h_->reclaimer().gather().reclaimed_pages(), full_)
+      << "the first one is not tried again";
   h_->deflate({0, full_});
   h_->inflate({0, full_});
   h_->flush();
-  EXPECT_EQ(h_->reclaimer().reclaimed_pages(), 2 * full_);
+  EXPECT_EQ(h_->reclaimer().gather().reclaimed_pages(), 2 * full_);
   EXPECT_EQ(h_->counters().kept_pages.get(), 0U);
   EXPECT_EQ(h_->counters().uncovered_bytes.get(), huge_);
 }
@@ -107,7 +108,7 @@ TEST_F(Uncovered, PagesArePutThereAgainAllTheSame) {
   h_->inflate({0, full_});
   h_->flush();
   pool().reserved = 1;
-  h_->reclaimer().prefault(true);
+  h_->reclaimer().prefaults().ask(true);
   h_->pass();
   h_->deflate({0, full_});
   while (h_->reclaimer().in_flight()) h_->pass();

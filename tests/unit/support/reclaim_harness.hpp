@@ -22,8 +22,8 @@ class ReclaimHarness {
   explicit ReclaimHarness(std::shared_ptr<const gmem::GuestMemory> memory,
                           reclaim::ReclaimLimits limits = {})
       : reclaimer_(limits) {
-    reclaimer_.set_sink(sink_);
-    reclaimer_.set_tells_host(true);
+    reclaimer_.handover().set_sink(sink_);
+    reclaimer_.gather().set_tells_host(true);
     reclaimer_.set_memory(std::move(memory));
   }
 
