@@ -17,9 +17,10 @@ std::size_t slot(wire::Role role) noexcept {
 }  // namespace
 
 DataPath::DataPath(const datapath::ConfigSpace& config, reclaim::ReclaimLimits limits)
-    : reclaimer_(limits), context_{reclaimer_, counters_, config, reporting_} {}
+    : reclaimer_(limits, owner_), context_{reclaimer_, counters_, config, reporting_} {}
 
 bool DataPath::poll() noexcept {
+  VB_OWNED(owner_);
   // A buffer may be held though nothing is on its way any more: its pages were gone just now.
   const bool going_on = reclaimer_.busy() || holds_any();
   if (!going_on && !has_work()) return false;
@@ -35,6 +36,7 @@ bool DataPath::poll() noexcept {
 }
 
 void DataPath::watch(std::span<Watch, kWatches> out) const noexcept {
+  VB_OWNED(owner_);
   // There are more roles than rings: no device has all of them.
   auto next = out.begin();
   queues_.for_each([&next](const auto& queue) { *next++ = queue.ring().watch(); });
@@ -45,6 +47,7 @@ void DataPath::watch(std::span<Watch, kWatches> out) const noexcept {
 }
 
 std::uint64_t DataPath::look_again_us() const noexcept {
+  VB_OWNED(owner_);
   if (holds_any() || has_work()) return 0;
   return reclaimer_.busy_from_us(context_.now_us);
 }
@@ -56,6 +59,7 @@ bool DataPath::has_work() const noexcept {
 }
 
 bool DataPath::quiesce() noexcept {
+  VB_OWNED(owner_);
   context_.now_us = now_us();
   static_cast<void>(move_on());
   show_population();
@@ -112,6 +116,7 @@ void DataPath::discard_by_itself(reclaim::Discarder& discarder) {
 }
 
 void DataPath::discard_gathered(reclaim::BatchSink& sink) noexcept {
+  VB_OWNED(owner_);
   reclaimer_.handover().set_sink(sink);
   do {
     reclaimer_.pump(0, true);
@@ -155,9 +160,11 @@ void DataPath::open(wire::Role role, Ring ring, bool resumed) {
 }
 
 Result<void> DataPath::start(wire::Role role, const QueueSetup& setup) {
+  VB_OWNED(owner_);
   VB_CHECK(memory_ != nullptr && !running(role) && rings_running() < wire::kQueues);
   auto queue = virtq::Queue::open(setup.areas, setup.position, *memory_);
   if (!queue) return tl::unexpected(queue.error());
+  queue->belongs_to(owner_);
   queue->log_writes(setup.log, *memory_);
   queue->keep_mark(setup.marks);
   open(role, Ring(*queue, setup, memory_, status_[slot(role)]), setup.resumed);
@@ -165,6 +172,7 @@ Result<void> DataPath::start(wire::Role role, const QueueSetup& setup) {
 }
 
 std::uint16_t DataPath::stop(wire::Role role) noexcept {
+  VB_OWNED(owner_);
   const Ring* const ring = queues_.ring(role);
   VB_CHECK(ring != nullptr);
   // A buffer that a pass began and did not finish is taken again from its start. Pages that wait in
@@ -186,23 +194,28 @@ std::size_t DataPath::rings_running() const noexcept {
 }
 
 void DataPath::keep_regions(std::uint32_t mask) noexcept {
+  VB_OWNED(owner_);
   reclaimer_.keep_regions(mask);
 }
 
 void DataPath::set_sink(reclaim::BatchSink& sink) noexcept {
+  VB_OWNED(owner_);
   reclaimer_.handover().set_sink(sink);
 }
 
 void DataPath::forget_stats() noexcept {
+  VB_OWNED(owner_);
   stats_.newest.store(StatsRecord{});
 }
 
 void DataPath::discard_again() noexcept {
+  VB_OWNED(owner_);
   reclaimer_.gather_all(now_us());
 }
 
 void DataPath::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
                           const reclaim::LedgerRoom& room) {
+  VB_OWNED(owner_);
   VB_CHECK(!any_running());
   counters_.guest_bytes.set(memory->bytes());
   memory_ = memory;
@@ -211,17 +224,20 @@ void DataPath::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
 }
 
 void DataPath::set_features(wire::Features acked) noexcept {
+  VB_OWNED(owner_);
   context_.page_poison = acked.has(wire::Feature::kPagePoison);
   context_.tells_host = acked.has(wire::Feature::kMustTellHost);
   reclaimer_.gather().set_tells_host(context_.tells_host);
 }
 
 void DataPath::empty_balloon() {
+  VB_OWNED(owner_);
   reclaimer_.empty();
   show_population();
 }
 
 void DataPath::release() noexcept {
+  VB_OWNED(owner_);
   VB_CHECK(!any_running());
   reclaimer_.release();
   memory_.reset();

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 
+#include "base/owner.hpp"
 #include "base/result.hpp"
 #include "datapath/counters.hpp"
 #include "datapath/queues.hpp"
@@ -28,6 +29,9 @@ class DataPath {
   DataPath(const datapath::ConfigSpace& config, reclaim::ReclaimLimits limits);
   DataPath(const DataPath&) = delete;
   DataPath& operator=(const DataPath&) = delete;
+
+  /// Taken by the thread of a poll lcore that begins to serve it, released when it is detached.
+  [[nodiscard]] Owner& owner() noexcept { return owner_; }
 
   // --- The owner, on a poll lcore -----------------------------------------------------------
 
@@ -147,6 +151,7 @@ class DataPath {
   void publish_all() noexcept;
   void show_population() noexcept;
 
+  Owner owner_;
   DeviceCounters counters_;
   std::atomic<bool> reporting_{true};  // set by the control thread, read by the owner
   reclaim::Reclaimer reclaimer_;

@@ -85,6 +85,9 @@ void Poller::take_over() {
     if (leaving_ == gone) leaving_ = nullptr;
   }
   if (datapath::DataPath* const come = std::exchange(adopted_, nullptr)) add(*come);
+  // Those that another thread served here until now.
+  for (const Slot& slot : slots_) slot.path->owner().take();
+  if (leaving_ != nullptr) leaving_->owner().take();
   device_count_.store(slots_.size(), std::memory_order_relaxed);
 }
 
@@ -142,6 +145,7 @@ bool Poller::serve(std::size_t slot, Tenure& tenure, Pass* pass) noexcept {
 
 /// Looked at in the next pass, where its memory is entered.
 void Poller::add(datapath::DataPath& path) {
+  path.owner().take();
   slots_.push_back(Slot{&path, 0});
   watches_.emplace_back().fill(datapath::nothing_to_watch());
 }
@@ -186,8 +190,10 @@ std::optional<bool> Poller::answered(const Mailbox::Letter& letter, Tenure& tenu
   tenure.enter(&leaving);
   const bool quiet = leaving.quiesce();
   if (!tenure.leave()) return std::nullopt;
-  if (quiet) leaving_ = nullptr;
-  return quiet;
+  if (!quiet) return false;
+  leaving.owner().release();
+  leaving_ = nullptr;
+  return true;
 }
 
 }  // namespace vballoon::lcore

@@ -19,6 +19,7 @@ void Gather::retain(const Part& part) noexcept {
 }
 
 Tally Gather::inflate(PageRun run, std::uint64_t now_us) noexcept {
+  VB_OWNED(owner_);
   Tally tally;
   Tables& tables = *tables_;
   tally.outside = tables.blocks.for_each_known_part(run, [&](const Part& part, auto) noexcept {
@@ -44,18 +45,21 @@ std::uint64_t Gather::portion(GpaRange range, std::uint64_t bytes) const noexcep
 }
 
 void Gather::let_out(std::uint64_t now_us, bool everything) noexcept {
+  VB_OWNED(owner_);
   if (everything) return tables_->window.release_all();
   tables_->window.age(now_us);
   tables_->window.shrink_to(window_pages_);
 }
 
 PageRun Gather::take() noexcept {
+  VB_OWNED(owner_);
   const PageRun run = *tables_->window.take();
   under_way_ += run.pages;
   return run;
 }
 
 void Gather::keep_waiting() noexcept {
+  VB_OWNED(owner_);
   tables_->window.release_all();
   while (const auto run = tables_->window.take()) {
     tables_->blocks.for_each_part(*run, [this](const Part& part) noexcept { retain(part); });
@@ -63,6 +67,7 @@ void Gather::keep_waiting() noexcept {
 }
 
 void Gather::learn(const Batch& batch) noexcept {
+  VB_OWNED(owner_);
   under_way_ -= bytes_to_pages(batch.bytes);
   if (batch.refused == 0 && tables_->ledger.kept() == 0) return;
   for (const gmem::Region& region : memory().regions()) {

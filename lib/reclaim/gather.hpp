@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/owner.hpp"
 #include "reclaim/block_map.hpp"
 #include "reclaim/counters.hpp"
 #include "reclaim/ledger.hpp"
@@ -27,8 +28,9 @@ struct Tally {
 
 class Gather {
  public:
-  Gather(const ReclaimLimits& limits, ReclaimCounters& counters) noexcept
-      : counters_(counters),
+  Gather(const ReclaimLimits& limits, ReclaimCounters& counters, const Owner& owner) noexcept
+      : owner_(owner),
+        counters_(counters),
         ages_(limits.ages),
         window_pages_(limits.window_pages) {}
   Gather(const Gather&) = delete;
@@ -72,7 +74,10 @@ class Gather {
   /// Whether the driver tells before it uses a page again. Where it does not, a page of a huge page
   /// that is not whole may be in use already when the last of its neighbours comes, so huge pages
   /// are kept.
-  void set_tells_host(bool tells) noexcept { tells_host_ = tells; }
+  void set_tells_host(bool tells) noexcept {
+    VB_OWNED(owner_);
+    tells_host_ = tells;
+  }
   [[nodiscard]] bool tells_host() const noexcept { return tells_host_; }
 
   /// Any thread: nothing is discarded while this is set (VFIO, migration).
@@ -155,6 +160,7 @@ class Gather {
   void retain(const Part& part) noexcept;
   void carry_over(const LedgerRoom& room, Tables* into) const;
 
+  const Owner& owner_;
   std::unique_ptr<Tables> tables_;  // null: no memory
   bool tells_host_ = false;
   std::atomic<bool> inhibited_{false};  // set by the control thread, read by the owner
@@ -167,6 +173,7 @@ class Gather {
 
 template <typename Left>
 Tally Gather::deflate(PageRun run, Left left) noexcept {
+  VB_OWNED(owner_);
   Tally tally;
   Tables& tables = *tables_;
   const auto leaves = [&](const Part& part, std::uint64_t first) noexcept {

@@ -29,6 +29,7 @@ void for_each_common_part(const BlockMap& from, const Bitmap& pages, const Block
 }  // namespace
 
 void Gather::set_memory(std::shared_ptr<const gmem::GuestMemory> memory, const LedgerRoom& room) {
+  VB_OWNED(owner_);
   auto tables = std::make_unique<Tables>(BlockMap(std::move(memory)), room, ages_);
   if (tables_ != nullptr) carry_over(room, tables.get());
   tables_ = std::move(tables);
@@ -59,6 +60,7 @@ void Gather::carry_over(const LedgerRoom& room, Tables* into) const {
 }
 
 void Gather::gather_all(std::uint64_t now_us) noexcept {
+  VB_OWNED(owner_);
   if (tables_ == nullptr || !tells_host_) return;
   Tables& tables = *tables_;
   for_each_common_part(tables.blocks, tables.ledger.pages(), tables.blocks, [&](const Part& part) {
@@ -72,6 +74,7 @@ void Gather::gather_all(std::uint64_t now_us) noexcept {
 }
 
 void Gather::keep_regions(std::uint32_t mask) noexcept {
+  VB_OWNED(owner_);
   if (tables_ == nullptr) return;
   BlockMap& blocks = tables_->blocks;
   blocks.keep_regions(mask);
@@ -93,12 +96,14 @@ void Gather::keep_regions(std::uint32_t mask) noexcept {
 }
 
 void Gather::empty() {
+  VB_OWNED(owner_);
   if (tables_ == nullptr) return;
   tables_ = std::make_unique<Tables>(tables_->blocks, room_, ages_);
   show();
 }
 
 void Gather::release() noexcept {
+  VB_OWNED(owner_);
   tables_.reset();
   room_ = {};
   show();

@@ -17,8 +17,9 @@ namespace vballoon::reclaim {
 /// Holds the three parts, and does what takes more than one of them.
 class Reclaimer {
  public:
-  explicit Reclaimer(const ReclaimLimits& limits) noexcept
-      : reserve_(limits.reserve), gather_(limits, counters_) {}
+  /// @param owner  of the device's data path, which outlives it.
+  explicit Reclaimer(const ReclaimLimits& limits, const Owner& owner = kUnowned) noexcept
+      : reserve_(limits.reserve), gather_(limits, counters_, owner) {}
 
   [[nodiscard]] Gather& gather() noexcept { return gather_; }
   [[nodiscard]] const Gather& gather() const noexcept { return gather_; }

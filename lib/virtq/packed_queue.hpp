@@ -2,7 +2,7 @@
 //
 // virtq/packed_queue.hpp - device side of one packed virtqueue: pop heads, return used buffers.
 // Knows nothing of balloons or DPDK.
-// Thread: one owner, the lcore that polls the queue. Nothing in here locks.
+// Nothing in here locks: see Owner in base/owner.hpp.
 // Source: VIRTIO 1.2: 2.8.1 wrap counters, 2.8.6 chains, 2.8.7.1 used descriptors, 2.8.14 events.
 #pragma once
 

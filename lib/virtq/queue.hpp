@@ -2,7 +2,6 @@
 //
 // virtq/queue.hpp - device side of one virtqueue, split or packed: its user need not know which.
 // Knows nothing of balloons or DPDK.
-// Thread: one owner, the lcore that polls the queue. Nothing in here locks.
 //
 // A branch on the layout at each call, and no virtual function: pop() and publish() are a few loads
 // and stores, and a poll lcore asks has_work() of every ring that something happened on.
@@ -13,6 +12,7 @@
 #include <span>
 #include <variant>
 
+#include "base/owner.hpp"
 #include "virtq/areas.hpp"
 #include "virtq/chain_walk.hpp"
 #include "virtq/mark.hpp"
@@ -75,19 +75,26 @@ class Queue {
   [[nodiscard]] static Result<Queue> open(const QueueAreas& areas, std::uint16_t position,
                                           const gmem::GuestMemory& memory);
 
+  /// Whose it is from now on; it outlives the queue. At first it is nobody's.
+  void belongs_to(const Owner& owner) noexcept { owner_ = &owner; }
+
   /// See SplitQueue for what each of these does.
   [[nodiscard]] bool has_work() const noexcept {
+    VB_OWNED(*owner_);
     return ask([](const auto& ring) { return ring.has_work(); });
   }
   [[nodiscard]] std::size_t pop(std::span<Head> out) noexcept {
+    VB_OWNED(*owner_);
     return ask([out](auto& ring) { return ring.pop(out); });
   }
   /// @pre  The oldest that was popped and not yet returned: buffers are used in order
   /// (2.7.9, 2.8.8).
   void stage(Head head, std::uint32_t written) noexcept {
+    VB_OWNED(*owner_);
     ask([head, written](auto& ring) { ring.stage(head, written); });
   }
   [[nodiscard]] bool publish() noexcept {
+    VB_OWNED(*owner_);
     return ask([](auto& ring) { return ring.publish(); });
   }
   void keep_mark(const MarkWords& words) noexcept {
@@ -125,6 +132,7 @@ class Queue {
   explicit Queue(const PackedQueue& ring) noexcept : ring_(ring) {}
 
   std::variant<SplitQueue, PackedQueue> ring_;
+  const Owner* owner_ = &kUnowned;
 };
 
 }  // namespace vballoon::virtq

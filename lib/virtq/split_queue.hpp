@@ -2,7 +2,7 @@
 //
 // virtq/split_queue.hpp - device side of one split virtqueue: pop heads, return used buffers.
 // Knows nothing of balloons or DPDK.
-// Thread: one owner, the lcore that polls the queue. Nothing in here locks.
+// Nothing in here locks: see Owner in base/owner.hpp.
 // Source: VIRTIO 1.2: 2.7.6 avail, 2.7.8 used, 2.7.13/14 order, 2.7.7.2 when to notify.
 #pragma once
 

@@ -175,6 +175,8 @@ TEST_P(CrewTest, OthersGoOnWhileACallOfOneIsPending) {
   EXPECT_GE(Lab::conduct(slow_).slow_calls.get(), 1U);
   EXPECT_EQ(Lab::conduct(slow_).alone, !GetParam())
       << "where reclaim lcores discard, its rings stay";
+  EXPECT_FALSE(slow_.path().owner().may_use());
+  EXPECT_FALSE(other_.path().owner().may_use());
   lab_.gate.let_go();
   wait_for_used(slow_, Role::kInflate, slow_.ring(Role::kInflate).avail_idx());
   go_on(slow_, 2);

@@ -53,6 +53,16 @@ TEST(Poller, LeavesADetachedPathAlone) {
   EXPECT_EQ(f.ring(Role::kInflate).used_idx(), 1U);
 }
 
+TEST(Poller, OwnsWhatIsAttached) {
+  DeviceFixture f;
+  RunningPoller running(f.discarder());
+  EXPECT_TRUE(f.path().owner().may_use());
+  running.attach(f);
+  EXPECT_FALSE(f.path().owner().may_use());
+  running.detach(f);
+  EXPECT_TRUE(f.path().owner().may_use());
+}
+
 TEST(Poller, ServesManyAndGivesBackAnyOfThem) {
   constexpr std::size_t kDevices = 5;
   Nowhere nowhere;
