@@ -11,7 +11,8 @@ namespace {
 /// Of each table in advance: the bitmaps of 128 GiB.
 constexpr std::uint64_t kProvided = 4 * kMiB;
 
-/// Calls visit(part) for every page of the set that `into` has too. @param pages  indexed by `from`.
+/// Calls visit(part) for every page of the set that `into` has too.
+/// @param pages  the set, indexed by `from`.
 template <typename Visit>
 void for_each_common_part(const BlockMap& from, const Bitmap& pages, const BlockMap& into,
                           Visit visit) {

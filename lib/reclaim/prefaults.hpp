@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// reclaim/prefaults.hpp - pages that left the balloon and are put there again before their buffer is
-//                         used, so that the guest's first touch does not wait for the host.
+// reclaim/prefaults.hpp - pages that left the balloon and are put there again before their buffer
+//                         is used, so that the guest's first touch does not wait for the host.
 #pragma once
 
 #include <atomic>

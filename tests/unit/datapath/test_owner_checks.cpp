@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// tests/unit/datapath/test_owner_checks.cpp - a data path, its queues and its gather end the process
-//                                             when a thread uses them that does not own them.
+// tests/unit/datapath/test_owner_checks.cpp - a data path, its queues and its gather end the
+//                                             process when a thread that does not own them uses
+//                                             them.
 // Only where the checks are compiled in; base/test_owner.cpp has the rule itself, in any build.
 #include <gtest/gtest.h>
 
