@@ -196,6 +196,7 @@ TEST(Poller, StopEndsTheLoopAndLeavesDevicesWhole) {
   RunningPoller running(f.discarder());
   running.attach(f);
   running.stop();
+  f.path().owner().take();  // the thread that had it is gone
   const std::uint64_t passes = running.poller().counters().passes.get();
   f.send_pfns(Role::kInflate, 0, datapath::pages_from(0, 1));
   EXPECT_TRUE(f.path().poll());
