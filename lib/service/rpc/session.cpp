@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/rpc/session.cpp - see rpc_session.hpp.
 #include "service/rpc/session.hpp"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
-#include <array>
-#include <cerrno>
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
+#include <asio/read_until.hpp>
+#include <asio/write.hpp>
+#include <utility>
 
 namespace vballoon::service {
 
 using Socket = asio::local::stream_protocol::socket;
 
-RpcSession::RpcSession(RpcServer& server, Socket peer)
-    : server_(server), peer_(std::move(peer)), lines_(server.limits_.request_bytes) {}
+RpcSession::RpcSession(RpcServer& server, Socket peer) : server_(server), peer_(std::move(peer)) {
+  asio::error_code ignored;
+  peer_.non_blocking(true, ignored);  // accepted so; asio is to know it, too
+}
 
 void RpcSession::close() {
   if (!peer_.is_open()) return;
@@ -23,46 +25,40 @@ void RpcSession::close() {
   server_.forget(shared_from_this());
 }
 
-void RpcSession::wait_readable() {
-  peer_.async_wait(Socket::wait_read, [self = shared_from_this()](const asio::error_code& error) {
-    if (error) return self->close();
-    self->on_readable();
-  });
+void RpcSession::read() {
+  // Room for the longest line and its newline: a buffer that is full without one is too long a line.
+  asio::async_read_until(
+      peer_, asio::dynamic_buffer(in_, server_.limits_.request_bytes + 1), '\n',
+      [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
+        self->on_read(error, size);
+      });
 }
 
-void RpcSession::on_readable() {
-  const auto self = shared_from_this();
-  // One chunk a turn: other clients and timers get theirs in between.
-  const Read result = read_some();
-  if (result == Read::kFailed) return close();
-  serve_lines();
-  if (result == Read::kEnd) input_done_ = true;
+void RpcSession::on_read(const asio::error_code& error, std::size_t size) {
   if (!peer_.is_open()) return;
+  if (error == asio::error::not_found) {
+    refuse_overlong();
+  } else if (error == asio::error::eof) {
+    input_done_ = true;
+  } else if (error) {
+    return close();
+  }
   if (input_done_) return close_when_done();
-  wait_readable();
+  // One line a turn: other clients, timers and this client's replies get theirs in between.
+  serve_line(size);
+  if (peer_.is_open()) read();
 }
 
-RpcSession::Read RpcSession::read_some() {
-  std::array<char, 16384> chunk;
-  const ssize_t n = ::recv(peer_.native_handle(), chunk.data(), chunk.size(), MSG_DONTWAIT);
-  if (n > 0) {
-    lines_.append({chunk.data(), static_cast<std::size_t>(n)});
-    return Read::kMore;
-  }
-  if (n == 0) return Read::kEnd;
-  return errno == EAGAIN || errno == EINTR ? Read::kDrained : Read::kFailed;
+/// @param size  of the line at the front of in_, with its newline.
+void RpcSession::serve_line(std::size_t size) {
+  std::string_view line = std::string_view(in_).substr(0, size - 1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (!line.empty()) serve(line);
+  in_.erase(0, size);
+  if (in_.empty()) in_ = {};
 }
 
-void RpcSession::serve_lines() {
-  while (peer_.is_open() && !input_done_) {
-    const auto line = lines_.next();
-    if (lines_.overflowed()) return refuse_overlong();
-    if (!line) return;
-    if (!line->empty()) serve(*line);
-  }
-}
-
-void RpcSession::serve(const std::string& line) {
+void RpcSession::serve(std::string_view line) {
   const auto request = rpc::parse_request(line);
   if (!request) return reply(rpc::format_error(request.error().id, request.error().error));
   if (waiting_ >= server_.limits_.waiting) {
@@ -90,7 +86,7 @@ void RpcSession::reply(std::string_view line) {
   if (!peer_.is_open()) return;
   out_ += line;
   flush();
-  if (out_.size() - sent_ <= server_.limits_.output_bytes) return;
+  if (unread() <= server_.limits_.output_bytes) return;
   std::uint64_t dropped = 0;
   if (server_.gate_.open(&dropped)) {
     log::warn(
@@ -101,43 +97,32 @@ void RpcSession::reply(std::string_view line) {
   close();
 }
 
+/// What the kernel takes at once is sent at once: async_write() would count it only a turn later,
+/// and unread() is to be exact.
 void RpcSession::flush() {
-  while (peer_.is_open() && !writing_ && sent_ < out_.size()) {
-    const ssize_t n = ::send(peer_.native_handle(), out_.data() + sent_, out_.size() - sent_,
-                             MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n >= 0) {
-      sent_ += static_cast<std::size_t>(n);
-    } else if (errno == EAGAIN) {
-      writing_ = true;
-      peer_.async_wait(Socket::wait_write,
-                       [self = shared_from_this()](const asio::error_code& error) {
-                         self->writing_ = false;
-                         if (error) return self->close();
-                         self->flush();
-                         self->close_when_done();
-                       });
-    } else if (errno != EINTR) {
-      return close();
-    }
-  }
-  forget_sent();
-}
-
-/// What was sent goes as soon as it is the larger part, so that a client which reads, but never
-/// catches up, costs no more than twice the bound either.
-void RpcSession::forget_sent() {
-  if (sent_ == out_.size()) {
-    out_ = {};
-  } else if (sent_ > out_.size() / 2) {
-    out_.erase(0, sent_);
-  } else {
-    return;
-  }
-  sent_ = 0;
+  if (!peer_.is_open() || !sending_.empty() || out_.empty()) return;
+  asio::error_code error;
+  out_.erase(0, peer_.write_some(asio::buffer(out_), error));
+  if (error && error != asio::error::would_block) return close();
+  sending_ = std::exchange(out_, {});
+  if (sending_.empty()) return;
+  asio::async_write(
+      peer_, asio::buffer(sending_),
+      [this](const asio::error_code& failed, std::size_t sent) -> std::size_t {
+        sent_ = sent;
+        return failed ? 0 : sending_.size() - sent;
+      },
+      [self = shared_from_this()](const asio::error_code& failed, std::size_t) {
+        self->sending_ = {};
+        self->sent_ = 0;
+        if (failed) return self->close();
+        self->flush();
+        self->close_when_done();
+      });
 }
 
 void RpcSession::close_when_done() {
-  if (input_done_ && waiting_ == 0 && out_.empty()) close();
+  if (input_done_ && waiting_ == 0 && unread() == 0) close();
 }
 
 void RpcSession::refuse_overlong() {
