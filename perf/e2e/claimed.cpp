@@ -62,6 +62,7 @@ Cost live(std::uint64_t bytes) {
     const auto ram = or_give_up(driver::GuestRam::create(driver::flat_ram(bytes)));
     const auto guest =
         or_give_up(driver::BalloonDriver::start(daemon.connect(0), ram, driver::DriverOptions{}));
+    daemon.wait_until_ready();
     daemon.set_target(0, kTarget);
     std::vector<Pfn> pages;
     const auto first = static_cast<std::uint32_t>(bytes_to_pages(bytes / 2));

@@ -4,27 +4,20 @@
 // Create it before any thread: it forks.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "driver/daemon_process.hpp"
 #include "driver/message_socket.hpp"
+#include "driver/process_figures.hpp"
 
 namespace vballoon::perf {
 
-/// Bytes, from /proc/PID/smaps.
-struct Resident {
-  std::uint64_t own = 0;    ///< the daemon's: heap, DPDK's memory, code
-  std::uint64_t guest = 0;  ///< pages of guest RAM (rings, buffers) that it has mapped in
-
-  [[nodiscard]] std::uint64_t all() const noexcept { return own + guest; }
-};
+using driver::Resident;
 
 enum class Lcore {
   kSleeps,  ///< while there is nothing to do
@@ -42,21 +35,18 @@ class Daemon {
  public:
   /// With so many devices, none of which has a VMM yet. @pre no other thread runs.
   explicit Daemon(unsigned devices, Lcore lcore = Lcore::kSleeps, const MoreConfig& more = {});
-  ~Daemon();
-  Daemon(const Daemon&) = delete;
-  Daemon& operator=(const Daemon&) = delete;
 
   /// A VMM's connection to one of its devices. Device 0 tells that the daemon is up.
   [[nodiscard]] driver::MessageSocket connect(unsigned device);
 
-  /// Until it says so.
-  void wait_until_ready() const;
+  /// Until it answers.
+  void wait_until_ready();
   /// Ends it, and waits for that.
   void end();
 
-  [[nodiscard]] Resident resident() const;
-  /// Asks a guest for a balloon of so many bytes, by RPC.
-  void set_target(unsigned device, std::uint64_t bytes) const;
+  [[nodiscard]] Resident resident() const { return driver::resident(process_.pid()); }
+  /// Asks a guest for a balloon of so many bytes, by RPC. @pre wait_until_ready().
+  void set_target(unsigned device, std::uint64_t bytes);
 
   /// Processor time so far of the thread that has one of these names.
   [[nodiscard]] double thread_ns(std::span<const std::string_view> names) const;
@@ -64,13 +54,7 @@ class Daemon {
   [[nodiscard]] double control_ns() const;
 
  private:
-  [[nodiscard]] std::string socket(unsigned device) const;
-  void write_config(unsigned devices, Lcore lcore, const MoreConfig& more) const;
-  void launch();
-  [[noreturn]] void tell_and_give_up(const std::string& why) const;
-
-  std::filesystem::path folder_;
-  pid_t pid_ = -1;
+  driver::DaemonProcess process_;
 };
 
 /// Guests at the daemon's next devices, until there are so many.

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "daemon.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <deque>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
-#include <thread>
+#include <vector>
 
 namespace vballoon::soak {
 namespace {
@@ -26,16 +19,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kAnswer{10'000};
 constexpr milliseconds kStart{20'000};
-/// The name that driver::GuestRam gives its files.
-constexpr std::string_view kGuestRam = "/memfd:guest-ram";
-/// ... and DPDK the one of its memory, where that is no huge pages.
-constexpr std::string_view kDpdkMemory = "/memfd:nohuge";
-
-std::filesystem::path make_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "vbsoak-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-  return name;
-}
 
 /// The first cpus that this process may use: two, or one where there is no more.
 std::vector<unsigned> two_cpus() {
@@ -58,39 +41,19 @@ void keep_off(unsigned cpu) {
   if (::sched_setaffinity(0, sizeof(set), &set) != 0) throw std::runtime_error("one cpu only");
 }
 
-std::uint64_t entries(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  const std::filesystem::directory_iterator all(folder, ignored);
-  return static_cast<std::uint64_t>(std::distance(begin(all), end(all)));
+/// Of a daemon whose lcores run on the first two cpus, or one that spins alone on the last of them.
+std::string poll_table(Lcores lcores) {
+  const bool spins = lcores == Lcores::kOneThatSpins;
+  std::vector<unsigned> cpus = two_cpus();
+  if (spins) cpus = {cpus.back()};
+  return fmt::format("[poll]\nlcores = [{}]\nidle = \"{}\"\n", fmt::join(cpus, ", "),
+                     spins ? "spin" : "backoff");
 }
 
-/// "socket:[123]" and "/memfd:guest-ram (deleted)" without what differs from one to the next.
-std::map<std::string, int> kinds_of_files(const std::filesystem::path& folder) {
-  std::map<std::string, int> kinds;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    const std::string target = std::filesystem::read_symlink(entry.path(), ignored).string();
-    ++kinds[target.substr(0, target.find('['))];
-  }
-  return kinds;
-}
-
-void read_smaps(const std::string& path, Usage* usage) {
-  std::ifstream smaps(path);
-  std::uint64_t* sum = &usage->own_bytes;
-  for (std::string line; std::getline(smaps, line);) {
-    // A mapping's first line has its addresses, and its file at the end.
-    const bool head = line.find('-') < line.find(' ');
-    const auto names = [&line](std::string_view file) {
-      return line.find(file) != std::string::npos;
-    };
-    if (head) {
-      sum = names(kGuestRam)     ? &usage->guest_bytes
-            : names(kDpdkMemory) ? &usage->dpdk_bytes
-                                 : &usage->own_bytes;
-    }
-    if (line.starts_with("Rss:")) *sum += std::stoull(line.substr(4)) * 1024;
-  }
+std::uint64_t lines_of(const std::filesystem::path& file) {
+  std::ifstream text(file);
+  return static_cast<std::uint64_t>(
+      std::count(std::istreambuf_iterator<char>(text), std::istreambuf_iterator<char>(), '\n'));
 }
 
 }  // namespace
@@ -105,81 +68,24 @@ std::string more_files(const Usage& before, const Usage& now) {
   return text;
 }
 
-Daemon::Daemon(const std::string& program, unsigned hostile, Lcores lcores)
-    : folder_(make_folder()) {
-  write_config(hostile + 1, lcores);
-  launch(program);
+Daemon::Daemon(const std::string& program, unsigned hostile, Lcores lcores) : process_(program) {
+  const auto started =
+      process_.start({.config = poll_table(lcores) + process_.device_tables(hostile + 1)});
+  if (!started) throw std::runtime_error(started.error().message);
   if (lcores == Lcores::kOneThatSpins) keep_off(two_cpus().back());
 }
 
-Daemon::~Daemon() {
-  if (pid_ > 0) {
-    ::kill(pid_, SIGTERM);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
-}
-
 std::string Daemon::socket(unsigned device) const {
-  return (folder_ / fmt::format("{}.sock", device)).string();
-}
-
-void Daemon::write_config(unsigned devices, Lcores lcores) const {
-  const bool spins = lcores == Lcores::kOneThatSpins;
-  std::vector<unsigned> cpus = two_cpus();
-  if (spins) cpus = {cpus.back()};
-  std::ofstream config(folder_ / "config.toml");
-  config << fmt::format("[daemon]\nrpc_socket = \"{}\"\n", (folder_ / "rpc").string())
-         << fmt::format("[poll]\nlcores = [{}]\nidle = \"{}\"\n", fmt::join(cpus, ", "),
-                        spins ? "spin" : "backoff");
-  for (unsigned device = 0; device < devices; ++device) {
-    config << fmt::format("[[device]]\nname = \"vm{}\"\nsocket = \"{}\"\n", device, socket(device));
-  }
-}
-
-void Daemon::launch(const std::string& program) {
-  std::array<std::string, 4> words{program, "--dev", "--config",
-                                   (folder_ / "config.toml").string()};
-  const std::string log = (folder_ / "log").string();
-  pid_ = ::fork();
-  if (pid_ < 0) throw std::runtime_error("fork failed");
-  if (pid_ > 0) return;
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  ::dup2(out, STDOUT_FILENO);
-  ::dup2(out, STDERR_FILENO);
-  std::array<char*, words.size() + 1> argv{};
-  for (std::size_t i = 0; i < words.size(); ++i) argv[i] = words[i].data();
-  ::execv(argv[0], argv.data());
-  ::_exit(127);
+  return process_.socket(fmt::format("vm{}", device));
 }
 
 void Daemon::wait_until_ready() {
-  const auto end = std::chrono::steady_clock::now() + kStart;
-  while (alive() && std::chrono::steady_clock::now() < end) {
-    if (auto client = rpc::Client::connect((folder_ / "rpc").string())) {
-      client_.emplace(*std::move(client));
-      if (list()) return;
-    }
-    std::this_thread::sleep_for(milliseconds(20));
-  }
-  throw std::runtime_error("vballoond does not start; it said:\n" + last_words());
-}
-
-bool Daemon::alive() {
-  int status = 0;
-  if (pid_ > 0 && ::waitpid(pid_, &status, WNOHANG) == pid_) {
-    pid_ = -1;
-    ending_ = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
-                                  : fmt::format("exit status {}", WEXITSTATUS(status));
-  }
-  return pid_ > 0;
+  const auto ready = process_.wait_until_ready(kStart);
+  if (!ready) throw std::runtime_error(ready.error().message);
 }
 
 std::optional<rpc::Json> Daemon::ask(const char* method, rpc::Json params) {
-  if (!client_) return std::nullopt;
-  auto answer = client_->call(method, std::move(params), kAnswer);
+  auto answer = process_.call(method, std::move(params), kAnswer);
   if (!answer) return std::nullopt;
   return *std::move(answer);
 }
@@ -193,27 +99,13 @@ std::optional<rpc::Json> Daemon::show(unsigned device) {
 }
 
 Usage Daemon::usage() const {
-  const std::string process = fmt::format("/proc/{}", pid_);
   Usage usage;
-  read_smaps(process + "/smaps", &usage);
-  usage.threads = entries(process + "/task");
-  usage.files = entries(process + "/fd");
-  usage.kinds = kinds_of_files(process + "/fd");
-  std::ifstream log(folder_ / "log");
-  usage.log_lines = static_cast<std::uint64_t>(
-      std::count(std::istreambuf_iterator<char>(log), std::istreambuf_iterator<char>(), '\n'));
+  usage.resident = driver::resident(pid());
+  usage.threads = driver::thread_count(pid());
+  usage.kinds = driver::open_files(pid());
+  for (const auto& [kind, count] : usage.kinds) usage.files += static_cast<std::uint64_t>(count);
+  usage.log_lines = lines_of(process_.log_file());
   return usage;
-}
-
-std::string Daemon::last_words() const {
-  constexpr std::size_t kLines = 20;
-  std::deque<std::string> lines;
-  std::ifstream log(folder_ / "log");
-  for (std::string line; std::getline(log, line);) {
-    lines.push_back(line);
-    if (lines.size() > kLines) lines.pop_front();
-  }
-  return fmt::format("{}\n{}", fmt::join(lines, "\n"), ending_);
 }
 
 }  // namespace vballoon::soak

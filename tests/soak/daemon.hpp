@@ -6,21 +6,18 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "rpc/client.hpp"
+#include "driver/daemon_process.hpp"
+#include "driver/process_figures.hpp"
+#include "rpc/error.hpp"
 
 namespace vballoon::soak {
 
-/// From /proc.
 struct Usage {
-  std::uint64_t own_bytes = 0;    ///< resident: heap, stacks, code
-  std::uint64_t dpdk_bytes = 0;   ///< resident: of the memory set apart for it (eal.memory_mib)
-  std::uint64_t guest_bytes = 0;  ///< resident: pages of guests' memory that it looked at
+  driver::Resident resident;
   std::uint64_t threads = 0;
   std::uint64_t files = 0;
   std::uint64_t log_lines = 0;
@@ -41,34 +38,25 @@ class Daemon {
   /// cpus. From here on the caller and what it forks stay away from a lcore that spins.
   /// @errors throws.
   Daemon(const std::string& program, unsigned hostile, Lcores lcores);
-  /// By SIGTERM.
-  ~Daemon();
-  Daemon(const Daemon&) = delete;
-  Daemon& operator=(const Daemon&) = delete;
 
   /// Number 0 is the honest VM's.
   [[nodiscard]] std::string socket(unsigned device) const;
-  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-  [[nodiscard]] bool alive();
+  [[nodiscard]] pid_t pid() const noexcept { return process_.pid(); }
+  [[nodiscard]] bool alive() { return process_.alive(); }
   [[nodiscard]] Usage usage() const;
   /// The log's last lines and how it ended, for when it died.
-  [[nodiscard]] std::string last_words() const;
+  [[nodiscard]] std::string last_words() const { return process_.last_words(); }
 
   /// What the operator sees. Nothing when it does not answer.
   [[nodiscard]] std::optional<rpc::Json> list();
   [[nodiscard]] std::optional<rpc::Json> show(unsigned device);
-  /// Keeps the RPC socket connected; tries until it answers. @errors throws.
+  /// Until it answers. @errors throws, with its last words.
   void wait_until_ready();
 
  private:
   [[nodiscard]] std::optional<rpc::Json> ask(const char* method, rpc::Json params);
-  void write_config(unsigned devices, Lcores lcores) const;
-  void launch(const std::string& program);
 
-  std::filesystem::path folder_;
-  std::optional<rpc::Client> client_;
-  pid_t pid_ = -1;
-  std::string ending_;
+  driver::DaemonProcess process_;
 };
 
 }  // namespace vballoon::soak

@@ -136,15 +136,15 @@ void Run::note_minute() {
   say(
       fmt::format("minute {}: resident {:.1f} MiB, of DPDK {:.1f}, of guests {:.1f}; {} threads, "
                   "{} files, {} log lines; {} faults; p99 {:.0f} us quiet, {:.0f} us in the storm",
-                  minutes_, mib(now.own_bytes), mib(now.dpdk_bytes), mib(now.guest_bytes),
+                  minutes_, mib(now.resident.own), mib(now.resident.dpdk), mib(now.resident.guest),
                   now.threads, now.files, now.log_lines, faults(),
                   us(quiet_before_.inflate.quantile(0.99)), us(storm_.inflate.quantile(0.99))));
 }
 
 void Run::note_usage(const std::string& name, const Usage& usage) {
-  figures_[name + ".own_bytes"] = static_cast<double>(usage.own_bytes);
-  figures_[name + ".dpdk_bytes"] = static_cast<double>(usage.dpdk_bytes);
-  figures_[name + ".guest_bytes"] = static_cast<double>(usage.guest_bytes);
+  figures_[name + ".own_bytes"] = static_cast<double>(usage.resident.own);
+  figures_[name + ".dpdk_bytes"] = static_cast<double>(usage.resident.dpdk);
+  figures_[name + ".guest_bytes"] = static_cast<double>(usage.resident.guest);
   figures_[name + ".threads"] = static_cast<double>(usage.threads);
   figures_[name + ".files"] = static_cast<double>(usage.files);
   figures_[name + ".log_lines"] = static_cast<double>(usage.log_lines);
@@ -229,8 +229,8 @@ std::vector<std::string> Run::judge() const {
                      more_files(before_, after_)));
   unless(own_threads <= options_.drivers,
          fmt::format("{} threads became {}", before_.threads, after_.threads));
-  unless(after_.own_bytes <= before_.own_bytes + kMaxGrowth,
-         fmt::format("{} resident bytes became {}", before_.own_bytes, after_.own_bytes));
+  unless(after_.resident.own <= before_.resident.own + kMaxGrowth,
+         fmt::format("{} resident bytes became {}", before_.resident.own, after_.resident.own));
   const std::uint64_t lines =
       (kLinesADeviceAndSecond * (options_.drivers + 1) + kDpdkLinesASecond) * (lived + 10);
   unless(after_.log_lines - before_.log_lines <= lines,

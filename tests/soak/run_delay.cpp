@@ -7,8 +7,9 @@
 
 #include <array>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <string_view>
+
+#include "driver/process_figures.hpp"
 
 namespace vballoon::soak {
 
@@ -17,17 +18,11 @@ RunDelay::RunDelay(const std::string& schedstat)
 
 /// EAL names them rte-worker-N, newer ones dpdk-workerN.
 RunDelay RunDelay::of_lcore(pid_t daemon, unsigned lcore) {
-  std::error_code ignored;
-  const std::filesystem::path tasks = fmt::format("/proc/{}/task", daemon);
-  for (const auto& task : std::filesystem::directory_iterator(tasks, ignored)) {
-    std::string name;
-    std::getline(std::ifstream(task.path() / "comm"), name);
-    if (name == fmt::format("rte-worker-{}", lcore) ||
-        name == fmt::format("dpdk-worker{}", lcore)) {
-      return RunDelay(task.path() / "schedstat");
-    }
-  }
-  return RunDelay("");
+  const std::string old_name = fmt::format("rte-worker-{}", lcore);
+  const std::string new_name = fmt::format("dpdk-worker{}", lcore);
+  const std::array<std::string_view, 2> names{old_name, new_name};
+  const auto thread = driver::thread_named(daemon, names);
+  return RunDelay(thread ? *thread / "schedstat" : "");
 }
 
 std::uint64_t RunDelay::ns() const noexcept {

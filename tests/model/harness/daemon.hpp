@@ -5,31 +5,20 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "../../unit/support/other_user.hpp"
+#include "driver/daemon_process.hpp"
+#include "driver/temporary_folder.hpp"
 #include "rpc/client.hpp"
 
 namespace vballoon::model {
 
 using Json = rpc::Json;
-
-/// Gone with all that is in it, however its owner ends.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using driver::TemporaryFolder;
 
 class Daemon {
  public:
@@ -48,7 +37,9 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  [[nodiscard]] std::string socket(const std::string& device) const;
+  [[nodiscard]] std::string socket(const std::string& device) const {
+    return process_.socket(device);
+  }
 
   /// @errors throws, with the daemon's message.
   Json call(const std::string& method, const Json& params);
@@ -58,27 +49,18 @@ class Daemon {
   /// Ends it by this signal and starts another in its place. @errors as the constructor.
   void restart(int signal);
 
-  [[nodiscard]] bool alive();
-  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  [[nodiscard]] bool alive() { return process_.alive(); }
+  [[nodiscard]] pid_t pid() const noexcept { return process_.pid(); }
   /// The folder of its sockets and its log.
-  [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_.path(); }
+  [[nodiscard]] const std::filesystem::path& folder() const noexcept { return process_.folder(); }
   /// All that it wrote so far.
-  [[nodiscard]] std::string log() const;
+  [[nodiscard]] std::string log() const { return process_.log(); }
 
  private:
   void launch();
-  void wait_until_ready();
-  [[nodiscard]] std::optional<int> wait_for_end(std::chrono::milliseconds patience);
 
-  void kill() noexcept;
-
-  TemporaryFolder folder_;
-  std::vector<std::string> devices_;
-  std::string config_;
-  std::optional<support::User> user_;
-  bool keeps_;
-  std::optional<rpc::Client> client_;
-  pid_t pid_ = -1;
+  driver::DaemonProcess process_;
+  driver::DaemonStart start_;
 };
 
 }  // namespace vballoon::model

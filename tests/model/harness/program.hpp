@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon.hpp"
+#include "driver/child_process.hpp"
+#include "driver/temporary_folder.hpp"
 
 namespace vballoon::model {
 
@@ -24,11 +25,8 @@ class Program {
   /// @param words   its path, then its arguments.
   /// @param before  what the new process does first.
   explicit Program(std::vector<std::string> words, const std::function<void()>& before = {});
-  ~Program();
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
 
-  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  [[nodiscard]] pid_t pid() const noexcept { return process_.pid(); }
   [[nodiscard]] std::string output() const;
   /// Whether it says so within 20 seconds, and before it ends.
   [[nodiscard]] bool says(const std::string& text);
@@ -36,11 +34,8 @@ class Program {
   Ended end(int signal = 0);
 
  private:
-  [[nodiscard]] bool ended();
-
-  TemporaryFolder folder_;
-  pid_t pid_ = -1;
-  int wait_status_ = -1;
+  driver::TemporaryFolder folder_;
+  driver::ChildProcess process_;
 };
 
 /// The path in this variable of the environment. @errors throws where it is not set.
