@@ -31,7 +31,7 @@ class Forgotten : public DaemonTest {
     constexpr int kMessages = 50;
     for (int i = 0; i < kMessages; ++i) {
       auto socket = must(MessageSocket::connect(daemon_.socket(device_), deadline()));
-      static_cast<void>(socket.send(header, payload, fds, deadline()));
+      must(socket.send(header, payload, fds, deadline()));
     }
     // A daemon that has just begun opens some more, and so does a thread that takes a slow lcore
     // over; each message would leave one at least.

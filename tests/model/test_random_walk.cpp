@@ -79,12 +79,14 @@ class Walk : public DaemonTest {
     const auto chosen = choose(false, 2000);
     must(driver_->inflate(chosen));
     inside_.insert(chosen.begin(), chosen.end());
+    given_ += chosen.size();
   }
 
   void deflate() {
     const auto chosen = choose(true, 2000);
     must(driver_->deflate(chosen));
     for (const Pfn pfn : chosen) inside_.erase(pfn);
+    taken_ += chosen.size();
     driver::fill_canaries(ram_, chosen, kCanary);
   }
 
@@ -203,20 +205,25 @@ class Walk : public DaemonTest {
   std::unique_ptr<BalloonDriver> driver_;
   std::vector<Pfn> pages_;
   std::set<Pfn> inside_;
+  std::size_t given_ = 0, taken_ = 0;  // pages, in all
 };
 
 TEST_F(Walk, AgreesWithAPlainSet) {
   const std::uint64_t seed = test_seed();
   SCOPED_TRACE(testing::Message() << "VBALLOON_MODEL_SEED=" << seed);
   random_.seed(seed);
-  const auto end = std::chrono::steady_clock::now() + walk_length();
   begin();
+  const auto end = std::chrono::steady_clock::now() + walk_length();
   unsigned steps = 0;
-  while (std::chrono::steady_clock::now() < end && !HasFailure()) {
+  // However slow the machine, as many as meet every kind of step but the rarest.
+  constexpr unsigned kLeast = 50;
+  while ((steps < kLeast || std::chrono::steady_clock::now() < end) && !HasFailure()) {
     step();
     if (++steps % 7 == 0) check();
   }
   check();
+  EXPECT_GT(given_, 0U) << "no step gave a page";
+  EXPECT_GT(taken_, 0U) << "no step took one back";
   RecordProperty("steps", std::to_string(steps));
 }
 

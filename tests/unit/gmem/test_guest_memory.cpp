@@ -181,6 +181,7 @@ TEST(GuestMemory, KeepsAFileDescriptorOfItsOwn) {
     theirs = ram.fd();
     map = ram.map();
   }
+  ASSERT_EQ(map->regions().size(), 2U);
   for (const Region& region : map->regions()) {
     EXPECT_NE(region.fd.get(), theirs);
     EXPECT_TRUE(inspect_backing(region.fd.get()).can_discard) << "still open";

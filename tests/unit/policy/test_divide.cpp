@@ -82,10 +82,15 @@ TEST(Divide, WhatOneMayNotHaveTheOthersGet) {
 }
 
 TEST(Divide, ExtremeWeightsAndSizesDoNotOverflow) {
-  const std::vector<Claim> claims{{0, UINT64_MAX, UINT64_MAX, UINT64_MAX},
-                                  {0, std::uint64_t{1} << 50, 0, UINT64_MAX}};
-  const auto shares = divide(kGiB, claims);
-  EXPECT_LE(sum(shares), kGiB);
+  const std::vector<Claim> largest{{0, UINT64_MAX, UINT64_MAX, 10'000},
+                                   {0, std::uint64_t{1} << 50, 0, 10'000}};
+  const auto shares = divide(5 * kGiB, largest);
+  EXPECT_NEAR(static_cast<double>(shares[0]), 4.0 * static_cast<double>(kGiB), 20'000);
+  EXPECT_NEAR(static_cast<double>(shares[1]), static_cast<double>(kGiB), 20'000);
+  EXPECT_LE(sum(shares), 5 * kGiB);
+
+  const std::vector<Claim> heaviest{{0, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+  EXPECT_EQ(divide(UINT64_MAX, heaviest), std::vector<std::uint64_t>{UINT64_MAX});
 }
 
 TEST(Divide, SpendsTheBudgetAndNoMore) {

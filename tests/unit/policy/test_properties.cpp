@@ -262,7 +262,9 @@ TEST(Balance, TheOrderOfVmsDoesNotMatter) {
     for (GuestHabits& guest : guests) guest.demand = random_demand(&chance, guest.memory);
     policy::BalanceLaw law, other;
     Host host(host_for(guests, chance.between(60, 150)), guests, &law);
+    std::size_t compared = 0;
     host.watch([&](const Observation& seen, const std::vector<Decision>& decisions) {
+      compared += decisions.size();
       Observation shuffled = seen;
       std::shuffle(shuffled.vms.begin(), shuffled.vms.end(), chance.generator());
       std::map<std::string, Decision> found;
@@ -273,6 +275,7 @@ TEST(Balance, TheOrderOfVmsDoesNotMatter) {
       }
     });
     host.run(Time(120'000));
+    EXPECT_GE(compared, 100 * guests.size());
   });
 }
 
