@@ -202,7 +202,7 @@ Result<void> BalloonDriver::come_back() {
   for (;;) {
     auto socket = options_.reconnect(deadline);
     if (!socket) return tl::unexpected(socket.error());
-    const auto back = reconnect(*std::move(socket));
+    auto back = reconnect(*std::move(socket));
     if (back) rings_->expect_owed_calls(Deadline(options_.timeout));
     if (lost()) rings_->excuse_missing_calls();
     if (back || back.error().code != Code::kUnavailable || deadline.passed()) return back;

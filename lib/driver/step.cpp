@@ -36,7 +36,7 @@ constexpr double kMaxSeconds = 1e6;
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {
   if (text == "all") return Step::kAll;
-  const auto bytes = parse_memory_size(text);
+  auto bytes = parse_memory_size(text);
   if (bytes && *bytes < kPageSize) {
     return fail(Code::kInvalidArgument, fmt::format("'{}' is less than a page of 4K", text));
   }

@@ -93,7 +93,7 @@ Result<std::uint64_t> FrontEnd::get_protocol_features() {
 }
 
 Result<void> FrontEnd::set_protocol_features(std::uint64_t features) {
-  const auto told = tell(wire::Request::kSetProtocolFeatures, bytes_of(features));
+  auto told = tell(wire::Request::kSetProtocolFeatures, bytes_of(features));
   reply_ack_ = told.has_value() && (features & wire::protocol::kReplyAck) != 0;
   return told;
 }

@@ -56,7 +56,7 @@ std::string mount_type(std::string_view mountinfo, const MountKey& key) {
     const std::size_t dash = line.find(" - ");
     if (dash == std::string_view::npos) return {};
     line.remove_prefix(dash + 3);
-    const std::string type(next_word(line));
+    std::string type(next_word(line));
     if (is_it) return type;
     if (by_device.empty()) by_device = type;
   }

@@ -98,6 +98,7 @@ struct Eal::LogStream {
 
 /// A body on its lcore; EAL calls run() there.
 struct Eal::Launch {
+  Launch(unsigned on, std::function<void()> what) : lcore(on), body(std::move(what)) {}
   static int run(void* launch) {
     auto& self = *static_cast<Launch*>(launch);
     self.body();
@@ -158,7 +159,7 @@ Eal::~Eal() {
 }
 
 Result<void> Eal::launch(unsigned lcore, std::function<void()> body) {
-  auto launch = std::make_unique<Launch>(lcore, std::move(body), false);
+  auto launch = std::make_unique<Launch>(lcore, std::move(body));
   if (const int refused = rte_eal_remote_launch(Launch::run, launch.get(), lcore); refused != 0) {
     return fail(Code::kHost,
                 fmt::format("lcore {} cannot be used: {}", lcore, rte_strerror(-refused)));

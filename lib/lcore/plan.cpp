@@ -11,13 +11,6 @@
 namespace vballoon::lcore {
 namespace {
 
-using lcore::contains;
-using lcore::CpuList;
-using lcore::Cpus;
-using lcore::format_cpu_list;
-using lcore::Seat;
-using lcore::without;
-
 /// The cpu's own number where it can be, else the lowest one nobody has.
 unsigned choose_id(unsigned cpu, const CpuList& taken) {
   if (cpu < kMaxLcores && !contains(taken, cpu)) return cpu;

@@ -193,6 +193,7 @@ bool can_confine() noexcept {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return false;
 #elif defined(__has_feature)
+  // Where both are the same number: NOLINTNEXTLINE(misc-redundant-expression)
   return !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
   return true;

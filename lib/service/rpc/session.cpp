@@ -26,7 +26,7 @@ void RpcSession::close() {
 }
 
 void RpcSession::read() {
-  // Room for the longest line and its newline: a buffer that is full without one is too long a line.
+  // Room for the longest line and its newline: a full buffer without one is too long a line.
   asio::async_read_until(
       peer_, asio::dynamic_buffer(in_, server_.limits_.request_bytes + 1), '\n',
       [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
