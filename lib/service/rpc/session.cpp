@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>
 #include <asio/read_until.hpp>
@@ -54,7 +55,8 @@ void RpcSession::serve_line(std::size_t size) {
   std::string_view line = std::string_view(in_).substr(0, size - 1);
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (!line.empty()) serve(line);
-  in_.erase(0, size);
+  // Empty lines behind it cost no turn each.
+  in_.erase(0, std::min(in_.find_first_not_of('\n', size), in_.size()));
   if (in_.empty()) in_ = {};
 }
 
