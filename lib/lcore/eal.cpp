@@ -131,6 +131,7 @@ Result<std::unique_ptr<Eal>> Eal::start(const LcoreSettings& settings, const Lco
   std::vector<std::string> args = eal_arguments(settings, plan);
   log::debug("eal: {}", fmt::join(args, " "));
   std::vector<char*> argv;
+  argv.reserve(args.size());
   for (std::string& arg : args) argv.push_back(arg.data());
   {
     const SignalsBlocked during_start;
