@@ -3,9 +3,7 @@
 // e2e/policy.cpp - the real daemon with law balance: how long a guest that shows pressure waits for
 // the last page of 512 MiB, and what 300 VMs at a turn a second cost.
 //
-// The guests are drivers of ours, all in this thread, that do what Linux does: they answer requests
-// for statistics, and follow the target in buffers of 256 pages, looking at it and saying how far
-// they are after each. Their memory is holes: what moves is page numbers.
+// The guests are drivers of ours, all in this thread.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,114 +13,18 @@
 #include <thread>
 #include <vector>
 
-#include "driver/balloon_driver.hpp"
 #include "support/daemon.hpp"
 #include "support/figures.hpp"
+#include "support/policy_guest.hpp"
 #include "support/rounds.hpp"
-#include "support/vm.hpp"
-#include "wire/stats.hpp"
 
 namespace vballoon::perf {
 namespace {
-
-using driver::StatEntry;
-using wire::StatTag;
 
 constexpr std::uint64_t kAsked = 512 * kMiB;
 /// A host that is always short leaves guests no more than what they need, or this.
 constexpr unsigned kFloorMib = 32;
 constexpr std::chrono::seconds kPatience{60};
-
-/// How a guest lets it be known that it is short of memory.
-enum class Sign { kStatistics, kMessage };
-
-class PolicyGuest {
- public:
-  PolicyGuest(driver::MessageSocket socket, std::uint64_t bytes, Sign sign)
-      : sign_(sign), ram_(or_give_up(driver::GuestRam::create(driver::flat_ram(bytes)))) {
-    driver::DriverOptions options;
-    // As QEMU's generic device.
-    options.protocol_features = ~wire::protocol::kInflightShmfd;
-    options.message_queue = sign == Sign::kMessage;
-    options.stats = stats();
-    driver_ = or_give_up(driver::BalloonDriver::start(std::move(socket), ram_, options));
-    pages_ = ram_.pages();
-    std::erase_if(pages_, [this](Pfn pfn) { return driver_->arena().holds(pfn); });
-  }
-
-  [[nodiscard]] std::uint64_t balloon() const noexcept { return pages_to_bytes(inside_); }
-  /// From press() until so much was given back; 0 until then.
-  [[nodiscard]] double waited_ms() const noexcept { return waited_ms_; }
-
-  /// Answers, and follows a target that moved. Never waits for one.
-  void serve() {
-    const auto moved = or_give_up(driver_->serve(driver::Deadline(std::chrono::seconds(0))));
-    if (moved || inside_ != target_) follow();
-  }
-  /// What it gets back counts as used then: use of memory that was never touched is not believed.
-  void touch(std::uint64_t bytes) {
-    const std::uint64_t pages = std::min(bytes_to_pages(bytes), inside_);
-    for (const Pfn pfn : std::span(pages_).subspan(inside_ - pages, pages)) {
-      ram_.page(pfn).front() = std::byte{1};
-    }
-  }
-  /// It has to swap so much out, and has nothing available any more.
-  void press(std::uint64_t bytes) {
-    swapped_ += bytes;
-    pressed_ = true;
-    pressed_ns_ = now_ns();
-    mark_ = inside_ - std::min(bytes_to_pages(bytes), inside_);
-    driver_->set_stats(stats());
-    if (sign_ == Sign::kMessage) check(driver_->send_pressure());
-  }
-
- private:
-  static void check(const Result<void>& done) {
-    if (!done) give_up(done.error().message);
-  }
-  [[nodiscard]] std::vector<StatEntry> stats() const {
-    const std::uint64_t free = pressed_ ? 0 : ram_.bytes() - balloon();
-    const auto entry = [](StatTag tag, std::uint64_t value) {
-      return StatEntry{static_cast<std::uint16_t>(tag), value};
-    };
-    return {entry(StatTag::kFree, free), entry(StatTag::kTotal, ram_.bytes()),
-            entry(StatTag::kAvailable, free), entry(StatTag::kSwapOut, swapped_)};
-  }
-
-  void follow() {
-    while ((target_ = or_give_up(driver_->num_pages())) != inside_) {
-      const std::uint64_t way = std::max(target_, inside_) - std::min(target_, inside_);
-      const std::uint64_t turn = std::min<std::uint64_t>(way, Vm::kPagesPerBuffer);
-      if (target_ > inside_) {
-        check(driver_->inflate(std::span(pages_).subspan(inside_, turn)));
-        inside_ += turn;
-      } else {
-        inside_ -= turn;
-        check(driver_->deflate(std::span(pages_).subspan(inside_, turn)));
-        note_progress();
-      }
-      check(driver_->write_actual(static_cast<std::uint32_t>(inside_)));
-    }
-    driver_->set_stats(stats());
-  }
-
-  void note_progress() {
-    if (!pressed_ || inside_ > mark_ || waited_ms_ > 0) return;
-    waited_ms_ = (now_ns() - pressed_ns_) / 1e6;
-  }
-
-  Sign sign_;
-  driver::GuestRam ram_;
-  std::unique_ptr<driver::BalloonDriver> driver_;
-  std::vector<Pfn> pages_;
-  std::uint64_t inside_ = 0;   // the first so many pages are in the balloon
-  std::uint64_t target_ = 0;   // pages
-  std::uint64_t swapped_ = 0;  // bytes, cumulative
-  bool pressed_ = false;
-  double pressed_ns_ = 0;
-  std::uint64_t mark_ = 0;  // so few pages in the balloon are what it asked for
-  double waited_ms_ = 0;
-};
 
 using Herd = std::vector<std::unique_ptr<PolicyGuest>>;
 
