@@ -16,7 +16,7 @@ namespace {
 constexpr std::chrono::seconds kPatience{60};
 
 /// Of the same build as this program.
-std::string program() {
+std::string own_program() {
   const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   const auto path = here.parent_path() / "app" / "vballoond" / "vballoond";
   if (!std::filesystem::exists(path)) give_up(fmt::format("no {}: build it first", path.string()));
@@ -39,7 +39,8 @@ double thread_time(const std::filesystem::path& thread) {
 
 }  // namespace
 
-Daemon::Daemon(unsigned devices, Lcore lcore, const MoreConfig& more) : process_(program()) {
+Daemon::Daemon(unsigned devices, Lcore lcore, const MoreConfig& more)
+    : process_(more.program.empty() ? own_program() : more.program) {
   const std::string tables = process_.device_tables(devices, more.device_keys);
   or_give_up(process_.start({.config = config_text(lcore, more) + tables}));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// support/daemon.hpp - the real vballoond of this build, in its development profile.
+// support/daemon.hpp - the real vballoond, in its development profile.
 // Create it before any thread: it forks.
 #pragma once
 
@@ -26,9 +26,10 @@ enum class Lcore {
 
 /// More of the configuration, as TOML.
 struct MoreConfig {
-  std::string tables;       ///< before the devices
-  std::string device_keys;  ///< of each device
-  std::string state = {};   ///< folder of what outlives it; empty: none
+  std::string tables;        ///< before the devices
+  std::string device_keys;   ///< of each device
+  std::string state = {};    ///< folder of what outlives it; empty: none
+  std::string program = {};  ///< the daemon; empty: that of this build
 };
 
 class Daemon {
@@ -43,6 +44,9 @@ class Daemon {
   void wait_until_ready();
   /// Ends it, and waits for that.
   void end();
+
+  /// Where it answers RPC.
+  [[nodiscard]] std::string rpc_socket() const { return process_.rpc_socket(); }
 
   [[nodiscard]] Resident resident() const { return driver::resident(process_.pid()); }
   /// Asks a guest for a balloon of so many bytes, by RPC. @pre wait_until_ready().

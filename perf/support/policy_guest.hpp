@@ -3,7 +3,7 @@
 // support/policy_guest.hpp - a guest for the laws: a driver of ours on a device of the real daemon
 // that does what Linux does. It answers requests for statistics, and follows the target in buffers
 // of 256 pages, looking at it and saying how far it is after each.
-// Layer:  perf. Thread: one owner, who may have thousands of them. Its memory is holes: what moves
+// Thread: one owner, who may have thousands of them. Its memory is holes: what moves
 // is page numbers.
 #pragma once
 
