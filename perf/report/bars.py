@@ -12,6 +12,7 @@ class Bar:
     what: str
     baseline: str = ""  # key of the same quantity done page by page, buffer by buffer, or by QEMU
     limit: str = ""  # key of the same quantity with one hole, or the least that is possible
+    compares: bool = False  # with another daemon: without one it is not held against anything
 
     def met(self, value: float) -> bool:
         return value >= self.bound if self.at_least else value <= self.bound
@@ -26,6 +27,10 @@ def _least(key, bound, what, baseline="", limit=""):
 
 def _most(key, bound, what, baseline="", limit=""):
     return Bar(key, bound, False, what, baseline, limit)
+
+
+def _of_baseline(key, bound, what):
+    return Bar(key, bound, False, what, compares=True)
 
 
 BARS = (
@@ -146,6 +151,18 @@ BARS = (
     _most("policy.reaction_statistics_p99_ms", 1250, "ms, 512 MiB back, asked once a second"),
     _most("policy.reaction_message_p99_ms", 250, "ms, the same, the guest sends a message"),
     _most("policy.cost_percent.300", 0.5, "% of a core, 300 VMs, a turn a second"),
+    _of_baseline("fleet.set.vs_baseline", 0.25, "cpu time of another daemon, device.set"),
+    _of_baseline("fleet.list.vs_baseline", 0.5, "the same, device.list of 1,000 VMs"),
+    _of_baseline("fleet.turn.vs_baseline", 0.5, "the same, a turn of the policy over 1,000 VMs"),
     _most("guest.inflate.vs_qemu", 0.80, "time of QEMU's own balloon, 4 GiB"),
     _most("guest.deflate.vs_qemu", 0.90, "the same, deflate"),
+)
+
+# Held against nothing: key, what, and the key of the same by another daemon.
+SHOWN = (
+    ("fleet.set_us", "us of the control thread, device.set", "fleet.baseline.set_us"),
+    ("fleet.set_wall_us", "us from request to answer, the same", "fleet.baseline.set_wall_us"),
+    ("fleet.list_us", "us of the control thread, device.list", "fleet.baseline.list_us"),
+    ("fleet.list_wall_us", "us to the last byte, the same", "fleet.baseline.list_wall_us"),
+    ("fleet.turn_us", "us of the control thread, a turn", "fleet.baseline.turn_us"),
 )

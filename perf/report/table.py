@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The table of bars: value, bar, met or not, and what stands beside it."""
+"""The table of bars: value, bar, met or not, and what stands beside it; then what has no bar."""
 
-from .bars import BARS, Bar
+from .bars import BARS, SHOWN, Bar
 
 _HEAD = ("key", "value", "bar", "", "baseline", "limit", "what")
 
@@ -9,7 +9,14 @@ _HEAD = ("key", "value", "bar", "", "baseline", "limit", "what")
 def rows(
     figures: dict[str, float], missing: dict[str, str], bars: tuple[Bar, ...] = BARS
 ) -> list[tuple[str, ...]]:
-    return [_HEAD, *(_row(bar, figures, missing) for bar in bars)]
+    table = [_HEAD, *(_row(bar, figures, missing) for bar in bars)]
+    if bars is BARS:
+        table += [_shown(*one, figures) for one in SHOWN if one[0] in figures]
+    return table
+
+
+def _shown(key: str, what: str, baseline: str, figures: dict[str, float]) -> tuple[str, ...]:
+    return (key, _number(figures[key]), "", "", _number(figures.get(baseline)), "", what)
 
 
 def _row(bar: Bar, figures: dict[str, float], missing: dict[str, str]) -> tuple[str, ...]:
@@ -17,7 +24,8 @@ def _row(bar: Bar, figures: dict[str, float], missing: dict[str, str]) -> tuple[
     value = figures.get(bar.key)
     if value is None:
         why = missing.get(bar.key, "nothing has measured it")
-        return (bar.key, "-", bar.text(), "MISSING", *beside, why)
+        verdict = "not compared" if _excused(bar, missing) else "MISSING"
+        return (bar.key, "-", bar.text(), verdict, *beside, why)
     verdict = "met" if bar.met(value) else "NOT MET"
     return (bar.key, _number(value), bar.text(), verdict, *beside, bar.what)
 
@@ -40,6 +48,16 @@ def markdown(table: list[tuple[str, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def not_met(figures: dict[str, float], bars: tuple[Bar, ...] = BARS) -> list[str]:
-    """Keys whose bar is not met, the missing ones included."""
-    return [b.key for b in bars if b.key not in figures or not b.met(figures[b.key])]
+def _excused(bar: Bar, missing: dict[str, str]) -> bool:
+    """A bench that failed says nothing, and is not excused."""
+    return bar.compares and bar.key in missing
+
+
+def not_met(
+    figures: dict[str, float],
+    bars: tuple[Bar, ...] = BARS,
+    missing: dict[str, str] | None = None,
+) -> list[str]:
+    """Keys whose bar is not met, the missing ones included, unless there was nothing to compare."""
+    asked = [b for b in bars if not _excused(b, missing or {})]
+    return [b.key for b in asked if b.key not in figures or not b.met(figures[b.key])]
