@@ -161,19 +161,23 @@ void FleetSide::set() {
   };
   std::string requests;
   for (unsigned i = 0; i < kBatch; ++i) requests += line(kTarget + i % 2 * kMiB);
-  const Start began = start();
-  for (unsigned i = 0; i < kBatches; ++i) {
+  const auto ask = [&] {
     pipe_->ask(requests, kBatch, RpcPipe::Wait::kDozes);
     manual_->answer();
-  }
+  };
+  ask();
+  const Start began = start();
+  for (unsigned i = 0; i < kBatches; ++i) ask();
   round_.set = us_each(began, kBatch * kBatches);
   round_.set_wall = wall_us(line(kTarget), kAlone);
   manual_->answer();
 }
 
 void FleetSide::list() {
+  const std::string line = RpcPipe::line("device.list", rpc::Json::object());
+  pipe_->ask(line, 1, RpcPipe::Wait::kWoken);
   const Start began = start();
-  round_.list_wall = wall_us(RpcPipe::line("device.list", rpc::Json::object()), kLists);
+  round_.list_wall = wall_us(line, kLists);
   round_.list = us_each(began, kLists);
 }
 

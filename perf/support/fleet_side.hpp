@@ -35,7 +35,8 @@ class FleetSide {
   /// @param program  the daemon; empty: that of this build.
   FleetSide(unsigned vms, const std::string& program);
 
-  // --- idle() comes first: what the control thread does anyway is taken off the others. ---
+  // --- idle() comes first: what the control thread does anyway is taken off the others. Then the
+  // first request counts for nothing: who had the machine before has left it cold, or warm. ---
 
   void idle();
   void set();
