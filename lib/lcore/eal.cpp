@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// lcore/eal.cpp - see eal.hpp.
 #include "lcore/eal.hpp"
 
 #include <fmt/format.h>

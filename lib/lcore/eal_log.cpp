@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// lcore/eal_log.cpp - see eal_log.hpp.
 #include "lcore/eal_log.hpp"
 
 #include <rte_log.h>

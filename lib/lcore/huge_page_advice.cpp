@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// lcore/huge_page_advice.cpp - see huge_pages.hpp.
 #include "lcore/huge_page_advice.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// lcore/plan.cpp - see lcore_plan.hpp.
 #include "lcore/plan.hpp"
 
 #include <fmt/format.h>

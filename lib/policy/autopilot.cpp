@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// policy/autopilot.cpp - see autopilot.hpp.
 #include "policy/autopilot.hpp"
 
 #include <poll.h>

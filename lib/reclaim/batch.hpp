@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // reclaim/batch.hpp - pieces of one file that are given back (or fetched) together, and who does
-// it. Layer:  reclaim; may include base/ and gmem/. Thread: one owner at a time: the poll lcore
-// fills it, whoever discards works on it, the poll lcore
-//         takes it back. The ring between them orders everything behind the pointer, `done` the
-//         rest.
+// it.
+// Thread: one owner at a time: the poll lcore fills it, whoever discards works on it, the poll
+//         lcore takes it back. The ring between them orders everything behind the pointer, `done`
+//         the rest.
 #pragma once
 
 #include <array>

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // reclaim/engine.hpp - batches on their way from poll lcores to reclaim lcores; each comes back to
-// its device by itself. Layer:  reclaim; may include base/ and gmem/. rte_ring and rte_mempool stay
-// behind this header. Thread: sinks are for any number of poll lcores, each worker is one reclaim
-// lcore's; create() and the
-//         destructor are the control thread's, while neither runs.
+// its device by itself. rte_ring and rte_mempool stay behind this header.
+// Thread: sinks are for any number of poll lcores, each worker is one reclaim lcore's; create() and
+//         the destructor are the control thread's, while neither runs.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/vhost_backend.cpp - see vhost_backend.hpp.
 #include "service/vhost_backend.hpp"
 
 #include "service/process/group.hpp"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // support/rpc_pipe.hpp - many RPC requests at once, whose answers nobody takes apart: what is
-// measured is the daemon, not its client. Layer:  perf. Thread: one owner; blocks.
+// measured is the daemon, not its client.
+// Thread: one owner; blocks.
 #pragma once
 
 #include <span>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// lcore/placement/cpus.cpp - see cpus.hpp.
 #include "lcore/placement/cpus.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/config/config_check.cpp - see config_check.hpp.
 #include "service/config/config_check.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/config/table_reader.cpp - see table_reader.hpp.
 #include "service/config/table_reader.hpp"
 
 #include <fmt/format.h>

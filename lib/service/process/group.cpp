@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/process/group.cpp - see group.hpp.
 #include "service/process/group.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/process/log_level.cpp - see log_level.hpp.
 #include "service/process/log_level.hpp"
 
 #include <rte_log.h>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/process/notify.cpp - see notify.hpp.
 #include "service/process/notify.hpp"
 
 #include <fmt/format.h>

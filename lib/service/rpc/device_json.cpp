@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/rpc/device_json.cpp - see device_json.hpp.
 #include "service/rpc/device_json.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/rpc/server.cpp - see rpc_server.hpp.
 #include "service/rpc/server.hpp"
 
 #include <fmt/format.h>

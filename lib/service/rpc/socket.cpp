@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/rpc/socket.cpp - see rpc_socket.hpp.
 #include "service/rpc/socket.hpp"
 
 #include <fmt/format.h>

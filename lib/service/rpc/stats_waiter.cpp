@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// service/rpc/stats_waiter.cpp - see stats_waiter.hpp.
 #include "service/rpc/stats_waiter.hpp"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/base/test_size_exact.cpp - byte counts to the last digit, and figures at a unit's
-// edge. Layer:  tests of base.
+// edge.
 #include <gtest/gtest.h>
 
 #include <cstdint>

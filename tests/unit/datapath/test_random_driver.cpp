@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/datapath/test_random_driver.cpp - a driver that does anything, in any order, on all
-// queues. Layer:  tests of device.
-//         Invariants 1, 2 and 3 of the design, section 5: a page that is the guest's is not
-//         discarded, every buffer comes back exactly once, and the ledger is the set that the
-//         driver thinks; early or late, discarded inline or by somebody else some time later.
-//         Does not prove it for a driver that sends one page in two buffers at once: what the
-//         ledger then holds depends on which queue is served first, and either is right.
+// queues. Invariants 1, 2 and 3 of the design, section 5: a page that is the guest's is not
+// discarded, every buffer comes back exactly once, and the ledger is the set that the driver
+// thinks; early or late, discarded inline or by somebody else some time later. Does not prove it
+// for a driver that sends one page in two buffers at once: what the ledger then holds depends on
+// which queue is served first, and either is right.
 #include <gtest/gtest.h>
 
 #include <algorithm>

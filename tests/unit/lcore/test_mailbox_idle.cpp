@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/lcore/test_mailbox_idle.cpp - letters are answered one by one; idle passes rest as
-// told. Layer:  tests of poll. Does not prove how long a rest is: that is the kernel's word.
+// told. Does not prove how long a rest is: that is the kernel's word.
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/reclaim_layout.hpp - guest memory in two regions, neither where the file has
-// it. Layer:  tests of reclaim.
+// it.
 #pragma once
 
 #include <gtest/gtest.h>

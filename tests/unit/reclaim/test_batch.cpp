@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_batch.cpp - batches are filled, handed over, and come back; fences
-// between. Layer:  tests of reclaim. The test stands where the reclaim lcore does.
+// between. The test stands where the reclaim lcore does.
 #include <gtest/gtest.h>
 
 #include <set>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_block_map.cpp - guest memory in blocks of the file, however it lies
-// there. Layer:  tests of reclaim.
+// there.
 #include <gtest/gtest.h>
 
 #include <random>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_window.cpp - pages wait for their neighbours, and no longer than they
-// may. Layer:  tests of reclaim. Time is a number that the test moves.
+// may. Time is a number that the test moves.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/reclaim/test_window_model.cpp - the window against a set of pages, step by random
-// step. Layer:  tests of reclaim.
+// step.
 #include <gtest/gtest.h>
 
 #include <algorithm>

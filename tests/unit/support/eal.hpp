@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/support/eal.hpp - EAL for the tests that need real rings: no huge pages, no cores, no
-// root. Layer:  tests of reclaim and poll. Threads are those of the operating system.
+// root. Threads are those of the operating system.
 #pragma once
 
 namespace vballoon::test {

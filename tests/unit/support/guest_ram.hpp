@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/support/guest_ram.hpp - a guest's RAM for unit tests: one memfd, regions anywhere in
-// it. Layer:  tests; may include base/ and gmem/. Source: vhost-user protocol, "Memory region
-// description": a region may begin inside its file.
+// it.
+// Source: vhost-user protocol, "Memory region description": a region may begin inside its file.
 #pragma once
 
 #include <cstddef>

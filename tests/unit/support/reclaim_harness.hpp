@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/support/reclaim_harness.hpp - one device's reclaimer over a host that only takes
-// notes. Layer:  tests of reclaim; may include base/, gmem/ and reclaim/. Time stands still unless
-// a test
-//         moves it, so pages wait in the window until flush().
+// notes. Time stands still unless a test moves it, so pages wait in the window until flush().
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/support/running.hpp - poll lcores and reclaim lcores on threads of the operating
-// system. Layer:  tests of poll and of the engine.
+// system.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/support/step_sink.hpp - a way for batches on which each waits until the test lets it
-// go. Layer:  tests of reclaim and device; may include base/ and reclaim/.
+// go.
 #pragma once
 
 #include <gtest/gtest.h>

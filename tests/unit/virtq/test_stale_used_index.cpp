@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // tests/unit/virtq/test_stale_used_index.cpp - a ring whose used index is not where the front end
-// says. Layer:  tests of virtq. Source: vhost-user, VHOST_USER_SET_VRING_BASE; section 5 of the
-// design, 5.
-//         The index lies in guest memory, so it may be anything: no guest stops the daemon with it.
+// says.
+// Source: vhost-user, VHOST_USER_SET_VRING_BASE; section 5 of the design, 5. The index lies in
+//         guest memory, so it may be anything: no guest stops the daemon with it.
 #include <gtest/gtest.h>
 
 #include "queue_fixture.hpp"
