@@ -50,7 +50,7 @@ class Owner {
 };
 
 /// Of what no thread has for itself.
-inline const Owner kUnowned;
+inline constexpr Owner kUnowned{};
 
 }  // namespace vballoon
 

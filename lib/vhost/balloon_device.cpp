@@ -198,6 +198,11 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
       return RTE_VHOST_MSG_RESULT_ERR;
     }
   }
+  return act_before(message);
+}
+
+/// What the message means to the device, which librte_vhost does not know of.
+rte_vhost_msg_result BalloonDevice::act_before(Message message) {
   switch (message.request()) {
     case Request::kGetConfig:
       return get_config(message);

@@ -176,6 +176,7 @@ class BalloonDevice {
   void let_go();
   void welcome(int vid, Connection connection);
   [[nodiscard]] bool banned() const noexcept;
+  [[nodiscard]] rte_vhost_msg_result act_before(Message message);
   [[nodiscard]] rte_vhost_msg_result end_connection(Message message, const char* why);
   [[nodiscard]] rte_vhost_msg_result go_without_fds(Message message);
   void end_orphans();

@@ -18,6 +18,9 @@ template <typename... Fs>
 struct Overload : Fs... {
   using Fs::operator()...;
 };
+// clang 14, which builds the fuzzers, deduces none for an aggregate.
+template <typename... Fs>
+Overload(Fs...) -> Overload<Fs...>;
 
 tl::unexpected<Status> refuse(const Setting& setting, std::string_view text) {
   return fail(Code::kInvalidArgument,
