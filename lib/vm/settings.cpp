@@ -121,6 +121,7 @@ Result<Assignment> parse_assignment(std::string_view text) {
   const Setting* setting = find_setting(key);
   if (setting == nullptr) {
     std::vector<std::string_view> known;
+    known.reserve(kSettings.size());
     for (const Setting& row : kSettings) known.push_back(row.key);
     return fail(Code::kInvalidArgument,
                 fmt::format("unknown setting '{}'{}", key, suggestion(key, known)));
