@@ -44,8 +44,8 @@ class Forgotten : public DaemonTest {
     must(driver->inflate(std::vector<Pfn>{Pfn{4096}, Pfn{4097}}));
   }
 
-  /// The daemon reads it: a device whose VMM was disconnected because of what it sent turns away all
-  /// others for 250 ms.
+  /// The daemon reads it: a device turns all VMMs away for 250 ms after it disconnected one because
+  /// of what that one sent.
   void send(const Header& header, const std::vector<std::byte>& payload, std::size_t files) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     const std::vector<int> fds(files, STDERR_FILENO);
