@@ -4,19 +4,30 @@
 #include <fmt/format.h>
 
 #include "vhost/callbacks.hpp"
+#include "wire/vhost_user.hpp"
 
 namespace vballoon::vhost {
 namespace {
 
-// vhost-user protocol feature bits. Not STATUS: librte_vhost would wait for a DRIVER_OK that QEMU's
-// generic device never sends.
-constexpr std::uint64_t kProtocolFeatures = (1ULL << 0)      // MQ
-                                            | (1ULL << 1)    // LOG_SHMFD
-                                            | (1ULL << 3)    // REPLY_ACK
-                                            | (1ULL << 5)    // BACKEND_REQ
-                                            | (1ULL << 9)    // CONFIG
-                                            | (1ULL << 10)   // BACKEND_SEND_FD
-                                            | (1ULL << 12);  // INFLIGHT_SHMFD
+namespace protocol = wire::protocol;
+
+// Not STATUS: librte_vhost would wait for a DRIVER_OK that QEMU's generic device never sends.
+constexpr std::uint64_t kProtocolFeatures =
+    protocol::kMq | protocol::kLogShmfd | protocol::kReplyAck | protocol::kBackendReq |
+    protocol::kConfig | protocol::kBackendSendFd | protocol::kInflightShmfd;
+
+constexpr std::uint64_t bit(unsigned number) {
+  return std::uint64_t{1} << number;
+}
+// The two of the backend's channel have other names from DPDK 23.03 on.
+static_assert(protocol::kMq == bit(VHOST_USER_PROTOCOL_F_MQ) &&
+              protocol::kLogShmfd == bit(VHOST_USER_PROTOCOL_F_LOG_SHMFD) &&
+              protocol::kReplyAck == bit(VHOST_USER_PROTOCOL_F_REPLY_ACK) &&
+              protocol::kConfig == bit(VHOST_USER_PROTOCOL_F_CONFIG) &&
+              protocol::kInflightShmfd == bit(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) &&
+              protocol::kStatus == bit(VHOST_USER_PROTOCOL_F_STATUS));
+static_assert(static_cast<unsigned>(wire::Feature::kVhostProtocolFeatures) ==
+              VHOST_USER_F_PROTOCOL_FEATURES);
 
 }  // namespace
 

@@ -94,11 +94,9 @@ class Message {
   void reply_u64(std::uint64_t value) noexcept;
 
   /// Takes back the front end's wish for an acknowledgement (VHOST_USER_NEED_REPLY).
-  void want_no_reply() noexcept { set_word(4, word(4) & ~(std::uint32_t{1} << 3)); }
+  void want_no_reply() noexcept { set_word(4, word(4) & ~wire::kFlagNeedReply); }
 
-  [[nodiscard]] bool wants_reply() const noexcept {
-    return (word(4) & (std::uint32_t{1} << 3)) != 0;
-  }
+  [[nodiscard]] bool wants_reply() const noexcept { return (word(4) & wire::kFlagNeedReply) != 0; }
 
   /// Puts descriptors into it that came with it (arrived.hpp).
   /// @pre  At most 8; it has none.

@@ -19,6 +19,7 @@ namespace {
 using driver::Deadline;
 using driver::MessageSocket;
 using wire::Header;
+using wire::Request;
 
 class Forgotten : public DaemonTest {
  protected:
@@ -54,37 +55,39 @@ class Forgotten : public DaemonTest {
   }
 
   static Deadline deadline() { return Deadline(std::chrono::seconds(5)); }
-  static Header header(std::uint32_t request, std::uint32_t size) {
-    return {.request = request, .flags = wire::kVersion, .size = size};
+  static Header header(Request request, std::uint32_t size) {
+    return {.request = static_cast<std::uint32_t>(request), .flags = wire::kVersion, .size = size};
   }
 };
 
 TEST_F(Forgotten, FilesOfAMessageThatIsTooLong) {
-  send_often({header(5, 1U << 20)}, std::vector<std::byte>(64), 8);
+  send_often({header(Request::kSetMemTable, 1U << 20)}, std::vector<std::byte>(64), 8);
 }
 
 TEST_F(Forgotten, FilesOfHalfAMessage) {
-  send_often({header(5, 200)}, std::vector<std::byte>(100), 8);
+  send_often({header(Request::kSetMemTable, 200)}, std::vector<std::byte>(100), 8);
 }
 
 TEST_F(Forgotten, FilesOfAHeaderAlone) {
-  send_often({header(13, 8)}, {}, 1);
+  send_often({header(Request::kSetVringCall, 8)}, {}, 1);
 }
 
 TEST_F(Forgotten, MoreFilesThanAnyMessageHas) {
-  send_often({header(5, 8)}, std::vector<std::byte>(8), 20);
+  send_often({header(Request::kSetMemTable, 8)}, std::vector<std::byte>(8), 20);
 }
 
 TEST_F(Forgotten, FilesOfARingThatCannotBe) {
   std::vector<Header> headers;
-  for (const std::uint32_t request : {8U, 9U, 10U, 11U, 18U})
+  for (const Request request :
+       {Request::kSetVringNum, Request::kSetVringAddr, Request::kSetVringBase,
+        Request::kGetVringBase, Request::kSetVringEnable})
     headers.push_back(header(request, 40));
   send_often(headers, std::vector<std::byte>(40, std::byte{0x7F}), 8);
 }
 
 TEST_F(Forgotten, FilesOfMoreBuffersInFlightThanRings) {
-  send_often({header(32, 24)}, std::vector<std::byte>(24, std::byte{0x7F}), 1);
-  send_often({header(32, 24)}, std::vector<std::byte>(24), 1);
+  send_often({header(Request::kSetInflightFd, 24)}, std::vector<std::byte>(24, std::byte{0x7F}), 1);
+  send_often({header(Request::kSetInflightFd, 24)}, std::vector<std::byte>(24), 1);
 }
 
 /// Those that are handled keep theirs.
