@@ -55,9 +55,19 @@ policy::BestWatch open_watch(const PolicyConfig& config, const policy::Paths& pa
   return {std::move(*watch), std::move(text)};
 }
 
+/// What a person said of this VM, as far as that is kept.
+std::optional<vm::AutomaticWord> word_of(const vm::Fleet& fleet, const std::string& name) {
+  const auto vm = fleet.find(name);
+  return vm ? (*vm)->automatic() : std::nullopt;
+}
+
+void keep_word(const vm::Fleet& fleet, const std::string& name, vm::AutomaticWord word) {
+  if (const auto vm = fleet.find(name)) (*vm)->keep_automatic(word);
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Autopilot>> Autopilot::open(asio::io_context& loop, vm::Backend& backend,
+Result<std::unique_ptr<Autopilot>> Autopilot::open(asio::io_context& loop, vm::Fleet& fleet,
                                                    const PolicyConfig& config,
                                                    const policy::Paths& paths) {
   if (config.host_pressure == "cgroup" && config.cgroup.empty()) {
@@ -67,12 +77,12 @@ Result<std::unique_ptr<Autopilot>> Autopilot::open(asio::io_context& loop, vm::B
   auto reader = policy::MemoryReader::open({paths, config.cgroup});
   if (!reader) return tl::unexpected(reader.error());
   return std::unique_ptr<Autopilot>(
-      new Autopilot(loop, backend, config, std::move(*reader), open_watch(config, paths)));
+      new Autopilot(loop, fleet, config, std::move(*reader), open_watch(config, paths)));
 }
 
-Autopilot::Autopilot(asio::io_context& loop, vm::Backend& backend, const PolicyConfig& config,
+Autopilot::Autopilot(asio::io_context& loop, vm::Fleet& fleet, const PolicyConfig& config,
                      policy::MemoryReader reader, policy::BestWatch watch)
-    : backend_(backend),
+    : fleet_(fleet),
       config_(config),
       reader_(std::move(reader)),
       watch_(std::move(watch.watch)),
@@ -87,9 +97,9 @@ Autopilot::~Autopilot() {
   stop();
 }
 
-bool Autopilot::wanted(const vm::Backend& backend, const std::vector<vm::Settings>& devices) {
-  return std::any_of(devices.begin(), devices.end(), [&backend](const vm::Settings& device) {
-    return wish_of(device, backend.automatic(device.name)).automatic;
+bool Autopilot::wanted(const vm::Fleet& fleet, const std::vector<vm::Settings>& devices) {
+  return std::any_of(devices.begin(), devices.end(), [&fleet](const vm::Settings& device) {
+    return wish_of(device, word_of(fleet, device.name)).automatic;
   });
 }
 
@@ -151,9 +161,13 @@ void Autopilot::listen_to_guests() {
   ear_.async_wait([this](const asio::error_code& cancelled) {
     if (cancelled) return;
     bool cries = false;
-    backend_.each_pressure([this, &cries](const std::string& name, std::uint64_t messages) {
-      cries |= messages != 0 && automatic(name) && hear(name, messages);
-    });
+    for (const vm::Vm* vm : fleet_.vms()) {
+      const std::uint64_t messages = vm->pressure_messages();
+      if (messages == 0) continue;
+      const auto guided = guided_.find(vm->settings().name);
+      if (guided == guided_.end() || !guided->second.automatic()) continue;
+      cries |= hear(messages, &guided->second.heard);
+    }
     if (cries) turn_soon();
     listen_to_guests();
   });
@@ -161,11 +175,10 @@ void Autopilot::listen_to_guests() {
 
 /// A turn is about all VMs: one that goes on crying gets no more of them than the clock brings.
 /// @return  whether there has to be one.
-bool Autopilot::hear(const std::string& name, std::uint64_t messages) {
-  Heard& heard = heard_[name];
+bool Autopilot::hear(std::uint64_t messages, Heard* heard) const {
   const auto now = Clock::now();
-  if (std::exchange(heard.messages, messages) == messages || now < heard.deaf_until) return false;
-  heard.deaf_until = now + std::chrono::milliseconds(config_.interval_ms);
+  if (std::exchange(heard->messages, messages) == messages || now < heard->deaf_until) return false;
+  heard->deaf_until = now + std::chrono::milliseconds(config_.interval_ms);
   return true;
 }
 
@@ -184,8 +197,8 @@ void Autopilot::turn_soon() {
 /// Guests are asked first, so that what is decided is about the present.
 void Autopilot::begin_turn() {
   if (turn_due_ || !anybody_automatic()) return;
-  for (const auto& [name, wish] : wishes_) {
-    if (wish.automatic) (void)backend_.request_stats(name);
+  for (vm::Vm* vm : fleet_.vms()) {
+    if (automatic(vm->settings().name)) (void)vm->request_stats();
   }
   turn_due_ = true;
   answers_.expires_after(kAnswers);
@@ -196,8 +209,8 @@ void Autopilot::begin_turn() {
 }
 
 bool Autopilot::anybody_automatic() const {
-  return std::any_of(wishes_.begin(), wishes_.end(),
-                     [](const auto& entry) { return entry.second.automatic; });
+  return std::any_of(guided_.begin(), guided_.end(),
+                     [](const auto& entry) { return entry.second.automatic(); });
 }
 
 std::optional<policy::MemoryFigures> Autopilot::read_host() {
@@ -235,62 +248,81 @@ void Autopilot::decide() {
     ++events_;
     ++pressure_;
   }
-  policy::Observation seen = observe(*host, backend_.list(), wishes_, config_.reserve_mib);
+  const std::span<vm::Vm* const> vms = fleet_.vms();
+  policy::Observation seen = observe(*host, vms);
   seen.now = std::chrono::duration_cast<policy::Time>(last_turn_.time_since_epoch());
   seen.sample_interval = policy::Time(config_.interval_ms);
   seen.host_pressure = std::exchange(pressure_, 0);
   ++turns_;
-  apply(seen, law_->decide(seen));
+  std::vector<policy::Decision> decisions = law_->decide(seen);
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    const policy::VmObservation& vm = seen.vms[i];
+    if (vm.automatic) apply(vm, decisions[i], vms[i]);
+    guided_[vm.name].past = Past{std::move(decisions[i]), vm.target, last_turn_};
+  }
   pools_ = std::move(seen.pools);
 }
 
-void Autopilot::apply(const policy::Observation& seen, std::vector<policy::Decision> decisions) {
-  for (std::size_t i = 0; i < decisions.size(); ++i) {
-    const policy::VmObservation& vm = seen.vms[i];
-    policy::Decision& decision = decisions[i];
-    if (vm.automatic && decision.target != vm.target) {
-      log::debug("{}: target {}, was {}: {}", vm.name, format_size(decision.target),
-                 format_size(vm.target), policy::rule_text(decision.rule));
-      // Its operator's floor may be lower than what a guest is left else.
-      const bool forced = policy::floor_of(vm) < vm::left_to_guest(vm.guest);
-      const vm::Target target{{decision.target, std::nullopt}, forced};
-      if (auto set = backend_.set_target(vm.name, target); !set) {
-        log::debug("{}: {}", vm.name, set.error().message);
-      }
-    }
-    past_[vm.name] = Past{std::move(decision), vm.target, last_turn_};
+policy::Observation Autopilot::observe(const policy::MemoryFigures& host,
+                                       std::span<vm::Vm* const> vms) const {
+  policy::Observer observer(host, config_.reserve_mib);
+  observer.expect(vms.size());
+  for (const vm::Vm* vm : vms) {
+    const std::string& name = vm->settings().name;
+    const auto guided = guided_.find(name);
+    const bool told = guided != guided_.end() && guided->second.wish;
+    observer.add(name, vm->figures(), told ? *guided->second.wish : VmWish());
+  }
+  return observer.take();
+}
+
+void Autopilot::apply(const policy::VmObservation& seen, const policy::Decision& decision,
+                      vm::Vm* vm) const {
+  if (decision.target == seen.target) return;
+  log::debug("{}: target {}, was {}: {}", seen.name, format_size(decision.target),
+             format_size(seen.target), policy::rule_text(decision.rule));
+  // Its operator's floor may be lower than what a guest is left else.
+  const bool forced = policy::floor_of(seen) < vm::left_to_guest(seen.guest);
+  const vm::Target target{{decision.target, std::nullopt}, forced};
+  if (auto set = vm->set_target(target); !set) {
+    log::debug("{}: {}", seen.name, set.error().message);
   }
 }
 
 void Autopilot::forget(const std::string& name) {
-  wishes_.erase(name);
-  past_.erase(name);
-  heard_.erase(name);
+  guided_.erase(name);
 }
 
-bool Autopilot::automatic(const std::string& name) const {
-  const auto wish = wishes_.find(name);
-  return wish != wishes_.end() && wish->second.automatic;
+bool Autopilot::automatic(std::string_view name) const {
+  const auto guided = guided_.find(name);
+  return guided != guided_.end() && guided->second.automatic();
+}
+
+void Autopilot::wish(const std::string& name, const VmWish& wish) {
+  guided_[name].wish = wish;
 }
 
 void Autopilot::wish(const vm::Settings& device) {
-  const VmWish wish = wish_of(device, backend_.automatic(device.name));
+  const VmWish wish = wish_of(device, word_of(fleet_, device.name));
   // What was said before the configuration changed is not to come back with its next change.
   if (wish.automatic == wish.configured) {
-    backend_.keep_automatic(device.name, {wish.automatic, wish.configured});
+    keep_word(fleet_, device.name, {wish.automatic, wish.configured});
   }
-  wishes_[device.name] = wish;
+  guided_[device.name].wish = wish;
 }
 
 void Autopilot::set_automatic(const std::string& name, bool on) {
-  VmWish& wish = wishes_[name];
-  wish.automatic = on;
-  backend_.keep_automatic(name, {on, wish.configured});
-  past_.erase(name);
+  Guided& guided = guided_[name];
+  if (!guided.wish) guided.wish.emplace();
+  guided.wish->automatic = on;
+  keep_word(fleet_, name, {on, guided.wish->configured});
+  guided.past.reset();
 }
 
 void Autopilot::set_limits(const std::string& name, const policy::Limits& limits) {
-  wishes_[name].limits = limits;
+  Guided& guided = guided_[name];
+  if (!guided.wish) guided.wish.emplace();
+  guided.wish->limits = limits;
 }
 
 }  // namespace vballoon::policy

@@ -21,21 +21,21 @@ Json pool_json(const policy::PoolObservation& pool) {
 }  // namespace
 
 rpc::Json Autopilot::explain(const std::string& name) const {
-  const auto past = past_.find(name);
+  const auto guided = guided_.find(name);
   Json json{{"name", name}, {"automatic", automatic(name)}, {"law", std::string(law_->name())}};
-  if (past == past_.end()) {
+  if (guided == guided_.end() || !guided->second.past) {
     json["rule"] = nullptr;
     json["reason"] = automatic(name) ? "nothing was decided yet"
                                      : std::string(policy::rule_text(policy::Rule::kManual));
     return json;
   }
-  const policy::Decision& decision = past->second.decision;
-  const auto age =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - past->second.when);
+  const Past& past = *guided->second.past;
+  const policy::Decision& decision = past.decision;
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - past.when);
   json["rule"] = std::string(policy::rule_name(decision.rule));
   json["reason"] = std::string(policy::rule_text(decision.rule));
   json["age_ms"] = age.count();
-  json["before_bytes"] = past->second.before;
+  json["before_bytes"] = past.before;
   json["target_bytes"] = decision.target;
   json["figures"] = Json::object();
   for (const policy::Term& term : decision.terms) {
@@ -56,13 +56,12 @@ rpc::Json Autopilot::show() const {
   json["pools"] = Json::array();
   for (const policy::PoolObservation& pool : pools_) json["pools"].push_back(pool_json(pool));
   json["vms"] = Json::array();
-  for (const auto& [name, wish] : wishes_) {
-    if (!wish.automatic) continue;
-    const auto past = past_.find(name);
+  for (const auto& [name, guided] : guided_) {
+    if (!guided.automatic()) continue;
     Json vm{{"name", name}, {"rule", nullptr}};
-    if (past != past_.end()) {
-      vm["rule"] = std::string(policy::rule_name(past->second.decision.rule));
-      vm["target_bytes"] = past->second.decision.target;
+    if (guided.past) {
+      vm["rule"] = std::string(policy::rule_name(guided.past->decision.rule));
+      vm["target_bytes"] = guided.past->decision.target;
     }
     json["vms"].push_back(std::move(vm));
   }

@@ -23,8 +23,8 @@ std::uint64_t reserve_of(std::uint64_t total, std::uint64_t reserve_mib) noexcep
   return std::min(std::clamp(total / kReservePart, kSmallestReserve, kLargestReserve), total);
 }
 
-policy::PoolObservation host_pool(const policy::MemoryFigures& host, std::uint64_t reserve_mib) {
-  policy::PoolObservation pool;
+PoolObservation host_pool(const MemoryFigures& host, std::uint64_t reserve_mib) {
+  PoolObservation pool;
   pool.name = host.cgroup ? "cgroup" : "host";
   pool.total = host.total;
   pool.available = host.available;
@@ -34,66 +34,17 @@ policy::PoolObservation host_pool(const policy::MemoryFigures& host, std::uint64
   return pool;
 }
 
-/// Finds a pool of an observation by its name, or makes it.
-class Pools {
- public:
-  Pools(const policy::MemoryFigures& host, std::uint64_t reserve_mib) : host_(host) {
-    pools_.push_back(host_pool(host, reserve_mib));
-  }
+std::uint64_t machine_total(const MemoryFigures& host) noexcept {
+  std::uint64_t total = 1;
+  for (const auto& node : host.nodes) total += node.total;
+  return total;
+}
 
-  [[nodiscard]] std::optional<std::size_t> node(unsigned number) {
-    const auto at = std::find_if(host_.nodes.begin(), host_.nodes.end(),
-                                 [number](const auto& node) { return node.node == number; });
-    // On a machine of one node that would be the same memory twice.
-    if (at == host_.nodes.end() || host_.nodes.size() < 2) return std::nullopt;
-    policy::PoolObservation pool;
-    pool.name = fmt::format("node {}", number);
-    pool.total = at->total;
-    pool.available = at->available;
-    const auto share = static_cast<double>(at->total) / static_cast<double>(machine_total());
-    pool.reserve = static_cast<std::uint64_t>(static_cast<double>(pools_[0].reserve) * share);
-    return find_or_add(std::move(pool));
-  }
-
-  [[nodiscard]] std::size_t huge(std::uint64_t page_bytes, std::optional<unsigned> node) {
-    policy::PoolObservation pool;
-    pool.name = fmt::format("{} pages", format_size(page_bytes));
-    if (node) pool.name += fmt::format(" of node {}", *node);
-    pool.known = false;
-    for (const policy::HugePagePool& part : host_.huge_pages) {
-      if (part.page_bytes != page_bytes || (node && part.node && *part.node != *node)) continue;
-      pool.known = true;
-      pool.total += part.pages * page_bytes;
-      pool.available += part.free * page_bytes;
-    }
-    return find_or_add(std::move(pool));
-  }
-
-  [[nodiscard]] std::vector<policy::PoolObservation> take() { return std::move(pools_); }
-
- private:
-  [[nodiscard]] std::uint64_t machine_total() const noexcept {
-    std::uint64_t total = 1;
-    for (const auto& node : host_.nodes) total += node.total;
-    return total;
-  }
-  std::size_t find_or_add(policy::PoolObservation pool) {
-    const auto at = std::find_if(pools_.begin(), pools_.end(),
-                                 [&pool](const auto& other) { return other.name == pool.name; });
-    if (at != pools_.end()) return static_cast<std::size_t>(at - pools_.begin());
-    pools_.push_back(std::move(pool));
-    return pools_.size() - 1;
-  }
-
-  const policy::MemoryFigures& host_;
-  std::vector<policy::PoolObservation> pools_;
-};
-
-policy::GuestSample sample_of(const vm::StatsReport& stats) {
+GuestSample sample_of(const vm::StatsReport& stats) {
   const wire::StatsSample& from = stats.sample;
-  policy::GuestSample sample;
+  GuestSample sample;
   sample.sequence = stats.sequence;
-  sample.age = policy::Time(std::min<std::uint64_t>(stats.age_ms, INT32_MAX));
+  sample.age = Time(std::min<std::uint64_t>(stats.age_ms, INT32_MAX));
   sample.actual = stats.ballooned_bytes;
   sample.free = from.get(StatTag::kFree);
   sample.available = from.get(StatTag::kAvailable);
@@ -107,31 +58,6 @@ policy::GuestSample sample_of(const vm::StatsReport& stats) {
   return sample;
 }
 
-policy::VmObservation vm_of(const vm::DeviceReport& device, const VmWish& wish, Pools* pools) {
-  policy::VmObservation vm;
-  vm.name = device.name;
-  vm.automatic = wish.automatic;
-  vm.limits = wish.limits;
-  vm.running = device.state == vm::State::kRunning && device.guest_bytes != 0;
-  vm.inhibited = device.inhibited;
-  vm.guest = device.guest_bytes;
-  vm.table = device.table_bytes;
-  vm.target = device.target_bytes;
-  vm.actual = device.actual_bytes.value_or(0);
-  vm.knows_actual = device.actual_bytes.has_value();
-  vm.resident = device.resident_bytes;
-  vm.pressure_messages = device.pressure_messages;
-  if (device.stats) vm.sample = sample_of(*device.stats);
-  // It is what the ledger held then; of a balloon that came along that is not all.
-  if (vm.sample && !device.ledger_whole) vm.sample->actual.reset();
-  if (device.host_page_bytes > kPageSize) {
-    vm.pool = pools->huge(device.host_page_bytes, device.node);
-  } else if (device.node) {
-    vm.node = pools->node(*device.node);
-  }
-  return vm;
-}
-
 }  // namespace
 
 VmWish wish_of(const vm::Settings& device, std::optional<vm::AutomaticWord> said) noexcept {
@@ -143,19 +69,79 @@ policy::Limits limits_of(const vm::Settings& settings) noexcept {
   return {settings.floor_mib * kMiB, settings.ceiling_mib * kMiB, settings.weight};
 }
 
-policy::Observation observe(const policy::MemoryFigures& host,
-                            const std::vector<vm::DeviceReport>& devices,
-                            const std::map<std::string, VmWish>& wishes,
-                            std::uint64_t reserve_mib) {
-  policy::Observation seen;
-  Pools pools(host, reserve_mib);
-  seen.vms.reserve(devices.size());
-  for (const vm::DeviceReport& device : devices) {
-    const auto wish = wishes.find(device.name);
-    seen.vms.push_back(vm_of(device, wish == wishes.end() ? VmWish() : wish->second, &pools));
+Observer::Observer(const MemoryFigures& host, std::uint64_t reserve_mib) : host_(host) {
+  seen_.pools.push_back(host_pool(host, reserve_mib));
+}
+
+void Observer::add(const std::string& name, const vm::VmFigures& figures, const VmWish& wish) {
+  VmObservation& vm = seen_.vms.emplace_back();
+  vm.name = name;
+  vm.automatic = wish.automatic;
+  vm.limits = wish.limits;
+  vm.running = figures.state == vm::State::kRunning && figures.guest_bytes != 0;
+  vm.inhibited = figures.inhibited;
+  vm.guest = figures.guest_bytes;
+  vm.table = figures.table_bytes;
+  vm.target = figures.target_bytes;
+  vm.actual = figures.actual_bytes.value_or(0);
+  vm.knows_actual = figures.actual_bytes.has_value();
+  vm.resident = figures.resident_bytes;
+  vm.pressure_messages = figures.pressure_messages;
+  if (figures.stats) vm.sample = sample_of(*figures.stats);
+  // It is what the ledger held then; of a balloon that came along that is not all.
+  if (vm.sample && !figures.ledger_whole) vm.sample->actual.reset();
+  const bool huge = figures.host_page_bytes > kPageSize;
+  if (!huge && !figures.node) return;
+  const auto pool = pool_of(huge ? figures.host_page_bytes : kPageSize, figures.node);
+  if (huge) {
+    vm.pool = *pool;
+  } else {
+    vm.node = pool;
   }
-  seen.pools = pools.take();
-  return seen;
+}
+
+/// @return nothing where the pool is the host's own. Huge pages always have one.
+std::optional<std::size_t> Observer::pool_of(std::uint64_t page_bytes,
+                                             std::optional<unsigned> node) {
+  for (const Kind& kind : kinds_) {
+    if (kind.page_bytes == page_bytes && kind.node == node) return kind.pool;
+  }
+  Kind kind{page_bytes, node, std::nullopt};
+  auto made =
+      page_bytes > kPageSize ? std::optional(huge_pool(page_bytes, node)) : node_pool(*node);
+  if (made) {
+    kind.pool = seen_.pools.size();
+    seen_.pools.push_back(*std::move(made));
+  }
+  return kinds_.emplace_back(kind).pool;
+}
+
+/// @return nothing on a machine of one node: that would be the same memory twice.
+std::optional<PoolObservation> Observer::node_pool(unsigned number) const {
+  const auto at = std::find_if(host_.nodes.begin(), host_.nodes.end(),
+                               [number](const auto& node) { return node.node == number; });
+  if (at == host_.nodes.end() || host_.nodes.size() < 2) return std::nullopt;
+  PoolObservation pool;
+  pool.name = fmt::format("node {}", number);
+  pool.total = at->total;
+  pool.available = at->available;
+  const auto share = static_cast<double>(at->total) / static_cast<double>(machine_total(host_));
+  pool.reserve = static_cast<std::uint64_t>(static_cast<double>(seen_.pools[0].reserve) * share);
+  return pool;
+}
+
+PoolObservation Observer::huge_pool(std::uint64_t page_bytes, std::optional<unsigned> node) const {
+  PoolObservation pool;
+  pool.name = fmt::format("{} pages", format_size(page_bytes));
+  if (node) pool.name += fmt::format(" of node {}", *node);
+  pool.known = false;
+  for (const HugePagePool& part : host_.huge_pages) {
+    if (part.page_bytes != page_bytes || (node && part.node && *part.node != *node)) continue;
+    pool.known = true;
+    pool.total += part.pages * page_bytes;
+    pool.available += part.free * page_bytes;
+  }
+  return pool;
 }
 
 }  // namespace vballoon::policy

@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/group.hpp"
 #include "base/log.hpp"
 #include "gmem/lost_memory.hpp"
 #include "lcore/call_guard.hpp"
@@ -26,7 +27,6 @@
 #include "reclaim/huge/reserve.hpp"
 #include "service/config/config_check.hpp"
 #include "service/process/descriptors.hpp"
-#include "service/process/group.hpp"
 #include "service/process/log_level.hpp"
 #include "service/process/notify.hpp"
 #include "service/process/seccomp.hpp"
@@ -34,9 +34,8 @@
 #include "service/repeater.hpp"
 #include "service/rpc/methods.hpp"
 #include "service/rpc/server.hpp"
-#include "service/vhost_backend.hpp"
+#include "vhost/device_fleet.hpp"
 #include "vhost/log_line.hpp"
-#include "vhost/server.hpp"
 #include "vm/state/folder.hpp"
 
 namespace vballoon::service {
@@ -52,7 +51,7 @@ class Daemon {
         signals_(loop_),
         tick_(loop_,
               [this] {
-                server_->tick();
+                fleet_->tick();
                 crew_->recruit();
               }),
         sample_(loop_, [this] { sample_all(); }),
@@ -73,7 +72,7 @@ class Daemon {
   Result<void> start_devices();
   Result<void> start_autopilot();
   [[nodiscard]] policy::PolicyConfig policy() const;
-  [[nodiscard]] vhost::ReclaimSettings reclaim_settings() const;
+  [[nodiscard]] vhost::FleetSettings fleet_settings(std::optional<gid_t> socket_group) const;
   [[nodiscard]] std::vector<lcore::LcoreReport> report_lcores() const;
   void start_rpc(RpcSocket socket);
   void start_timers();
@@ -103,8 +102,7 @@ class Daemon {
   std::optional<lcore::CallGuard> call_guard_;  // while lcores run
   std::vector<std::unique_ptr<lcore::ReclaimLcore>> reclaimers_;
   std::vector<std::unique_ptr<lcore::Poller>> pollers_;
-  std::unique_ptr<vhost::Server> server_;
-  std::unique_ptr<VhostBackend> backend_;
+  std::unique_ptr<vhost::DeviceFleet> fleet_;
   std::unique_ptr<policy::Autopilot> autopilot_;
   std::optional<VmSettings> settings_;
   std::unique_ptr<Methods> methods_;
@@ -206,12 +204,17 @@ Result<void> Daemon::start_pollers() {
   return {};
 }
 
-vhost::ReclaimSettings Daemon::reclaim_settings() const {
-  vhost::ReclaimSettings settings;
+vhost::FleetSettings Daemon::fleet_settings(std::optional<gid_t> socket_group) const {
+  vhost::FleetSettings settings;
+  for (std::size_t i = 0; i < pollers_.size(); ++i) {
+    settings.pollers.push_back({pollers_[i].get(), plan_.poll[i].node});
+  }
   for (const lcore::Lcore& lcore : plan_.reclaim) settings.worker_nodes.push_back(lcore.node);
   settings.limits = reclaim::ReclaimLimits::of(config_.window_mib * kMiB, config_.window_age_ms);
   settings.limits.reserve = reserve_.get();
   settings.claims = {config_.max_guest_gib * kGiB, config_.max_total_gib * kGiB};
+  settings.socket_group = socket_group;
+  settings.lcores = [this] { return report_lcores(); };
   return settings;
 }
 
@@ -225,7 +228,7 @@ std::vector<lcore::LcoreReport> Daemon::report_lcores() const {
 /// A trigger costs the kernel a thread of its own, on any cpu: not where nobody asked for it.
 policy::PolicyConfig Daemon::policy() const {
   policy::PolicyConfig policy = config_.policy;
-  if (!policy::Autopilot::wanted(*backend_, config_.devices)) policy.host_pressure = "none";
+  if (!policy::Autopilot::wanted(*fleet_, config_.devices)) policy.host_pressure = "none";
   return policy;
 }
 
@@ -235,18 +238,12 @@ Result<void> Daemon::start_devices() {
       return std::make_unique<reclaim::SysfsPool>(reclaim::kPoolsFolder, page_bytes);
     });
   }
-  std::vector<vhost::PollSeat> seats;
-  for (std::size_t i = 0; i < pollers_.size(); ++i) {
-    seats.push_back({pollers_[i].get(), plan_.poll[i].node});
-  }
-  server_ = std::make_unique<vhost::Server>(seats, reclaim_settings(), puncher_,
-                                            folder_ ? &*folder_ : nullptr);
   const auto group = find_group(config_.socket_group, "daemon.socket_group");
   if (!group) return tl::unexpected(group.error());
-  backend_ = std::make_unique<VhostBackend>(
-      *server_, [this] { return report_lcores(); }, *group);
+  fleet_ = std::make_unique<vhost::DeviceFleet>(fleet_settings(*group), puncher_,
+                                                folder_ ? &*folder_ : nullptr);
   for (const vm::Settings& device : config_.devices) {
-    if (auto added = backend_->add(device); !added) {
+    if (auto added = fleet_->add(device); !added) {
       return tl::unexpected(blame_device(config_, device, "socket", added.error()));
     }
     say_device(device);
@@ -256,17 +253,17 @@ Result<void> Daemon::start_devices() {
 
 /// After the devices, which know what was said of them before.
 Result<void> Daemon::start_autopilot() {
-  auto autopilot = policy::Autopilot::open(loop_, *backend_, policy());
+  auto autopilot = policy::Autopilot::open(loop_, *fleet_, policy());
   if (!autopilot) return tl::unexpected(blame(config_, "policy.cgroup", autopilot.error()));
   autopilot_ = std::move(*autopilot);
-  settings_.emplace(*backend_, *autopilot_);
+  settings_.emplace(*fleet_, *autopilot_);
   for (const vm::Settings& device : config_.devices) settings_->begin(device);
   return {};
 }
 
 void Daemon::start_rpc(RpcSocket socket) {
   methods_ = std::make_unique<Methods>(
-      loop_, *backend_, *autopilot_, *settings_,
+      loop_, *fleet_, *autopilot_, *settings_,
       rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", lcore::eal_version()}});
   rpc_ = std::make_unique<RpcServer>(loop_, std::move(socket), *methods_);
   hooks_.say(fmt::format("rpc on {}", config_.rpc_socket));
@@ -311,7 +308,7 @@ void Daemon::stop() {
   if (methods_) methods_->stop();
   if (autopilot_) autopilot_->stop();
   // While the poll lcores still run: they have to let go of each device.
-  if (server_) server_->stop();
+  if (fleet_) fleet_->stop();
   for (const auto& poller : pollers_) poller->stop();
   for (const auto& reclaimer : reclaimers_) reclaimer->stop();
   if (crew_) crew_->stop();
@@ -325,9 +322,9 @@ void Daemon::reload() {
     return;
   }
   std::vector<std::string> present;
-  for (const auto& report : backend_->list()) present.push_back(report.name);
+  for (const vm::Vm* vm : fleet_->vms()) present.push_back(vm->settings().name);
   const ReloadPlan plan = plan_reload(config_, *after, present);
-  if (auto changed = backend_->change(plan.remove, plan.add); !changed) {
+  if (auto changed = fleet_->change(plan.remove, plan.add); !changed) {
     log::error("reload: {}; everything stays as it was", changed.error().message);
     return;
   }
@@ -370,9 +367,9 @@ void Daemon::say_device(const vm::Settings& device) const {
 }
 
 void Daemon::sample_all() {
-  for (const auto& report : backend_->list()) {
+  for (vm::Vm* vm : fleet_->vms()) {
     // A guest without statistics is no news.
-    if (report.state == vm::State::kRunning) (void)backend_->request_stats(report.name);
+    if (vm->figures().state == vm::State::kRunning) (void)vm->request_stats();
   }
 }
 

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "base/check.hpp"
+
 namespace vballoon::service {
 namespace {
 
@@ -43,7 +45,8 @@ vm::Settings VmSettings::of(const std::string& name) const {
 
 Result<VmSettings::Changed> VmSettings::change(const std::string& name, const vm::Settings& to,
                                                const vm::Rows& rows) {
-  if (const auto there = backend_.show(name); !there) return tl::unexpected(there.error());
+  const auto vm = fleet_.find(name);
+  if (!vm) return tl::unexpected(vm.error());
   vm::Settings now = of(name);
   for (const vm::Setting* row : rows) {
     if (row->effect != vm::Effect::kLive) return tl::unexpected(needs_new_device(name, *row));
@@ -52,24 +55,27 @@ Result<VmSettings::Changed> VmSettings::change(const std::string& name, const vm
   if (auto ok = vm::check_limits(now); !ok) return tl::unexpected(ok.error());
   settings_[name] = now;
   if (has(rows, "automatic")) autopilot_.set_automatic(name, now.automatic);
-  return Changed{now, apply(now, rows)};
+  return Changed{now, apply(now, rows, *vm)};
 }
 
 VmSettings::Changed VmSettings::take_over(const vm::Settings& settings) {
+  const auto vm = fleet_.find(settings.name);
+  VB_CHECK(vm);
   settings_[settings.name] = settings;
   autopilot_.wish(settings);
-  auto no_effect = apply(settings, vm::live_settings());
+  auto no_effect = apply(settings, vm::live_settings(), *vm);
   return {of(settings.name), std::move(no_effect)};
 }
 
 /// `automatic` is left out: a person's word and the configuration's are not the same.
-std::optional<Status> VmSettings::apply(const vm::Settings& settings, const vm::Rows& rows) {
+std::optional<Status> VmSettings::apply(const vm::Settings& settings, const vm::Rows& rows,
+                                        vm::Vm* vm) {
   std::optional<Status> no_effect;
   if (has(rows, "prefault")) {
-    const auto done = backend_.prefault(settings.name, settings.prefault);
+    const auto done = vm->prefault(settings.prefault);
     if (!done) no_effect = done.error();
   }
-  if (has(rows, "reporting")) (void)backend_.reporting(settings.name, settings.reporting);
+  if (has(rows, "reporting")) vm->reporting(settings.reporting);
   if (has(rows, "floor_mib") || has(rows, "ceiling_mib") || has(rows, "weight")) {
     autopilot_.set_limits(settings.name, policy::limits_of(settings));
   }

@@ -20,8 +20,8 @@ namespace vballoon::service {
 class VmSettings {
  public:
   /// Both outlive it.
-  VmSettings(vm::Backend& backend, policy::Autopilot& autopilot)
-      : backend_(backend), autopilot_(autopilot) {}
+  VmSettings(vm::Fleet& fleet, policy::Autopilot& autopilot)
+      : fleet_(fleet), autopilot_(autopilot) {}
 
   /// The VM has been added with these.
   void begin(const vm::Settings& settings);
@@ -40,13 +40,13 @@ class VmSettings {
   Result<Changed> change(const std::string& name, const vm::Settings& to, const vm::Rows& rows);
 
   /// All that is live as the configuration has it now, whatever a person set since. A person's
-  /// `automatic` holds until the configuration's own changes.
+  /// `automatic` holds until the configuration's own changes. @pre the VM is in the fleet.
   Changed take_over(const vm::Settings& settings);
 
  private:
-  std::optional<Status> apply(const vm::Settings& settings, const vm::Rows& rows);
+  std::optional<Status> apply(const vm::Settings& settings, const vm::Rows& rows, vm::Vm* vm);
 
-  vm::Backend& backend_;
+  vm::Fleet& fleet_;
   policy::Autopilot& autopilot_;
   std::map<std::string, vm::Settings, std::less<>> settings_;
 };

@@ -129,6 +129,7 @@ void BalloonDevice::let_go() {
   watch_.clear();
   forget_log();
   path_.release();
+  tables_provided_ = false;
   kept_.release();
   claims_.drop(spec_.name);
   claimed_.clear();

@@ -27,17 +27,17 @@
 #include "lcore/poller.hpp"
 #include "vhost/backend_channel.hpp"
 #include "vhost/connection.hpp"
+#include "vhost/device_spec.hpp"
 #include "vhost/inflight_region.hpp"
 #include "vhost/log_mapping.hpp"
 #include "vhost/memory_claims.hpp"
 #include "vhost/message.hpp"
 #include "vhost/seats.hpp"
-#include "vhost/server.hpp"
 #include "vhost/size_question.hpp"
-#include "vm/report.hpp"
 #include "vm/state/device_state.hpp"
 #include "vm/stats_patience.hpp"
 #include "vm/target.hpp"
+#include "vm/vm.hpp"
 #include "wire/features.hpp"
 #include "wire/queue_map.hpp"
 
@@ -54,7 +54,7 @@ inline constexpr const char* kLegacy =
     "the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
     "start the VM with a modern device (disable-legacy=on) or a newer driver";
 
-class BalloonDevice {
+class BalloonDevice final : public vm::Vm {
  public:
   /// @param folder  where what outlives the daemon is kept; null: nowhere.
   BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims, reclaim::Discarder& discarder,
@@ -82,33 +82,31 @@ class BalloonDevice {
   void close();
   /// The next daemon is to know nothing of it. @pre close()
   void remove_state() noexcept { kept_.remove(); }
-  Result<std::uint64_t> set_target(const vm::Target& target);
-  /// Whether what was asked for is there for the next daemon.
-  [[nodiscard]] vm::Kept kept() const;
-  Result<void> request_stats();
-  [[nodiscard]] std::uint64_t pressure_messages() const noexcept {
-    return path_.counters().pressure_messages.get();
-  }
-  Result<void> move_to(unsigned lcore);
-  /// From the return on nothing is discarded, nor on its way to be.
-  void inhibit(bool on);
-  /// Of the operator's wish, for the next daemon; nothing here follows it.
-  [[nodiscard]] std::optional<vm::AutomaticWord> automatic() const;
-  void keep_automatic(vm::AutomaticWord word);
-  /// The wish is taken in any case.
-  /// @errors kUnavailable: it has no effect with the VMM that is connected, or the device is busy
-  ///         and that is not known yet.
-  Result<void> prefault(bool on);
-  void reporting(bool on) noexcept { path_.report(on); }
-  /// @return free_page_hint_cmd_id as it now stands.
-  Result<std::uint32_t> hint(wire::HintAction action);
   /// What is due and nobody waits for: a config change that could not be sent yet, a guest whose
   /// memory is gone, one that has not said its size, wishes that could not be kept, a VMM whose
   /// process is gone.
   void tick();
-  [[nodiscard]] vm::DeviceReport report() const;
-
   [[nodiscard]] const DeviceSpec& spec() const noexcept { return spec_; }
+
+  [[nodiscard]] const vm::Settings& settings() const noexcept override { return spec_; }
+  /// While the event thread has the device: the last ones, and that it is slow.
+  [[nodiscard]] vm::VmFigures figures() const override;
+  [[nodiscard]] vm::DeviceReport report() const override;
+  [[nodiscard]] std::uint64_t pressure_messages() const noexcept override {
+    return path_.counters().pressure_messages.get();
+  }
+  Result<vm::TargetSet> set_target(const vm::Target& target) override;
+  [[nodiscard]] vm::Kept kept() const override;
+  Result<void> request_stats() override;
+  /// From the return on nothing is discarded, nor on its way to be.
+  void inhibit(bool on) override;
+  /// Nothing here follows that word.
+  [[nodiscard]] std::optional<vm::AutomaticWord> automatic() const override;
+  void keep_automatic(vm::AutomaticWord word) override;
+  Result<void> prefault(bool on) override;
+  void reporting(bool on) override { path_.report(on); }
+  Result<std::uint32_t> hint(wire::HintAction action) override;
+  Result<void> move_to(unsigned lcore) override;
 
  private:
   /// As the VMM sent it, region by region.
@@ -139,7 +137,7 @@ class BalloonDevice {
   [[nodiscard]] std::unique_lock<std::mutex> knock(
       std::chrono::milliseconds patience = std::chrono::milliseconds(250)) const;
   [[nodiscard]] tl::unexpected<Status> busy() const;
-  [[nodiscard]] vm::DeviceReport report_locked() const;
+  void note_busy() const;
   void take_back();
   void hand_over();
   void start_ring(unsigned index);
@@ -181,14 +179,15 @@ class BalloonDevice {
   [[nodiscard]] rte_vhost_msg_result go_without_fds(Message message);
   void end_orphans();
   [[nodiscard]] rte_vhost_msg_result answer_successor(Message message);
-  [[nodiscard]] Result<void> check_target(const vm::Target& target) const;
+  [[nodiscard]] Result<void> check_target(const vm::Target& target, std::uint64_t guest) const;
   [[nodiscard]] std::uint64_t guest_size() const noexcept;
-  [[nodiscard]] std::uint32_t true_target() const noexcept;
+  [[nodiscard]] std::uint32_t true_target(std::uint64_t guest) const noexcept;
+  [[nodiscard]] std::uint32_t true_target() const noexcept { return true_target(guest_size()); }
   void show_target();
   void tell_target();
   void ask_size();
   void hear_size();
-  void keep_target();
+  void keep_target(std::uint64_t guest);
   void keep_driver_fields() noexcept;
   void note_kept();
   void keep_again();
@@ -197,7 +196,7 @@ class BalloonDevice {
   void look();
   void settle_in();
   void note_slow();
-  void provide_tables() const noexcept;
+  void provide_tables() noexcept;
   void give_up_lost_memory();
   void stop_rings();
   void warn(const std::string& what);
@@ -216,12 +215,17 @@ class BalloonDevice {
   [[nodiscard]] vm::State state() const;
   [[nodiscard]] vm::HintReport report_hints() const;
   [[nodiscard]] bool was_served() const noexcept;
-  [[nodiscard]] std::optional<std::uint64_t> reclaimed_bytes(
-      std::optional<std::uint64_t> resident) const noexcept;
-  void report_wishes(vm::DeviceReport* report) const;
-  void report_memory(vm::DeviceReport* report) const;
-  void report_stats(vm::DeviceReport* report) const noexcept;
-  void report_clues(vm::DeviceReport* report) const noexcept;
+  void find_figures(vm::VmFigures* figures) const;
+  void find_clues(vm::VmFigures* figures) const noexcept;
+  void find_stats(vm::VmFigures* figures) const noexcept;
+  void find_target(vm::VmFigures* figures) const noexcept;
+  void find_memory(vm::VmFigures* figures) const;
+  [[nodiscard]] std::string_view trouble(bool slow) const noexcept;
+  [[nodiscard]] std::optional<std::uint64_t> reclaimed_bytes(std::optional<std::uint64_t> resident,
+                                                             std::uint64_t guest) const noexcept;
+  [[nodiscard]] std::vector<vm::QueueReport> report_queues() const;
+  [[nodiscard]] std::vector<datapath::NamedCount> report_counters(
+      const vm::VmFigures& figures) const;
 
   const DeviceSpec spec_;
   MemoryClaims& claims_;
@@ -252,10 +256,11 @@ class BalloonDevice {
   bool closed_ = false;
   LogMapping dirty_log_;  // once a VMM has begun to migrate
   bool memory_valid_ = false;
-  bool table_missing_ = false;   // the newest memory table could not be taken
-  bool memory_lost_ = false;     // on this connection: nothing is served any more
-  bool told_of_legacy_ = false;  // on this connection
-  bool ends_unsaid_ = false;     // on this connection: see load_features()
+  bool tables_provided_ = false;  // of the ledger that there is
+  bool table_missing_ = false;    // the newest memory table could not be taken
+  bool memory_lost_ = false;      // on this connection: nothing is served any more
+  bool told_of_legacy_ = false;   // on this connection
+  bool ends_unsaid_ = false;      // on this connection: see load_features()
   wire::Features acked_;
   std::array<RingState, wire::kQueues> rings_{};
   std::optional<vm::Left> left_;        // of this memory's guest, by earlier daemons or connections

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/balloon_device_control.cpp - what the control thread asks of a device.
+// vhost/balloon_device_control.cpp - what the control thread wishes of a device.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,32 +18,12 @@ namespace {
 
 using wire::Role;
 
-constexpr unsigned kInflateRing = 0;
 /// How soon it is tried again to keep what could not be kept.
 constexpr std::chrono::seconds kKeepAgain{1};
-constexpr const char* kTableMissing =
-    "the VMM's newest memory table could not be taken, and the log says why; its balloon is kept, "
-    "and served again when the VMM sends another table";
-/// How long the control thread waits for a device that the event thread is at: to show it, where
-/// what was shown last does as well.
-constexpr std::chrono::milliseconds kGlance{20};
-
-vm::QueueReport report_queue(Role role, bool running, const datapath::QueueStatus& status) {
-  vm::QueueReport report;
-  const auto fault = static_cast<virtq::QueueFault>(status.fault.get());
-  report.index = static_cast<unsigned>(status.index.get());
-  report.role = wire::role_name(role);
-  report.state = !running ? "stopped" : fault == virtq::QueueFault::kNone ? "running" : "broken";
-  if (running) report.reason = virtq::describe(fault);
-  report.size = static_cast<unsigned>(status.size.get());
-  report.buffers = status.buffers.get();
-  return report;
-}
 
 }  // namespace
 
-Result<void> BalloonDevice::check_target(const vm::Target& target) const {
-  const std::uint64_t guest = guest_size();
+Result<void> BalloonDevice::check_target(const vm::Target& target, std::uint64_t guest) const {
   const std::uint64_t bytes = target.size.of(guest);
   if (guest == 0 || bytes <= target.most(guest)) return {};
   if (bytes > guest) {
@@ -59,48 +39,32 @@ Result<void> BalloonDevice::check_target(const vm::Target& target) const {
                   format_size(vm::left_to_guest(guest)), format_size(target.most(guest))));
 }
 
-Result<std::uint64_t> BalloonDevice::set_target(const vm::Target& target) {
+Result<vm::TargetSet> BalloonDevice::set_target(const vm::Target& target) {
   const auto lock = knock();
   if (!lock) return busy();
-  if (auto ok = check_target(target); !ok) return tl::unexpected(ok.error());
+  const std::uint64_t guest = guest_size();
+  if (auto ok = check_target(target, guest); !ok) return tl::unexpected(ok.error());
+  const std::uint64_t before = pages_to_bytes(true_target(guest));
   wanted_ = target;
-  keep_target();
+  keep_target(guest);
   show_target();
   provide_tables();
   settle_prefault();
   // Also where it is the same one: a guest that took pages back is asked again.
   tell_target();
   notify_if_due();
-  return pages_to_bytes(true_target());
+  return vm::TargetSet{pages_to_bytes(true_target(guest)), before, guest};
 }
 
-void BalloonDevice::keep_target() {
-  const auto pages =
-      std::min<std::uint64_t>(bytes_to_pages(wanted_.size.of(guest_size())), UINT32_MAX);
+void BalloonDevice::keep_target(std::uint64_t guest) {
+  const auto pages = std::min<std::uint64_t>(bytes_to_pages(wanted_.size.of(guest)), UINT32_MAX);
   kept_.set_target({static_cast<std::uint32_t>(pages),
                     wanted_.size.share ? wanted_.size.share->millionths : 0, wanted_.forced});
   note_kept();
 }
 
-std::uint64_t BalloonDevice::guest_size() const noexcept {
-  vm::DeviceReport report;
-  report_clues(&report);
-  vm::settle_figures(&report);
-  return report.guest_bytes;
-}
-
-/// What tells how large the guest is.
-void BalloonDevice::report_clues(vm::DeviceReport* report) const noexcept {
-  report->table_bytes = path_.counters().guest_bytes.get();
-  report->boot_bytes = boot_bytes_;
-  report->acked = acked_;
-  report->bit_two = spec_.bit_two();
-  report_stats(report);
-}
-
 /// What was asked for, as far as this guest's memory goes and it is left enough.
-std::uint32_t BalloonDevice::true_target() const noexcept {
-  const std::uint64_t guest = guest_size();
+std::uint32_t BalloonDevice::true_target(std::uint64_t guest) const noexcept {
   const std::uint64_t bytes = wanted_.size.of(guest);
   const std::uint64_t fits = guest == 0 ? bytes : std::min(bytes, wanted_.most(guest));
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes_to_pages(fits), UINT32_MAX));
@@ -109,16 +73,17 @@ std::uint32_t BalloonDevice::true_target() const noexcept {
 /// The driver sees what was asked for, as far as that goes. What was asked for stays: the next VM
 /// on the socket may be larger.
 void BalloonDevice::show_target() {
-  const std::uint32_t pages = true_target();
+  const std::uint64_t guest = guest_size();
+  const std::uint32_t pages = true_target(guest);
   if (pages == config_.num_pages()) return;
   config_.set_num_pages(pages);
   notify_due_.store(true, std::memory_order_relaxed);
-  const std::uint64_t asked = wanted_.size.of(guest_size());
+  const std::uint64_t asked = wanted_.size.of(guest);
   if (pages < bytes_to_pages(asked)) {
-    warn(fmt::format(
-        "the target of {} is too much for the {} of memory that its VM has; it is "
-        "lowered to {} as long as this VM is connected",
-        format_size(asked), format_size(guest_size()), format_size(pages_to_bytes(pages))));
+    warn(
+        fmt::format("the target of {} is too much for the {} of memory that its VM has; it is "
+                    "lowered to {} as long as this VM is connected",
+                    format_size(asked), format_size(guest), format_size(pages_to_bytes(pages))));
   }
 }
 
@@ -148,9 +113,11 @@ void BalloonDevice::hear_size() {
   if (question_.end()) show_target();
 }
 
-/// A page fault in a pass takes up to 60 us; here it takes nobody's time.
-void BalloonDevice::provide_tables() const noexcept {
-  if (config_.num_pages() != 0) path_.provide_tables();
+/// A page fault in a pass takes up to 60 us; here it takes nobody's time. Once is enough: a ledger
+/// keeps what it was provided with.
+void BalloonDevice::provide_tables() noexcept {
+  if (config_.num_pages() == 0 || std::exchange(tables_provided_, true)) return;
+  path_.provide_tables();
 }
 
 Result<void> BalloonDevice::request_stats() {
@@ -225,142 +192,6 @@ void BalloonDevice::keep_again() {
   if (std::chrono::steady_clock::now() < next_keep_) return;
   kept_.keep();
   note_kept();
-}
-
-vm::State BalloonDevice::state() const {
-  if (!vid_) return vm::State::kWaiting;
-  if (memory_lost_) return vm::State::kBroken;
-  for (unsigned role = 0; role < wire::kRoles; ++role) {
-    if (path_.running(static_cast<Role>(role)) &&
-        path_.status(static_cast<Role>(role)).fault.get() != 0) {
-      return vm::State::kBroken;
-    }
-  }
-  const bool served = path_.running(Role::kInflate) && path_.running(Role::kDeflate);
-  if (served) return vm::State::kRunning;
-  return was_served() ? vm::State::kStopped : vm::State::kConnected;
-}
-
-/// By this driver, or one before it, on this connection.
-bool BalloonDevice::was_served() const noexcept {
-  return rings_[kInflateRing].begun;
-}
-
-void BalloonDevice::report_wishes(vm::DeviceReport* report) const {
-  report->target_bytes = pages_to_bytes(true_target());
-  report->wanted_bytes = wanted_.size.of(guest_size());
-  report->share = wanted_.size.share;
-  report->forced = wanted_.forced;
-  report->kept = kept_.kept();
-  report->why_not_kept = kept_.why_not();
-}
-
-/// A guest whose rings are stopped may have been reset, and takes back what it was said to have
-/// given without a word. Whatever it takes shows in what it has.
-/// @return  what the host has at least; nothing where that is not known.
-std::optional<std::uint64_t> BalloonDevice::reclaimed_bytes(
-    std::optional<std::uint64_t> resident) const noexcept {
-  const std::uint64_t pages = std::min(path_.counters().ballooned_pages.get(),
-                                       path_.reclaim_counters().reclaimed_pages.get());
-  const std::uint64_t bytes = pages_to_bytes(pages);
-  if (bytes == 0 || path_.running(Role::kInflate)) return bytes;
-  // Files that hold more than this guest's memory do not tell of it.
-  if (!resident || !resident_then_ || *resident_then_ + bytes > guest_size()) return std::nullopt;
-  const std::uint64_t grown = *resident - std::min(*resident, *resident_then_);
-  return bytes - std::min(bytes, grown);
-}
-
-/// The host's side of it.
-void BalloonDevice::report_memory(vm::DeviceReport* report) const {
-  const auto& memory = path_.memory();
-  if (!vid_ || !memory) return;
-  report->resident_bytes = gmem::resident_bytes(*memory);
-  report->reclaimed_bytes = reclaimed_bytes(report->resident_bytes);
-  if (const auto most = gmem::most_given_back(*memory)) {
-    report->on_disk = true;
-    const std::uint64_t given = report->reclaimed_bytes.value_or(0);
-    report->counters.push_back({"came_back_bytes", given - std::min(given, *most)});
-    if (given > *most) report->reclaimed_bytes = *most;
-  }
-  report->node = home_node_;
-  report->shared_with = shared_with_;
-  for (const gmem::Region& region : memory->regions()) {
-    report->host_page_bytes = std::max(report->host_page_bytes, region.backing.host_page);
-  }
-}
-
-vm::DeviceReport BalloonDevice::report() const {
-  if (const auto lock = knock(kGlance)) {
-    last_report_ = report_locked();
-  } else {
-    last_report_.name = spec_.name;
-    last_report_.socket = spec_.socket;
-    last_report_.slow = true;
-    last_report_.reason = kSlow;
-  }
-  return last_report_;
-}
-
-vm::DeviceReport BalloonDevice::report_locked() const {
-  const datapath::DeviceCounters& counters = path_.counters();
-  const reclaim::ReclaimCounters& reclaimed = path_.reclaim_counters();
-  vm::DeviceReport report;
-  report.name = spec_.name;
-  report.socket = spec_.socket;
-  report.client = spec_.client;
-  report.lcore = seat_.poller().lcore();
-  report.state = state();
-  report.slow = path_.conduct()->slow(now_ms());
-  report.alone = path_.conduct()->alone.load(std::memory_order_relaxed);
-  if (memory_lost_) {
-    report.reason = kMemoryLost;
-  } else if (table_missing_) {
-    report.reason = kTableMissing;
-  } else if (told_of_legacy_ && !acked_.has(wire::Feature::kVersion1)) {
-    report.reason = kLegacy;
-  } else if (report.slow) {
-    report.reason = kSlow;
-  }
-  report_wishes(&report);
-  if (vid_ && config_.knows_actual()) report.actual_bytes = pages_to_bytes(config_.actual());
-  report.ballooned_bytes = pages_to_bytes(counters.ballooned_pages.get());
-  report.ledger_whole = ledger_whole_;
-  report.discarded_bytes = reclaimed.inflated.bytes.get();
-  report.reported_bytes = reclaimed.reported.bytes.get();
-  report.stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
-  report.reclaimed_bytes = reclaimed_bytes(std::nullopt);
-  report_memory(&report);
-  report.inhibited = path_.inhibited();
-  report.prefault = wants_prefault_;
-  report.no_prefault = no_prefault_;
-  report.reporting = path_.reports();
-  report.poison_value = config_.poison_value();
-  report.hints = report_hints();
-  report.pressure_messages = counters.pressure_messages.get();
-  report.offered = spec_.offered();
-  for (unsigned role = 0; role < wire::kRoles; ++role) {
-    const auto r = static_cast<Role>(role);
-    if (!wire::may_have(r, spec_.bit_two())) continue;
-    report.queues.push_back(report_queue(r, path_.running(r), path_.status(r)));
-  }
-  for (const auto& count : datapath::named_counts(counters)) report.counters.push_back(count);
-  report.counters.push_back({"discard_calls", reclaimed.inflated.calls.get()});
-  report.counters.push_back({"report_calls", reclaimed.reported.calls.get()});
-  report.counters.push_back({"discard_failures", reclaimed.failed_calls.get()});
-  report.counters.push_back({"retained_bytes", reclaimed.retained_bytes.get()});
-  report.counters.push_back({"uncovered_bytes", reclaimed.uncovered_bytes.get()});
-  report.counters.push_back({"prefault_calls", reclaimed.prefaulted.calls.get()});
-  report.counters.push_back({"prefaulted_bytes", reclaimed.prefaulted.bytes.get()});
-  report.counters.push_back({"prefault_failures", reclaimed.failed_prefaults.get()});
-  report.counters.push_back({"kept_pages", reclaimed.kept_pages.get()});
-  report.counters.push_back({"gathered_pages", reclaimed.gathered_pages.get()});
-  report.counters.push_back({"batches_in_flight", reclaimed.in_flight.get()});
-  report.counters.push_back({"reclaim_waits", reclaimed.sink_full.get()});
-  report.counters.push_back({"slow_calls", path_.conduct()->slow_calls.get()});
-  report.counters.push_back({"lane_moves", path_.conduct()->lane_moves.get()});
-  report_clues(&report);
-  vm::settle_figures(&report);
-  return report;
 }
 
 }  // namespace vballoon::vhost

@@ -51,17 +51,4 @@ void BalloonDevice::start_stats(bool resumed) {
   stats_patience_.forget();
 }
 
-/// A ring that is stopped, as in a VM that is paused, owes no answer.
-void BalloonDevice::report_stats(vm::DeviceReport* report) const noexcept {
-  const datapath::StatsRecord stats = path_.newest_stats();
-  const std::uint64_t now = now_ms();
-  if (stats.sequence != 0) {
-    report->stats = vm::StatsReport{stats.sample, stats.sequence, now - stats.taken_ms,
-                                    pages_to_bytes(stats.ballooned_pages)};
-  }
-  if (path_.running(Role::kStats)) {
-    report->stats_waiting_ms = stats_patience_.waiting_ms(stats.sequence, now);
-  }
-}
-
 }  // namespace vballoon::vhost

@@ -169,6 +169,7 @@ void BalloonDevice::start_anew() {
     if (record != nullptr && !rings_[index].role) *record = {};
   }
   path_.empty_balloon();
+  tables_provided_ = false;
 }
 
 /// Rings that waited for decide(), the one that tells of a reset first.
@@ -211,6 +212,7 @@ void BalloonDevice::take_memory(std::shared_ptr<const gmem::GuestMemory> memory)
   }
   path_.set_memory(std::move(memory),
                    {room.words, room.touched, room.filled && (!first || undecided_)});
+  tables_provided_ = false;
   kept_.commit(!first && !undecided_);
   note_kept();
   if (undecided_ && !room.filled) {

@@ -136,7 +136,7 @@ Result<void> Change::open_door(Incoming& incoming) {
   if (!gate) return tl::unexpected(gate.error());
   if (auto ok = borrow_door(incoming); !ok) return ok;
   if (incoming.lender == nullptr) {
-    auto listener = Listener::open(incoming.spec.socket, incoming.spec.group);
+    auto listener = Listener::open(incoming.spec.socket, incoming.spec.socket_group);
     if (!listener) return tl::unexpected(listener.error());
     incoming.listener = std::make_unique<Listener>(*std::move(listener));
   }
@@ -150,8 +150,8 @@ Result<void> Change::borrow_door(Incoming& incoming) {
   Member* const owner = roster_.at_socket(incoming.spec.socket, incoming.canonical);
   if (owner == nullptr || !owner->listener) return {};
   if (!in_place(*owner->listener, &incoming.lent_group)) return {};
-  if (owner->spec().group != incoming.spec.group) {
-    const gid_t group = incoming.spec.group.value_or(::getegid());
+  if (owner->spec().socket_group != incoming.spec.socket_group) {
+    const gid_t group = incoming.spec.socket_group.value_or(::getegid());
     if (auto shared = owner->listener->share(group); !shared) return shared;
   }
   incoming.lender = owner;

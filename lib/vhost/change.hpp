@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/change.hpp - devices that go and devices that come, all of them or none.
-// Thread: under the server's lock.
+// Thread: the control thread.
 // Why:    whoever moves a device to another socket, or changes what it offers, is not to lose it
 //         because the new one cannot be: all that can fail is done while the old ones still serve.
 #pragma once
@@ -30,7 +30,7 @@ class Change {
   Change& operator=(const Change&) = delete;
 
   /// Checks everything, binds and registers.
-  /// @errors kNotFound, kInvalidArgument, kAlreadyExists, kUnavailable, kHost: see Server::add().
+  /// @errors kNotFound, kInvalidArgument, kAlreadyExists, kUnavailable, kHost: vm::Fleet::change().
   [[nodiscard]] Result<void> prepare(std::span<const std::string> remove,
                                      std::span<const DeviceSpec> add);
 

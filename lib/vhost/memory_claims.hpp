@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "vhost/server.hpp"
+#include "vhost/settings.hpp"
 
 namespace vballoon::vhost {
 

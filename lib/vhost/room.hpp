@@ -15,7 +15,7 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "vhost/server.hpp"
+#include "vhost/settings.hpp"
 
 namespace vballoon::vhost {
 

@@ -51,6 +51,7 @@ void Roster::drop_leaving() {
   by_name_.clear();
   by_path_.clear();
   by_file_.clear();
+  vms_.clear();
   clients_ = 0;
   for (const auto& member : members_) index(*member);
 }
@@ -61,6 +62,7 @@ void Roster::clear() {
 }
 
 void Roster::index(Member& member) {
+  vms_.push_back(member.device.get());
   by_name_[member.spec().name] = &member;
   by_path_[member.canonical] = &member;
   if (member.listener) {

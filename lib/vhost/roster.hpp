@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/roster.hpp - the devices that there are, by name and by socket.
-// Thread: guarded by the server's lock.
+// Thread: the control thread.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -36,6 +37,8 @@ class Roster {
 
   /// In the order in which they came.
   [[nodiscard]] const Members& members() const noexcept { return members_; }
+  /// The same, until the next add() or drop_leaving().
+  [[nodiscard]] std::span<vm::Vm* const> vms() const noexcept { return vms_; }
   [[nodiscard]] unsigned clients() const noexcept { return clients_; }
 
   /// @return null where there is none.
@@ -60,6 +63,7 @@ class Roster {
   void index(Member& member);
 
   Members members_;
+  std::vector<vm::Vm*> vms_;                               // of the members
   std::unordered_map<std::string_view, Member*> by_name_;  // of the specs
   std::unordered_map<std::string_view, Member*> by_path_;
   std::unordered_map<std::pair<dev_t, ino_t>, Member*, FileHash> by_file_;

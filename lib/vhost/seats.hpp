@@ -10,7 +10,7 @@
 #include <deque>
 #include <vector>
 
-#include "vhost/server.hpp"
+#include "vhost/settings.hpp"
 
 namespace vballoon::vhost {
 

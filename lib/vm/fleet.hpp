@@ -1,64 +1,46 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/fleet.hpp - what the RPC server asks of the devices, without knowing vhost.
-// The daemon puts a vhost::Server behind it, the tests something that answers at once.
+// vm/fleet.hpp - every VM of the host, by name.
+// The daemon has a vhost::DeviceFleet, the tests one of VMs that answer at once.
+// Thread: the control thread only.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
-#include "datapath/config_space.hpp"
 #include "lcore/report.hpp"
-#include "vm/report.hpp"
 #include "vm/settings.hpp"
-#include "vm/state/device_state.hpp"
-#include "vm/target.hpp"
+#include "vm/vm.hpp"
 
 namespace vballoon::vm {
 
-/// Thread: the control thread only. No call waits on a guest.
-class Backend {
+class Fleet {
  public:
-  virtual ~Backend() = default;
+  virtual ~Fleet() = default;
 
-  [[nodiscard]] virtual std::vector<vm::DeviceReport> list() const = 0;
-  [[nodiscard]] virtual Result<vm::DeviceReport> show(std::string_view name) const = 0;
+  /// In the order in which they were added. Holds, as each Vm does, until the next change().
+  [[nodiscard]] virtual std::span<Vm* const> vms() const = 0;
 
-  /// @return the target as it now stands.
-  virtual Result<std::uint64_t> set_target(std::string_view name, const vm::Target& target) = 0;
-  /// Whether what was asked for so far is there for the next daemon.
-  [[nodiscard]] virtual vm::Kept kept(std::string_view name) const = 0;
+  /// @return never null.
+  /// @errors kNotFound, with the names that there are.
+  [[nodiscard]] virtual Result<Vm*> find(std::string_view name) const = 0;
 
-  /// Of each device: its name, and how many messages of pressure its guest sent since it was added.
-  /// Costs next to nothing. @pre visit asks nothing of the backend.
-  using VisitPressure = std::function<void(const std::string& name, std::uint64_t messages)>;
-  virtual void each_pressure(const VisitPressure& visit) const = 0;
-
-  /// The answer arrives later, as a report whose statistics have another sequence.
-  virtual Result<void> request_stats(std::string_view name) = 0;
-
-  /// While on, nothing of that guest's memory is discarded.
-  virtual Result<void> inhibit(std::string_view name, bool on) = 0;
-  /// What an earlier daemon, or this one, was told to keep; nothing where that is not possible.
-  [[nodiscard]] virtual std::optional<vm::AutomaticWord> automatic(std::string_view name) const = 0;
-  virtual void keep_automatic(std::string_view name, vm::AutomaticWord word) = 0;
-  /// While on, memory is put there before the guest gets a page back. An error where that has no
-  /// effect with the VMM that is connected; the wish stays.
-  virtual Result<void> prefault(std::string_view name, bool on) = 0;
-  /// While off, reported pages are returned to the guest as they are.
-  virtual Result<void> reporting(std::string_view name, bool on) = 0;
-  /// @return the command id that the driver now sees.
-  virtual Result<std::uint32_t> hint(std::string_view name, wire::HintAction action) = 0;
-  /// Has another poll lcore serve it.
-  virtual Result<void> move(std::string_view name, unsigned lcore) = 0;
-
-  virtual Result<void> add(const Settings& device) = 0;
-  virtual Result<void> remove(std::string_view name) = 0;
+  /// VMs that go and VMs that come: all or nothing. One that is added may have the name or the
+  /// socket of one that is removed. The guest of one that is removed keeps its balloon as it is;
+  /// what was kept of it for the next daemon is removed, too.
+  /// @errors kNotFound; kInvalidArgument for a name, a group or a path that cannot be;
+  ///         kAlreadyExists for a name that is taken or a socket on which somebody listens (a stale
+  ///         socket file is replaced); kUnavailable where there is no room for more; kHost.
+  virtual Result<void> change(std::span<const std::string> remove,
+                              std::span<const Settings> add) = 0;
+  Result<void> add(const Settings& vm) { return change({}, {&vm, 1}); }
+  Result<void> remove(std::string_view name) {
+    const std::string one(name);
+    return change({&one, 1}, {});
+  }
 
   [[nodiscard]] virtual std::vector<lcore::LcoreReport> lcores() const = 0;
 };

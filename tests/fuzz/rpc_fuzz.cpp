@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../unit/service/fake_backend.hpp"
+#include "../unit/service/fake_fleet.hpp"
 #include "../unit/service/fake_host.hpp"
 #include "base/check.hpp"
 #include "base/log.hpp"
@@ -28,12 +28,12 @@ constexpr std::size_t kLongestLine = 1000;
 class Session {
  public:
   Session()
-      : autopilot_(host_.open(loop_, backend_)),
-        settings_(backend_, *autopilot_),
-        methods_(loop_, backend_, *autopilot_, settings_, Json{{"version", "fuzz"}}) {
-    backend_.guest("vm1");
-    backend_.guest("vm2").state = vm::State::kWaiting;
-    backend_.lcore_reports.push_back({1, "1", 0, "poll", "because"});
+      : autopilot_(host_.open(loop_, fleet_)),
+        settings_(fleet_, *autopilot_),
+        methods_(loop_, fleet_, *autopilot_, settings_, Json{{"version", "fuzz"}}) {
+    fleet_.guest("vm1");
+    fleet_.guest("vm2").state = vm::State::kWaiting;
+    fleet_.lcore_reports.push_back({1, "1", 0, "poll", "because"});
   }
   ~Session() { methods_.stop(); }
   Session(const Session&) = delete;
@@ -72,7 +72,7 @@ class Session {
   }
 
   asio::io_context loop_;
-  service::FakeBackend backend_;
+  service::FakeFleet fleet_;
   service::FakeHost host_;
   std::unique_ptr<policy::Autopilot> autopilot_;
   service::VmSettings settings_;

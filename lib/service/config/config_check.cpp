@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <map>
 
+#include "base/group.hpp"
 #include "base/socket_file.hpp"
-#include "service/process/group.hpp"
 #include "vm/device_name.hpp"
 
 namespace vballoon::service {

@@ -15,42 +15,42 @@ Json queue_json(const vm::QueueReport& queue) {
           {"reason", queue.reason}, {"size", queue.size}, {"buffers", queue.buffers}};
 }
 
-Json identity_json(const vm::DeviceReport& report) {
-  return {{"name", report.name},
-          {"socket", report.socket},
-          {"mode", report.client ? "client" : "server"},
-          {"lcore", report.lcore},
-          {"state", std::string(vm::state_name(report.state))},
-          {"reason", report.reason},
-          {"slow", report.slow},
-          {"alone", report.alone}};
+Json identity_json(const vm::Settings& settings, const vm::VmFigures& figures) {
+  return {{"name", settings.name},
+          {"socket", settings.socket},
+          {"mode", settings.client ? "client" : "server"},
+          {"lcore", figures.lcore},
+          {"state", std::string(vm::state_name(figures.state))},
+          {"reason", figures.reason},
+          {"slow", figures.slow},
+          {"alone", figures.alone}};
 }
 
 Json known(const std::optional<std::uint64_t>& figure) {
   return figure ? Json(*figure) : Json(nullptr);
 }
 
-void add_sizes(const vm::DeviceReport& report, Json* json) {
-  (*json)["guest_bytes"] = report.guest_bytes;
-  (*json)["guest_source"] = std::string(vm::source_name(report.guest_source));
-  (*json)["table_bytes"] = report.table_bytes;
-  const bool of_nobody = report.share && report.guest_bytes == 0;
-  (*json)["target_bytes"] = of_nobody ? Json(nullptr) : Json(report.target_bytes);
-  (*json)["target_share"] = share_json(report.share);
-  (*json)["wanted_bytes"] = of_nobody ? Json(nullptr) : Json(report.wanted_bytes);
-  (*json)["actual_bytes"] = known(report.actual_bytes);
-  (*json)["ballooned_bytes"] = report.ballooned_bytes;
-  (*json)["reclaimed_bytes"] = known(report.reclaimed_bytes);
-  (*json)["discarded_bytes"] = report.discarded_bytes;
-  (*json)["reported_bytes"] = report.reported_bytes;
-  (*json)["stranded_bytes"] = report.stranded_bytes;
-  (*json)["resident_bytes"] = known(report.resident_bytes);
+void add_sizes(const vm::VmFigures& figures, Json* json) {
+  (*json)["guest_bytes"] = figures.guest_bytes;
+  (*json)["guest_source"] = std::string(vm::source_name(figures.guest_source));
+  (*json)["table_bytes"] = figures.table_bytes;
+  const bool of_nobody = figures.share && figures.guest_bytes == 0;
+  (*json)["target_bytes"] = of_nobody ? Json(nullptr) : Json(figures.target_bytes);
+  (*json)["target_share"] = share_json(figures.share);
+  (*json)["wanted_bytes"] = of_nobody ? Json(nullptr) : Json(figures.wanted_bytes);
+  (*json)["actual_bytes"] = known(figures.actual_bytes);
+  (*json)["ballooned_bytes"] = figures.ballooned_bytes;
+  (*json)["reclaimed_bytes"] = known(figures.reclaimed_bytes);
+  (*json)["discarded_bytes"] = figures.discarded_bytes;
+  (*json)["reported_bytes"] = figures.reported_bytes;
+  (*json)["stranded_bytes"] = figures.stranded_bytes;
+  (*json)["resident_bytes"] = known(figures.resident_bytes);
 }
 
-void add_stats(const vm::DeviceReport& report, Json* json) {
-  (*json)["stats"] = stats_json(report.stats);
-  (*json)["stats_waiting_ms"] = report.stats_waiting_ms;
-  (*json)["stats_stalled"] = report.stats_waiting_ms >= vm::kStatsStalledMs;
+void add_stats(const vm::VmFigures& figures, Json* json) {
+  (*json)["stats"] = stats_json(figures.stats);
+  (*json)["stats_waiting_ms"] = figures.stats_waiting_ms;
+  (*json)["stats_stalled"] = figures.stats_waiting_ms >= vm::kStatsStalledMs;
 }
 
 }  // namespace
@@ -80,20 +80,21 @@ Json stats_json(const std::optional<vm::StatsReport>& stats) {
   return json;
 }
 
-Json summary_json(const vm::DeviceReport& report) {
-  Json json = identity_json(report);
-  add_sizes(report, &json);
-  add_stats(report, &json);
+Json summary_json(const vm::Settings& settings, const vm::VmFigures& figures, bool automatic) {
+  Json json = identity_json(settings, figures);
+  add_sizes(figures, &json);
+  add_stats(figures, &json);
+  json["automatic"] = automatic;
   return json;
 }
 
-Json device_json(const vm::DeviceReport& report) {
-  Json json = identity_json(report);
+Json device_json(const vm::Settings& settings, const vm::DeviceReport& report, bool automatic) {
+  Json json = identity_json(settings, report);
   add_sizes(report, &json);
   json["forced"] = report.forced;
   json["kept"] = report.kept;
   json["why_not_kept"] = report.why_not_kept;
-  json["on_disk"] = report.on_disk;
+  json["on_disk"] = report.on_disk();
   json["shared_with"] = report.shared_with;
   json["inhibited"] = report.inhibited;
   json["prefault"] = report.prefault;
@@ -110,6 +111,7 @@ Json device_json(const vm::DeviceReport& report) {
   json["counters"] = Json::object();
   for (const auto& counter : report.counters) json["counters"][counter.name] = counter.value;
   add_stats(report, &json);
+  json["automatic"] = automatic;
   return json;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/rpc/device_json.hpp - a device's report as programs read it.
+// service/rpc/device_json.hpp - a VM's figures and its report as programs read them.
 // Pure. docs/rpc.md documents every field.
 #pragma once
 
@@ -10,14 +10,18 @@
 #include "lcore/report.hpp"
 #include "rpc/error.hpp"
 #include "vm/report.hpp"
+#include "vm/settings.hpp"
 
 namespace vballoon::service {
 
 /// One row of device.list: name, socket, mode, state, sizes and the last statistics.
-[[nodiscard]] rpc::Json summary_json(const vm::DeviceReport& report);
+/// @param automatic  whether the policy moves its target.
+[[nodiscard]] rpc::Json summary_json(const vm::Settings& settings, const vm::VmFigures& figures,
+                                     bool automatic);
 
 /// All of device.show.
-[[nodiscard]] rpc::Json device_json(const vm::DeviceReport& report);
+[[nodiscard]] rpc::Json device_json(const vm::Settings& settings, const vm::DeviceReport& report,
+                                    bool automatic);
 
 /// The last sample with its age, or null. A figure that the guest did not send is absent.
 [[nodiscard]] rpc::Json stats_json(const std::optional<vm::StatsReport>& stats);

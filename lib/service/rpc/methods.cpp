@@ -50,12 +50,18 @@ constexpr std::uint64_t most_unsaid(std::uint64_t guest) {
   return guest - guest / 10;
 }
 
+/// A warning where what was asked for is not there for the next daemon.
 rpc::Json warnings_of(const vm::Kept& kept) {
   rpc::Json warnings = rpc::Json::array();
   if (!kept.why_not.empty()) {
     warnings.push_back(fmt::format("kept only as long as this daemon runs: {}", kept.why_not));
   }
   return warnings;
+}
+
+rpc::Json kept_json(const vm::Vm& vm) {
+  const vm::Kept kept = vm.kept();
+  return {{"kept", kept.kept}, {"warnings", warnings_of(kept)}};
 }
 
 Status automatic_already(const std::string& name) {
@@ -84,10 +90,10 @@ Result<wire::HintAction> hint_action(std::string_view word) {
 
 }  // namespace
 
-void Methods::say_gated(const std::string& what) {
+void Methods::say(const std::function<std::string()>& what) {
   std::uint64_t dropped = 0;
   if (!gate_.open(&dropped)) return;
-  log::info("{}", what);
+  log::info("{}", what());
   if (dropped != 0) log::info("rpc: {} more such lines of clients were not shown", dropped);
 }
 
@@ -125,9 +131,9 @@ Methods::Answer Methods::list(const rpc::Json& object) {
   const Params params(object, "device.list");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   rpc::Json devices = rpc::Json::array();
-  for (const auto& report : backend_.list()) {
-    devices.push_back(summary_json(report));
-    devices.back()["automatic"] = autopilot_.automatic(report.name);
+  for (const vm::Vm* vm : fleet_.vms()) {
+    const vm::Settings& settings = vm->settings();
+    devices.push_back(summary_json(settings, vm->figures(), autopilot_.automatic(settings.name)));
   }
   return rpc::Json{{"devices", std::move(devices)}};
 }
@@ -136,10 +142,9 @@ Methods::Answer Methods::show(const rpc::Json& object) {
   Params params(object, "device.show");
   const std::string name = params.text("name");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  const auto report = backend_.show(name);
-  if (!report) return refuse(report.error());
-  rpc::Json shown = device_json(*report);
-  shown["automatic"] = autopilot_.automatic(name);
+  const auto vm = fleet_.find(name);
+  if (!vm) return refuse(vm.error());
+  rpc::Json shown = device_json((*vm)->settings(), (*vm)->report(), autopilot_.automatic(name));
   shown["settings"] = settings_json(settings_.of(name));
   return shown;
 }
@@ -152,32 +157,30 @@ Methods::Answer Methods::set(const rpc::Json& object) {
   const bool force = params.optional_flag("force").value_or(false);
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
 
-  const auto report = backend_.show(name);
-  if (!report) return refuse(report.error());
+  const auto vm = fleet_.find(name);
+  if (!vm) return refuse(vm.error());
   if (autopilot_.automatic(name)) return refuse(automatic_already(name));
   const auto wanted = wanted_size(bytes, size);
   if (!wanted) return refuse(wanted.error());
-  const auto target = backend_.set_target(name, {*wanted, force});
-  if (!target) return refuse(target.error());
-  const std::uint64_t guest = report->guest_bytes;
-  const bool of_nobody = wanted->share && guest == 0;
-  say("{}: target {}, was {}", name,
-      of_nobody ? format_share(*wanted->share) + " of its memory" : format_size(*target),
-      format_size(report->target_bytes));
-  rpc::Json result = kept_json(name);
-  if (guest != 0 && *target > most_unsaid(guest)) {
+  const auto set = (*vm)->set_target({*wanted, force});
+  if (!set) return refuse(set.error());
+  const bool of_nobody = wanted->share && set->guest == 0;
+  say([&] {
+    return fmt::format(
+        "{}: target {}, was {}", name,
+        of_nobody ? format_share(*wanted->share) + " of its memory" : format_size(set->target),
+        format_size(set->before));
+  });
+  rpc::Json result = kept_json(**vm);
+  if (set->guest != 0 && set->target > most_unsaid(set->guest)) {
     result["warnings"].push_back(fmt::format("it leaves {} of its {} to the guest",
-                                             format_size(guest - *target), format_size(guest)));
+                                             format_size(set->guest - set->target),
+                                             format_size(set->guest)));
   }
-  result["target_bytes"] = of_nobody ? rpc::Json(nullptr) : rpc::Json(*target);
+  result["target_bytes"] = of_nobody ? rpc::Json(nullptr) : rpc::Json(set->target);
   result["target_share"] = share_json(wanted->share);
-  result["guest_bytes"] = guest;
+  result["guest_bytes"] = set->guest;
   return result;
-}
-
-rpc::Json Methods::kept_json(const std::string& name) const {
-  const vm::Kept kept = backend_.kept(name);
-  return {{"kept", kept.kept}, {"warnings", warnings_of(kept)}};
 }
 
 Methods::Answer Methods::add(const rpc::Json& object) {
@@ -195,7 +198,7 @@ Methods::Answer Methods::add(const rpc::Json& object) {
   if (auto ok = vm::check_limits(device); !ok) {
     return rpc::refuse(rpc::kInvalidParams, "device.add: " + ok.error().message);
   }
-  if (auto added = backend_.add(device); !added) return refuse(added.error());
+  if (auto added = fleet_.add(device); !added) return refuse(added.error());
   settings_.begin(device);
   say("{}: added, {} {}", device.name, mode, device.socket);
   return rpc::Json::object();
@@ -211,13 +214,15 @@ Methods::Answer Methods::configure(const rpc::Json& object) {
     return rpc::refuse(rpc::kInvalidParams,
                        "device.configure needs a setting beside 'name', as in \"weight\": 200");
   }
+  const auto vm = fleet_.find(name);
+  if (!vm) return refuse(vm.error());
   const auto changed = settings_.change(name, to, rows);
   if (!changed) return refuse(changed.error());
   say("{}: {}", name, vm::text_of(rows, changed->now));
   // Of the settings an automatic VM is all that is kept for the next daemon.
   const bool keeps = std::any_of(rows.begin(), rows.end(),
                                  [](const auto* row) { return row->key == "automatic"; });
-  rpc::Json warnings = keeps ? warnings_of(backend_.kept(name)) : rpc::Json::array();
+  rpc::Json warnings = keeps ? warnings_of((*vm)->kept()) : rpc::Json::array();
   if (changed->no_effect) warnings.push_back(changed->no_effect->message);
   return rpc::Json{{"settings", settings_json(changed->now)}, {"warnings", std::move(warnings)}};
 }
@@ -226,7 +231,7 @@ Methods::Answer Methods::remove(const rpc::Json& object) {
   Params params(object, "device.remove");
   const std::string name = params.text("name");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  if (auto removed = backend_.remove(name); !removed) return refuse(removed.error());
+  if (auto removed = fleet_.remove(name); !removed) return refuse(removed.error());
   settings_.end(name);
   say("{}: removed", name);
   return rpc::Json::object();
@@ -237,9 +242,11 @@ Methods::Answer Methods::inhibit(const rpc::Json& object) {
   const std::string name = params.text("name");
   const bool on = params.flag("on");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  if (auto done = backend_.inhibit(name, on); !done) return refuse(done.error());
+  const auto vm = fleet_.find(name);
+  if (!vm) return refuse(vm.error());
+  (*vm)->inhibit(on);
   say("{}: discards are {}", name, on ? "inhibited" : "allowed again");
-  rpc::Json result = kept_json(name);
+  rpc::Json result = kept_json(**vm);
   result["inhibited"] = on;
   return result;
 }
@@ -276,7 +283,9 @@ Methods::Answer Methods::hint(const rpc::Json& object) {
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   const auto action = hint_action(word);
   if (!action) return refuse(action.error());
-  const auto command = backend_.hint(name, *action);
+  const auto vm = fleet_.find(name);
+  if (!vm) return refuse(vm.error());
+  const auto command = (*vm)->hint(*action);
   if (!command) return refuse(command.error());
   say("{}: free page hints: {}, command id {}", name, word, *command);
   return rpc::Json{{"command_id", *command}};
@@ -287,7 +296,9 @@ Methods::Answer Methods::move(const rpc::Json& object) {
   const std::string name = params.text("name");
   const auto lcore = params.number("lcore", lcore::kMaxLcores);
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  if (auto done = backend_.move(name, static_cast<unsigned>(lcore)); !done) {
+  const auto vm = fleet_.find(name);
+  if (!vm) return refuse(vm.error());
+  if (auto done = (*vm)->move_to(static_cast<unsigned>(lcore)); !done) {
     return refuse(done.error());
   }
   say("{}: served by lcore {}", name, lcore);
@@ -298,7 +309,7 @@ Methods::Answer Methods::lcores(const rpc::Json& object) {
   const Params params(object, "lcore.list");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   rpc::Json lcores = rpc::Json::array();
-  for (const lcore::LcoreReport& report : backend_.lcores()) lcores.push_back(lcore_json(report));
+  for (const lcore::LcoreReport& report : fleet_.lcores()) lcores.push_back(lcore_json(report));
   return rpc::Json{{"lcores", std::move(lcores)}};
 }
 
@@ -312,7 +323,7 @@ Methods::Answer Methods::policy_explain(const rpc::Json& object) {
   Params params(object, "policy.explain");
   const std::string name = params.text("name");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  if (const auto there = backend_.show(name); !there) return refuse(there.error());
+  if (const auto vm = fleet_.find(name); !vm) return refuse(vm.error());
   return autopilot_.explain(name);
 }
 
@@ -321,11 +332,13 @@ Methods::Answer Methods::policy_auto(const rpc::Json& object) {
   const std::string name = params.text("name");
   const bool on = params.flag("on");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  const auto vm = fleet_.find(name);
+  if (!vm) return refuse(vm.error());
   const auto done =
       settings_.change(name, with("automatic", on), {&vm::setting_named("automatic")});
   if (!done) return refuse(done.error());
   say("{}: ballooned {}", name, on ? "automatically" : "by hand");
-  rpc::Json result = kept_json(name);
+  rpc::Json result = kept_json(**vm);
   result["automatic"] = on;
   return result;
 }

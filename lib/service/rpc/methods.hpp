@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <asio/io_context.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,12 +25,12 @@ namespace vballoon::service {
 class Methods {
  public:
   /// @param version  the result of `version`.
-  Methods(asio::io_context& loop, vm::Backend& backend, policy::Autopilot& autopilot,
+  Methods(asio::io_context& loop, vm::Fleet& fleet, policy::Autopilot& autopilot,
           VmSettings& settings, rpc::Json version)
-      : backend_(backend),
+      : fleet_(fleet),
         autopilot_(autopilot),
         settings_(settings),
-        stats_(loop, backend),
+        stats_(loop, fleet),
         version_(std::move(version)) {}
 
   /// Answers at once, but for device.stats, which waits for its guest.
@@ -58,16 +59,16 @@ class Methods {
   Answer policy_explain(const rpc::Json& params);
   Answer policy_auto(const rpc::Json& params);
   void stats(const rpc::Json& params, Responder done);
-  [[nodiscard]] rpc::Json kept_json(const std::string& name) const;
 
-  /// What a client had done, for the log. Clients ask as often as they like.
+  /// What a client had done, for the log. Clients ask as often as they like: most of it is neither
+  /// said nor put into words.
+  void say(const std::function<std::string()>& what);
   template <typename... Args>
-  void say(fmt::format_string<Args...> text, Args&&... args) {
-    say_gated(fmt::format(text, std::forward<Args>(args)...));
+  void say(fmt::format_string<Args...> text, const Args&... args) {
+    say([&] { return fmt::vformat(text, fmt::make_format_args(args...)); });
   }
-  void say_gated(const std::string& what);
 
-  vm::Backend& backend_;
+  vm::Fleet& fleet_;
   policy::Autopilot& autopilot_;
   VmSettings& settings_;
   StatsWaiter stats_;

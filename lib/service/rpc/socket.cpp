@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/group.hpp"
 #include "base/socket_file.hpp"
-#include "service/process/group.hpp"
 
 namespace vballoon::service {
 namespace {

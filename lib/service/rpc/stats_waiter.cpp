@@ -14,29 +14,29 @@ namespace {
 // A guest answers within a few milliseconds; nobody notices this much more.
 constexpr std::chrono::milliseconds kLookEvery{10};
 
-rpc::Json answer(const vm::DeviceReport& report, bool fresh) {
-  return {{"name", report.name},
+rpc::Json answer(const std::string& name, const vm::VmFigures& figures, bool fresh) {
+  return {{"name", name},
           {"fresh", fresh},
-          {"waiting_ms", report.stats_waiting_ms},
-          {"stats", stats_json(report.stats)}};
+          {"waiting_ms", figures.stats_waiting_ms},
+          {"stats", stats_json(figures.stats)}};
 }
 
 /// 0 stands for no sample yet: samples are counted from 1.
-std::uint64_t sequence_of(const vm::DeviceReport& report) {
-  return report.stats ? report.stats->sequence : 0;
+std::uint64_t sequence_of(const vm::VmFigures& figures) {
+  return figures.stats ? figures.stats->sequence : 0;
 }
 
 }  // namespace
 
 void StatsWaiter::ask(const std::string& name, std::chrono::milliseconds timeout, Responder done) {
-  const auto before = backend_.show(name);
-  if (!before) return done(tl::unexpected(rpc::to_error(before.error())));
-  if (auto asked = backend_.request_stats(name); !asked) {
+  const auto vm = fleet_.find(name);
+  if (!vm) return done(tl::unexpected(rpc::to_error(vm.error())));
+  const std::uint64_t before = sequence_of((*vm)->figures());
+  if (auto asked = (*vm)->request_stats(); !asked) {
     return done(tl::unexpected(rpc::to_error(asked.error())));
   }
   const bool was_idle = waits_.empty();
-  waits_.push_back(
-      Wait{name, sequence_of(*before), timeout, Clock::now() + timeout, std::move(done)});
+  waits_.push_back(Wait{name, before, timeout, Clock::now() + timeout, std::move(done)});
   if (was_idle) look_later();
 }
 
@@ -65,15 +65,16 @@ void StatsWaiter::look() {
 }
 
 bool StatsWaiter::answered(const Wait& wait) {
-  const auto now = backend_.show(wait.name);
-  if (!now) {
-    wait.done(tl::unexpected(rpc::to_error(now.error())));
+  const auto vm = fleet_.find(wait.name);
+  if (!vm) {
+    wait.done(tl::unexpected(rpc::to_error(vm.error())));
     return true;
   }
-  const bool fresh = now->stats && now->stats->sequence != wait.sequence;
+  const vm::VmFigures now = (*vm)->figures();
+  const bool fresh = now.stats && now.stats->sequence != wait.sequence;
   if (!fresh && Clock::now() < wait.deadline) return false;
-  if (now->stats) {
-    wait.done(answer(*now, fresh));
+  if (now.stats) {
+    wait.done(answer(wait.name, now, fresh));
   } else {
     wait.done(rpc::refuse(
         rpc::kUnavailable,

@@ -21,11 +21,11 @@ using Responder = std::function<void(rpc::Outcome<rpc::Json>)>;
 
 class StatsWaiter {
  public:
-  StatsWaiter(asio::io_context& loop, vm::Backend& backend) : timer_(loop), backend_(backend) {}
+  StatsWaiter(asio::io_context& loop, vm::Fleet& fleet) : timer_(loop), fleet_(fleet) {}
 
   /// Asks for a sample and answers when it is there; after the timeout with the one before it,
   /// flagged stale.
-  /// @errors of Backend::request_stats; kUnavailable when there was no sample at all.
+  /// @errors of Vm::request_stats; kUnavailable when there was no sample at all.
   void ask(const std::string& name, std::chrono::milliseconds timeout, Responder done);
 
   /// Drops every wait without an answer.
@@ -46,7 +46,7 @@ class StatsWaiter {
 
   std::vector<Wait> waits_;
   asio::steady_timer timer_;
-  vm::Backend& backend_;
+  vm::Fleet& fleet_;
 };
 
 }  // namespace vballoon::service

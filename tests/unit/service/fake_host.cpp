@@ -33,13 +33,13 @@ policy::Paths FakeHost::paths() const {
   return {folder_.path("proc"), folder_.path("sys")};
 }
 
-std::unique_ptr<policy::Autopilot> FakeHost::open(asio::io_context& loop, vm::Backend& backend,
+std::unique_ptr<policy::Autopilot> FakeHost::open(asio::io_context& loop, vm::Fleet& fleet,
                                                   const std::string& law,
                                                   const std::string& pressure) const {
   policy::PolicyConfig config;
   config.law = law;
   config.host_pressure = pressure;
-  auto autopilot = policy::Autopilot::open(loop, backend, config, paths());
+  auto autopilot = policy::Autopilot::open(loop, fleet, config, paths());
   if (!autopilot) throw std::runtime_error(autopilot.error().message);
   return std::move(*autopilot);
 }

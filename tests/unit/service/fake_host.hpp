@@ -24,8 +24,7 @@ class FakeHost {
   /// It tells of no pressure.
   /// @param law       of the configuration,
   /// @param pressure  and where it is to be listened to.
-  [[nodiscard]] std::unique_ptr<policy::Autopilot> open(asio::io_context& loop,
-                                                        vm::Backend& backend,
+  [[nodiscard]] std::unique_ptr<policy::Autopilot> open(asio::io_context& loop, vm::Fleet& fleet,
                                                         const std::string& law = "balance",
                                                         const std::string& pressure = "none") const;
 

@@ -10,18 +10,18 @@
 
 namespace vballoon::service {
 
-ServedBackend::ServedBackend(RpcLimits limits)
+ServedFleet::ServedFleet(RpcLimits limits)
     : work_(loop_.get_executor()),
-      autopilot_(host_.open(loop_, backend)),
-      settings_(backend, *autopilot_),
-      methods_(loop_, backend, *autopilot_, settings_, rpc::Json{{"version", "test"}}) {
+      autopilot_(host_.open(loop_, fleet)),
+      settings_(fleet, *autopilot_),
+      methods_(loop_, fleet, *autopilot_, settings_, rpc::Json{{"version", "test"}}) {
   auto socket = RpcSocket::listen(path(), "");
   EXPECT_TRUE(socket) << (socket ? "" : socket.error().message);
   server_ = std::make_unique<RpcServer>(loop_, std::move(*socket), methods_, limits);
   thread_ = std::thread([this] { loop_.run(); });
 }
 
-ServedBackend::~ServedBackend() {
+ServedFleet::~ServedFleet() {
   on_loop([this] {
     server_->stop();
     methods_.stop();
@@ -30,7 +30,7 @@ ServedBackend::~ServedBackend() {
   thread_.join();
 }
 
-bool ServedBackend::wait_for_clients(std::size_t n) {
+bool ServedFleet::wait_for_clients(std::size_t n) {
   for (int i = 0; i < 500; ++i) {
     if (on_loop([this] { return server_->clients(); }) == n) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));

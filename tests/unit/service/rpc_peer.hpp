@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// control/rpc_peer.hpp - an RPC server on a thread of its own, and clients that misbehave.
+// service/rpc_peer.hpp - an RPC server on a thread of its own, and clients that misbehave.
 #pragma once
 
 #include <asio/executor_work_guard.hpp>
@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "base/unique_fd.hpp"
-#include "fake_backend.hpp"
+#include "fake_fleet.hpp"
 #include "fake_host.hpp"
 #include "service/rpc/server.hpp"
 #include "support/scratch_folder.hpp"
@@ -23,15 +23,15 @@ namespace vballoon::service {
 
 using test::ScratchFolder;
 
-/// Serves a FakeBackend until it goes out of scope.
-class ServedBackend {
+/// Serves a FakeFleet until it goes out of scope.
+class ServedFleet {
  public:
-  explicit ServedBackend(RpcLimits limits = {});
-  ~ServedBackend();
-  ServedBackend(const ServedBackend&) = delete;
-  ServedBackend& operator=(const ServedBackend&) = delete;
+  explicit ServedFleet(RpcLimits limits = {});
+  ~ServedFleet();
+  ServedFleet(const ServedFleet&) = delete;
+  ServedFleet& operator=(const ServedFleet&) = delete;
 
-  /// Runs `body` on the loop's thread, where the backend may be touched, and waits for it.
+  /// Runs `body` on the loop's thread, where the fleet may be touched, and waits for it.
   template <typename Body>
   auto on_loop(Body body) {
     std::packaged_task<decltype(body())()> task(std::move(body));
@@ -43,7 +43,7 @@ class ServedBackend {
   [[nodiscard]] bool wait_for_clients(std::size_t n);
 
   [[nodiscard]] std::string path() const { return folder_.path("rpc.sock"); }
-  FakeBackend backend;
+  FakeFleet fleet;
 
  private:
   ScratchFolder folder_;

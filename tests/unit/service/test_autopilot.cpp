@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/units.hpp"
-#include "fake_backend.hpp"
+#include "fake_fleet.hpp"
 #include "fake_host.hpp"
 #include "service/rpc/methods.hpp"
 
@@ -19,7 +19,7 @@ class AutopilotTest : public testing::Test {
  protected:
   AutopilotTest() {
     for (const char* name : {"busy", "idle"}) {
-      vm::DeviceReport& vm = backend_.guest(name);
+      vm::DeviceReport& vm = fleet_.guest(name);
       vm.guest_bytes = 4 * kGiB;
       vm.resident_bytes = std::string(name) == "busy" ? 4 * kGiB : 2 * kGiB;
       vm.host_page_bytes = kPageSize;
@@ -27,24 +27,21 @@ class AutopilotTest : public testing::Test {
     say("busy", 100 * kMiB);
     say("idle", 3500 * kMiB);
     host_.set_memory(6 * kGiB, 0);
-    backend_.answers_stats = false;
+    fleet_.answers_stats = false;
     for (const char* name : {"busy", "idle"}) autopilot_->wish(name, {.automatic = true});
   }
-  vm::DeviceReport& vm(const std::string& name) {
-    return *std::find_if(backend_.devices.begin(), backend_.devices.end(),
-                         [&](const auto& device) { return device.name == name; });
-  }
+  vm::DeviceReport& vm(const std::string& name) { return fleet_.report(name); }
   void say(const std::string& name, std::uint64_t available) {
-    backend_.answer_stats(name, available);
+    fleet_.answer_stats(name, available);
     auto& sample = vm(name).stats->sample;
     sample.values[static_cast<unsigned>(StatTag::kAvailable)] = available;
     sample.present |= 1U << static_cast<unsigned>(StatTag::kAvailable);
   }
 
   asio::io_context loop_;
-  FakeBackend backend_;
+  FakeFleet fleet_;
   FakeHost host_;
-  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, backend_);
+  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, fleet_);
 };
 
 TEST_F(AutopilotTest, TakesWhatTheHostLacksFromWhoCanDoWithout) {
@@ -75,7 +72,7 @@ TEST_F(AutopilotTest, WhatAPersonSaidOutlivesTheDaemonUntilTheConfigurationChang
   EXPECT_TRUE(autopilot_->automatic("idle"));
   autopilot_->set_automatic("idle", false);
 
-  autopilot_ = host_.open(loop_, backend_);
+  autopilot_ = host_.open(loop_, fleet_);
   autopilot_->wish(by_itself);
   EXPECT_FALSE(autopilot_->automatic("idle"));
   autopilot_->wish(by_hand);
@@ -84,7 +81,7 @@ TEST_F(AutopilotTest, WhatAPersonSaidOutlivesTheDaemonUntilTheConfigurationChang
 }
 
 TEST_F(AutopilotTest, AnotherLawIsAskedWhereThatIsConfigured) {
-  const auto other = host_.open(loop_, backend_, "pressure");
+  const auto other = host_.open(loop_, fleet_, "pressure");
   other->wish("idle", {.automatic = true});
   other->decide();
   EXPECT_EQ(vm("idle").target_bytes, 0U) << "nobody reported pressure";
@@ -95,7 +92,7 @@ TEST_F(AutopilotTest, AnotherLawIsAskedWhereThatIsConfigured) {
 /// PSI is compiled out of this host, and it has no cgroup.
 TEST_F(AutopilotTest, AHostThatReadsItsSwapIsUnderPressureWhereTheKernelDoesNotTell) {
   host_.set_swapped_in(1000);
-  const auto falls_back = host_.open(loop_, backend_, "pressure", "auto");
+  const auto falls_back = host_.open(loop_, fleet_, "pressure", "auto");
   falls_back->wish("idle", {.automatic = true});
   falls_back->decide();
   EXPECT_EQ(vm("idle").target_bytes, 0U) << "that was before";
@@ -107,7 +104,7 @@ TEST_F(AutopilotTest, AHostThatReadsItsSwapIsUnderPressureWhereTheKernelDoesNotT
   falls_back->decide();
   EXPECT_EQ(vm("idle").target_bytes, 32 * kMiB) << "nothing more came back";
 
-  const auto deaf = host_.open(loop_, backend_, "pressure", "none");
+  const auto deaf = host_.open(loop_, fleet_, "pressure", "none");
   deaf->wish("idle", {.automatic = true});
   deaf->decide();
   host_.set_swapped_in(2000);
@@ -134,23 +131,23 @@ TEST_F(AutopilotTest, NothingIsKnownOfOneThatIsForgotten) {
 TEST_F(AutopilotTest, ACgroupThatIsNotThereIsRefused) {
   policy::PolicyConfig config;
   config.cgroup = "/nowhere/at/all";
-  const auto refused = policy::Autopilot::open(loop_, backend_, config, host_.paths());
+  const auto refused = policy::Autopilot::open(loop_, fleet_, config, host_.paths());
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("/nowhere/at/all"), std::string::npos);
   config.cgroup.clear();
   config.host_pressure = "cgroup";
-  EXPECT_FALSE(policy::Autopilot::open(loop_, backend_, config, host_.paths()));
+  EXPECT_FALSE(policy::Autopilot::open(loop_, fleet_, config, host_.paths()));
 }
 
 /// Asked for by the clock, and by a message of a guest long before that.
 TEST_F(AutopilotTest, TurnsComeByThemselves) {
-  const auto by_itself = host_.open(loop_, backend_);
+  const auto by_itself = host_.open(loop_, fleet_);
   by_itself->wish("idle", {.automatic = true});
   by_itself->start();
   vm("idle").pressure_messages = 1;
   loop_.run_for(std::chrono::milliseconds(700));
   EXPECT_EQ(by_itself->show().at("turns"), 1U);
-  EXPECT_EQ(backend_.stats_requests, 1U) << "a guest is asked first";
+  EXPECT_EQ(fleet_.stats_requests, 1U) << "a guest is asked first";
   loop_.restart();
   loop_.run_for(std::chrono::milliseconds(700));
   EXPECT_EQ(by_itself->show().at("turns"), 2U);
@@ -158,7 +155,7 @@ TEST_F(AutopilotTest, TurnsComeByThemselves) {
 }
 
 TEST_F(AutopilotTest, AGuestThatCriesOnGetsOneTurnBeforeItsTime) {
-  const auto by_itself = host_.open(loop_, backend_);
+  const auto by_itself = host_.open(loop_, fleet_);
   by_itself->wish("idle", {.automatic = true});
   by_itself->start();
   for (int cries = 0; cries < 10; ++cries) {
@@ -171,8 +168,8 @@ TEST_F(AutopilotTest, AGuestThatCriesOnGetsOneTurnBeforeItsTime) {
 }
 
 TEST_F(AutopilotTest, MethodsRefuseATargetThatTheNextTurnWouldUndo) {
-  VmSettings settings(backend_, *autopilot_);
-  Methods methods(loop_, backend_, *autopilot_, settings, Json::object());
+  VmSettings settings(fleet_, *autopilot_);
+  Methods methods(loop_, fleet_, *autopilot_, settings, Json::object());
   const auto call = [&](const char* method, Json params) {
     std::optional<rpc::Outcome<Json>> answer;
     methods.call({1, false, method, std::move(params)}, [&](auto outcome) { answer = outcome; });

@@ -4,7 +4,7 @@
 // Source: docs/rpc.md, device.configure.
 #include <gtest/gtest.h>
 
-#include "fake_backend.hpp"
+#include "fake_fleet.hpp"
 #include "fake_host.hpp"
 #include "service/rpc/methods.hpp"
 #include "service/rpc/settings_json.hpp"
@@ -20,7 +20,7 @@ class Configure : public testing::Test {
   Configure() { add(kConfigured); }
 
   void add(const vm::Settings& settings) {
-    ASSERT_TRUE(backend_.add(settings));
+    ASSERT_TRUE(fleet_.add(settings));
     settings_.begin(settings);
   }
   rpc::Outcome<Json> call(const char* method, Json params) {
@@ -45,11 +45,11 @@ class Configure : public testing::Test {
 
   const vm::Settings kConfigured{"vm1", "/run/vm1.sock"};
   asio::io_context loop_;
-  FakeBackend backend_;
+  FakeFleet fleet_;
   FakeHost host_;
-  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, backend_);
-  VmSettings settings_{backend_, *autopilot_};
-  Methods methods_{loop_, backend_, *autopilot_, settings_, Json::object()};
+  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, fleet_);
+  VmSettings settings_{fleet_, *autopilot_};
+  Methods methods_{loop_, fleet_, *autopilot_, settings_, Json::object()};
 };
 
 TEST_F(Configure, EverySettingIsShown) {
@@ -71,11 +71,11 @@ TEST_F(Configure, EveryLiveSettingChangesAtOnceAndAlone) {
 
 TEST_F(Configure, WhatIsSetHasItsEffect) {
   configure({{"prefault", true}, {"reporting", false}, {"automatic", true}});
-  const vm::DeviceReport& device = backend_.devices[0];
+  const vm::DeviceReport& device = fleet_.report("vm1");
   EXPECT_TRUE(device.prefault);
   EXPECT_FALSE(device.reporting);
   EXPECT_TRUE(autopilot_->automatic("vm1"));
-  EXPECT_TRUE(backend_.words.at("vm1").on) << "for the next daemon, too";
+  EXPECT_TRUE(fleet_.words.at("vm1").on) << "for the next daemon, too";
 }
 
 TEST_F(Configure, WhatIsNotLiveIsRefusedWithTheWayOutAndNothingIsChanged) {
@@ -87,7 +87,7 @@ TEST_F(Configure, WhatIsNotLiveIsRefusedWithTheWayOutAndNothingIsChanged) {
     EXPECT_NE(said.find("'" + key + "' cannot change while vm1 is served"), std::string::npos);
     EXPECT_NE(said.find("vballoonctl add -k " + key + "="), std::string::npos) << said;
     EXPECT_EQ(shown(), settings_json(kConfigured)) << key;
-    EXPECT_FALSE(backend_.devices[0].prefault);
+    EXPECT_FALSE(fleet_.report("vm1").prefault);
   }
 }
 
@@ -133,7 +133,7 @@ TEST_F(Configure, TheSwitchesOfTheirOwnMethodsAreTheSameSettings) {
 }
 
 TEST_F(Configure, AWishWithoutEffectIsTakenAndSaid) {
-  backend_.why_no_prefault = "another memory cgroup";
+  fleet_.why_no_prefault = "another memory cgroup";
   const Json result = configure({{"prefault", true}, {"weight", 7U}});
   EXPECT_EQ(result.at("warnings"), Json({"another memory cgroup"}));
   EXPECT_EQ(shown().at("prefault"), true);
@@ -142,7 +142,7 @@ TEST_F(Configure, AWishWithoutEffectIsTakenAndSaid) {
 }
 
 TEST_F(Configure, IsSaidNotToBeKeptWhereThatIsSo) {
-  backend_.why_not_kept = "no space left";
+  fleet_.why_not_kept = "no space left";
   EXPECT_EQ(configure({{"automatic", true}}).at("warnings"),
             Json({"kept only as long as this daemon runs: no space left"}));
   EXPECT_EQ(configure({{"weight", 7U}}).at("warnings"), Json::array())
@@ -155,7 +155,7 @@ TEST_F(Configure, AConfigurationThatChangedIsTakenOverWhole) {
   now.floor_mib = 64;
   EXPECT_FALSE(settings_.take_over(now).no_effect);
   EXPECT_EQ(shown(), settings_json(now));
-  EXPECT_FALSE(backend_.devices[0].prefault);
+  EXPECT_FALSE(fleet_.report("vm1").prefault);
 }
 
 TEST_F(Configure, APersonsAutomaticHoldsUntilTheConfigurationsChanges) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// From what a guest says of itself to what is shown of it and taken from it: vm/report.hpp
-// settles the figures, observe() hands them on, and a law decides by them.
+// From what a guest says of itself to what is shown of it and taken from it: vm/figures.hpp
+// settles the figures, the observer hands them on, and a law decides by them.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -27,8 +27,7 @@ class UnpluggedGuest : public testing::Test {
 
   UnpluggedGuest() {
     host_.total = 4 * kGiB;
-    wishes_["vm1"].automatic = true;
-    report_.name = "vm1";
+    wish_.automatic = true;
     report_.state = vm::State::kRunning;
     report_.table_bytes = 2560 * kMiB;
     report_.boot_bytes = 512 * kMiB;
@@ -50,12 +49,19 @@ class UnpluggedGuest : public testing::Test {
     report_.stats->sequence += 1;
     report_.stats->ballooned_bytes = *report_.actual_bytes;
     vm::DeviceReport report = report_;
-    vm::settle_figures(&report);
+    vm::settle(&report);
     return report;
   }
+  [[nodiscard]] policy::Observation observe(const vm::VmFigures& figures,
+                                            std::uint64_t reserve_mib) const {
+    policy::Observer observer(host_, reserve_mib);
+    observer.add("vm1", figures, wish_);
+    return observer.take();
+  }
+  [[nodiscard]] rpc::Json shown() { return device_json({"vm1", "/tmp/vm1.sock"}, settled(), true); }
   /// A second of its life; it does as it is told.
   policy::Decision turn() {
-    policy::Observation seen = policy::observe(host_, {settled()}, wishes_, kReserveMib);
+    policy::Observation seen = observe(settled(), kReserveMib);
     seen.now = now_ += policy::Time(1000);
     const policy::Decision decision = law_.decide(seen).front();
     const std::uint64_t had = *report_.resident_bytes;
@@ -68,14 +74,14 @@ class UnpluggedGuest : public testing::Test {
   }
 
   policy::MemoryFigures host_;
-  std::map<std::string, policy::VmWish> wishes_;
+  policy::VmWish wish_;
   vm::DeviceReport report_;
   policy::BalanceLaw law_;
   policy::Time now_{1'000'000};
 };
 
 TEST_F(UnpluggedGuest, IsAsLargeAsItBooted) {
-  const rpc::Json json = device_json(settled());
+  const rpc::Json json = shown();
   EXPECT_EQ(json.at("guest_bytes"), 512 * kMiB);
   EXPECT_EQ(json.at("guest_source"), "statistics");
   EXPECT_EQ(json.at("table_bytes"), 2560 * kMiB);
@@ -83,7 +89,7 @@ TEST_F(UnpluggedGuest, IsAsLargeAsItBooted) {
 
 TEST_F(UnpluggedGuest, ThatDoesNotSayHowLargeItIsIsAsLargeAsItsTable) {
   report_.stats->sample.present = 0;
-  const rpc::Json json = device_json(settled());
+  const rpc::Json json = shown();
   EXPECT_EQ(json.at("guest_bytes"), 2560 * kMiB);
   EXPECT_EQ(json.at("guest_source"), "memory_table");
 }
@@ -122,8 +128,8 @@ TEST_F(UnpluggedGuest, ThatSendsAFailedQueryIsNotTakenForIdle) {
   for (int second = 0; second < 30; ++second) {
     vm::DeviceReport report = settled();
     report.stats->sample.values[static_cast<unsigned>(StatTag::kAvailable)] = UINT64_MAX;
-    vm::settle_figures(&report);
-    policy::Observation seen = policy::observe(host_, {report}, wishes_, 0);
+    vm::settle(&report);
+    policy::Observation seen = observe(report, 0);
     seen.now = now_ += policy::Time(1000);
     const policy::Decision decision = law_.decide(seen).front();
     ASSERT_EQ(decision.target, 0U) << second;

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/units.hpp"
-#include "fake_backend.hpp"
+#include "fake_fleet.hpp"
 #include "fake_host.hpp"
 #include "service/rpc/methods.hpp"
 
@@ -36,11 +36,11 @@ class MethodsTest : public testing::Test {
   }
 
   asio::io_context loop_;
-  FakeBackend backend_;
+  FakeFleet fleet_;
   FakeHost host_;
-  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, backend_);
-  VmSettings settings_{backend_, *autopilot_};
-  Methods methods_{loop_, backend_, *autopilot_, settings_, Json{{"version", "1.2.3"}}};
+  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, fleet_);
+  VmSettings settings_{fleet_, *autopilot_};
+  Methods methods_{loop_, fleet_, *autopilot_, settings_, Json{{"version", "1.2.3"}}};
 };
 
 TEST_F(MethodsTest, VersionIsWhatWasGiven) {
@@ -52,8 +52,8 @@ TEST_F(MethodsTest, ListIsEmptyAtFirst) {
 }
 
 TEST_F(MethodsTest, ListHasARowPerDeviceInOrder) {
-  backend_.guest("b");
-  backend_.guest("a");
+  fleet_.guest("b");
+  fleet_.guest("a");
   const Json devices = result("device.list").at("devices");
   ASSERT_EQ(devices.size(), 2U);
   EXPECT_EQ(devices[0].at("name"), "b");
@@ -63,15 +63,15 @@ TEST_F(MethodsTest, ListHasARowPerDeviceInOrder) {
 }
 
 TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
-  auto& device = backend_.guest("vm1");
-  device.client = true;
+  result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}, {"mode", "client"}});
+  auto& device = fleet_.report("vm1");
   device.ballooned_bytes = 8 * kMiB;
   device.reclaimed_bytes = 5 * kMiB;
   device.stranded_bytes = 3 * kMiB;
   device.acked = wire::Features{}.with(wire::Feature::kStatsVq);
   device.queues.push_back({2, "stats", "broken", "why", 128, 7});
   device.counters.push_back({"bad_pfns", 5});
-  backend_.answer_stats("vm1", 77);
+  fleet_.answer_stats("vm1", 77);
   const Json json = result("device.show", {{"name", "vm1"}});
   for (const char* field : {"name",
                             "socket",
@@ -120,34 +120,34 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
 }
 
 TEST_F(MethodsTest, ShowWithoutStatisticsSaysNull) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   EXPECT_TRUE(result("device.show", {{"name", "vm1"}}).at("stats").is_null());
 }
 
 TEST_F(MethodsTest, SetTakesBytes) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   const Json json = result("device.set", {{"name", "vm1"}, {"target_bytes", 4096u}});
   EXPECT_EQ(json.dump(), R"({"kept":true,"warnings":[],"target_bytes":4096,"target_share":null,)"
                          R"("guest_bytes":1073741824})");
-  EXPECT_EQ(backend_.devices[0].target_bytes, 4096U);
+  EXPECT_EQ(fleet_.report("vm1").target_bytes, 4096U);
 }
 
 TEST_F(MethodsTest, SetTakesSizesAndShares) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   EXPECT_EQ(result("device.set", {{"name", "vm1"}, {"size", "512M"}}).at("target_bytes"),
             512 * kMiB);
   EXPECT_EQ(result("device.set", {{"name", "vm1"}, {"size", "25%"}}).at("target_bytes"), kGiB / 4);
 }
 
 TEST_F(MethodsTest, SetNeedsOneOfBoth) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   EXPECT_EQ(error("device.set", {{"name", "vm1"}}).code, rpc::kInvalidParams);
   EXPECT_EQ(error("device.set", {{"name", "vm1"}, {"size", "1M"}, {"target_bytes", 1u}}).code,
             rpc::kInvalidParams);
 }
 
 TEST_F(MethodsTest, SetRefusesWhatIsNoSize) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   for (const Json& bytes : {Json(-1), Json(1.5), Json("4096"), Json(1ULL << 63), Json(nullptr)}) {
     EXPECT_EQ(error("device.set", {{"name", "vm1"}, {"target_bytes", bytes}}).code,
               rpc::kInvalidParams)
@@ -158,25 +158,25 @@ TEST_F(MethodsTest, SetRefusesWhatIsNoSize) {
 }
 
 TEST_F(MethodsTest, SetOfAShareIsOneOfTheGuestThatComes) {
-  auto& device = backend_.guest("vm1");
+  auto& device = fleet_.guest("vm1");
   device.guest_bytes = 0;
   device.state = vm::State::kWaiting;
   const Json json = result("device.set", {{"name", "vm1"}, {"size", "50%"}});
   EXPECT_TRUE(json.at("target_bytes").is_null());
   EXPECT_EQ(json.at("target_share"), 0.5);
-  EXPECT_EQ(backend_.last_target.size.share, Share{500'000});
+  EXPECT_EQ(fleet_.last_target.size.share, Share{500'000});
 }
 
 TEST_F(MethodsTest, SetIsForcedWhereThatIsSaid) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   static_cast<void>(result("device.set", {{"name", "vm1"}, {"size", "1M"}}));
-  EXPECT_FALSE(backend_.last_target.forced);
+  EXPECT_FALSE(fleet_.last_target.forced);
   static_cast<void>(result("device.set", {{"name", "vm1"}, {"size", "1M"}, {"force", true}}));
-  EXPECT_TRUE(backend_.last_target.forced);
+  EXPECT_TRUE(fleet_.last_target.forced);
 }
 
 TEST_F(MethodsTest, SetWarnsOfWhatLeavesTheGuestNextToNothing) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   EXPECT_TRUE(result("device.set", {{"name", "vm1"}, {"size", "90%"}}).at("warnings").empty());
   const Json json = result("device.set", {{"name", "vm1"}, {"size", "91%"}});
   ASSERT_EQ(json.at("warnings").size(), 1U);
@@ -184,8 +184,8 @@ TEST_F(MethodsTest, SetWarnsOfWhatLeavesTheGuestNextToNothing) {
 }
 
 TEST_F(MethodsTest, EachWishIsSaidNotToBeKeptWhereItIsNot) {
-  backend_.guest("vm1");
-  backend_.why_not_kept = "no space left";
+  fleet_.guest("vm1");
+  fleet_.why_not_kept = "no space left";
   for (const auto& [method, params] :
        {std::pair("device.set", Json{{"name", "vm1"}, {"size", "1M"}}),
         std::pair("device.inhibit", Json{{"name", "vm1"}, {"on", true}}),
@@ -198,7 +198,7 @@ TEST_F(MethodsTest, EachWishIsSaidNotToBeKeptWhereItIsNot) {
 }
 
 TEST_F(MethodsTest, WhatNobodyKnowsIsNull) {
-  auto& device = backend_.guest("vm1");
+  auto& device = fleet_.guest("vm1");
   device.actual_bytes.reset();
   device.reclaimed_bytes.reset();
   const Json json = result("device.show", {{"name", "vm1"}});
@@ -207,7 +207,7 @@ TEST_F(MethodsTest, WhatNobodyKnowsIsNull) {
 }
 
 TEST_F(MethodsTest, WhatClientsAskForInAFloodIsLoggedInABoundedNumberOfLines) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   testing::internal::CaptureStdout();
   for (int i = 0; i < 1000; ++i) {
     static_cast<void>(result("device.set", {{"name", "vm1"}, {"target_bytes", 4096u}}));
@@ -219,15 +219,15 @@ TEST_F(MethodsTest, WhatClientsAskForInAFloodIsLoggedInABoundedNumberOfLines) {
 }
 
 TEST_F(MethodsTest, SetOfASizeDoesNotNeedAGuest) {
-  auto& device = backend_.guest("vm1");
+  auto& device = fleet_.guest("vm1");
   device.guest_bytes = 0;
   device.state = vm::State::kWaiting;
   EXPECT_EQ(result("device.set", {{"name", "vm1"}, {"size", "64M"}}).at("target_bytes"), 64 * kMiB);
   EXPECT_EQ(result("device.set", {{"name", "vm1"}, {"size", "0"}}).at("target_bytes"), 0U);
 }
 
-TEST_F(MethodsTest, MessagesOfTheBackendPassThrough) {
-  backend_.guest("vm1");
+TEST_F(MethodsTest, MessagesOfTheFleetPassThrough) {
+  fleet_.guest("vm1");
   const auto above = error("device.set", {{"name", "vm1"}, {"size", "2G"}});
   EXPECT_EQ(above.code, rpc::kInvalidParams);
   EXPECT_EQ(above.message, "too much");
@@ -240,16 +240,16 @@ TEST_F(MethodsTest, MessagesOfTheBackendPassThrough) {
 
 TEST_F(MethodsTest, AddAndRemove) {
   result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}, {"mode", "client"}});
-  ASSERT_EQ(backend_.devices.size(), 1U);
-  EXPECT_TRUE(backend_.devices[0].client);
+  ASSERT_EQ(fleet_.vms().size(), 1U);
+  EXPECT_TRUE(fleet_.vm("vm1").settings().client);
   EXPECT_EQ(error("device.add", {{"name", "vm1"}, {"socket", "/tmp/b"}}).code, rpc::kAlreadyExists);
   result("device.remove", {{"name", "vm1"}});
-  EXPECT_TRUE(backend_.devices.empty());
+  EXPECT_TRUE(fleet_.empty());
 }
 
 TEST_F(MethodsTest, AddListensUnlessToldOtherwise) {
   result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}});
-  EXPECT_FALSE(backend_.devices[0].client);
+  EXPECT_FALSE(fleet_.vm("vm1").settings().client);
   EXPECT_EQ(error("device.add", {{"name", "b"}, {"socket", "c"}, {"mode", "both"}}).code,
             rpc::kInvalidParams);
 }
@@ -257,8 +257,8 @@ TEST_F(MethodsTest, AddListensUnlessToldOtherwise) {
 TEST_F(MethodsTest, AddHasNoMessageQueueUnlessToldSo) {
   result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}});
   result("device.add", {{"name", "vm2"}, {"socket", "/tmp/b"}, {"message_queue", true}});
-  EXPECT_EQ(backend_.devices[0].bit_two, wire::BitTwo::kDeflateOnOom);
-  EXPECT_EQ(backend_.devices[1].bit_two, wire::BitTwo::kMessageVq);
+  EXPECT_EQ(fleet_.report("vm1").bit_two, wire::BitTwo::kDeflateOnOom);
+  EXPECT_EQ(fleet_.report("vm2").bit_two, wire::BitTwo::kMessageVq);
   EXPECT_EQ(error("device.add", {{"name", "b"}, {"socket", "c"}, {"message_queue", 1}}).message,
             "device.add: 'message_queue' must be true or false");
 }
@@ -275,8 +275,8 @@ TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {
                         {"page_poison", true},
                         {"indirect", true},
                         {"reporting", false}});
-  ASSERT_EQ(backend_.added.size(), 1U);
-  const vm::Settings& device = backend_.added[0];
+  ASSERT_EQ(fleet_.added.size(), 1U);
+  const vm::Settings& device = fleet_.added[0];
   EXPECT_EQ(device.floor_mib, 64U);
   EXPECT_EQ(device.ceiling_mib, 512U);
   EXPECT_EQ(device.weight, 300U);
@@ -285,7 +285,7 @@ TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {
   EXPECT_TRUE(result("device.show", {{"name", "vm1"}}).at("automatic").get<bool>());
 
   result("device.add", {{"name", "vm2"}, {"socket", "/tmp/b"}});
-  EXPECT_EQ(backend_.added[1], (vm::Settings{"vm2", "/tmp/b"}))
+  EXPECT_EQ(fleet_.added[1], (vm::Settings{"vm2", "/tmp/b"}))
       << "the defaults of the configuration";
 }
 
@@ -303,7 +303,7 @@ TEST_F(MethodsTest, AddRefusesKeysThatCannotBe) {
   EXPECT_EQ(refused({{"group", "kvm"}}), "device.add: 'group' is set in the configuration only");
   EXPECT_EQ(refused({{"flor_mib", 9U}}),
             "device.add: unknown parameter 'flor_mib'; did you mean 'floor_mib'?");
-  EXPECT_TRUE(backend_.added.empty());
+  EXPECT_TRUE(fleet_.added.empty());
 }
 
 TEST_F(MethodsTest, ParametersAreChecked) {
@@ -323,7 +323,7 @@ TEST_F(MethodsTest, UnknownMethodIsNamedWithTheNearestOne) {
 }
 
 TEST_F(MethodsTest, SwitchesAreSetAndShown) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   for (const auto& [method, field] :
        {std::pair{"device.inhibit", "inhibited"}, std::pair{"device.prefault", "prefault"},
         std::pair{"device.reporting", "reporting"}}) {
@@ -338,7 +338,7 @@ TEST_F(MethodsTest, SwitchesAreSetAndShown) {
 }
 
 TEST_F(MethodsTest, HintsAreBegunAndEnded) {
-  backend_.guest("vm1");
+  fleet_.guest("vm1");
   const auto hint = [this](const char* action) {
     return result("device.hint", {{"name", "vm1"}, {"action", action}}).at("command_id");
   };
@@ -355,7 +355,7 @@ TEST_F(MethodsTest, HintsAreBegunAndEnded) {
 }
 
 TEST_F(MethodsTest, FiguresWithoutANameAreShownByNumber) {
-  vm::DeviceReport& device = backend_.guest("vm1");
+  vm::DeviceReport& device = fleet_.guest("vm1");
   device.stats.emplace();
   device.stats->sample.add_unknown(77, 5);
   EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at("stats").at("tag_77"), 5);
@@ -365,7 +365,7 @@ TEST_F(MethodsTest, FiguresWithoutANameAreShownByNumber) {
 }
 
 TEST_F(MethodsTest, AGuestThatOwesStatisticsIsFlagged) {
-  vm::DeviceReport& device = backend_.guest("vm1");
+  vm::DeviceReport& device = fleet_.guest("vm1");
   device.stats_waiting_ms = 1999;
   EXPECT_EQ(result("device.show", {{"name", "vm1"}}).at("stats_stalled"), false);
   device.stats_waiting_ms = 2000;
@@ -375,9 +375,9 @@ TEST_F(MethodsTest, AGuestThatOwesStatisticsIsFlagged) {
 }
 
 TEST_F(MethodsTest, LcoresAreListedAndMovedTo) {
-  backend_.guest("vm1");
-  backend_.lcore_reports = {{0, "0-2", 0, "control", "", 0, 0, 0, 0},
-                            {3, "3", 1, "poll", "because", 2, 100, 7, 1}};
+  fleet_.guest("vm1");
+  fleet_.lcore_reports = {{0, "0-2", 0, "control", "", 0, 0, 0, 0},
+                          {3, "3", 1, "poll", "because", 2, 100, 7, 1}};
   const Json lcores = result("lcore.list").at("lcores");
   ASSERT_EQ(lcores.size(), 2U);
   EXPECT_EQ(lcores[1].dump(), R"({"lcore":3,"cpus":"3","node":1,"role":"poll","why":"because",)"

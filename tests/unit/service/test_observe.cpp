@@ -3,6 +3,8 @@
 // Source: docs/policy.md, "What it looks at".
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "base/units.hpp"
 #include "policy/observe.hpp"
 
@@ -23,22 +25,23 @@ class ObserveTest : public testing::Test {
       host_.huge_pages.push_back({node, 2 * kMiB, 1000, 100 * (1 + node), 0});
     }
   }
-  vm::DeviceReport& vm(std::uint64_t page_bytes, std::optional<unsigned> node) {
-    vm::DeviceReport report;
-    report.name = "vm" + std::to_string(devices_.size());
-    report.state = vm::State::kRunning;
-    report.guest_bytes = kGiB;
-    report.host_page_bytes = page_bytes;
-    report.node = node;
-    return devices_.emplace_back(report);
+  vm::VmFigures& vm(std::uint64_t page_bytes, std::optional<unsigned> node) {
+    vm::VmFigures figures;
+    figures.state = vm::State::kRunning;
+    figures.guest_bytes = kGiB;
+    figures.host_page_bytes = page_bytes;
+    figures.node = node;
+    return vms_.emplace_back(figures);
   }
   [[nodiscard]] policy::Observation look(std::uint64_t reserve_mib = 0) const {
-    return policy::observe(host_, devices_, wishes_, reserve_mib);
+    policy::Observer observer(host_, reserve_mib);
+    for (const vm::VmFigures& figures : vms_) observer.add("vm", figures, wish_);
+    return observer.take();
   }
 
   policy::MemoryFigures host_;
-  std::vector<vm::DeviceReport> devices_;
-  std::map<std::string, policy::VmWish> wishes_;
+  std::deque<vm::VmFigures> vms_;
+  policy::VmWish wish_;  // of all of them
 };
 
 TEST_F(ObserveTest, AHostWithoutVmsIsOnePool) {
@@ -106,8 +109,8 @@ TEST_F(ObserveTest, WishesAndFiguresOfAVm) {
   config.floor_mib = 1;
   config.ceiling_mib = 2;
   config.weight = 3;
-  wishes_["vm0"] = policy::wish_of(config, std::nullopt);
-  vm::DeviceReport& report = vm(kPageSize, std::nullopt);
+  wish_ = policy::wish_of(config, std::nullopt);
+  vm::VmFigures& report = vm(kPageSize, std::nullopt);
   report.target_bytes = 10;
   report.actual_bytes = 20;
   report.resident_bytes = 30;
@@ -138,7 +141,7 @@ TEST_F(ObserveTest, WishesAndFiguresOfAVm) {
 }
 
 TEST_F(ObserveTest, ASizeThatIsNotKnownIsNotZero) {
-  vm::DeviceReport& report = vm(kPageSize, std::nullopt);
+  vm::VmFigures& report = vm(kPageSize, std::nullopt);
   report.actual_bytes.reset();
   EXPECT_FALSE(look().vms.at(0).knows_actual);
   report.stats.emplace().ballooned_bytes = 15;

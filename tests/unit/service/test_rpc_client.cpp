@@ -7,13 +7,13 @@
 namespace vballoon::rpc {
 namespace {
 
-using service::ServedBackend;
+using service::ServedFleet;
 using std::chrono::milliseconds;
 constexpr milliseconds kPatience{5000};
 
 TEST(RpcClient, CallsAndUnderstandsErrors) {
-  ServedBackend served;
-  served.backend.guest("vm1");
+  ServedFleet served;
+  served.fleet.guest("vm1");
   auto client = Client::connect(served.path());
   ASSERT_TRUE(client);
   const auto show = client->call("device.show", {{"name", "vm1"}}, kPatience);
@@ -39,9 +39,9 @@ TEST(RpcClient, RefusesAPathThatCannotBe) {
 }
 
 TEST(RpcClient, GivesUpAfterItsTimeoutAndSkipsTheLateAnswer) {
-  ServedBackend served;
-  served.backend.guest("vm1");
-  served.backend.answers_stats = false;
+  ServedFleet served;
+  served.fleet.guest("vm1");
+  served.fleet.answers_stats = false;
   auto client = Client::connect(served.path());
   ASSERT_TRUE(client);
   const Json params{{"name", "vm1"}, {"timeout_ms", 150u}};
@@ -55,9 +55,9 @@ TEST(RpcClient, GivesUpAfterItsTimeoutAndSkipsTheLateAnswer) {
 }
 
 TEST(RpcClient, EndsItsWaitWhenInterrupted) {
-  ServedBackend served;
-  served.backend.guest("vm1");
-  served.backend.answers_stats = false;
+  ServedFleet served;
+  served.fleet.guest("vm1");
+  served.fleet.answers_stats = false;
   auto client = Client::connect(served.path());
   ASSERT_TRUE(client);
   const std::atomic<bool> interrupted{true};
@@ -68,7 +68,7 @@ TEST(RpcClient, EndsItsWaitWhenInterrupted) {
 }
 
 TEST(RpcClient, NoticesThatTheDaemonIsGone) {
-  auto served = std::make_unique<ServedBackend>();
+  auto served = std::make_unique<ServedFleet>();
   auto client = Client::connect(served->path());
   ASSERT_TRUE(client);
   ASSERT_TRUE(client->call("version", {}, kPatience));
@@ -81,7 +81,7 @@ TEST(RpcClient, NoticesThatTheDaemonIsGone) {
 TEST(RpcClient, HearsWhyItWasTurnedAway) {
   service::RpcLimits limits;
   limits.clients = 0;
-  ServedBackend served(limits);
+  ServedFleet served(limits);
   auto client = Client::connect(served.path());
   ASSERT_TRUE(client);
   std::this_thread::sleep_for(milliseconds(50));

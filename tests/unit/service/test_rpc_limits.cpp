@@ -30,7 +30,7 @@ bool is_served(const std::string& path) {
 }
 
 TEST(RpcLimits, EndAConnectionWhoseLineIsTooLong) {
-  ServedBackend served;
+  ServedFleet served;
   RawClient client(served.path());
   // The server may hang up before all of it is sent.
   (void)client.send(std::string(rpc::kMaxRequestBytes + 100'000, 'x'));
@@ -40,7 +40,7 @@ TEST(RpcLimits, EndAConnectionWhoseLineIsTooLong) {
 }
 
 TEST(RpcLimits, TakeALineOfExactlyTheLimit) {
-  ServedBackend served;
+  ServedFleet served;
   RawClient client(served.path());
   std::string line = request("version");
   line.insert(line.size() - 1, std::string(rpc::kMaxRequestBytes + 1 - line.size(), ' '));
@@ -51,8 +51,8 @@ TEST(RpcLimits, TakeALineOfExactlyTheLimit) {
 TEST(RpcLimits, DropAClientThatNeverReads) {
   RpcLimits limits;
   limits.output_bytes = 64 * 1024;
-  ServedBackend served(limits);
-  for (int i = 0; i < 100; ++i) served.backend.guest("vm" + std::to_string(i));
+  ServedFleet served(limits);
+  for (int i = 0; i < 100; ++i) served.fleet.guest("vm" + std::to_string(i));
   RawClient client(served.path());
   bool alive = true;
   // Each answer has some 40 KiB; the kernel's buffer takes a few, the limit two more.
@@ -65,8 +65,8 @@ TEST(RpcLimits, DropAClientThatNeverReads) {
 TEST(RpcLimits, DoNotDropAClientThatReadsSlowly) {
   RpcLimits limits;
   limits.output_bytes = 4 << 20;
-  ServedBackend served(limits);
-  for (int i = 0; i < 100; ++i) served.backend.guest("vm" + std::to_string(i));
+  ServedFleet served(limits);
+  for (int i = 0; i < 100; ++i) served.fleet.guest("vm" + std::to_string(i));
   RawClient client(served.path());
   for (int i = 0; i < 40; ++i) ASSERT_TRUE(client.send(request("device.list")));
   for (int i = 0; i < 40; ++i) EXPECT_EQ(code_of(client.line()), 0);
@@ -75,7 +75,7 @@ TEST(RpcLimits, DoNotDropAClientThatReadsSlowly) {
 TEST(RpcLimits, TurnAwayOneClientTooMany) {
   RpcLimits limits;
   limits.clients = 3;
-  ServedBackend served(limits);
+  ServedFleet served(limits);
   std::list<RawClient> clients;
   for (int i = 0; i < 3; ++i) clients.emplace_back(served.path());
   ASSERT_TRUE(served.wait_for_clients(3));
@@ -91,9 +91,9 @@ TEST(RpcLimits, TurnAwayOneClientTooMany) {
 TEST(RpcLimits, BoundTheRequestsThatWait) {
   RpcLimits limits;
   limits.waiting = 2;
-  ServedBackend served(limits);
-  served.backend.guest("vm1");
-  served.backend.answers_stats = false;
+  ServedFleet served(limits);
+  served.fleet.guest("vm1");
+  served.fleet.answers_stats = false;
   RawClient client(served.path());
   const std::string slow = request("device.stats", {{"name", "vm1"}, {"timeout_ms", 300u}});
   ASSERT_TRUE(client.send(slow + slow + slow));

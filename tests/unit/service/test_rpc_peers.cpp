@@ -13,8 +13,8 @@
 #include <string_view>
 
 #include "../support/other_user.hpp"
+#include "base/group.hpp"
 #include "rpc_peer.hpp"
-#include "service/process/group.hpp"
 
 namespace vballoon::service {
 namespace {
@@ -72,7 +72,7 @@ TEST_F(RpcPeers, MembersOfTheGroupMayCall) {
 }
 
 TEST_F(RpcPeers, AStrangerIsToldSoAndDropped) {
-  const ServedBackend served;
+  const ServedFleet served;
   const std::string path = served.path();
   ASSERT_EQ(::chmod(path.substr(0, path.rfind('/')).c_str(), 0755), 0);
   ASSERT_EQ(::chmod(path.c_str(), 0666), 0);

@@ -24,8 +24,8 @@ int code_of(const std::optional<std::string>& line) {
 }
 
 TEST(RpcServer, AnswersARequest) {
-  ServedBackend served;
-  served.backend.guest("vm1");
+  ServedFleet served;
+  served.fleet.guest("vm1");
   RawClient client(served.path());
   ASSERT_TRUE(client.send(request(5, "device.show", {{"name", "vm1"}})));
   const auto line = client.line();
@@ -37,7 +37,7 @@ TEST(RpcServer, AnswersARequest) {
 }
 
 TEST(RpcServer, RefusesWhatIsNoJsonAndGoesOn) {
-  ServedBackend served;
+  ServedFleet served;
   RawClient client(served.path());
   ASSERT_TRUE(client.send("hello\n\n" + request(1, "version")));
   EXPECT_EQ(code_of(client.line()), rpc::kParseError);
@@ -45,7 +45,7 @@ TEST(RpcServer, RefusesWhatIsNoJsonAndGoesOn) {
 }
 
 TEST(RpcServer, RefusesUnknownMethodsAndWrongParameters) {
-  ServedBackend served;
+  ServedFleet served;
   RawClient client(served.path());
   ASSERT_TRUE(client.send(request(1, "device.explode")));
   EXPECT_EQ(code_of(client.line()), rpc::kMethodNotFound);
@@ -54,7 +54,7 @@ TEST(RpcServer, RefusesUnknownMethodsAndWrongParameters) {
 }
 
 TEST(RpcServer, AnswersTwoRequestsOfOneWriteInOrder) {
-  ServedBackend served;
+  ServedFleet served;
   RawClient client(served.path());
   ASSERT_TRUE(client.send(request(1, "version") + request(2, "device.list")));
   EXPECT_EQ(rpc::parse_reply(client.line().value_or(""))->id, 1);
@@ -62,14 +62,14 @@ TEST(RpcServer, AnswersTwoRequestsOfOneWriteInOrder) {
 }
 
 TEST(RpcServer, AnswersARequestThatDripsIn) {
-  ServedBackend served;
+  ServedFleet served;
   RawClient client(served.path());
   for (const char c : request(1, "version")) ASSERT_TRUE(client.send({&c, 1}));
   EXPECT_EQ(code_of(client.line()), 0);
 }
 
 TEST(RpcServer, ForgetsHalfALineOfAClientThatLeaves) {
-  ServedBackend served;
+  ServedFleet served;
   {
     RawClient client(served.path());
     ASSERT_TRUE(client.send(R"({"jsonrpc":"2.0","id":1,"meth)"));
@@ -79,9 +79,9 @@ TEST(RpcServer, ForgetsHalfALineOfAClientThatLeaves) {
 }
 
 TEST(RpcServer, AnswersAClientThatOnlySaidEverything) {
-  ServedBackend served;
-  served.backend.guest("vm1");
-  served.backend.answers_stats = false;
+  ServedFleet served;
+  served.fleet.guest("vm1");
+  served.fleet.answers_stats = false;
   RawClient client(served.path());
   ASSERT_TRUE(client.send(request(1, "version") +
                           request(2, "device.stats", {{"name", "vm1"}, {"timeout_ms", 50u}})));
@@ -93,8 +93,8 @@ TEST(RpcServer, AnswersAClientThatOnlySaidEverything) {
 }
 
 TEST(RpcServer, DoesNotAnswerNotifications) {
-  ServedBackend served;
-  served.backend.guest("vm1");
+  ServedFleet served;
+  served.fleet.guest("vm1");
   RawClient client(served.path());
   ASSERT_TRUE(client.send(rpc::format_request(
       {nullptr, true, "device.set", Json{{"name", "vm1"}, {"target_bytes", 4096u}}})));
@@ -106,24 +106,24 @@ TEST(RpcServer, DoesNotAnswerNotifications) {
 }
 
 TEST(RpcServer, ServesOthersWhileOneWaitsForItsGuest) {
-  ServedBackend served;
-  served.backend.guest("vm1");
-  served.backend.answers_stats = false;
+  ServedFleet served;
+  served.fleet.guest("vm1");
+  served.fleet.answers_stats = false;
   RawClient waiting(served.path());
   RawClient other(served.path());
   ASSERT_TRUE(waiting.send(request(1, "device.stats", {{"name", "vm1"}, {"timeout_ms", 5000u}})));
   ASSERT_TRUE(other.send(request(1, "version")));
   EXPECT_EQ(code_of(other.line()), 0);
-  served.on_loop([&] { served.backend.answer_stats("vm1", 12); });
+  served.on_loop([&] { served.fleet.answer_stats("vm1", 12); });
   const auto reply = rpc::parse_reply(waiting.line().value_or(""));
   ASSERT_TRUE(reply && reply->outcome);
   EXPECT_EQ(reply->outcome->at("fresh"), true);
 }
 
 TEST(RpcServer, SurvivesAClientThatLeavesBeforeItsAnswer) {
-  ServedBackend served;
-  served.backend.guest("vm1");
-  served.backend.answers_stats = false;
+  ServedFleet served;
+  served.fleet.guest("vm1");
+  served.fleet.answers_stats = false;
   {
     RawClient client(served.path());
     ASSERT_TRUE(client.send(request(1, "device.stats", {{"name", "vm1"}, {"timeout_ms", 50u}})));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gtest/gtest.h>
 
-#include "fake_backend.hpp"
+#include "fake_fleet.hpp"
 #include "service/rpc/stats_waiter.hpp"
 
 namespace vballoon::service {
@@ -13,8 +13,8 @@ using std::chrono::milliseconds;
 class StatsWaiterTest : public testing::Test {
  protected:
   StatsWaiterTest() {
-    backend_.answers_stats = false;
-    backend_.guest("vm1");
+    fleet_.answers_stats = false;
+    fleet_.guest("vm1");
   }
   void ask(milliseconds timeout) {
     waiter_.ask("vm1", timeout, [this](auto outcome) { answers_.push_back(outcome); });
@@ -25,27 +25,27 @@ class StatsWaiterTest : public testing::Test {
   }
 
   asio::io_context loop_;
-  FakeBackend backend_;
-  StatsWaiter waiter_{loop_, backend_};
+  FakeFleet fleet_;
+  StatsWaiter waiter_{loop_, fleet_};
   std::vector<rpc::Outcome<Json>> answers_;
 };
 
 TEST_F(StatsWaiterTest, AnswersWithTheFreshSample) {
-  backend_.answer_stats("vm1", 1);
+  fleet_.answer_stats("vm1", 1);
   ask(milliseconds(5000));
   run(milliseconds(30));
   EXPECT_TRUE(answers_.empty()) << "the old sample is not what was asked for";
-  backend_.answer_stats("vm1", 2);
+  fleet_.answer_stats("vm1", 2);
   run(milliseconds(100));
   ASSERT_EQ(answers_.size(), 1U);
   ASSERT_TRUE(answers_[0]);
   EXPECT_EQ(answers_[0]->at("fresh"), true);
   EXPECT_EQ(answers_[0]->at("stats").at("free_bytes"), 2);
-  EXPECT_EQ(backend_.stats_requests, 1U);
+  EXPECT_EQ(fleet_.stats_requests, 1U);
 }
 
 TEST_F(StatsWaiterTest, AnswersWithTheStaleSampleAfterTheTimeout) {
-  backend_.answer_stats("vm1", 1);
+  fleet_.answer_stats("vm1", 1);
   ask(milliseconds(40));
   run(milliseconds(500));
   ASSERT_EQ(answers_.size(), 1U);
@@ -63,8 +63,8 @@ TEST_F(StatsWaiterTest, SaysSoWhenThereNeverWasASample) {
   EXPECT_EQ(answers_[0].error().code, rpc::kUnavailable);
 }
 
-TEST_F(StatsWaiterTest, FailsAtOnceWhereTheBackendRefuses) {
-  backend_.devices[0].state = vm::State::kConnected;
+TEST_F(StatsWaiterTest, FailsAtOnceWhereTheVmRefuses) {
+  fleet_.report("vm1").state = vm::State::kConnected;
   ask(milliseconds(5000));
   ASSERT_EQ(answers_.size(), 1U);
   EXPECT_EQ(answers_[0].error().message, "no driver");
@@ -72,19 +72,19 @@ TEST_F(StatsWaiterTest, FailsAtOnceWhereTheBackendRefuses) {
 
 TEST_F(StatsWaiterTest, EndsWhenTheDeviceGoesAway) {
   ask(milliseconds(5000));
-  backend_.devices.clear();
+  ASSERT_TRUE(fleet_.remove("vm1"));
   run(milliseconds(200));
   ASSERT_EQ(answers_.size(), 1U);
   EXPECT_EQ(answers_[0].error().code, rpc::kNotFound);
 }
 
 TEST_F(StatsWaiterTest, ServesSeveralWaitsEachToItsOwnEnd) {
-  backend_.answer_stats("vm1", 1);
+  fleet_.answer_stats("vm1", 1);
   ask(milliseconds(30));
   ask(milliseconds(5000));
   run(milliseconds(300));
   ASSERT_EQ(answers_.size(), 1U);
-  backend_.answer_stats("vm1", 2);
+  fleet_.answer_stats("vm1", 2);
   run(milliseconds(100));
   ASSERT_EQ(answers_.size(), 2U);
   EXPECT_EQ(answers_[1]->at("fresh"), true);

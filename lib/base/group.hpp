@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/process/group.hpp - a group that the configuration names.
+// base/group.hpp - a group that the configuration names.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +11,7 @@
 
 #include "base/result.hpp"
 
-namespace vballoon::service {
+namespace vballoon {
 
 /// @param name  of a group, or its number; empty: none.
 /// @param key   of the configuration, named in the error.
@@ -19,4 +19,4 @@ namespace vballoon::service {
 [[nodiscard]] Result<std::optional<gid_t>> find_group(const std::string& name,
                                                       std::string_view key);
 
-}  // namespace vballoon::service
+}  // namespace vballoon

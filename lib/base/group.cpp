@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "service/process/group.hpp"
+#include "base/group.hpp"
 
 #include <fmt/format.h>
 #include <grp.h>
 
 #include <charconv>
 
-namespace vballoon::service {
+namespace vballoon {
 namespace {
 
 std::optional<gid_t> to_number(std::string_view text) {
@@ -29,4 +29,4 @@ Result<std::optional<gid_t>> find_group(const std::string& name, std::string_vie
       fmt::format("{}: there is no group '{}'; groupadd it, or leave the key out", key, name));
 }
 
-}  // namespace vballoon::service
+}  // namespace vballoon
