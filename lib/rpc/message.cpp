@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 namespace vballoon::rpc {
@@ -10,6 +11,12 @@ namespace {
 
 constexpr int kMaxDepth = 8;
 constexpr unsigned kMaxValues = 1024;
+
+/// Each value takes a byte, and each level a bracket: of most requests nothing needs to be counted.
+bool surely_within_bounds(std::string_view line) noexcept {
+  const auto opens = [](char c) { return c == '{' || c == '['; };
+  return line.size() <= kMaxValues && std::ranges::count_if(line, opens) <= kMaxDepth;
+}
 
 /// Parses without exceptions. What is beyond the bounds is dropped while it is read.
 /// @return nothing when `line` is no JSON; *excess tells that it went beyond the bounds.
@@ -20,7 +27,9 @@ std::optional<Json> parse_bounded(std::string_view line, bool* excess) {
     if (depth > kMaxDepth || ++values > kMaxValues) *excess = true;
     return !*excess;
   };
-  Json value = Json::parse(line.begin(), line.end(), keep, false);
+  const bool counts = !surely_within_bounds(line);
+  Json value = counts ? Json::parse(line.begin(), line.end(), keep, false)
+                      : Json::parse(line.begin(), line.end(), nullptr, false);
   if (value.is_discarded() && !*excess) return std::nullopt;
   return value;
 }
@@ -80,11 +89,10 @@ std::string format_request(const Request& request) {
   return dump(object) + "\n";
 }
 
-std::string format_result(const Json& id, const Json& result) {
-  Json object{{"jsonrpc", "2.0"}};
-  object["id"] = id;
-  object["result"] = result;
-  return dump(object) + "\n";
+Body::Body(const Json& value) : text(dump(value)) {}
+
+std::string format_result(const Json& id, const Body& result) {
+  return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{}}}\n", dump(id), result.text);
 }
 
 std::string format_error(const Json& id, const Error& error) {

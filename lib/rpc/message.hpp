@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "rpc/error.hpp"
 
@@ -30,9 +31,16 @@ struct Rejected {
 ///         request of ours needs them, and a parser's work must be bounded.
 [[nodiscard]] tl::expected<Request, Rejected> parse_request(std::string_view line);
 
+/// What a call gives, as it goes into the reply: JSON, one line of ASCII.
+struct Body {
+  Body(const Json& value);  // NOLINT(google-explicit-constructor): each value is one
+  explicit Body(std::string written) noexcept : text(std::move(written)) {}
+  std::string text;
+};
+
 /// The lines below end in "\n". Bytes that are no UTF-8 (a path may hold any) become U+FFFD.
 [[nodiscard]] std::string format_request(const Request& request);
-[[nodiscard]] std::string format_result(const Json& id, const Json& result);
+[[nodiscard]] std::string format_result(const Json& id, const Body& result);
 [[nodiscard]] std::string format_error(const Json& id, const Error& error);
 
 struct Reply {

@@ -53,7 +53,7 @@ class Session {
     const auto request = rpc::parse_request(line);
     if (!request) return reply(rpc::format_error(request.error().id, request.error().error));
     unsigned answers = 0;
-    methods_.call(*request, [&](const rpc::Outcome<Json>& outcome) {
+    methods_.call(*request, [&](const rpc::Outcome<rpc::Body>& outcome) {
       ++answers;
       if (request->notification) return;
       reply(outcome ? rpc::format_result(request->id, *outcome)

@@ -3,54 +3,100 @@
 
 #include <fmt/format.h>
 
+#include "service/rpc/settings_json.hpp"
 #include "vm/stats_patience.hpp"
 
 namespace vballoon::service {
 namespace {
 
 using rpc::Json;
+using rpc::JsonWriter;
 
-Json queue_json(const vm::QueueReport& queue) {
-  return {{"index", queue.index},   {"role", queue.role}, {"state", queue.state},
-          {"reason", queue.reason}, {"size", queue.size}, {"buffers", queue.buffers}};
+void write_identity(const vm::Settings& settings, const vm::VmFigures& figures, JsonWriter* out) {
+  out->field("name", settings.name);
+  out->field("socket", settings.socket);
+  out->field("mode", settings.client ? "client" : "server");
+  out->field("lcore", figures.lcore);
+  out->field("state", vm::state_name(figures.state));
+  out->field("reason", figures.reason);
+  out->field("slow", figures.slow);
+  out->field("alone", figures.alone);
 }
 
-Json identity_json(const vm::Settings& settings, const vm::VmFigures& figures) {
-  return {{"name", settings.name},
-          {"socket", settings.socket},
-          {"mode", settings.client ? "client" : "server"},
-          {"lcore", figures.lcore},
-          {"state", std::string(vm::state_name(figures.state))},
-          {"reason", figures.reason},
-          {"slow", figures.slow},
-          {"alone", figures.alone}};
-}
-
-Json known(const std::optional<std::uint64_t>& figure) {
-  return figure ? Json(*figure) : Json(nullptr);
-}
-
-void add_sizes(const vm::VmFigures& figures, Json* json) {
-  (*json)["guest_bytes"] = figures.guest_bytes;
-  (*json)["guest_source"] = std::string(vm::source_name(figures.guest_source));
-  (*json)["table_bytes"] = figures.table_bytes;
+void write_sizes(const vm::VmFigures& figures, JsonWriter* out) {
   const bool of_nobody = figures.share && figures.guest_bytes == 0;
-  (*json)["target_bytes"] = of_nobody ? Json(nullptr) : Json(figures.target_bytes);
-  (*json)["target_share"] = share_json(figures.share);
-  (*json)["wanted_bytes"] = of_nobody ? Json(nullptr) : Json(figures.wanted_bytes);
-  (*json)["actual_bytes"] = known(figures.actual_bytes);
-  (*json)["ballooned_bytes"] = figures.ballooned_bytes;
-  (*json)["reclaimed_bytes"] = known(figures.reclaimed_bytes);
-  (*json)["discarded_bytes"] = figures.discarded_bytes;
-  (*json)["reported_bytes"] = figures.reported_bytes;
-  (*json)["stranded_bytes"] = figures.stranded_bytes;
-  (*json)["resident_bytes"] = known(figures.resident_bytes);
+  const auto sized = [of_nobody](std::uint64_t bytes) {
+    return of_nobody ? std::nullopt : std::optional(bytes);
+  };
+  out->field("guest_bytes", figures.guest_bytes);
+  out->field("guest_source", vm::source_name(figures.guest_source));
+  out->field("table_bytes", figures.table_bytes);
+  out->field("target_bytes", sized(figures.target_bytes));
+  out->field("target_share", share_json(figures.share));
+  out->field("wanted_bytes", sized(figures.wanted_bytes));
+  out->field("actual_bytes", figures.actual_bytes);
+  out->field("ballooned_bytes", figures.ballooned_bytes);
+  out->field("reclaimed_bytes", figures.reclaimed_bytes);
+  out->field("discarded_bytes", figures.discarded_bytes);
+  out->field("reported_bytes", figures.reported_bytes);
+  out->field("stranded_bytes", figures.stranded_bytes);
+  out->field("resident_bytes", figures.resident_bytes);
 }
 
-void add_stats(const vm::VmFigures& figures, Json* json) {
-  (*json)["stats"] = stats_json(figures.stats);
-  (*json)["stats_waiting_ms"] = figures.stats_waiting_ms;
-  (*json)["stats_stalled"] = figures.stats_waiting_ms >= vm::kStatsStalledMs;
+void write_all_stats(const vm::VmFigures& figures, JsonWriter* out) {
+  out->key("stats");
+  write_stats(figures.stats, out);
+  out->field("stats_waiting_ms", figures.stats_waiting_ms);
+  out->field("stats_stalled", figures.stats_waiting_ms >= vm::kStatsStalledMs);
+}
+
+void write_wishes(const vm::DeviceReport& report, JsonWriter* out) {
+  out->field("forced", report.forced);
+  out->field("kept", report.kept);
+  out->field("why_not_kept", report.why_not_kept);
+  out->field("on_disk", report.on_disk());
+  out->field("shared_with", report.shared_with);
+  out->field("inhibited", report.inhibited);
+  out->field("prefault", report.prefault);
+  out->field("no_prefault", report.no_prefault);
+  out->field("reporting", report.reporting);
+}
+
+void write_driver(const vm::DeviceReport& report, JsonWriter* out) {
+  out->field("poison_value", report.poison_value);
+  out->key("hints");
+  out->begin_object();
+  out->field("state", report.hints.state);
+  out->field("command_id", report.hints.command_id);
+  out->field("bytes", report.hints.bytes);
+  out->end_object();
+  out->key("features");
+  out->begin_object();
+  out->field("offered", Json(wire::feature_names(report.offered, report.bit_two)));
+  out->field("acked", Json(wire::feature_names(report.acked, report.bit_two)));
+  out->end_object();
+}
+
+void write_queue(const vm::QueueReport& queue, JsonWriter* out) {
+  out->begin_object();
+  out->field("index", queue.index);
+  out->field("role", queue.role);
+  out->field("state", queue.state);
+  out->field("reason", queue.reason);
+  out->field("size", queue.size);
+  out->field("buffers", queue.buffers);
+  out->end_object();
+}
+
+void write_nonsense(const wire::StatsSample& sample, JsonWriter* out) {
+  if (sample.nonsense == 0) return;
+  out->key("nonsense");
+  out->begin_array();
+  for (std::size_t tag = 0; tag < wire::kKnownStats; ++tag) {
+    if (((sample.nonsense >> tag) & 1) == 0) continue;
+    out->value(wire::stat_name(static_cast<wire::StatTag>(tag)));
+  }
+  out->end_array();
 }
 
 }  // namespace
@@ -59,60 +105,53 @@ Json share_json(const std::optional<Share>& share) {
   return share ? Json(static_cast<double>(share->millionths) / Share::kWhole) : Json(nullptr);
 }
 
-Json stats_json(const std::optional<vm::StatsReport>& stats) {
-  if (!stats) return nullptr;
-  Json json{{"age_ms", stats->age_ms}, {"sequence", stats->sequence}};
+void write_stats(const std::optional<vm::StatsReport>& stats, JsonWriter* out) {
+  if (!stats) return out->value(nullptr);
+  const wire::StatsSample& sample = stats->sample;
+  out->begin_object();
+  out->field("age_ms", stats->age_ms);
+  out->field("sequence", stats->sequence);
   for (std::size_t tag = 0; tag < wire::kKnownStats; ++tag) {
     const auto stat = static_cast<wire::StatTag>(tag);
-    if (const auto value = stats->sample.get(stat)) {
-      json[std::string(wire::stat_name(stat))] = *value;
-    }
+    if (const auto value = sample.get(stat)) out->field(wire::stat_name(stat), *value);
   }
-  for (std::size_t tag = 0; tag < wire::kKnownStats; ++tag) {
-    if (((stats->sample.nonsense >> tag) & 1) == 0) continue;
-    json["nonsense"].push_back(std::string(wire::stat_name(static_cast<wire::StatTag>(tag))));
+  write_nonsense(sample, out);
+  for (std::uint32_t i = 0; i < sample.unknown_count; ++i) {
+    out->field(fmt::format("tag_{}", sample.unknown[i].tag), sample.unknown[i].value);
   }
-  for (std::uint32_t i = 0; i < stats->sample.unknown_count; ++i) {
-    const wire::UnknownStat& unknown = stats->sample.unknown[i];
-    json[fmt::format("tag_{}", unknown.tag)] = unknown.value;
-  }
-  if (stats->sample.left_out != 0) json["left_out"] = stats->sample.left_out;
-  return json;
+  if (sample.left_out != 0) out->field("left_out", sample.left_out);
+  out->end_object();
 }
 
-Json summary_json(const vm::Settings& settings, const vm::VmFigures& figures, bool automatic) {
-  Json json = identity_json(settings, figures);
-  add_sizes(figures, &json);
-  add_stats(figures, &json);
-  json["automatic"] = automatic;
-  return json;
+void write_summary(const vm::Settings& settings, const vm::VmFigures& figures, bool automatic,
+                   JsonWriter* out) {
+  out->begin_object();
+  write_identity(settings, figures, out);
+  write_sizes(figures, out);
+  write_all_stats(figures, out);
+  out->field("automatic", automatic);
+  out->end_object();
 }
 
-Json device_json(const vm::Settings& settings, const vm::DeviceReport& report, bool automatic) {
-  Json json = identity_json(settings, report);
-  add_sizes(report, &json);
-  json["forced"] = report.forced;
-  json["kept"] = report.kept;
-  json["why_not_kept"] = report.why_not_kept;
-  json["on_disk"] = report.on_disk();
-  json["shared_with"] = report.shared_with;
-  json["inhibited"] = report.inhibited;
-  json["prefault"] = report.prefault;
-  json["no_prefault"] = report.no_prefault;
-  json["reporting"] = report.reporting;
-  json["poison_value"] = report.poison_value;
-  json["hints"] = {{"state", std::string(report.hints.state)},
-                   {"command_id", report.hints.command_id},
-                   {"bytes", report.hints.bytes}};
-  json["features"] = {{"offered", wire::feature_names(report.offered, report.bit_two)},
-                      {"acked", wire::feature_names(report.acked, report.bit_two)}};
-  json["queues"] = Json::array();
-  for (const auto& queue : report.queues) json["queues"].push_back(queue_json(queue));
-  json["counters"] = Json::object();
-  for (const auto& counter : report.counters) json["counters"][counter.name] = counter.value;
-  add_stats(report, &json);
-  json["automatic"] = automatic;
-  return json;
+void write_device(const vm::Settings& settings, const vm::DeviceReport& report, JsonWriter* out) {
+  out->begin_object();
+  write_identity(settings, report, out);
+  write_sizes(report, out);
+  write_wishes(report, out);
+  write_driver(report, out);
+  out->key("queues");
+  out->begin_array();
+  for (const vm::QueueReport& queue : report.queues) write_queue(queue, out);
+  out->end_array();
+  out->key("counters");
+  out->begin_object();
+  for (const auto& counter : report.counters) out->field(counter.name, counter.value);
+  out->end_object();
+  write_all_stats(report, out);
+  out->field("automatic", settings.automatic);
+  out->key("settings");
+  write_settings(settings, out);
+  out->end_object();
 }
 
 Json lcore_json(const lcore::LcoreReport& report) {

@@ -8,7 +8,7 @@
 
 #include "base/size_text.hpp"
 #include "lcore/report.hpp"
-#include "rpc/error.hpp"
+#include "rpc/json_writer.hpp"
 #include "vm/report.hpp"
 #include "vm/settings.hpp"
 
@@ -16,15 +16,16 @@ namespace vballoon::service {
 
 /// One row of device.list: name, socket, mode, state, sizes and the last statistics.
 /// @param automatic  whether the policy moves its target.
-[[nodiscard]] rpc::Json summary_json(const vm::Settings& settings, const vm::VmFigures& figures,
-                                     bool automatic);
+void write_summary(const vm::Settings& settings, const vm::VmFigures& figures, bool automatic,
+                   rpc::JsonWriter* out);
 
 /// All of device.show.
-[[nodiscard]] rpc::Json device_json(const vm::Settings& settings, const vm::DeviceReport& report,
-                                    bool automatic);
+/// @param settings  as they are now.
+void write_device(const vm::Settings& settings, const vm::DeviceReport& report,
+                  rpc::JsonWriter* out);
 
 /// The last sample with its age, or null. A figure that the guest did not send is absent.
-[[nodiscard]] rpc::Json stats_json(const std::optional<vm::StatsReport>& stats);
+void write_stats(const std::optional<vm::StatsReport>& stats, rpc::JsonWriter* out);
 
 /// From 0 to 1, or null.
 [[nodiscard]] rpc::Json share_json(const std::optional<Share>& share);

@@ -51,17 +51,54 @@ constexpr std::uint64_t most_unsaid(std::uint64_t guest) {
 }
 
 /// A warning where what was asked for is not there for the next daemon.
-rpc::Json warnings_of(const vm::Kept& kept) {
-  rpc::Json warnings = rpc::Json::array();
-  if (!kept.why_not.empty()) {
-    warnings.push_back(fmt::format("kept only as long as this daemon runs: {}", kept.why_not));
-  }
-  return warnings;
+std::vector<std::string> warnings_of(const vm::Kept& kept) {
+  if (kept.why_not.empty()) return {};
+  return {fmt::format("kept only as long as this daemon runs: {}", kept.why_not)};
 }
 
-rpc::Json kept_json(const vm::Vm& vm) {
+void write_warnings(const std::vector<std::string>& warnings, rpc::JsonWriter* out) {
+  out->key("warnings");
+  out->begin_array();
+  for (const std::string& warning : warnings) out->value(warning);
+  out->end_array();
+}
+
+/// Begins an object with whether what was asked for is there for the next daemon.
+/// @param warning  of the request, or nothing; beside that one.
+void write_kept(const vm::Vm& vm, const std::optional<std::string>& warning, rpc::JsonWriter* out) {
   const vm::Kept kept = vm.kept();
-  return {{"kept", kept.kept}, {"warnings", warnings_of(kept)}};
+  std::vector<std::string> warnings = warnings_of(kept);
+  if (warning) warnings.push_back(*warning);
+  out->begin_object();
+  out->field("kept", kept.kept);
+  write_warnings(warnings, out);
+}
+
+/// A switch of a VM that the next daemon is to find.
+rpc::Body kept_switch(const vm::Vm& vm, std::string_view name, bool on) {
+  rpc::JsonWriter out;
+  write_kept(vm, std::nullopt, &out);
+  out.field(name, on);
+  out.end_object();
+  return rpc::Body(out.take());
+}
+
+/// What `device.set` says: what became of it, and what is to be thought of.
+rpc::Body set_result(const vm::Vm& vm, const vm::TargetSet& set,
+                     const std::optional<Share>& share) {
+  std::optional<std::string> warning;
+  if (set.guest != 0 && set.target > most_unsaid(set.guest)) {
+    warning = fmt::format("it leaves {} of its {} to the guest",
+                          format_size(set.guest - set.target), format_size(set.guest));
+  }
+  rpc::JsonWriter out;
+  write_kept(vm, warning, &out);
+  const bool of_nobody = share && set.guest == 0;
+  out.field("target_bytes", of_nobody ? std::nullopt : std::optional(set.target));
+  out.field("target_share", share_json(share));
+  out.field("guest_bytes", set.guest);
+  out.end_object();
+  return rpc::Body(out.take());
 }
 
 Status automatic_already(const std::string& name) {
@@ -130,12 +167,17 @@ Methods::Answer Methods::version(const rpc::Json& object) {
 Methods::Answer Methods::list(const rpc::Json& object) {
   const Params params(object, "device.list");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  rpc::Json devices = rpc::Json::array();
+  rpc::JsonWriter out;
+  out.begin_object();
+  out.key("devices");
+  out.begin_array();
   for (const vm::Vm* vm : fleet_.vms()) {
     const vm::Settings& settings = vm->settings();
-    devices.push_back(summary_json(settings, vm->figures(), autopilot_.automatic(settings.name)));
+    write_summary(settings, vm->figures(), autopilot_.automatic(settings.name), &out);
   }
-  return rpc::Json{{"devices", std::move(devices)}};
+  out.end_array();
+  out.end_object();
+  return rpc::Body(out.take());
 }
 
 Methods::Answer Methods::show(const rpc::Json& object) {
@@ -144,9 +186,9 @@ Methods::Answer Methods::show(const rpc::Json& object) {
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
   const auto vm = fleet_.find(name);
   if (!vm) return refuse(vm.error());
-  rpc::Json shown = device_json((*vm)->settings(), (*vm)->report(), autopilot_.automatic(name));
-  shown["settings"] = settings_json(settings_.of(name));
-  return shown;
+  rpc::JsonWriter out;
+  write_device(settings_.of(name), (*vm)->report(), &out);
+  return rpc::Body(out.take());
 }
 
 Methods::Answer Methods::set(const rpc::Json& object) {
@@ -171,16 +213,7 @@ Methods::Answer Methods::set(const rpc::Json& object) {
         of_nobody ? format_share(*wanted->share) + " of its memory" : format_size(set->target),
         format_size(set->before));
   });
-  rpc::Json result = kept_json(**vm);
-  if (set->guest != 0 && set->target > most_unsaid(set->guest)) {
-    result["warnings"].push_back(fmt::format("it leaves {} of its {} to the guest",
-                                             format_size(set->guest - set->target),
-                                             format_size(set->guest)));
-  }
-  result["target_bytes"] = of_nobody ? rpc::Json(nullptr) : rpc::Json(set->target);
-  result["target_share"] = share_json(wanted->share);
-  result["guest_bytes"] = set->guest;
-  return result;
+  return set_result(**vm, *set, wanted->share);
 }
 
 Methods::Answer Methods::add(const rpc::Json& object) {
@@ -222,9 +255,16 @@ Methods::Answer Methods::configure(const rpc::Json& object) {
   // Of the settings an automatic VM is all that is kept for the next daemon.
   const bool keeps = std::any_of(rows.begin(), rows.end(),
                                  [](const auto* row) { return row->key == "automatic"; });
-  rpc::Json warnings = keeps ? warnings_of((*vm)->kept()) : rpc::Json::array();
+  std::vector<std::string> warnings;
+  if (keeps) warnings = warnings_of((*vm)->kept());
   if (changed->no_effect) warnings.push_back(changed->no_effect->message);
-  return rpc::Json{{"settings", settings_json(changed->now)}, {"warnings", std::move(warnings)}};
+  rpc::JsonWriter out;
+  out.begin_object();
+  out.key("settings");
+  write_settings(changed->now, &out);
+  write_warnings(warnings, &out);
+  out.end_object();
+  return rpc::Body(out.take());
 }
 
 Methods::Answer Methods::remove(const rpc::Json& object) {
@@ -246,9 +286,7 @@ Methods::Answer Methods::inhibit(const rpc::Json& object) {
   if (!vm) return refuse(vm.error());
   (*vm)->inhibit(on);
   say("{}: discards are {}", name, on ? "inhibited" : "allowed again");
-  rpc::Json result = kept_json(**vm);
-  result["inhibited"] = on;
-  return result;
+  return kept_switch(**vm, "inhibited", on);
 }
 
 Methods::Answer Methods::prefault(const rpc::Json& object) {
@@ -338,9 +376,7 @@ Methods::Answer Methods::policy_auto(const rpc::Json& object) {
       settings_.change(name, with("automatic", on), {&vm::setting_named("automatic")});
   if (!done) return refuse(done.error());
   say("{}: ballooned {}", name, on ? "automatically" : "by hand");
-  rpc::Json result = kept_json(**vm);
-  result["automatic"] = on;
-  return result;
+  return kept_switch(**vm, "automatic", on);
 }
 
 void Methods::stats(const rpc::Json& object, Responder done) {

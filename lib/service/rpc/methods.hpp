@@ -39,7 +39,7 @@ class Methods {
   /// Drops what still waits, without an answer.
   void stop() { stats_.stop(); }
 
-  using Answer = rpc::Outcome<rpc::Json>;
+  using Answer = rpc::Outcome<rpc::Body>;
 
  private:
   Answer version(const rpc::Json& params);

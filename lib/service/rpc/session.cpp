@@ -72,7 +72,7 @@ void RpcSession::serve(std::string_view line) {
   ++waiting_;
   server_.methods_.call(*request,
                         [weak = weak_from_this(), id = request->id,
-                         silent = request->notification](const rpc::Outcome<rpc::Json>& outcome) {
+                         silent = request->notification](const rpc::Outcome<rpc::Body>& outcome) {
                           const auto self = weak.lock();
                           if (!self) return;
                           --self->waiting_;

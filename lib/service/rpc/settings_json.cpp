@@ -41,13 +41,13 @@ vm::Rows read_settings(Params& params, vm::Settings* settings) {
   return rows;
 }
 
-rpc::Json settings_json(const vm::Settings& settings) {
-  rpc::Json json = rpc::Json::object();
+void write_settings(const vm::Settings& settings, rpc::JsonWriter* out) {
+  out->begin_object();
   for (const vm::Setting& setting : vm::kSettings) {
-    json[std::string(setting.key)] =
-        std::visit([](const auto& plain) { return rpc::Json(plain); }, vm::get(setting, settings));
+    std::visit([&](const auto& plain) { out->field(setting.key, plain); },
+               vm::get(setting, settings));
   }
-  return json;
+  out->end_object();
 }
 
 }  // namespace vballoon::service

@@ -4,6 +4,7 @@
 // Keys, kinds and ranges are those of vm::kSettings.
 #pragma once
 
+#include "rpc/json_writer.hpp"
 #include "service/rpc/params.hpp"
 #include "vm/settings.hpp"
 
@@ -14,6 +15,6 @@ namespace vballoon::service {
 /// @return their rows.
 vm::Rows read_settings(Params& params, vm::Settings* settings);
 
-[[nodiscard]] rpc::Json settings_json(const vm::Settings& settings);
+void write_settings(const vm::Settings& settings, rpc::JsonWriter* out);
 
 }  // namespace vballoon::service

@@ -14,11 +14,16 @@ namespace {
 // A guest answers within a few milliseconds; nobody notices this much more.
 constexpr std::chrono::milliseconds kLookEvery{10};
 
-rpc::Json answer(const std::string& name, const vm::VmFigures& figures, bool fresh) {
-  return {{"name", name},
-          {"fresh", fresh},
-          {"waiting_ms", figures.stats_waiting_ms},
-          {"stats", stats_json(figures.stats)}};
+rpc::Body answer(const std::string& name, const vm::VmFigures& figures, bool fresh) {
+  rpc::JsonWriter out;
+  out.begin_object();
+  out.field("name", name);
+  out.field("fresh", fresh);
+  out.field("waiting_ms", figures.stats_waiting_ms);
+  out.key("stats");
+  write_stats(figures.stats, &out);
+  out.end_object();
+  return rpc::Body(out.take());
 }
 
 /// 0 stands for no sample yet: samples are counted from 1.

@@ -11,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "rpc/error.hpp"
+#include "rpc/message.hpp"
 #include "vm/fleet.hpp"
 
 namespace vballoon::service {
 
 /// Called once, now or later, with what goes into the reply.
-using Responder = std::function<void(rpc::Outcome<rpc::Json>)>;
+using Responder = std::function<void(rpc::Outcome<rpc::Body>)>;
 
 class StatsWaiter {
  public:

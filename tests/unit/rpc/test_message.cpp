@@ -3,6 +3,9 @@
 // Source: JSON-RPC 2.0, 4 (request), 5 (response), 5.1 (error object).
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "rpc/message.hpp"
 
 namespace vballoon::rpc {
@@ -72,6 +75,58 @@ TEST(Request, WithTooManyValuesIsRefused) {
   std::string line = R"({"jsonrpc":"2.0","id":1,"method":"x","params":{"a":[1)";
   for (int i = 0; i < 2000; ++i) line += ",1";
   EXPECT_EQ(rejected(line + "]}}").error.code, kInvalidRequest);
+}
+
+/// A request whose parameter is so many ones, each a value; 14 more are around them.
+std::string with_ones(unsigned count) {
+  std::string line = R"({"jsonrpc":"2.0","id":1,"method":"x","params":{"a":[1)";
+  for (unsigned i = 1; i < count; ++i) line += ",1";
+  return line + "]}}";
+}
+
+/// A request whose parameter is a one within so many arrays, two objects around them.
+std::string with_arrays(unsigned count) {
+  return R"({"jsonrpc":"2.0","id":1,"method":"x","params":{"a":)" + std::string(count, '[') + "1" +
+         std::string(count, ']') + "}}";
+}
+
+/// The same request, too long to be parsed without its values being counted.
+std::string padded(std::string line) {
+  line.resize(std::max<std::size_t>(line.size(), 1025), ' ');
+  return line;
+}
+
+TEST(Request, TakesAsManyValuesAsAreAllowedAndNotOneMore) {
+  EXPECT_TRUE(parse_request(with_ones(1024 - 14)));
+  EXPECT_EQ(rejected(with_ones(1024 - 14 + 1)).error.code, kInvalidRequest);
+}
+
+TEST(Request, IsNestedAsDeepAsIsAllowedAndNotOnceMore) {
+  for (const auto& form :
+       {with_arrays, +[](unsigned count) { return padded(with_arrays(count)); }}) {
+    EXPECT_TRUE(parse_request(form(6)));
+    EXPECT_EQ(rejected(form(7)).error.code, kInvalidRequest);
+  }
+}
+
+TEST(Request, ThatIsShortIsParsedAsALongOneIs) {
+  for (unsigned ones = 480; ones <= 495; ++ones) {  // about 1,024 bytes
+    const std::string line = with_ones(ones);
+    const auto request = parse_request(line);
+    ASSERT_TRUE(request) << line.size();
+    EXPECT_EQ(request->params.at("a").size(), ones) << line.size();
+  }
+  for (const std::string line : {"{", "{\"a\":1}x", "[[[[[[[[", "\"", "{\"a\":[1,]}"}) {
+    EXPECT_EQ(rejected(line).error.code, kParseError) << line;
+    EXPECT_EQ(rejected(padded(line)).error.code, kParseError) << line;
+  }
+}
+
+TEST(Request, MayHaveAnyNumberOfBracketsInATextOrSideBySide) {
+  EXPECT_TRUE(parse_request(
+      R"({"jsonrpc":"2.0","id":1,"method":"x","params":{"a":"[[[[[[[[[[{{{{{{{{{{"}})"));
+  EXPECT_TRUE(parse_request(
+      R"({"jsonrpc":"2.0","id":1,"method":"x","params":{"a":[[],[],[],[],[],[],[],[]]}})"));
 }
 
 TEST(Request, SurvivesTheWayOutAndBack) {

@@ -171,7 +171,7 @@ TEST_F(AutopilotTest, MethodsRefuseATargetThatTheNextTurnWouldUndo) {
   VmSettings settings(fleet_, *autopilot_);
   Methods methods(loop_, fleet_, *autopilot_, settings, Json::object());
   const auto call = [&](const char* method, Json params) {
-    std::optional<rpc::Outcome<Json>> answer;
+    std::optional<rpc::Outcome<rpc::Body>> answer;
     methods.call({1, false, method, std::move(params)}, [&](auto outcome) { answer = outcome; });
     return answer.value();
   };
@@ -181,7 +181,8 @@ TEST_F(AutopilotTest, MethodsRefuseATargetThatTheNextTurnWouldUndo) {
   EXPECT_NE(refused.error().message.find("vballoonctl policy auto idle off"), std::string::npos);
   EXPECT_TRUE(call("policy.auto", {{"name", "idle"}, {"on", false}}));
   EXPECT_TRUE(call("device.set", wanted));
-  EXPECT_EQ(call("policy.explain", {{"name", "idle"}}).value().at("automatic"), false);
+  EXPECT_EQ(Json::parse(call("policy.explain", {{"name", "idle"}}).value().text).at("automatic"),
+            false);
   EXPECT_FALSE(call("policy.explain", {{"name", "nobody"}}));
   EXPECT_FALSE(call("policy.auto", {{"name", "nobody"}, {"on", true}}));
   EXPECT_TRUE(call("policy.show", Json::object()));

@@ -15,6 +15,12 @@ namespace {
 
 using rpc::Json;
 
+Json settings_json(const vm::Settings& settings) {
+  rpc::JsonWriter out;
+  write_settings(settings, &out);
+  return Json::parse(out.take());
+}
+
 class Configure : public testing::Test {
  protected:
   Configure() { add(kConfigured); }
@@ -26,7 +32,9 @@ class Configure : public testing::Test {
   rpc::Outcome<Json> call(const char* method, Json params) {
     params["name"] = "vm1";
     std::optional<rpc::Outcome<Json>> answer;
-    methods_.call({1, false, method, std::move(params)}, [&](auto outcome) { answer = outcome; });
+    methods_.call({1, false, method, std::move(params)}, [&](const rpc::Outcome<rpc::Body>& said) {
+      answer = said.map([](const rpc::Body& body) { return Json::parse(body.text); });
+    });
     return answer.value_or(rpc::refuse(0, "no answer"));
   }
   Json configure(Json params) {

@@ -58,7 +58,11 @@ class UnpluggedGuest : public testing::Test {
     observer.add("vm1", figures, wish_);
     return observer.take();
   }
-  [[nodiscard]] rpc::Json shown() { return device_json({"vm1", "/tmp/vm1.sock"}, settled(), true); }
+  [[nodiscard]] rpc::Json shown() {
+    rpc::JsonWriter out;
+    write_device({"vm1", "/tmp/vm1.sock"}, settled(), &out);
+    return rpc::Json::parse(out.take());
+  }
   /// A second of its life; it does as it is told.
   policy::Decision turn() {
     policy::Observation seen = observe(settled(), kReserveMib);
@@ -134,7 +138,9 @@ TEST_F(UnpluggedGuest, ThatSendsAFailedQueryIsNotTakenForIdle) {
     const policy::Decision decision = law_.decide(seen).front();
     ASSERT_EQ(decision.target, 0U) << second;
     ASSERT_EQ(policy::rule_name(decision.rule), "no_statistics");
-    const rpc::Json stats = stats_json(report.stats);
+    rpc::JsonWriter out;
+    write_stats(report.stats, &out);
+    const rpc::Json stats = rpc::Json::parse(out.take());
     EXPECT_FALSE(stats.contains("available_bytes"));
     EXPECT_EQ(stats.at("nonsense"), rpc::Json({"available_bytes"}));
   }

@@ -20,7 +20,9 @@ class MethodsTest : public testing::Test {
  protected:
   rpc::Outcome<Json> call(const char* method, Json params = Json::object()) {
     std::optional<rpc::Outcome<Json>> answer;
-    methods_.call({1, false, method, std::move(params)}, [&](auto outcome) { answer = outcome; });
+    methods_.call({1, false, method, std::move(params)}, [&](const rpc::Outcome<rpc::Body>& said) {
+      answer = said.map([](const rpc::Body& body) { return Json::parse(body.text); });
+    });
     EXPECT_TRUE(answer) << method << " did not answer at once";
     return answer.value_or(rpc::refuse(0, ""));
   }

@@ -17,7 +17,9 @@ class StatsWaiterTest : public testing::Test {
     fleet_.guest("vm1");
   }
   void ask(milliseconds timeout) {
-    waiter_.ask("vm1", timeout, [this](auto outcome) { answers_.push_back(outcome); });
+    waiter_.ask("vm1", timeout, [this](const rpc::Outcome<rpc::Body>& said) {
+      answers_.push_back(said.map([](const rpc::Body& body) { return Json::parse(body.text); }));
+    });
   }
   void run(milliseconds time) {
     loop_.restart();

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Rows are written at once, and are to be what the same values as objects are dumped as.
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "rpc/message.hpp"
+#include "service/rpc/device_json.hpp"
+
+namespace vballoon::service {
+namespace {
+
+using rpc::Json;
+
+vm::DeviceReport full_report() {
+  vm::DeviceReport report;
+  report.reason = "a \"reason\"";
+  report.share = Share{123'457};
+  report.resident_bytes = std::numeric_limits<std::uint64_t>::max();
+  report.shared_with = "\u00e9";
+  report.queues.push_back({2, "stats", "broken", "why", 128, 7});
+  report.counters.push_back({"bad_pfns", 5});
+  vm::StatsReport& stats = report.stats.emplace();
+  stats.sample.present = 3;
+  stats.sample.nonsense = 4;
+  stats.sample.add_unknown(300, 1);
+  return report;
+}
+
+TEST(DeviceJson, IsWrittenAsItsValuesAreDumped) {
+  const vm::Settings settings{"vm1", "/tmp/a \"b\" \xff\n"};
+  const vm::DeviceReport report = full_report();
+  rpc::JsonWriter row;
+  write_summary(settings, report, true, &row);
+  rpc::JsonWriter all;
+  write_device(settings, report, &all);
+  for (const std::string& text : {row.take(), all.take()}) {
+    const Json parsed = Json::parse(text, nullptr, false);
+    EXPECT_EQ(text, rpc::dump(parsed));
+    EXPECT_EQ(parsed.at("socket"), "/tmp/a \"b\" \ufffd\n");
+    EXPECT_EQ(parsed.at("stats").at("tag_300"), 1);
+  }
+}
+
+}  // namespace
+}  // namespace vballoon::service
