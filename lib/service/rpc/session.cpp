@@ -45,19 +45,23 @@ void RpcSession::on_read(const asio::error_code& error, std::size_t size) {
     return close();
   }
   if (input_done_) return close_when_done();
-  // One line a turn: other clients, timers and this client's replies get theirs in between.
+  // One line a turn: other clients and timers get theirs in between.
   serve_line(size);
   if (peer_.is_open()) read();
 }
 
 /// @param size  of the line at the front of in_, with its newline.
 void RpcSession::serve_line(std::size_t size) {
+  held_ = true;
   std::string_view line = std::string_view(in_).substr(0, size - 1);
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (!line.empty()) serve(line);
   // Empty lines behind it cost no turn each.
   in_.erase(0, std::min(in_.find_first_not_of('\n', size), in_.size()));
   if (in_.empty()) in_ = {};
+  // Of what came in one piece the replies leave in one, too.
+  held_ = in_.contains('\n');
+  if (!held_) flush();
 }
 
 void RpcSession::serve(std::string_view line) {
@@ -87,7 +91,7 @@ void RpcSession::serve(std::string_view line) {
 void RpcSession::reply(std::string_view line) {
   if (!peer_.is_open()) return;
   out_ += line;
-  flush();
+  if (!held_ || unread() > server_.limits_.output_bytes) flush();
   if (unread() <= server_.limits_.output_bytes) return;
   std::uint64_t dropped = 0;
   if (server_.gate_.open(&dropped)) {

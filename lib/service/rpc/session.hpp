@@ -44,6 +44,7 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
   std::string sending_;      // an async_write() has it; empty: none is under way
   std::size_t sent_ = 0;     // of sending_
   std::size_t waiting_ = 0;  // requests without an answer yet
+  bool held_ = false;        // whole lines wait in in_: replies wait for theirs
   bool input_done_ = false;  // the client said its last, or too much
 };
 

@@ -55,19 +55,24 @@ bool RawClient::send(std::string_view bytes) {
 }
 
 std::optional<std::string> RawClient::line() {
-  std::array<char, 4096> chunk;
   for (;;) {
     if (const std::size_t end = pending_.find('\n'); end != std::string::npos) {
       std::string line = pending_.substr(0, end);
       pending_.erase(0, end + 1);
       return line;
     }
-    pollfd wanted{fd_.get(), POLLIN, 0};
-    if (::poll(&wanted, 1, 5000) <= 0) return std::nullopt;
-    const ssize_t n = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
-    if (n <= 0) return std::nullopt;
-    pending_.append(chunk.data(), static_cast<std::size_t>(n));
+    const std::string more = chunk();
+    if (more.empty()) return std::nullopt;
+    pending_ += more;
   }
+}
+
+std::string RawClient::chunk() {
+  std::array<char, 4096> bytes;
+  pollfd wanted{fd_.get(), POLLIN, 0};
+  if (::poll(&wanted, 1, 5000) <= 0) return {};
+  const ssize_t n = ::recv(fd_.get(), bytes.data(), bytes.size(), 0);
+  return n <= 0 ? std::string() : std::string(bytes.data(), static_cast<std::size_t>(n));
 }
 
 bool RawClient::closed() {

@@ -65,6 +65,8 @@ class RawClient {
   bool send(std::string_view bytes);
   /// One line without its newline; nothing when the server closed, or said nothing for 5 s.
   [[nodiscard]] std::optional<std::string> line();
+  /// What one look at the socket gives; nothing as above. @pre line() left nothing.
+  [[nodiscard]] std::string chunk();
   /// True when the server has closed, and nothing is left to read.
   [[nodiscard]] bool closed();
   void end_output();

@@ -3,6 +3,8 @@
 // The server over a real socket: what a client sends is served, or refused, and never more.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "rpc/message.hpp"
 #include "rpc_peer.hpp"
 
@@ -59,6 +61,26 @@ TEST(RpcServer, AnswersTwoRequestsOfOneWriteInOrder) {
   ASSERT_TRUE(client.send(request(1, "version") + request(2, "device.list")));
   EXPECT_EQ(rpc::parse_reply(client.line().value_or(""))->id, 1);
   EXPECT_EQ(rpc::parse_reply(client.line().value_or(""))->id, 2);
+}
+
+TEST(RpcServer, SendsTheRepliesToRequestsOfOneWriteAtOnce) {
+  ServedFleet served;
+  RawClient client(served.path());
+  std::string requests;
+  for (int id = 0; id < 8; ++id) requests += request(id, "version");
+  ASSERT_LT(requests.size(), 512U) << "the server reads so much at once";
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_TRUE(client.send(requests + "\r\n"));
+    ASSERT_EQ(std::ranges::count(client.chunk(), '\n'), 8) << round;
+  }
+}
+
+TEST(RpcServer, SendsWhatWaitsForTheEndOfALineThatDoesNotCome) {
+  ServedFleet served;
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send(request(1, "version") + request(2, "version") + R"({"jsonrpc":"2.0",)"));
+  EXPECT_EQ(code_of(client.line()), 0);
+  EXPECT_EQ(code_of(client.line()), 0);
 }
 
 TEST(RpcServer, AnswersARequestThatDripsIn) {
