@@ -10,8 +10,8 @@
 namespace vballoon::lcore {
 namespace {
 
-/// A call that is held up is so for two of these at most, and so is an lcore.
-constexpr std::chrono::milliseconds kTurn{10};
+/// The time between two looks. A VMM holds up a call, or an lcore, for two of them at most.
+constexpr std::chrono::milliseconds kPeriod{10};
 
 }  // namespace
 
@@ -19,7 +19,7 @@ CallGuard::CallGuard(lcore::Crew& crew)
     : crew_(crew), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void CallGuard::run(const std::stop_token& stop) {
-  // The operator's signals are the control thread's.
+  // Only the control thread takes the operator's signals.
   sigset_t all;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
@@ -27,7 +27,7 @@ void CallGuard::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     virtq::release_held_calls();
     crew_.look();
-    sleep_.wait_for(lock, stop, kTurn, [] { return false; });
+    sleep_.wait_for(lock, stop, kPeriod, [] { return false; });
   }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// lcore/call_guard.hpp - a thread that lets go who waits in a call which a VMM made to block, and
-//                          takes the lcore of who stands still in a VM's memory (lcore/crew.hpp).
-// Thread: its own, for the poll lcore may be who waits, and the control thread may wait for that.
+// lcore/call_guard.hpp - a thread that releases threads which wait in a call that a VMM made to
+//                          block, and takes the lcore from a thread that stands still in a VM's
+//                          memory (lcore/crew.hpp).
+// Thread: its own. The poll lcore may be the thread that waits, and the control thread may wait for
+//         the poll lcore.
 #pragma once
 
 #include <condition_variable>
@@ -27,7 +29,7 @@ class CallGuard {
   lcore::Crew& crew_;
   std::mutex mutex_;
   std::condition_variable_any sleep_;
-  std::jthread thread_;  // last: it uses the others
+  std::jthread thread_;  // last: the thread uses the other members
 };
 
 }  // namespace vballoon::lcore

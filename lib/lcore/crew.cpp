@@ -18,8 +18,8 @@
 namespace vballoon::lcore {
 namespace {
 
-/// Whether a thread sleeps in the kernel: one that was only preempted does not.
-/// @param stat  its /proc/thread-self/stat. Nobody there to ask: yes.
+/// Whether a thread sleeps in the kernel. A thread that is only preempted does not.
+/// @param stat  the thread's /proc/thread-self/stat. If it cannot be read, the answer is yes.
 bool sleeps(int stat) noexcept {
   std::array<char, 64> text{};
   const ssize_t length = ::pread(stat, text.data(), text.size(), 0);
@@ -30,7 +30,8 @@ bool sleeps(int stat) noexcept {
   return line[name_end + 2] == 'S' || line[name_end + 2] == 'D';
 }
 
-/// More cpus than the set has room for: threads stay where they are.
+/// @return an empty set where the host has more cpus than the set has room for: threads then stay
+///         where they are.
 cpu_set_t cpus_of_this_thread() noexcept {
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
@@ -42,7 +43,7 @@ void go_to(pid_t thread, const cpu_set_t& cpus) noexcept {
   if (CPU_COUNT(&cpus) != 0) static_cast<void>(::sched_setaffinity(thread, sizeof(cpus), &cpus));
 }
 
-/// The operator's signals are the control thread's.
+/// Only the control thread takes the operator's signals.
 void leave_operators_signals() noexcept {
   sigset_t operators;
   sigemptyset(&operators);
@@ -53,7 +54,7 @@ void leave_operators_signals() noexcept {
 }  // namespace
 
 Crew::Crew(reclaim::Engine* engine) : engine_(engine), cpus_(cpus_of_this_thread()) {
-  // Registers for the barrier, which takes the kernel a while where there are threads already.
+  // Registers the process for membarrier(2), which takes a while once other threads run.
   static_cast<void>(Tenure().end(this, [] {}));
 }
 
@@ -86,7 +87,7 @@ void Crew::enroll(Hand& me) {
   me.stat = std::move(stat);
 }
 
-/// What its thread does now; null: it ends.
+/// @return the next post of the hand's thread; null: the thread ends.
 Post* Crew::next(Hand& me) {
   std::unique_lock lock(mutex_);
   me.tenure.renew();
@@ -113,7 +114,7 @@ Post* Crew::next(Hand& me) {
   return std::exchange(me.then, nullptr);
 }
 
-/// @pre the mutex is held, as for all below.
+/// @pre the caller holds the mutex; so for all functions down to close_lane().
 void Crew::assign(Hand& hand, Post& post, bool shared) noexcept {
   if (std::exchange(hand.spare, false)) --spares_;
   hand.post = hand.then = &post;
@@ -124,7 +125,7 @@ void Crew::assign(Hand& hand, Post& post, bool shared) noexcept {
   hand.wake.notify_one();
 }
 
-/// One that has begun to wait.
+/// @return a spare thread that is waiting already, or null.
 Crew::Hand* Crew::take_spare() noexcept {
   const auto waits = [](const auto& hand) { return hand->spare && hand->id != 0; };
   const auto at = std::ranges::find_if(hands_, waits);
@@ -144,9 +145,10 @@ void Crew::look() noexcept {
   }
 }
 
-/// @return whether it has done something since the last look.
+/// @return whether the thread made progress since the last look.
 bool Crew::look_at(Hand& hand) noexcept {
-  // In this order: where it is in another visit of the same, its progress is another one.
+  // First the VM, then the progress: if the thread is in a later visit of the same VM, its progress
+  // has changed.
   const void* const at = hand.tenure.at();
   const std::uint64_t progress = hand.post->progress();
   const bool moved = std::exchange(hand.seen_progress, progress) != progress;
@@ -189,7 +191,7 @@ void Crew::take_post_of(Hand& hand) noexcept {
   hand.conduct->lane_moves.add(1);
   const void* const held_in = hand.seen_at;
   assign(hand, *parting.goes_on_with, false);
-  // It is still in the visit that is counted already.
+  // The thread is still in the visit that was counted above.
   hand.seen_at = held_in;
   hand.seen_progress = hand.post->progress();
   hand.told = true;
@@ -198,7 +200,8 @@ void Crew::take_post_of(Hand& hand) noexcept {
   assign(*successor, post, true);
 }
 
-/// In two steps: a reclaim lcore may be about to pass a batch on to it.
+/// In two steps, because a reclaim lcore may be about to forward a batch to the lane. The lane is
+/// closed once every lcore has made progress after turn_away().
 void Crew::close_lane(Hand& hand, bool all_moved) noexcept {
   if (hand.lane_is == Hand::Lane::kOpen && !hand.conduct->slow(now_ms())) {
     hand.lane.turn_away();
@@ -209,7 +212,7 @@ void Crew::close_lane(Hand& hand, bool all_moved) noexcept {
   }
 }
 
-/// A hand that is about to have a thread.
+/// @return a hand for a thread that is about to be started.
 Crew::Hand& Crew::hire(bool spare) {
   auto fresh = std::make_unique<Hand>(engine_);
   const std::scoped_lock lock(mutex_);
@@ -222,7 +225,7 @@ Crew::Hand& Crew::hire(bool spare) {
   return hand;
 }
 
-/// @return false where the host gives no thread.
+/// @return false where the host starts no thread.
 bool Crew::start(Hand& hand) {
   std::thread thread;
   try {
@@ -263,7 +266,7 @@ void Crew::recruit() {
 }
 
 bool Crew::serve_alone(datapath::DataPath& path) {
-  const auto hand_over = [&](Hand& hand) {
+  const auto entrust = [&](Hand& hand) {
     hand.rings.adopt(path);
     hand.conduct = path.conduct();
     assign(hand, hand.rings, false);
@@ -271,14 +274,14 @@ bool Crew::serve_alone(datapath::DataPath& path) {
   {
     const std::scoped_lock lock(mutex_);
     if (Hand* const spare = take_spare()) {
-      hand_over(*spare);
+      entrust(*spare);
       return true;
     }
   }
   Hand& hand = hire(false);
   {
     const std::scoped_lock lock(mutex_);
-    hand_over(hand);
+    entrust(hand);
   }
   return start(hand);
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// lcore/crew.hpp - the threads that have the posts, and what becomes of one that stands still.
-// Thread: look() is the guard's; serve() an lcore's; the others are for the control thread, and
-//         serve_alone() for whoever attaches a device. None of them ever waits for a VM.
+// lcore/crew.hpp - the threads that have the posts, and what happens when one stands still.
+// Thread: the guard calls look(), an lcore serve(), the thread that attaches a device
+//         serve_alone(), the control thread the rest. None of these functions waits for a VM.
 //
-// A thread that does not come back from one VM's memory (see base/tenure.hpp), or that is asleep
-// there whenever one looks, is taken off its post: a spare one goes on there, on the same cpus, and
-// it keeps that VM for itself, where the control thread runs. So a VM holds up an lcore for two
-// looks of the guard, and then only itself. It stays alone until nobody has stood still in its
-// memory for Conduct::kSlowMs. Its batches then go back by themselves; its rings when the device is
-// attached anew.
+// A thread may not come back from one VM's memory (base/tenure.hpp), or sleep there at look after
+// look. It then loses its post: a spare thread continues the post on the same cpus, and the first
+// thread keeps only that VM, on the cpus of the control thread. So a VM holds up an lcore for two
+// looks of the guard, and from then on only itself. The VM keeps threads of its own until none has
+// stood still in its memory for Conduct::kSlowMs. Then its batches go back to the reclaim lcore by
+// themselves. Its rings go back when the device is attached anew.
 //
-// Spare threads are started beforehand. Nothing is allocated or mapped while a post changes hands:
-// a thread that stands still in a page fault may hold the lock of the address space.
+// Spare threads are started beforehand. Nothing is allocated or mapped while a post changes
+// threads: a thread that stands still in a page fault may hold the lock of the address space.
 #pragma once
 
 #include <sched.h>
@@ -33,61 +33,63 @@ namespace vballoon::lcore {
 
 class Crew {
  public:
-  /// Spare threads run where the caller does.
-  /// @param engine  of the reclaim lcores, which outlives it; null: there are none.
+  /// Spare threads run on the caller's cpus.
+  /// @param engine  the reclaim lcores' engine, which outlives the crew; null: there are none.
   explicit Crew(reclaim::Engine* engine);
   ~Crew();
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
-  /// An lcore: does the work of this post, and whatever else there is for the thread afterwards,
-  /// until stop().
+  /// Runs on an lcore until stop(): does the work of this post, and after it any other work that
+  /// the crew has for the thread.
   void serve(Post& post);
 
-  /// Takes the posts of threads that have stood still since the last look.
+  /// Takes the posts from threads that have stood still since the last look.
   void look() noexcept;
 
-  /// Starts threads where spare ones have been used up. Now and then; and once before the first
-  /// look.
+  /// Replaces spare threads that have been used. The control thread calls it now and then, and once
+  /// before the first look.
   void recruit();
 
-  /// A slow device gets a thread of its own. @pre it is attached nowhere.
-  /// @return false where the host gives none: it still is attached nowhere.
+  /// Gives a slow VM's device a thread of its own. @pre the device is not attached.
+  /// @return false where the host starts no thread; the device is still not attached.
   [[nodiscard]] bool serve_alone(datapath::DataPath& path);
 
-  /// Ends all threads. @pre the posts were stopped, and no device is attached any more.
+  /// Ends all threads. @pre the posts are stopped, and no device is attached any more.
   void stop();
 
  private:
-  /// One thread. Never freed before the crew: a letter to its poller may still be under way.
+  /// One thread. It is freed with the crew: a letter to its poller may still be on its way.
   struct Hand {
     explicit Hand(reclaim::Engine* engine) : lane(engine) {}
 
     Tenure tenure;
-    Poller rings;  // of a VM that it has for itself
-    LanePost lane;
-    std::thread thread;  // of a spare one; an lcore's is EAL's
+    Poller rings;        // for the rings of a VM that this thread alone serves
+    LanePost lane;       // for the batches of such a VM
+    std::thread thread;  // empty for an lcore: EAL has its thread
     std::condition_variable wake;
-    // By the crew's mutex:
-    bool hired = false;    // there is a thread
-    bool spare = false;    // that has nothing to do
-    Post* post = nullptr;  // what it does, or is about to
-    Post* then = nullptr;  // what it is to do next
-    bool shared = false;   // that is an lcore's post
+    // The crew's mutex guards the rest:
+    bool hired = false;    // a thread exists
+    bool spare = false;    // the thread has no post
+    Post* post = nullptr;  // the present post, or the next one
+    Post* then = nullptr;  // the next post
+    bool shared = false;   // `post` is an lcore's
     pid_t id = 0;
-    UniqueFd stat;                   // its state, as the kernel has it
-    cpu_set_t cpus{};                // of the lcore
-    const void* seen_at = nullptr;   // by the last look
-    const void* slept_in = nullptr;  // when it was last seen asleep
-    unsigned score = 0;              // how often it was, there
+    UniqueFd stat;                   // /proc/thread-self/stat of the thread
+    cpu_set_t cpus{};                // the lcore's
+    const void* seen_at = nullptr;   // the VM that the thread was in at the last look
+    const void* slept_in = nullptr;  // the VM in which it was last seen asleep
+    unsigned score = 0;              // rises with each look that finds the thread asleep there
     std::uint64_t seen_progress = 0;
-    bool told = false;  // this visit is counted
+    bool told = false;  // this visit is counted in Conduct::slow_calls
     enum class Lane { kOpen, kTurnedAway, kClosed } lane_is = Lane::kOpen;
-    std::shared_ptr<reclaim::Conduct> conduct;  // of the VM that it has for itself
+    std::shared_ptr<reclaim::Conduct> conduct;  // of the VM that this thread alone serves
   };
   static constexpr unsigned kSpares = 3;
-  /// A look that finds a thread asleep in the same VM's memory as the last time, after other
-  /// visits, and one that finds it elsewhere: many short waits are as bad as one long one.
+  /// Many short waits are as bad as a long one. So a look that finds the thread asleep in the VM in
+  /// which it was asleep before adds kAsleep to the score. A look that finds it asleep in another
+  /// VM sets the score to kAsleep, and a look that finds it awake takes one off. At kEnough the
+  /// thread counts as standing still.
   static constexpr unsigned kAsleep = 2;
   static constexpr unsigned kEnough = 3 * kAsleep;
 
@@ -105,12 +107,12 @@ class Crew {
   void close_lane(Hand& hand, bool all_moved) noexcept;
 
   reclaim::Engine* const engine_;
-  cpu_set_t cpus_{};  // of spare threads, and of those that have a VM for themselves
+  cpu_set_t cpus_{};  // of spare threads, and of threads that serve a VM alone
   std::mutex mutex_;
   std::vector<std::unique_ptr<Hand>> hands_;
-  std::condition_variable over_;    // a thread is in here:
+  std::condition_variable over_;    // notified when a thread comes into ended_
   std::vector<std::thread> ended_;  // to be joined
-  unsigned spares_ = 0;             // with those that are about to be
+  unsigned spares_ = 0;             // spare threads, those being started included
   bool stopping_ = false;
 };
 

@@ -25,8 +25,8 @@ namespace {
 
 static_assert(kMaxLcores <= RTE_MAX_LCORE);
 
-/// Threads that EAL starts inherit the mask: the operator's signals are the control thread's, and
-/// never interrupt a poll lcore.
+/// Threads that EAL starts inherit the mask. So only the control thread takes the operator's
+/// signals, and none interrupts a poll lcore.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
@@ -43,8 +43,8 @@ class SignalsBlocked {
   sigset_t before_{};
 };
 
-/// From DPDK 25.11 on rte_eal_init() calls exit(3) where it does not know an option. While an
-/// object of this class lives, the process then ends as after any other fault of the configuration.
+/// From DPDK 25.11 on rte_eal_init() calls exit(3) when it does not know an option. While an object
+/// of this class lives, such an exit ends the process as any other configuration error does.
 class EndOfEal {
  public:
   using Say = std::function<Status()>;
@@ -81,7 +81,7 @@ std::string way_out(const LcoreSettings& settings) {
 
 }  // namespace
 
-/// In place before rte_eal_init(), which then uses it instead of its own stream and syslog.
+/// Must exist before rte_eal_init(), which then logs to this stream instead of its own and syslog.
 struct Eal::LogStream {
   explicit LogStream(ReadableLine readable) : lines(readable), file(open_eal_stream(&lines)) {
     if (file != nullptr) rte_openlog_stream(file);
@@ -94,7 +94,7 @@ struct Eal::LogStream {
   std::FILE* file;
 };
 
-/// A body on its lcore; EAL calls run() there.
+/// A body for an lcore. EAL calls run() there.
 struct Eal::Launch {
   Launch(unsigned on, std::function<void()> what) : lcore(on), body(std::move(what)) {}
   static int run(void* launch) {
@@ -116,9 +116,9 @@ Eal::Eal(ReadableLine readable) : log_(std::make_unique<LogStream>(readable)) {}
 
 Result<std::unique_ptr<Eal>> Eal::start(const LcoreSettings& settings, const LcorePlan& plan,
                                         Blame blame, ReadableLine readable) {
-  // EAL's own threads get what the process may use less the cpus of all lcores: the neighbours',
-  // were it left at that. So it may use the main lcore's only, and nothing is left over, for which
-  // EAL takes these.
+  // EAL gives its own threads the cpus of the process less the cpus of all lcores. These would be
+  // the neighbours' cpus. So the process is first confined to the main lcore's cpus: nothing is
+  // left over then, and for that case EAL takes the main lcore's.
   if (!lcore::stay_on(plan.main.cpus)) {
     return fail(Code::kHost,
                 fmt::format("the kernel does not let the control thread run on cpu {}: "
@@ -170,7 +170,8 @@ Result<void> Eal::launch(unsigned lcore, std::function<void()> body) {
 void Eal::wait() {
   for (const auto& launch : launches_) {
     rte_eal_wait_lcore(launch->lcore);
-    // What it did is ours now. EAL orders that itself, out of ThreadSanitizer's sight.
+    // Makes what the body did visible to this thread. EAL orders that itself, but ThreadSanitizer
+    // cannot see how.
     static_cast<void>(launch->over.load(std::memory_order_acquire));
   }
   launches_.clear();

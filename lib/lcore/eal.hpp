@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// lcore/eal.hpp - DPDK's environment: started once, with its log lines among ours.
+// lcore/eal.hpp - DPDK's environment (EAL): started once, with its log lines among the daemon's.
 // EAL's own headers stay behind this one.
 // Thread: the control thread, which becomes EAL's main lcore.
 #pragma once
@@ -20,28 +20,30 @@ namespace vballoon::lcore {
 /// @return "DPDK 22.11.11" and the like.
 [[nodiscard]] std::string eal_version();
 
-/// What to show instead of a line of DPDK's log. Called on the thread that logs.
+/// Returns the text to show instead of a line of DPDK's log. The thread that logs calls it.
 using ReadableLine = std::string (*)(std::string_view line);
-/// Names the place where the setting stands that an error begins with, as "eal.args: ...".
+/// Adds the file and line of a setting to an error that begins with the setting's key, as in
+/// "eal.args: ...".
 using Blame = std::function<Status(Status)>;
 
 class Eal {
  public:
-  /// Starts EAL and pins the calling thread. Once in the life of a process.
-  /// @errors kHost with DPDK's last word on it and, for missing huge pages, the way out.
+  /// Starts EAL and pins the calling thread. At most once in the life of a process.
+  /// @errors kHost with the last error that DPDK logged and, for missing huge pages, the way out;
+  ///         kInvalidArgument when DPDK refuses eal.args.
   [[nodiscard]] static Result<std::unique_ptr<Eal>> start(const LcoreSettings& settings,
                                                           const LcorePlan& plan, Blame blame,
                                                           ReadableLine readable);
-  /// @pre  Whatever was launched has been told to return; this waits for it.
+  /// Waits until all launched bodies have returned. @pre they have been told to return.
   ~Eal();
   Eal(const Eal&) = delete;
   Eal& operator=(const Eal&) = delete;
 
-  /// Runs `body` on a poll lcore of the plan, until it returns by itself.
-  /// @errors kHost when EAL does not know that lcore or it is busy.
+  /// Runs `body` on a poll or reclaim lcore of the plan, until `body` returns.
+  /// @errors kHost when EAL does not know that lcore or the lcore is busy.
   [[nodiscard]] Result<void> launch(unsigned lcore, std::function<void()> body);
 
-  /// Waits until everything launched has returned.
+  /// Waits until all launched bodies have returned.
   void wait();
 
  private:

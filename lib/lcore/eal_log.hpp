@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// lcore/eal_log.hpp - what DPDK prints, line by line into our log, never more than it can take.
-// Thread: write() comes from any thread that logs through DPDK, one at a time (stdio's lock).
+// lcore/eal_log.hpp - what DPDK prints goes into the daemon's log, line by line and at a bounded
+//                     rate.
+// Thread: any thread that logs through DPDK calls write(), one at a time (stdio's lock).
 #pragma once
 
 #include <cstdio>
@@ -14,11 +15,11 @@
 
 namespace vballoon::lcore {
 
-/// Splits DPDK's output into lines; remembers the last error for the message to the operator.
+/// Splits DPDK's output into lines, and remembers the last error for the message to the operator.
 class EalLines {
  public:
   explicit EalLines(ReadableLine readable) noexcept : readable_(readable) {}
-  /// @param level  of the message these bytes belong to.
+  /// @param level  the level of the message that these bytes belong to.
   void write(std::string_view bytes, log::level::level_enum level);
   [[nodiscard]] std::string last_error() const;
 
@@ -32,7 +33,7 @@ class EalLines {
   LogGate gate_{40, std::chrono::seconds(10)};
 };
 
-/// A stdio stream for rte_openlog_stream() that ends in *lines, which outlives it.
+/// @return a stdio stream for rte_openlog_stream() that writes to *lines, which outlives it.
 [[nodiscard]] std::FILE* open_eal_stream(EalLines* lines);
 
 }  // namespace vballoon::lcore

@@ -6,7 +6,7 @@ namespace vballoon::lcore {
 bool Heartbeat::all_alive() {
   bool alive = true;
   for (Pulse& pulse : pulses_) {
-    // All of them each time: one that stands still must not hide how far another has come.
+    // Reads every number, also after one that stands still: `seen` must be up to date for all.
     const std::uint64_t now = pulse.progress();
     if (now == std::exchange(pulse.seen, now)) alive = false;
   }

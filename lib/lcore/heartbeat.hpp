@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// lcore/heartbeat.hpp - whether every lcore makes progress; the watchdog is fed only then.
+// lcore/heartbeat.hpp - whether every lcore makes progress. The watchdog is fed only then.
 // Thread: the control thread.
 #pragma once
 
@@ -13,12 +13,12 @@ namespace vballoon::lcore {
 
 class Heartbeat {
  public:
-  /// @param progress  a number that changes while its lcore does its work; read on this thread.
+  /// @param progress  returns a number that changes while its lcore works; called on this thread.
   void listen_to(std::function<std::uint64_t()> progress) {
     pulses_.push_back({std::move(progress), 0});
   }
 
-  /// @return whether each number is another one than the last time; at first, than 0.
+  /// @return whether every number has changed since the last call. The first call compares with 0.
   [[nodiscard]] bool all_alive();
 
  private:

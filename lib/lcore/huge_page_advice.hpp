@@ -10,12 +10,13 @@ namespace vballoon::lcore {
 
 inline constexpr const char* kHugePagesFolder = "/sys/kernel/mm/hugepages";
 
-/// What is missing in the pool of the smallest page size, and how to add it to what is there, now
-/// and for each boot. Others have pages in that pool: the numbers are never the daemon's alone.
+/// Says how many huge pages are missing in the pool of the smallest page size, and how to add them
+/// now and at each boot. Other processes have pages in that pool, so the numbers that the operator
+/// is to write are those of the whole pool.
 /// @param needed_mib    memory that the daemon wants from huge pages.
 /// @param default_kib   the page size that vm.nr_hugepages counts.
-/// @param folder        of the kernel's pools.
-/// @return half a sentence for an error, or nothing where enough pages are free.
+/// @param folder        the folder of the kernel's pools.
+/// @return half a sentence for an error; empty where enough pages are free.
 [[nodiscard]] std::string huge_page_advice(std::uint64_t needed_mib, std::uint64_t default_kib,
                                            const std::string& folder = kHugePagesFolder);
 

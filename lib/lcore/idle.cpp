@@ -10,14 +10,15 @@
 namespace vballoon::lcore {
 namespace {
 
-/// Some 10 us. More takes the core from the guest that is waited for, where there are few cores.
+/// Some 10 us. On a host with few cores a longer spin takes the core from the guest that the lcore
+/// waits for.
 constexpr std::uint32_t kSpinPasses = 200;
-/// A pause takes as long as a pass over a few rings (27 ns on EPYC): now and then is enough to
-/// leave the core to its sibling thread.
+/// A pause takes as long as a pass over a few rings (27 ns on EPYC). One pause in four passes is
+/// enough to leave the core to its sibling thread.
 constexpr std::uint32_t kPassesPerPause = 4;
 constexpr std::uint32_t kFirstSleepUs = 20;
-/// A slow guest's next buffer is up to milliseconds away, and each is as late as the sleep it falls
-/// into is long: so sleeps stay short for some 20 ms before they grow.
+/// A slow guest's next buffer is up to milliseconds away, and a sleep may delay it by its whole
+/// length. So sleeps stay short for some 20 ms before they grow.
 constexpr std::uint32_t kShortSleeps = 256;
 constexpr std::uint32_t kLongestSleepUs = 1000;
 
@@ -28,7 +29,7 @@ void sleep_for(std::uint32_t us) noexcept {
 
 }  // namespace
 
-/// Linux lets a sleep be late by 50 us, more than twice what the first ones are long.
+/// By default Linux may end a sleep 50 us late, which is more than twice the first sleep.
 void Idle::begin() const noexcept {
   constexpr unsigned long kSlackNs = 1000;
   if (strategy_ == IdleStrategy::kBackoff) ::prctl(PR_SET_TIMERSLACK, kSlackNs, 0, 0, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// lcore/idle.hpp - what a poll lcore does with passes that found nothing.
+// lcore/idle.hpp - what an lcore does between passes that find nothing: spin, or sleep.
 // Thread: the lcore.
 #pragma once
 
@@ -9,25 +9,25 @@
 namespace vballoon::lcore {
 
 enum class IdleStrategy : std::uint8_t {
-  kSpin,     ///< production: poll on; the core is this daemon's own
-  kBackoff,  ///< development: sleep a little, then a little longer; kicks stay off
+  kSpin,     ///< production: poll at once again; the core is this daemon's own
+  kBackoff,  ///< development: sleep, shortly at first, then longer; kicks stay off
 };
 
 /// What a pass found.
 enum class Found : std::uint8_t {
   kNothing,
-  kLone,    ///< something, and nothing is to be expected behind it: it changes no rest
-  kStream,  ///< something, and more may be on its way
+  kLone,    ///< work with no more to be expected behind it: sleeps stay as they are
+  kStream,  ///< work with more to be expected behind it: sleeps are short again
 };
 
 class Idle {
  public:
   explicit Idle(IdleStrategy strategy) noexcept : strategy_(strategy) {}
 
-  /// On the lcore, before its first pass.
+  /// The lcore calls it before its first pass.
   void begin() const noexcept;
 
-  /// After each pass. @return true when it slept.
+  /// The lcore calls it after each pass. @return true when it slept.
   bool after_pass(Found found) noexcept;
 
  private:

@@ -9,7 +9,7 @@
 namespace vballoon::lcore {
 namespace {
 
-/// The cpu's own number where it can be, else the lowest one nobody has.
+/// @return the cpu's own number where possible, else the lowest id that is not in use.
 unsigned choose_id(unsigned cpu, const CpuList& taken) {
   if (cpu < kMaxLcores && !contains(taken, cpu)) return cpu;
   unsigned id = 0;
@@ -31,7 +31,7 @@ lcore::Wishes wishes_of(const LcoreSettings& settings) {
   return wishes;
 }
 
-/// One lcore on each seat's cpu; *ids grows by theirs.
+/// Makes one lcore on each seat's cpu, and appends its id to *ids.
 std::vector<Lcore> seated(const std::vector<Seat>& seats, CpuList* ids) {
   std::vector<Lcore> lcores;
   for (const Seat& seat : seats) {
@@ -42,8 +42,9 @@ std::vector<Lcore> seated(const std::vector<Seat>& seats, CpuList* ids) {
   return lcores;
 }
 
-/// A telemetry socket in a folder of its own. In EAL's default one the first process has the name
-/// that everybody looks for, and one that comes later, OVS-DPDK for instance, another.
+/// Gives DPDK's telemetry socket a folder of its own. In EAL's default folder the first process
+/// gets the socket name that tools look for. A later process, OVS-DPDK for instance, would get
+/// another name.
 constexpr const char* kFilePrefix = "vballoon";
 
 bool is_given(const std::vector<std::string>& args, std::string_view option) {
@@ -63,10 +64,10 @@ std::string note_of(const LcoreSettings& settings, const CpuList& rest) {
 std::vector<EalLogLevel> eal_log_levels(std::string_view level) {
   const bool trace = level == "trace";
   const bool verbose = trace || level == "debug";
-  return {// Else it warns at each start of a telemetry socket that nobody has used for years.
+  return {// At "warning" it complains at each start about a telemetry socket long out of use.
           {"lib.telemetry", "error"},
           {"*", verbose ? "info" : "warning"},
-          // A guest writes its configuration once per 256 pages; DPDK would log each message of it.
+          // A guest writes its configuration once per 256 pages; DPDK would log each such message.
           {"lib.vhost.config", trace ? "info" : "warning"}};
 }
 
@@ -119,7 +120,7 @@ std::vector<std::string> eal_arguments(const LcoreSettings& settings, const Lcor
   if (!is_given(settings.eal_args, "--file-prefix")) add("--file-prefix", kFilePrefix);
   add("--no-pci", "--iova-mode=va", "-m", std::to_string(settings.memory_mib));
   if (settings.no_huge) {
-    // In 22.11 --in-memory and --no-huge exclude each other; this comes to the same.
+    // In DPDK 22.11 --in-memory and --no-huge exclude each other; --no-shconf has the same effect.
     add("--no-huge", "--no-shconf");
   } else {
     add("--in-memory");

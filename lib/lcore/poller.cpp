@@ -13,7 +13,7 @@ namespace vballoon::lcore {
 Poller::Poller(unsigned lcore, IdleStrategy idle, reclaim::Discarder& discarder)
     : idle_(idle), discarder_(&discarder), lcore_(lcore) {}
 
-/// Room for its device: nothing is allocated while an lcore changes hands.
+/// Reserves room for the one device: nothing may be allocated while a seat changes threads.
 Poller::Poller() : idle_(IdleStrategy::kBackoff), discarder_(nullptr), lcore_(0) {
   slots_.reserve(1);
   watches_.reserve(1);
@@ -65,7 +65,7 @@ bool Poller::done() const noexcept {
 }
 
 void Poller::part_with(const void* whose, Parting* parting) noexcept {
-  // The thread that entered it is held in there, so it is still here.
+  // The thread that entered this data path stands still in there, so the data path is still here.
   parted_ = static_cast<datapath::DataPath*>(const_cast<void*>(whose));
   parting->conduct = parted_->conduct();
   parting->rings.adopt(*parted_);
@@ -78,14 +78,14 @@ void Poller::adopt(datapath::DataPath& path) noexcept {
   path.carried_by(this);
 }
 
-/// What the guard has done while nobody had this post.
+/// Applies what the guard did while no thread had this post.
 void Poller::take_over() {
   if (datapath::DataPath* const gone = std::exchange(parted_, nullptr)) {
     remove(*gone);
     if (leaving_ == gone) leaving_ = nullptr;
   }
   if (datapath::DataPath* const come = std::exchange(adopted_, nullptr)) add(*come);
-  // Those that another thread served here until now.
+  // Another thread served these data paths here until now.
   for (const Slot& slot : slots_) slot.path->owner().take();
   if (leaving_ != nullptr) leaving_->owner().take();
   device_count_.store(slots_.size(), std::memory_order_relaxed);
@@ -93,7 +93,7 @@ void Poller::take_over() {
 
 namespace {
 
-/// Without a branch between the loads, so that they miss the cache together.
+/// There is no branch between the loads, so that their cache misses overlap.
 template <typename Watches>
 bool anything_new(const Watches& watches) noexcept {
   bool changed = false;
@@ -103,12 +103,13 @@ bool anything_new(const Watches& watches) noexcept {
 
 }  // namespace
 
-/// Between enter() and leave() whatever is read may take seconds, and this post may be another
-/// thread's by then: so nothing of the post is touched there, and its watches are copied before.
+/// Between enter() and leave() a read of the VM's memory may take seconds, and another thread may
+/// have this post by then. So the code in between touches nothing of the post; the watches are
+/// copied beforehand.
 /// @return nothing where the tenure ended.
 std::optional<Found> Poller::pass(Tenure& tenure) noexcept {
   Pass pass;
-  // Most passes need no clock: whatever is half done is due at 0.
+  // Most passes need no clock: a device with something half done is due at 0.
   if (clocked_) pass.now_us = now_us();
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     const std::uint64_t due_us = slots_[slot].look_again_us;
@@ -129,7 +130,8 @@ std::optional<Found> Poller::pass(Tenure& tenure) noexcept {
 bool Poller::serve(std::size_t slot, Tenure& tenure, Pass* pass) noexcept {
   datapath::DataPath& path = *slots_[slot].path;
   tenure.enter(&path);
-  // In this order: a request that the watch takes for seen is one that look_again_us() still finds.
+  // First watch(), then look_again_us(): a request that watch() already takes for seen makes
+  // look_again_us() answer "at once".
   const bool worked = path.poll();
   Watches watches;
   path.watch(watches);
@@ -143,14 +145,15 @@ bool Poller::serve(std::size_t slot, Tenure& tenure, Pass* pass) noexcept {
   return true;
 }
 
-/// Looked at in the next pass, where its memory is entered.
+/// The watches never change and the slot is due at 0: so the next pass polls the device, after
+/// enter().
 void Poller::add(datapath::DataPath& path) {
   path.owner().take();
   slots_.push_back(Slot{&path, 0});
   watches_.emplace_back().fill(datapath::nothing_to_watch());
 }
 
-/// @return false when it is not here.
+/// @return false when the data path is not here.
 bool Poller::remove(datapath::DataPath& path) {
   const auto at = std::find_if(slots_.begin(), slots_.end(),
                                [&path](const Slot& slot) { return slot.path == &path; });
@@ -174,10 +177,10 @@ bool Poller::read_mail(Tenure& tenure) {
   return true;
 }
 
-/// @return false while a path that is to leave still has something on its way; nothing where the
-///         tenure ended.
+/// @return false while the path that is to be detached still has a batch on its way or a buffer
+///         held; nothing where the tenure ended.
 std::optional<bool> Poller::answered(const Mailbox::Letter& letter, Tenure& tenure) {
-  // It may have left for a poller of its own since the letter was written, and went to be served.
+  // The device may have moved to a poller of its own since the letter was written.
   letter.elsewhere = letter.path->carrier() != this;
   if (letter.elsewhere) return true;
   if (letter.kind == Mailbox::Kind::kAttach) {

@@ -2,12 +2,12 @@
 //
 // lcore/poller.hpp - one poll lcore: the devices it serves, its mailbox, its idle strategy.
 // DPDK stays behind this header.
-// Thread: run() is the lcore, whichever thread is its; attach() and detach() are for other
-//         threads, and answered by it.
+// Thread: the thread that has the lcore's seat calls run(). Other threads call attach() and
+//         detach(); run() answers them.
 //
-// A device whose memory holds the lcore up leaves it for a poller of its own, which is the same
-// class with one device and a thread that is no lcore (crew.hpp). Until it is attached anew it is
-// served there; DataPath::carrier() says by whom.
+// A device whose memory holds up the lcore moves to a poller of its own: the same class, with one
+// device and with a thread that is no lcore (crew.hpp). That poller serves the device until the
+// device is attached anew. DataPath::carrier() names the poller that serves a device.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@
 
 namespace vballoon::lcore {
 
-/// What a poll lcore did so far; any thread may read.
+/// What a poll lcore did so far. Any thread may read the counters.
 struct PollerCounters {
   Counter passes;
   Counter busy_passes;
@@ -38,22 +38,25 @@ class Crew;
 
 class Poller final : public Post, public datapath::Carrier {
  public:
-  /// @param lcore  the EAL lcore id it will run on; only shown to people.
-  /// @param discarder  with which it discards itself, where there are no reclaim lcores.
+  /// @param lcore  the EAL lcore id that run() will be on; only shown to people.
+  /// @param discarder  for the poller's own discards, where there are no reclaim lcores.
   Poller(unsigned lcore, IdleStrategy idle, reclaim::Discarder& discarder);
-  /// For a device alone: run() is over once that is detached. Sleeps while idle.
+  /// A poller for one device. run() returns once that device is detached. The poller sleeps while
+  /// it is idle.
   Poller();
 
   /// From now on reclaim lcores discard. @pre run() does not run yet; the engine outlives it.
   void use_engine(reclaim::Engine& engine) noexcept { engine_ = &engine; }
-  /// A device that is slow is attached to a thread of this crew instead. @pre as above
+  /// attach() gives a slow VM's device to a thread of this crew instead. @pre run() does not run
+  /// yet.
   void use_crew(Crew& crew) noexcept { crew_ = &crew; }
 
-  /// From the return on, the lcore owns the data path. Both block until the lcore answers, so run()
-  /// must be running: start the lcore before the first device, stop it after the last.
-  /// @param worker  the reclaim lcore that discards for it; no meaning without an engine.
+  /// From the return on, the lcore owns the data path. attach() and detach() block until the lcore
+  /// answers, so run() must be running: start the lcore before the first device, stop it after the
+  /// last.
+  /// @param worker  the reclaim lcore that discards for the device; ignored without an engine.
   void attach(datapath::DataPath& path, unsigned worker);
-  /// From the return on, the caller owns it again: whoever served it has left it, no discard is on
+  /// From the return on, the caller owns the data path again: no poller serves it, no batch is on
   /// its way and no buffer is held.
   void detach(datapath::DataPath& path);
 
@@ -66,31 +69,31 @@ class Poller final : public Post, public datapath::Carrier {
   void stop() noexcept { stopping_.store(true, std::memory_order_relaxed); }
 
   [[nodiscard]] unsigned lcore() const noexcept { return lcore_; }
-  /// Attached now; any thread.
+  /// The number of devices attached now. Any thread.
   [[nodiscard]] std::size_t devices() const noexcept {
     return device_count_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] const PollerCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t progress() const noexcept override { return counters_.passes.get(); }
 
-  /// The guard: see Post. What was entered is a data path.
+  /// @param whose  the data path that the thread entered.
   void part_with(const void* whose, Parting* parting) noexcept override;
-  /// A poller for one device gets it. @pre run() does not run.
+  /// Gives a poller for one device that device. @pre run() does not run.
   void adopt(datapath::DataPath& path) noexcept;
   void disown() noexcept { adopted_ = nullptr; }
 
  private:
-  /// A device that is served here; its watches lie at the same place in watches_.
+  /// A device that this poller serves. Its watches have the same index in watches_.
   struct Slot {
     datapath::DataPath* path = nullptr;
-    std::uint64_t look_again_us = 0;  // from when on, although nothing changed
+    std::uint64_t look_again_us = 0;  // when to poll the device although no watch changed
   };
   static constexpr std::size_t kWatches = datapath::DataPath::kWatches;
 
-  /// One over all slots.
+  /// One pass over all slots.
   struct Pass {
     Found found = Found::kNothing;
-    bool clocked = false;  // there are slots that wait for their time
+    bool clocked = false;  // some slots wait for their time
     std::uint64_t now_us = 0;
   };
   using Watches = std::array<datapath::Watch, kWatches>;
@@ -104,12 +107,12 @@ class Poller final : public Post, public datapath::Carrier {
   [[nodiscard]] std::optional<bool> answered(const Mailbox::Letter& letter, Tenure& tenure);
   [[nodiscard]] bool done() const noexcept;
 
-  std::vector<Watches> watches_;           // by slot; lcore only, while run() runs
-  std::vector<Slot> slots_;                // likewise
-  bool clocked_ = false;                   // the last pass found slots that wait for their time
-  datapath::DataPath* leaving_ = nullptr;  // on its way out, no longer served
-  datapath::DataPath* parted_ = nullptr;   // set by the guard: it is here no more
-  datapath::DataPath* adopted_ = nullptr;  // set before run(): it is here
+  std::vector<Watches> watches_;           // by slot; the lcore's alone while run() runs
+  std::vector<Slot> slots_;                // the lcore's alone while run() runs
+  bool clocked_ = false;                   // in the last pass some slots waited for their time
+  datapath::DataPath* leaving_ = nullptr;  // being detached; not polled any more
+  datapath::DataPath* parted_ = nullptr;   // set by the guard: another poller has this one now
+  datapath::DataPath* adopted_ = nullptr;  // set before run(): this one comes here
   reclaim::Engine* engine_ = nullptr;
   Crew* crew_ = nullptr;
   Mailbox mailbox_;
@@ -117,7 +120,7 @@ class Poller final : public Post, public datapath::Carrier {
   std::atomic<bool> stopping_{false};  // set by stop(), read by the lcore
   std::atomic<std::size_t> device_count_{0};
   PollerCounters counters_;
-  reclaim::Discarder* const discarder_;  // null: of one device
+  reclaim::Discarder* const discarder_;  // null: this is a poller for one device
   const unsigned lcore_;
 };
 

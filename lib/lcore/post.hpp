@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// lcore/post.hpp - work that one thread at a time does, and that another can go on with.
-// Thread: run() is whoever has the post; the others say theirs.
+// lcore/post.hpp - the work of a seat: one thread at a time does it, and another can continue it.
+// Thread: the thread that has the post calls run(); each other function names its own.
 #pragma once
 
 #include <cstdint>
@@ -20,27 +20,29 @@ class LanePost;
 class Poller;
 class Post;
 
-/// What a thread goes on with that has lost its post: the VM in whose memory it stood still.
+/// How a thread that lost its post continues: with the VM in whose memory it stood still.
+/// part_with() sets the last two members.
 struct Parting {
-  Poller& rings;                              ///< nobody's yet: for the rings of that VM
-  LanePost& lane;                             ///< likewise: for its batches
-  Post* goes_on_with = nullptr;               ///< set: one of the two
-  std::shared_ptr<reclaim::Conduct> conduct;  ///< set: the VM's
+  Poller& rings;                              ///< unused so far: for the rings of that VM
+  LanePost& lane;                             ///< unused so far: for the batches of that VM
+  Post* goes_on_with = nullptr;               ///< `rings` or `lane`
+  std::shared_ptr<reclaim::Conduct> conduct;  ///< the VM's
 };
 
 class Post {
  public:
   virtual ~Post() = default;
 
-  /// Works until it is over, or until the tenure ended; then nothing of the post is touched any
-  /// more.
+  /// Works until the post's work is over or the tenure ends. After the end of its tenure the thread
+  /// touches nothing of the post any more.
   virtual void run(Tenure& tenure) noexcept = 0;
 
-  /// Any thread: another number after each turn of work.
+  /// Any thread. @return a number that changes with each pass or batch.
   [[nodiscard]] virtual std::uint64_t progress() const noexcept = 0;
 
-  /// The guard, while whoever has the post is held in `whose`, as it was entered: that VM leaves
-  /// the post, and goes to one of its own.
+  /// The guard calls this while the thread that has the post stands still. The VM leaves the post
+  /// and gets a post of its own.
+  /// @param whose  what that thread named in Tenure::enter().
   virtual void part_with(const void* whose, Parting* parting) noexcept = 0;
 };
 

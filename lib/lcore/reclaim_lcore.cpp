@@ -19,7 +19,7 @@ void ReclaimLcore::run(Tenure& tenure) noexcept {
   }
 }
 
-/// Its batch cannot come back meanwhile, so it is there.
+/// The device waits for the batch in which the thread stands still, so the device still exists.
 void ReclaimLcore::part_with(const void* whose, Parting* parting) noexcept {
   parting->conduct = static_cast<const reclaim::Handover*>(whose)->conduct();
   parting->lane.open(parting->conduct);
@@ -41,7 +41,7 @@ void LanePost::run(Tenure& tenure) noexcept {
   Idle idle(IdleStrategy::kBackoff);
   idle.begin();
   for (;;) {
-    // Asked before: what was passed on until then is found.
+    // Loaded before the work: every batch that was forwarded before close() is then seen below.
     const bool closing = closing_.load(std::memory_order_acquire);
     const bool worked = engine_->work(lane_, tenure);
     if (worked) batches_.add(1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// lcore/report.hpp - what a person is told of one lcore.
-// Plain values, gathered at one moment.
+// lcore/report.hpp - the figures of one lcore, for `vballoonctl lcores`.
+// Plain values of one moment.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,13 @@ namespace vballoon::lcore {
 
 struct LcoreReport {
   unsigned lcore = 0;
-  std::string cpus;               ///< "3", or "0-2" where it floats
+  std::string cpus;               ///< "3", or "0-2" where the lcore floats
   unsigned node = 0;              ///< NUMA node of the first cpu
   std::string_view role;          ///< "control", "poll" or "reclaim"
-  std::string why;                ///< why on these cpus; empty for the control thread
-  std::uint64_t devices = 0;      ///< poll: those it serves
-  std::uint64_t passes = 0;       ///< poll: over its rings; reclaim: looks for a batch
-  std::uint64_t busy_passes = 0;  ///< of these, with something to do
+  std::string why;                ///< why these cpus; empty for the control thread
+  std::uint64_t devices = 0;      ///< poll: the devices that it polls
+  std::uint64_t passes = 0;       ///< poll: passes over its rings; reclaim: looks for a batch
+  std::uint64_t busy_passes = 0;  ///< the passes that had work
   std::uint64_t sleeps = 0;
 };
 
@@ -33,7 +33,7 @@ struct LcoreReport {
           .why = lcore.why};
 }
 
-/// @param posts  the work of these lcores, in their order: poll lcores or reclaim lcores.
+/// @param posts  the posts of these lcores, in the same order: all Poller, or all ReclaimLcore.
 template <typename Posts>
 void report_lcores(std::string_view role, const std::vector<Lcore>& lcores, const Posts& posts,
                    std::vector<LcoreReport>* reports) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// lcore/settings.hpp - what the operator can set of the threads and of DPDK.
+// lcore/settings.hpp - the operator's settings of the threads and of DPDK.
 #pragma once
 
 #include <cstdint>
@@ -12,32 +12,32 @@
 
 namespace vballoon::lcore {
 
-/// Where the defaults come from; whatever the file says is stronger than either.
+/// Which defaults apply. A value in the configuration file overrides the profile's default.
 enum class Profile {
   kProduction,   ///< huge pages, a poll lcore pinned to a cpu of its own, spinning
   kDevelopment,  ///< no huge pages, no cpu of its own, no root; sleeps while idle
 };
 
-/// Cpus are numbers of the kernel's.
+/// Cpus are numbered as the kernel numbers them.
 struct LcoreSettings {
   Profile profile = Profile::kProduction;
   std::string log_level = "info";  ///< trace, debug, info, warning, error
 
   bool no_huge = false;  ///< [eal]
   std::uint64_t memory_mib = 64;
-  std::optional<unsigned> main_lcore;  ///< cpu of the control thread; none: all but the poll cpus
+  std::optional<unsigned> main_lcore;  ///< cpu of the control thread; nothing: all that are left
   std::vector<std::string> eal_args;
 
-  std::vector<unsigned> poll_lcores;        ///< [poll]; cpu numbers; empty: chosen
-  IdleStrategy idle = IdleStrategy::kSpin;  ///< of reclaim lcores too
+  std::vector<unsigned> poll_lcores;        ///< [poll]; cpus; empty: the daemon chooses
+  IdleStrategy idle = IdleStrategy::kSpin;  ///< for reclaim lcores too
 
-  /// [reclaim]; cpu numbers; nothing: chosen; empty: poll lcores discard themselves
+  /// [reclaim]; cpus. Nothing: the daemon chooses. An empty list: poll lcores discard themselves.
   std::optional<std::vector<unsigned>> reclaim_lcores;
 
-  std::vector<unsigned> neighbours;  ///< [placement]; cpu numbers that are never ours
+  std::vector<unsigned> neighbours;  ///< [placement]; cpus that the daemon never uses
 };
 
-/// What a profile has where the file says nothing.
+/// The defaults of a profile.
 [[nodiscard]] LcoreSettings default_settings(Profile profile);
 
 }  // namespace vballoon::lcore

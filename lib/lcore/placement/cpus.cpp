@@ -27,7 +27,7 @@ cpu_set_t affinity() {
   return set;
 }
 
-/// The kernel cuts a wish for every cpu down to what the cpuset permits; that is the answer.
+/// Asks for every cpu: the kernel cuts that down to the cpus that the cpuset permits.
 CpuList widest_affinity(const cpu_set_t& mine) {
   cpu_set_t all;
   CPU_ZERO(&all);
@@ -38,7 +38,7 @@ CpuList widest_affinity(const cpu_set_t& mine) {
   return widest;
 }
 
-/// Reads a number off the front of *text.
+/// Removes a number from the front of *text.
 bool take_number(std::string_view* text, unsigned* number) {
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), *number);
   if (error != std::errc{} || *number >= CPU_SETSIZE) return false;

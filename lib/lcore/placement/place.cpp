@@ -37,7 +37,7 @@ class Chooser {
     }
     if (seats.empty()) {
       const CpuList free = off_neighbours(without(cpus_.allowed, taken_));
-      // With one cpu for everything there is nothing to choose.
+      // With one cpu for everything there is no choice.
       if (!free.empty() && cpus_.allowed.size() > 1) {
         seats.push_back(seat(free.back(), "the last cpu that is free; none is isolated"));
       }
@@ -66,7 +66,7 @@ class Chooser {
   }
 
  private:
-  /// One cpu that others may run on, if enough of them are left.
+  /// A reclaim lcore on a cpu that is not isolated, if enough of such cpus are left.
   std::vector<Seat> spare(const std::vector<Seat>& poll) {
     constexpr std::size_t kLeft = 2;
     CpuList free = off_neighbours(without(cpus_.allowed, taken_));
@@ -78,7 +78,8 @@ class Chooser {
     return {seat(free.back(), "the last cpu that is free, with others to spare; none is isolated")};
   }
 
-  /// Those that share a core with a neighbour or with `also` come last.
+  /// Sorts the cpus that share a core with a neighbour or with `also` behind the others, or before
+  /// them where the caller takes the last cpu.
   CpuList off_neighbours(CpuList cpus, bool last_is_best = true, const CpuList& also = {}) {
     CpuList shy = wishes_.neighbours;
     shy.insert(shy.end(), also.begin(), also.end());
@@ -157,7 +158,8 @@ Result<void> check(const Cpus& cpus, const Wishes& wishes) {
   return {};
 }
 
-/// The bits of one hexadecimal digit. @return false when it is none.
+/// Appends the cpus whose bits are set in a hexadecimal digit. @return false when it is no such
+/// digit.
 bool add_digit(char digit, unsigned lowest, CpuList* cpus) {
   static constexpr std::string_view kDigits = "0123456789abcdef";
   const auto value = kDigits.find(static_cast<char>(digit | 0x20));

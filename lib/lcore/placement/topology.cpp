@@ -21,7 +21,7 @@ Handle make_handle() {
   return Handle(hwloc_topology_init(&raw) == 0 ? raw : nullptr);
 }
 
-/// Isolated cpus and those outside of our cpuset belong to the machine as well.
+/// Isolated cpus, and cpus outside this process's cpuset, belong to the machine as well.
 bool load(const Handle& topology) {
   hwloc_topology_set_flags(topology.get(), HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
   return hwloc_topology_load(topology.get()) == 0;

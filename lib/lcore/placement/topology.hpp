@@ -26,13 +26,13 @@ class Topology {
   /// @errors kHost when hwloc cannot read the machine.
   [[nodiscard]] static Result<Topology> of_this_host();
   /// @param description  in hwloc's synthetic syntax, "node:2 core:4 pu:2".
-  /// @errors kInvalidArgument when it is none.
+  /// @errors kInvalidArgument when hwloc does not accept the description.
   /// @source hwloc 2, "Synthetic topologies"
   [[nodiscard]] static Result<Topology> synthetic(const std::string& description);
 
-  /// Of a cpu that is not known: a core of its own, on node 0.
+  /// @return for an unknown cpu, a core of its own on node 0.
   [[nodiscard]] CpuPlace where(unsigned cpu) const noexcept;
-  /// Whether the cpu is a hyperthread of a core that one of the list is on too.
+  /// Whether another cpu, one of the list, is a hyperthread of the same core.
   [[nodiscard]] bool shares_core(unsigned cpu, const CpuList& with) const noexcept;
 
   [[nodiscard]] const std::vector<CpuPlace>& cpus() const noexcept { return cpus_; }
