@@ -18,9 +18,10 @@ namespace {
 
 /// A stock guest answers within a few milliseconds.
 constexpr std::chrono::milliseconds kAnswers{30};
-/// Turns that pressure asks for are no closer than this: a guest takes so long to show an effect.
+/// A turn because of pressure comes no sooner after the last turn: a guest takes so long to show an
+/// effect.
 constexpr std::chrono::milliseconds kCloseTurns{100};
-/// How long a message of a guest may go unheard.
+/// The control thread looks for messages of guests at this interval.
 constexpr std::chrono::milliseconds kHear{50};
 
 std::unique_ptr<policy::Law> make_law(const PolicyConfig& config) {
@@ -55,7 +56,7 @@ policy::BestWatch open_watch(const PolicyConfig& config, const policy::Paths& pa
   return {std::move(*watch), std::move(text)};
 }
 
-/// What a person said of this VM, as far as that is kept.
+/// The word of a person on this VM, if one is kept.
 std::optional<vm::AutomaticWord> word_of(const vm::Fleet& fleet, const std::string& name) {
   const auto vm = fleet.find(name);
   return vm ? (*vm)->automatic() : std::nullopt;
@@ -119,7 +120,7 @@ void Autopilot::stop() {
   tick_.cancel();
   answers_.cancel();
   ear_.cancel();
-  // The descriptor is the watch's.
+  // The watch owns the descriptor and closes it.
   if (pressure_fd_.is_open()) pressure_fd_.release();
 }
 
@@ -141,7 +142,7 @@ void Autopilot::wait_for_pressure() {
   });
 }
 
-/// Each time that it is heard counts as one event, however often the kernel said so meanwhile.
+/// Each call counts as one event, however often the kernel signalled pressure meanwhile.
 void Autopilot::on_pressure() {
   if (watch_->take().gone) {
     pressure_fd_.release();
@@ -173,8 +174,8 @@ void Autopilot::listen_to_guests() {
   });
 }
 
-/// A turn is about all VMs: one that goes on crying gets no more of them than the clock brings.
-/// @return  whether there has to be one.
+/// A turn is about all VMs. So the messages of one guest bring one turn an interval at most.
+/// @return  whether a turn has to come.
 bool Autopilot::hear(std::uint64_t messages, Heard* heard) const {
   const auto now = Clock::now();
   if (std::exchange(heard->messages, messages) == messages || now < heard->deaf_until) return false;
@@ -194,7 +195,7 @@ void Autopilot::turn_soon() {
   });
 }
 
-/// Guests are asked first, so that what is decided is about the present.
+/// Asks guests for statistics first, so that the decisions are about the present.
 void Autopilot::begin_turn() {
   if (turn_due_ || !anybody_automatic()) return;
   for (vm::Vm* vm : fleet_.vms()) {
@@ -226,13 +227,13 @@ std::optional<policy::MemoryFigures> Autopilot::read_host() {
                 figures ? "the whole host is looked at instead" : "nothing is decided");
     }
     trouble_ = std::move(trouble);
-    swapped_in_.reset();  // it was another's
+    swapped_in_.reset();  // it counted other memory
   }
   if (!figures) return std::nullopt;
   return std::move(*figures);
 }
 
-/// Since the last turn.
+/// Whether the host has read pages back from its swap since the last turn.
 bool Autopilot::reads_its_swap(const policy::MemoryFigures& host) {
   const auto now = host.cgroup ? host.cgroup->swap_in_bytes : host.swap_in_bytes;
   const auto before = std::exchange(swapped_in_, now);
@@ -243,7 +244,7 @@ void Autopilot::decide() {
   last_turn_ = Clock::now();
   const auto host = read_host();
   if (!host) return;
-  // Who has to read it back waits for memory, whether the kernel tells of that or not.
+  // A host that reads pages back from its swap is short of memory, also where no watch tells of it.
   if (reads_its_swap(*host) && !watch_ && config_.host_pressure != "none") {
     ++events_;
     ++pressure_;
@@ -281,7 +282,7 @@ void Autopilot::apply(const policy::VmObservation& seen, const policy::Decision&
   if (decision.target == seen.target) return;
   log::debug("{}: target {}, was {}: {}", seen.name, format_size(decision.target),
              format_size(seen.target), policy::rule_text(decision.rule));
-  // Its operator's floor may be lower than what a guest is left else.
+  // The operator's floor may be lower than the minimum that a target must leave the guest.
   const bool forced = policy::floor_of(seen) < vm::left_to_guest(seen.guest);
   const vm::Target target{{decision.target, std::nullopt}, forced};
   if (auto set = vm->set_target(target); !set) {
@@ -304,7 +305,7 @@ void Autopilot::wish(const std::string& name, const VmWish& wish) {
 
 void Autopilot::wish(const vm::Settings& device) {
   const VmWish wish = wish_of(device, word_of(fleet_, device.name));
-  // What was said before the configuration changed is not to come back with its next change.
+  // A word from before this change of the configuration must not come back with its next change.
   if (wish.automatic == wish.configured) {
     keep_word(fleet_, device.name, {wish.automatic, wish.configured});
   }

@@ -2,7 +2,7 @@
 //
 // policy/autopilot.hpp - looks at host and guests, asks the law, and sets the targets of automatic
 //                         VMs.
-// Thread: the event loop's.
+// Thread: the control thread.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -32,8 +32,9 @@ namespace vballoon::policy {
 
 class Autopilot {
  public:
-  /// Opens what it looks at: files that cannot be opened once the process is confined.
-  /// @errors kNotFound, kInvalidArgument: the cgroup is none; kHost.
+  /// Opens the host's files. The filter of system calls forbids that later.
+  /// @errors kNotFound when policy.cgroup does not exist; kInvalidArgument when it is no memory
+  ///         cgroup; kHost when the kernel's files cannot be read.
   [[nodiscard]] static Result<std::unique_ptr<Autopilot>> open(asio::io_context& loop,
                                                                vm::Fleet& fleet,
                                                                const PolicyConfig& config,
@@ -42,46 +43,49 @@ class Autopilot {
   Autopilot(const Autopilot&) = delete;
   Autopilot& operator=(const Autopilot&) = delete;
 
-  /// Whether any of these is automatic: as configured, or as a person said since.
+  /// Whether any of these devices is automatic: by its configuration, or by a later word of a
+  /// person.
   [[nodiscard]] static bool wanted(const vm::Fleet& fleet,
                                    const std::vector<vm::Settings>& devices);
 
   void start();
   void stop();
 
-  /// What is to be done with a VM from now on; one that nobody told of is not automatic.
+  /// Sets what the operator wants of a VM from now on. A VM without a wish is not automatic.
   void wish(const std::string& name, const VmWish& wish);
-  /// As its configuration says, and what is kept of set_automatic(). @pre the VM exists.
+  /// Sets the wish by the VM's configuration and by the word that set_automatic() kept.
+  /// @pre the VM exists.
   void wish(const vm::Settings& device);
   void forget(const std::string& name);
 
   [[nodiscard]] bool automatic(std::string_view name) const;
-  /// For the next daemon, too. @pre the VM exists.
+  /// The state folder keeps the word for the next daemon, too. @pre the VM exists.
   void set_automatic(const std::string& name, bool on);
   void set_limits(const std::string& name, const policy::Limits& limits);
 
-  /// What was decided last of a VM, and what about; of the host.
+  /// The last decision on a VM, and the figures that it rests on: for `policy.explain`.
   [[nodiscard]] rpc::Json explain(const std::string& name) const;
+  /// The law, the host and every automatic VM: for `policy.show`.
   [[nodiscard]] rpc::Json show() const;
 
-  /// One turn, as if its time had come and the guests had answered. For tests.
+  /// Makes one turn at once, without asking guests for statistics first. Public for tests.
   void decide();
 
  private:
   using Clock = std::chrono::steady_clock;
   struct Past {
     policy::Decision decision;
-    std::uint64_t before = 0;  ///< the target that it was about
+    std::uint64_t before = 0;  ///< the target before the decision
     Clock::time_point when;
   };
   struct Heard {
-    std::uint64_t messages = 0;      ///< as last counted
-    Clock::time_point deaf_until{};  ///< it asks for no turn before
+    std::uint64_t messages = 0;      ///< messages of pressure, as last counted
+    Clock::time_point deaf_until{};  ///< until then its messages bring no turn
   };
-  /// What there is to remember of a VM, by its name: it may go and come again.
+  /// What is remembered of a VM, by its name: the VM may go and come again.
   struct Guided {
     std::optional<VmWish> wish;
-    std::optional<Past> past;  ///< what was decided last
+    std::optional<Past> past;  ///< the last decision
     Heard heard;
     [[nodiscard]] bool automatic() const noexcept { return wish && wish->automatic; }
   };
@@ -110,14 +114,14 @@ class Autopilot {
   std::string watch_text_;
   std::unique_ptr<policy::Law> law_;
   std::map<std::string, Guided, std::less<>> guided_;
-  std::vector<policy::PoolObservation> pools_;  // as last seen
-  std::string trouble_;                         // why the host is not seen as asked for; or empty
-  std::optional<std::uint64_t> swapped_in_;     // by the host so far, as last seen
-  unsigned pressure_ = 0;                       // events since the last turn
-  std::uint64_t events_ = 0;                    // since the start
+  std::vector<policy::PoolObservation> pools_;  // of the last turn
+  std::string trouble_;                         // why the cgroup is not seen; empty: it is
+  std::optional<std::uint64_t> swapped_in_;     // by the host in all, at the last turn
+  unsigned pressure_ = 0;                       // events of host pressure since the last turn
+  std::uint64_t events_ = 0;                    // such events since the start
   std::uint64_t turns_ = 0;
   Clock::time_point last_turn_{};
-  bool turn_due_ = false;  // guests were asked; the answers are waited for
+  bool turn_due_ = false;  // answers_ runs, and a turn follows
   asio::steady_timer tick_;
   asio::steady_timer answers_;
   asio::steady_timer ear_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// policy/autopilot_json.cpp - what automatic ballooning did, and why, as RPC results.
+// policy/autopilot_json.cpp - RPC results: what automatic ballooning did, and why.
 #include <fmt/format.h>
 
 #include "policy/autopilot.hpp"

@@ -9,62 +9,64 @@
 namespace vballoon::policy {
 namespace {
 
-/// What it used at most within one to two such spans it is taken to use: a program that ends is
-/// often followed by another one.
+/// A guest counts as using the most that it used within the last one to two spans, because a
+/// program that ends is often followed by another one.
 constexpr Time kPeakSpan{2'000};
-/// What a guest is to have available, for what it may do before the next turn: a fifth of what it
-/// uses, as Hyper-V's buffer is by default.
+/// Headroom is what a guest is to have available until the next turn: a fifth of what it uses, the
+/// default of Hyper-V's memory buffer.
 constexpr std::uint64_t kHeadroomPart = 5;
 constexpr std::uint64_t kSmallestHeadroom = 64 * kMiB;
-/// The part of it that a guest cannot do without: less, and its kernel reclaims all the time.
+/// A guest cannot do without a quarter of its headroom: with less its kernel reclaims all the time.
 constexpr std::uint64_t kBarePart = 4;
-/// One that grows has twice what it took since the look before: as much until the next look, and as
-/// much while its balloon follows.
+/// A guest that grows has a headroom of twice its growth since the look before: as much until the
+/// next look, and as much while its balloon follows.
 constexpr std::uint64_t kGrowthTimes = 2;
-/// What was given to one in need is not taken from it at once, or it would have to ask again.
+/// Memory given to a guest in need is not taken from it for so long, or the guest would have to ask
+/// again.
 constexpr Time kSettles{2'000};
-/// One that has too little for so long is to get it from those that came first.
+/// A guest that has too little for so long gets memory from guests that came before it.
 constexpr Time kSqueezed{3'000};
-/// How long a guest that showed pressure gives nothing, unless the host is in need.
+/// A guest that showed pressure gives nothing for so long, unless the host is in need.
 constexpr Time kRecovery{10'000};
-/// What it had too little of it keeps for so long, as guests are left alone under the law pressure;
-/// then that fades within the same time.
+/// A guest that was pressed keeps what it lacked for so long, the time for which the law pressure
+/// leaves guests alone. Then that margin fades within the same time.
 constexpr Time kMargin{60'000};
-/// No reversal within it, unless the guest or the host is in need.
+/// A move is not reversed within this time, unless the guest or the host is in need.
 constexpr Time kLockOut{10'000};
-/// Less than this is not worth a move: the larger of the two, and a multiple for a move back, for
-/// the wavering of all guests together ends in the shares of those that have most.
+/// The dead band: the larger of a 64th of the guest and 16 MiB. A smaller move is not made. A move
+/// back must be kBackBands times as large, because the wavering of all guests together ends in the
+/// shares of those that have most.
 constexpr std::uint64_t kBandPart = 64;
 constexpr std::uint64_t kSmallestBand = 16 * kMiB;
 constexpr std::uint64_t kBackBands = 4;
-/// Shares leave so much more than the reserve, or every waver would be below it.
+/// Shares leave an eighth of the reserve above the reserve, or every waver would go below it.
 constexpr std::uint64_t kAimPart = 8;
-/// What is above so many reserves, or above such a part of all, is promised twice.
+/// Memory above two reserves, and above an eighth of the pool, is promised twice.
 constexpr std::uint64_t kComfort = 2;
 constexpr std::uint64_t kComfortPart = 8;
-/// The part of the reserve that is kept even where guests would have to swap for it.
+/// A quarter of the reserve is kept even where guests would have to swap for it.
 constexpr std::uint64_t kLastPart = 4;
-/// Where nobody is in need, a quarter of what could move moves in a turn.
+/// Where neither guest nor host is in need, a quarter of what could move moves in a turn.
 constexpr std::uint64_t kSlowPart = 4;
 constexpr std::uint64_t kSmallestStep = 64 * kMiB;
-/// An event of host pressure raises the reserve by a quarter, to twice of it at most, and it takes
-/// so long until that is forgotten.
+/// A turn with host pressure raises the reserve by a quarter, to twice its size at most. Each
+/// kAlarmForgets takes kForgotten percent off again.
 constexpr std::uint64_t kAlarmStep = 25;
 constexpr std::uint64_t kMostAlarm = 100;
-constexpr Time kAlarmForgets{1000};  // a twentieth of the most
+constexpr Time kAlarmForgets{1000};
 constexpr std::uint64_t kForgotten = 5;
 
 std::uint64_t less(std::uint64_t from, std::uint64_t what) noexcept {
   return from - std::min(from, what);
 }
 
-/// What it takes of the host and could give. What it says to have given and takes all the same is
-/// not counted on.
+/// What the guest takes of the host and could give. Memory that the guest says to have given, but
+/// still takes, is not counted on.
 std::uint64_t cost_of(const VmObservation& vm, const GuestView& view) noexcept {
   return std::min(vm.resident.value_or(view.plugged), view.plugged);
 }
 
-/// What it has when it is at its target.
+/// What the guest has when its balloon is at its target.
 std::uint64_t granted(const VmObservation& vm) noexcept {
   return less(vm.guest, vm.target);
 }
@@ -73,7 +75,7 @@ std::uint64_t band_of(const VmObservation& vm) noexcept {
   return std::max(vm.guest / kBandPart, kSmallestBand);
 }
 
-/// Whether a moment was a short while ago. A clock that jumped back ends it.
+/// Whether `since` lies less than `span` back. After a clock that jumped back: no.
 bool within(Time since, Time span, Time now) noexcept {
   return now >= since && now - since < span;
 }
@@ -110,8 +112,8 @@ std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
   return decisions;
 }
 
-/// A host that reclaims caches is under pressure by the kernel's word, too; that is no news while
-/// there is more than enough.
+/// The kernel also tells of pressure when it only drops page cache. Such an event does not count
+/// while each pool has more than enough.
 void BalanceLaw::heed_pressure(const Observation& seen) {
   const auto scarce = [](const PoolObservation& pool) { return pool.available < 2 * pool.reserve; };
   if (seen.host_pressure > 0 && std::any_of(seen.pools.begin(), seen.pools.end(), scarce)) {
@@ -129,13 +131,14 @@ std::uint64_t BalanceLaw::reserve_of(const PoolObservation& pool) const noexcept
   return pool.reserve + pool.reserve / 100 * alarm_;
 }
 
-/// What is far above the reserve is promised twice: few want it, and those can have it at once.
+/// Memory far above the reserve is promised twice. Few guests want it, and these can have it at
+/// once.
 std::uint64_t BalanceLaw::overpromise_of(const PoolObservation& pool) const noexcept {
   return less(pool.available, std::max(kComfort * reserve_of(pool), pool.total / kComfortPart));
 }
 
-/// What a guest can have, from least to most: those above are divided before any below are cut, and
-/// between two of them shares do not jump.
+/// The steps of what a guest can have, from least to most. A higher step is cut down for all guests
+/// before a lower one is cut for any. Between two steps shares do not jump.
 BalanceLaw::Steps BalanceLaw::steps_of(const Turn& turn) noexcept {
   Steps steps{turn.floor, turn.bare, turn.urgent, turn.need, turn.ceiling};
   for (std::uint64_t& step : steps) step = std::max(step, turn.kept);
@@ -158,8 +161,8 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   turn.pressed = turn.past->pressed && within(*turn.past->pressed, kRecovery, seen.now);
   const std::uint64_t more = turn.pressed ? usual + view.swapped : 0;
   turn.need = std::clamp(view.used + turn.headroom + more, turn.floor, turn.ceiling);
-  // One that is pressed shows what it uses, not what it would: it would stay small for ever, and
-  // another that came first would keep all it has.
+  // A pressed guest shows what it uses, not what it would use. Without more it would stay small for
+  // ever, and a guest that came first would keep all that it has.
   const bool squeezed = turn.pressed && view.available < usual;
   const std::uint64_t bare = view.used + usual / kBarePart;
   const std::uint64_t urgent = squeezed ? view.used + usual + more : bare;
@@ -174,7 +177,7 @@ BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& s
   return turn;
 }
 
-/// From then on its view has what it used at most, and less available.
+/// Raises `used` of the guest's view to the most that it used lately, and lowers `available`.
 void BalanceLaw::note_peak(Time now, Turn* turn) {
   GuestView& view = turn->view;
   Past& past = *turn->past;
@@ -191,8 +194,9 @@ void BalanceLaw::note_peak(Time now, Turn* turn) {
   view.available -= more;
 }
 
-/// For a guest that was pressed with so much available that is not idle, nor is a headroom more and
-/// what it moved to its swap. It keeps it for a while, or it would be pressed again.
+/// A guest was pressed although it had memory available, so that memory is not idle for it, nor are
+/// what it swapped and a headroom more. The guest keeps this margin for a while, or it would be
+/// pressed again. @return the margin now.
 std::uint64_t BalanceLaw::note_pressure(const GuestView& view, std::uint64_t headroom, Time now,
                                         Past* past) {
   std::uint64_t margin = 0;
@@ -209,7 +213,7 @@ std::uint64_t BalanceLaw::note_pressure(const GuestView& view, std::uint64_t hea
   return margin;
 }
 
-/// @return  whether it has had too little for long.
+/// @return  whether the guest has had too little for kSqueezed.
 bool BalanceLaw::note_squeeze(bool has_too_little, Time now, Past* past) {
   if (!has_too_little) {
     past->squeezed.reset();
@@ -219,7 +223,8 @@ bool BalanceLaw::note_squeeze(bool has_too_little, Time now, Past* past) {
   return now - *past->squeezed >= kSqueezed;
 }
 
-/// The pool owes what guests need and do not have, and promised what they have and never touched.
+/// The pool lacks what guests need and do not have. It has promised what guests have been granted
+/// and do not take.
 void BalanceLaw::look_at(const PoolObservation& pool, std::size_t index,
                          std::vector<Turn>* turns) const {
   std::uint64_t owed = 0;
@@ -237,8 +242,8 @@ void BalanceLaw::look_at(const PoolObservation& pool, std::size_t index,
   }
 }
 
-/// What guests take today and what is left, without the reserve, is what they can have. Those that
-/// the law does not move keep what they take, and so does one that is stalled.
+/// Guests can have what they take today and what the pool has available, less the reserve. Guests
+/// that the law does not move keep what they take, and so does a stalled guest.
 void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
                            std::vector<Turn>* turns) const {
   std::uint64_t budget = pool.available;
@@ -293,7 +298,7 @@ Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
   return decision;
 }
 
-/// @pre It is automatic, runs, and its target leaves it its floor.
+/// @pre the VM is automatic, its driver runs, and its target leaves the guest its floor.
 Decision BalanceLaw::move(const Turn& turn, const Observation& seen) const {
   const VmObservation& vm = *turn.vm;
   if (vm.inhibited) return {vm.name, vm.target, Rule::kInhibited, {}, {}};
@@ -308,7 +313,7 @@ Decision BalanceLaw::move(const Turn& turn, const Observation& seen) const {
   return wanted < vm.target ? give(turn, wanted, seen.now) : take(turn, wanted, seen.now);
 }
 
-/// One that cannot give is not to go on trying at the cost of its programs.
+/// A guest that cannot give must not go on trying at the cost of its programs.
 Decision BalanceLaw::let_off(const Turn& turn) {
   const VmObservation& vm = *turn.vm;
   const std::uint64_t wanted = vm.guest - std::min(turn.need, turn.share);
@@ -325,8 +330,8 @@ Decision BalanceLaw::give(const Turn& turn, std::uint64_t wanted, Time now) {
   const std::uint64_t has = granted(vm);
   const std::uint64_t band = band_of(vm);
   if (amount < band) return stay(Rule::kDeadBand);
-  // At once and whole: giving it in portions is what guests are known to suffer from. What it does
-  // not need can wait until the host has it.
+  // At once and in one step: guests are known to suffer from memory that comes in portions. What
+  // the guest does not need can wait until the host has it.
   if (turn.pressed || has + band <= turn.need) {
     const std::uint64_t needed = std::min(std::max(turn.need, has), turn.share);
     return {vm.name, turn.wait ? vm.guest - needed : wanted, Rule::kGuestNeeds, {}, {}};
@@ -344,7 +349,7 @@ Decision BalanceLaw::take(const Turn& turn, std::uint64_t wanted, Time now) {
   const auto stay = [&vm](Rule rule) { return Decision{vm.name, vm.target, rule, {}, {}}; };
   if (wanted == vm.target) return stay(Rule::kSettled);
   const bool shortage = turn.share < turn.need;
-  // What is under way already comes out of the same.
+  // An inflation that is under way already uses up the same spare memory.
   const std::uint64_t spare = less(turn.view.available, turn.headroom);
   const std::uint64_t reach = std::min(wanted, std::min(vm.actual, vm.target) + spare);
   const std::uint64_t usual = band_of(vm) * (turn.past->given > turn.past->taken ? kBackBands : 1);

@@ -2,7 +2,7 @@
 //
 // policy/balance_law.hpp - the host keeps a reserve, every guest has what it needs, and the rest is
 //                          divided by weight.
-// Source: docs/policy.md has the law, each of its constants and where they come from.
+// Source: docs/policy.md has the law, each of its constants and the constant's origin.
 #pragma once
 
 #include <array>
@@ -25,15 +25,15 @@ class BalanceLaw final : public Law {
  private:
   /// What is remembered of a VM.
   struct Past {
-    std::optional<Time> pressed;   ///< when it last showed pressure,
-    std::optional<Time> taken;     ///< gave memory by this law, and
-    std::optional<Time> given;     ///< got some,
-    std::optional<Time> needed;    ///< and because it needed it
-    std::optional<Time> squeezed;  ///< since when it has too little
-    std::uint64_t peak = 0;        ///< the most that it used since
-    Time span{0};                  ///< this moment,
-    std::uint64_t before = 0;      ///< and in the span before that
-    std::uint64_t margin = 0;      ///< what it had too little of, beyond what it used, when pressed
+    std::optional<Time> pressed;   ///< when the guest last showed pressure
+    std::optional<Time> taken;     ///< when the law last took memory from it
+    std::optional<Time> given;     ///< when the law last gave it memory
+    std::optional<Time> needed;    ///< when the law last gave it memory that it needed
+    std::optional<Time> squeezed;  ///< since when the guest has too little
+    std::uint64_t peak = 0;        ///< the most that it used in the present span
+    Time span{0};                  ///< when the present span began
+    std::uint64_t before = 0;      ///< the most that it used in the span before
+    std::uint64_t margin = 0;      ///< what it lacked beyond its use when it was pressed
     bool seen = false;
   };
   /// One VM in one turn.
@@ -44,21 +44,22 @@ class BalanceLaw final : public Law {
     std::uint64_t floor = 0;
     std::uint64_t ceiling = 0;
     std::uint64_t headroom = 0;
-    std::uint64_t need = 0;    ///< what it uses, and headroom
-    std::uint64_t bare = 0;    ///< what it uses, and the least headroom; squeezed for long: more
-    std::uint64_t urgent = 0;  ///< the same; squeezed: more
-    std::uint64_t margin = 0;  ///< what it had too little of lately
-    std::uint64_t kept = 0;    ///< what it keeps whatever it is asked for
+    std::uint64_t need = 0;    ///< what the guest uses, and headroom
+    std::uint64_t bare = 0;    ///< its use and the least headroom; `urgent` if squeezed for long
+    std::uint64_t urgent = 0;  ///< its use and the least headroom; more if squeezed
+    std::uint64_t margin = 0;  ///< what it lacked lately
+    std::uint64_t kept = 0;    ///< what it keeps whatever its target is
     std::uint64_t share = 0;   ///< what it is to have
-    bool movable = false;      ///< the law decides over it
-    bool host_known = true;    ///< what there is of the memory behind it
-    bool pressed = false;      ///< it showed pressure within kRecovery
-    bool host_short = false;   ///< one of its pools has less than its reserve and what it owes
-    bool settles = false;      ///< it was given what it needed a moment ago
-    bool wait = false;         ///< one of its pools has promised all that it has
+    bool movable = false;      ///< the law may change its target
+    bool host_known = true;    ///< the host tells how much of the memory behind the guest it has
+    bool pressed = false;      ///< the guest showed pressure within kRecovery
+    bool host_short = false;   ///< one of its pools has less than the reserve and what guests lack
+    bool settles = false;      ///< within kSettles the law gave it memory that it needed
+    bool wait = false;         ///< one of its pools has promised all that the pool has
   };
 
-  /// Of one VM, in bytes: its floor, its bare need, with what is urgent, its need, its ceiling.
+  /// What one VM may get, in bytes, from least to most: its floor, its bare need, its urgent need,
+  /// its need, its ceiling.
   enum Step : std::size_t { kFloor, kBare, kUrgent, kNeed, kCeiling, kSteps };
   using Steps = std::array<std::uint64_t, kSteps>;
 
@@ -82,7 +83,7 @@ class BalanceLaw final : public Law {
 
   GuestWatch watch_;
   std::unordered_map<std::string, Past> past_;
-  std::uint64_t alarm_ = 0;  // percent by which the reserve is raised
+  std::uint64_t alarm_ = 0;  // by how many percent the reserve is raised
   Time alarm_at_{0};
 };
 

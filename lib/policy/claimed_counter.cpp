@@ -6,10 +6,10 @@
 namespace vballoon::policy {
 namespace {
 
-/// More than a day between two samples is as good as a day.
+/// A longer time between two samples counts as one day.
 constexpr Time kLongest{24 * 3600 * 1000};
 
-/// @return  what it can have risen by since. A clock that jumped back leaves a second.
+/// @return  the largest possible rise since then. After a clock that jumped back: that of a second.
 std::uint64_t most_since(Time since, Time now, std::uint64_t most_a_second) noexcept {
   const Time span = std::clamp(now - since, Time(1000), kLongest);
   const auto seconds = static_cast<std::uint64_t>((span + Time(999)) / Time(1000));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // policy/claimed_counter.hpp - a figure that can only grow, as a guest claims it.
-// Pure. Of drivers it is known that they send a single value which is none, when their own query
-// failed; and of guests that they start counting anew.
+// Pure. Two faults of counters are known: a driver whose own query failed sends a single false
+// value, and a guest starts counting anew.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,15 @@ class ClaimedCounter {
  public:
   enum class Doubt { kNone, kFell, kLeapt };
   struct Step {
-    std::uint64_t rise = 0;  ///< since the value that was believed before
+    std::uint64_t rise = 0;  ///< since the last value that was believed
     Doubt doubt = Doubt::kNone;
   };
 
-  /// A value that fell, or rose by more than it can, is not believed, and costs nothing: the next
-  /// one is compared with that before it. Two in a row that agree are where it counts from.
-  /// @param value  nothing: the guest did not say; that is no news of it.
-  /// @param most_a_second  by which it can rise.
+  /// A value that fell, or rose by more than is possible, is not believed: the next value is
+  /// compared with the last believed one. If it does not follow from that one either, but from the
+  /// doubted one, the counter goes on from the doubted one.
+  /// @param value  nothing: the guest did not send the counter; no state changes.
+  /// @param most_a_second  the largest possible rise in a second.
   Step see(std::optional<std::uint64_t> value, Time now, std::uint64_t most_a_second) noexcept;
 
  private:
@@ -31,8 +32,8 @@ class ClaimedCounter {
     std::uint64_t value = 0;
     Time when{0};
   };
-  std::optional<Point> last_;      // believed
-  std::optional<Point> doubtful_;  // since then, and not
+  std::optional<Point> last_;      // the last value that was believed
+  std::optional<Point> doubtful_;  // a later value that was not believed
 };
 
 }  // namespace vballoon::policy

@@ -6,10 +6,10 @@
 namespace vballoon::policy {
 namespace {
 
-/// Above any memory that there is; keeps all products within 64 bits.
+/// More than any memory. The search below starts from this level.
 constexpr std::uint64_t kMostLevel = std::uint64_t{1} << 50;
 
-/// What a claim gets where every unit of weight is worth `level` bytes of active memory.
+/// @return what a claim gets where a unit of weight buys `level` bytes of active memory.
 std::uint64_t at_level(const Claim& claim, std::uint64_t level) noexcept {
   const std::uint64_t worth = level > UINT64_MAX / claim.weight ? UINT64_MAX : level * claim.weight;
   const std::uint64_t gets =
@@ -31,7 +31,7 @@ bool fits(std::uint64_t budget, std::span<const Claim> claims, std::uint64_t lev
 }  // namespace
 
 std::vector<std::uint64_t> divide(std::uint64_t budget, std::span<const Claim> claims) {
-  std::uint64_t level = 0;  // the highest that fits, found bit by bit
+  std::uint64_t level = 0;  // the highest level that fits, determined bit by bit
   for (std::uint64_t bit = kMostLevel; bit != 0; bit >>= 1) {
     if (fits(budget, claims, level + bit)) level += bit;
   }

@@ -10,17 +10,19 @@
 namespace vballoon::policy {
 namespace {
 
-/// An eighth: what a Linux server needs to stay answerable; never less than its kernel's own need.
+/// A Linux server needs an eighth of its memory to stay answerable, and at least what its kernel
+/// itself needs.
 constexpr std::uint64_t kFloorPart = 8;
 constexpr std::uint64_t kSmallestFloor = 64 * kMiB;
-/// Faults that went to a disk, in one interval, before they count. Starting a program makes dozens.
+/// So many faults that went to a disk, between two samples, are pressure. Starting a program makes
+/// dozens.
 constexpr std::uint64_t kManyMajorFaults = 200;
-/// Available memory, as a part of what the guest has, below which its kernel begins to reclaim.
+/// Below this part of what the guest has, its available memory makes its kernel reclaim.
 constexpr std::uint64_t kLowPart = 32;
 
-/// Of memory and of a swap device no more goes through in a second, or all of a larger guest.
+/// A swap device moves at most so many bytes in a second. For a larger guest the bound is its size.
 constexpr std::uint64_t kMostSwapped = 2 * kGiB;
-/// Faults, stalls or kills in a second: more than there are calls into a kernel.
+/// The most faults, stalls or kills in a second: more than a guest can call its kernel.
 constexpr std::uint64_t kMostEvents = 10'000'000;
 
 void add_sign(std::string_view sign, GuestView* view) {
@@ -37,8 +39,9 @@ std::uint64_t believed(const ClaimedCounter::Step& step, GuestView* view) {
   return step.rise;
 }
 
-/// What the guest can do without, of at most so much. Kernels before 4.6 do not say; half of the
-/// caches is a guess.
+/// What the guest can do without. Kernels before 4.6 do not send it: then free memory and half of
+/// the caches, which is a guess, stand for it.
+/// @param most  a larger figure is impossible.
 std::optional<std::uint64_t> claimed_available(const GuestSample& sample, std::uint64_t most,
                                                GuestView* view) {
   const auto can_be = [&](std::uint64_t bytes) {
@@ -97,8 +100,9 @@ GuestView GuestWatch::look(const VmObservation& vm, const Observation& seen) {
   return view;
 }
 
-/// Progress leads towards the target and beyond where the balloon was before: one that only wavers
-/// makes none. One that is let off, because its target comes to where it is, has shown nothing.
+/// Progress is a move towards the target that goes beyond where the balloon has been. So a balloon
+/// that only wavers makes none. A target that was set to the balloon's size does not end a stall,
+/// because the driver has shown nothing by that.
 void GuestWatch::note_progress(const VmObservation& vm, Time now, Memory* memory, GuestView* view) {
   const int direction = at_target(vm.actual, vm.target) ? 0 : sign(vm.target, vm.actual);
   const int went = sign(vm.actual, memory->reached);
@@ -123,7 +127,7 @@ void GuestWatch::note_progress(const VmObservation& vm, Time now, Memory* memory
 }
 
 void GuestWatch::note_messages(const VmObservation& vm, Memory* memory, GuestView* view) {
-  // No guest is worth more than a handful of answers a turn.
+  // A turn answers a few messages of a guest at most.
   constexpr std::uint64_t kMostMessages = 8;
   if (memory->known && vm.pressure_messages > memory->messages) {
     view->pressure =
@@ -159,9 +163,10 @@ void GuestWatch::note_sample(const VmObservation& vm, const Observation& seen, M
   }
 }
 
-/// Where the balloon of that moment was not noted it was between that of the last look and that of
-/// now. As far as this leaves it open it uses what it used, or each move of the balloon would look
-/// like a change of its needs.
+/// The size of the balloon at the moment of the sample may be unknown. It was then between the size
+/// at the last look and the present one, so the guest's use has a lower and an upper bound. Within
+/// these bounds the use stays as it was, or each move of the balloon would look like a change of
+/// the guest's needs.
 void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory* memory,
                           GuestView* view) {
   const auto without = [&vm](std::uint64_t balloon) {
@@ -175,7 +180,7 @@ void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory
   const std::uint64_t high = most - std::min(claimed, most);
   memory->available = claimed;
   memory->used = memory->known ? std::clamp(memory->used, low, high) : high;
-  // What it never touched it cannot use.
+  // The guest cannot use memory that it never touched.
   if (vm.resident && memory->used > *vm.resident) {
     view->signs.emplace_back("it claims to use more than it ever touched");
     memory->used = *vm.resident;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// policy/guest_view.hpp - what is believed of what a guest says.
-// Every figure of a guest is a claim: it is bounded by what the host knows itself, and one that
-// cannot be is unknown: neither 0 nor the most that there is stands in for it.
+// policy/guest_view.hpp - how much of a guest's figures is believed.
+// Every figure of a guest is a claim. The host bounds it by what the host knows itself. A figure
+// that is impossible counts as unknown, and neither as 0 nor as the largest possible value.
 #pragma once
 
 #include <cstdint>
@@ -18,48 +18,48 @@
 namespace vballoon::policy {
 
 struct GuestView {
-  std::uint64_t plugged = 0;    ///< what it has: its memory without the balloon
-  std::uint64_t available = 0;  ///< of that, what it can do without, as far as it is believed
-  std::uint64_t used = 0;       ///< the rest
-  std::uint64_t grown = 0;      ///< by which that rose since the sample before
-  std::uint64_t swapped = 0;    ///< moved to or from its swap since the sample before
-  bool knows = false;           ///< it said so, and lately
-  bool stalled = false;         ///< it made no progress towards its target for kPatience
-  unsigned pressure = 0;        ///< signs of pressure that are new: messages, and one for a sample
+  std::uint64_t plugged = 0;    ///< what the guest has: its memory without the balloon
+  std::uint64_t available = 0;  ///< the part of `plugged` that it can do without, if believed
+  std::uint64_t used = 0;       ///< the other part of `plugged`
+  std::uint64_t grown = 0;      ///< by how much `used` rose since the sample before
+  std::uint64_t swapped = 0;    ///< bytes moved to or from its swap since the sample before
+  bool knows = false;           ///< the guest said lately what is available
+  bool stalled = false;         ///< its driver made no progress towards the target for kPatience
+  unsigned pressure = 0;        ///< new signs of pressure: each message, and one for a sample
   std::vector<std::string_view> signs;
 };
 
-/// Remembers of each guest what it said last. @par Thread: one owner.
+/// Remembers each guest's last figures. @par Thread: one owner.
 class GuestWatch {
  public:
-  /// A driver that gets no nearer to its target for so long is stalled, by so much at least;
+  /// A driver is stalled when it comes less than kLeastProgress nearer to its target in kPatience.
   static constexpr Time kPatience{5000};
   static constexpr std::uint64_t kLeastProgress = 1U << 20;
-  /// and is so until it moves, or for so long where it was let off.
+  /// The driver is stalled until it moves, or for this time where its target came to its size.
   static constexpr Time kStalled{60000};
-  /// A sample older than this, or than three intervals, is none.
+  /// A sample that is older than this and than three intervals does not count.
   static constexpr Time kStale{10000};
 
   [[nodiscard]] GuestView look(const VmObservation& vm, const Observation& seen);
-  /// Forgets those that look() was not asked about since the last time.
+  /// Forgets the guests that look() has not seen since the last call.
   void forget_gone();
 
  private:
   struct Memory {
-    std::optional<std::uint64_t> sequence;  ///< of the sample that was looked at last
+    std::optional<std::uint64_t> sequence;  ///< the number of the last sample
     ClaimedCounter swap_in, swap_out, major_faults, oom_kills, alloc_stalls;
     std::uint64_t messages = 0;
     std::uint64_t table = 0;
-    std::uint64_t used = 0;       ///< by the last sample,
-    std::uint64_t available = 0;  ///< and this, as it was then
-    std::uint64_t actual = 0;     ///< of the balloon, when it was looked at last
-    std::uint64_t reached = 0;    ///< how far it has come in its direction,
-    int direction = 0;            ///< which is this
-    Time moved{0};                ///< when it made progress, or had nothing to do
+    std::uint64_t used = 0;       ///< by the last sample
+    std::uint64_t available = 0;  ///< by the last sample
+    std::uint64_t actual = 0;     ///< size of the balloon at the last look
+    std::uint64_t reached = 0;    ///< size of the balloon when it last made progress
+    int direction = 0;            ///< 1: to inflate, -1: to deflate, 0: at its target
+    Time moved{0};                ///< when it last made progress, or was at its target
     bool stalled = false;
     bool seen = false;
     bool known = false;
-    bool says = false;      ///< that sample says what is available, as far as it can be
+    bool says = false;      ///< the last sample has a possible figure of what is available
     bool compares = false;  ///< the look before had a sample to compare with
   };
   static void note_progress(const VmObservation& vm, Time now, Memory* memory, GuestView* view);
@@ -73,7 +73,7 @@ class GuestWatch {
   std::unordered_map<std::string, Memory> guests_;
 };
 
-/// Where a VM may be: [floor, ceiling] of what is left to the guest.
+/// The bounds of what is left to the guest: [floor, ceiling].
 [[nodiscard]] std::uint64_t floor_of(const VmObservation& vm) noexcept;
 [[nodiscard]] std::uint64_t ceiling_of(const VmObservation& vm) noexcept;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // policy/law.hpp - what moves the targets of automatic VMs.
-// Thread: one owner. Nothing in here looks at a clock or at the host: the same observations make
-//         the same decisions, run or simulated.
+// Thread: one owner. A law looks at no clock and not at the host: the same observations give the
+//         same decisions, in the daemon and in a simulation.
 #pragma once
 
 #include <cstdint>
@@ -16,27 +16,27 @@ namespace vballoon::policy {
 
 /// Why a target is what it is.
 enum class Rule {
-  kManual,         ///< not automatic: left as a person set it
-  kNotRunning,     ///< no driver to ask
-  kInhibited,      ///< what it would give could not be discarded
-  kNoStatistics,   ///< it does not say what it needs, or not lately: nothing is taken from it
-  kUnknownSize,    ///< it has not said how large its balloon is
-  kHostUnknown,    ///< nothing is known of the memory that backs it: nothing is taken from it
-  kStalled,        ///< it makes no progress towards its target: not counted on
-  kFloor,          ///< given back up to its floor
-  kGuestNeeds,     ///< given back at once: it has less than it needs
-  kHostNeeds,      ///< taken at once: the host is below its reserve
-  kShortage,       ///< taken below its need, by weight: the host has not enough for all
-  kShare,          ///< moved slowly to its share
-  kRecovering,     ///< it was short of memory a moment ago: nothing is taken from it
-  kWaiting,        ///< its share is larger, but the host has promised all that it has
-  kLockedOut,      ///< moved the other way a moment ago
-  kDeadBand,       ///< too little to be worth a move
-  kSettled,        ///< it has its share
-  kHostPressure,   ///< law pressure: a step for each event
-  kGuestPressure,  ///< law pressure: a step back
+  kManual,         ///< the VM is not automatic: the target stays as a person set it
+  kNotRunning,     ///< no driver runs
+  kInhibited,      ///< the memory that the guest gives would not be discarded
+  kNoStatistics,   ///< the guest does not say what it needs, or not lately: nothing is taken
+  kUnknownSize,    ///< the driver has not said how large the balloon is
+  kHostUnknown,    ///< the host tells nothing of the memory behind the guest: nothing is taken
+  kStalled,        ///< the driver makes no progress: what it should give is not counted on
+  kFloor,          ///< memory is given back up to the guest's floor
+  kGuestNeeds,     ///< memory is given back at once: the guest has less than it needs
+  kHostNeeds,      ///< memory is taken at once: the host is below its reserve
+  kShortage,       ///< memory below the need is taken, by weight: the host has not enough for all
+  kShare,          ///< the guest is moved slowly to its share
+  kRecovering,     ///< the guest was short of memory a moment ago: nothing is taken
+  kWaiting,        ///< the guest's share is larger, but the host has promised all that it has
+  kLockedOut,      ///< the guest was moved the other way a moment ago
+  kDeadBand,       ///< the difference is too small for a move
+  kSettled,        ///< the guest has its share
+  kHostPressure,   ///< law pressure: the target grows by a step for each event
+  kGuestPressure,  ///< law pressure: the target shrinks by a step
   kCancelled,      ///< law pressure: the inflation under way ends where it is
-  kLeftAlone,      ///< law pressure: it reported pressure lately
+  kLeftAlone,      ///< law pressure: the guest showed pressure lately
   kQuiet,          ///< law pressure: nothing happened
 };
 /// One sentence for the operator.
@@ -44,30 +44,30 @@ enum class Rule {
 /// A word for programs: "guest_needs".
 [[nodiscard]] std::string_view rule_name(Rule rule) noexcept;
 
-/// A figure that a decision rests on. The unit is the name's last word ("need_bytes").
+/// A figure that a decision rests on. The last word of its name is the unit ("need_bytes").
 struct Term {
   std::string_view name;
   std::uint64_t value = 0;
 };
 
-/// Of one VM.
+/// What a law decides for one VM.
 struct Decision {
   std::string name;
-  std::uint64_t target = 0;  ///< in bytes; as observed where nothing is to be done
+  std::uint64_t target = 0;  ///< in bytes; the present target where nothing is to be done
   Rule rule = Rule::kManual;
-  std::vector<Term> terms;              ///< what the rule was applied to
-  std::vector<std::string_view> signs;  ///< what the guest showed that counted, or was not believed
+  std::vector<Term> terms;              ///< the figures that the rule was applied to
+  std::vector<std::string_view> signs;  ///< the guest's signs that counted, or were not believed
 };
 
-/// A target that is moved is one that every guest reaches, whatever the size of its pages. Less
-/// than one of these more than was meant stays with the guest.
+/// Rounds a target that changes down to a size that every guest can reach, whatever the size of its
+/// pages. The guest so keeps up to one such page more than the law meant.
 void move_by_whole_pages(std::uint64_t before, Decision* decision) noexcept;
 
 class Law {
  public:
   virtual ~Law() = default;
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
-  /// @return one decision for each VM, in their order.
+  /// @return one decision for each VM, in the order of `seen.vms`.
   [[nodiscard]] virtual std::vector<Decision> decide(const Observation& seen) = 0;
 };
 

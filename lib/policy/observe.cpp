@@ -29,7 +29,7 @@ PoolObservation host_pool(const MemoryFigures& host, std::uint64_t reserve_mib) 
   pool.total = host.total;
   pool.available = host.available;
   pool.reserve = reserve_of(host.total, reserve_mib);
-  // Of the machine's swap nobody knows how much is guests'.
+  // Nothing tells how much of the machine's swap holds guests' memory.
   if (host.cgroup) pool.swapped = host.cgroup->swap.value_or(0);
   return pool;
 }
@@ -88,7 +88,8 @@ void Observer::add(const std::string& name, const vm::VmFigures& figures, const 
   vm.resident = figures.resident_bytes;
   vm.pressure_messages = figures.pressure_messages;
   if (figures.stats) vm.sample = sample_of(*figures.stats);
-  // It is what the ledger held then; of a balloon that came along that is not all.
+  // The sample's `actual` is the ledger's size at that moment. The ledger lacks the pages of a
+  // balloon that an earlier daemon or another host inflated.
   if (vm.sample && !figures.ledger_whole) vm.sample->actual.reset();
   const bool huge = figures.host_page_bytes > kPageSize;
   if (!huge && !figures.node) return;
@@ -100,7 +101,8 @@ void Observer::add(const std::string& name, const vm::VmFigures& figures, const 
   }
 }
 
-/// @return nothing where the pool is the host's own. Huge pages always have one.
+/// @return the index of the pool; nothing where only the host's own pool counts. Huge pages always
+///         have a pool.
 std::optional<std::size_t> Observer::pool_of(std::uint64_t page_bytes,
                                              std::optional<unsigned> node) {
   for (const Kind& kind : kinds_) {
@@ -116,7 +118,7 @@ std::optional<std::size_t> Observer::pool_of(std::uint64_t page_bytes,
   return kinds_.emplace_back(kind).pool;
 }
 
-/// @return nothing on a machine of one node: that would be the same memory twice.
+/// @return nothing on a machine with one node: its pool would be the host's a second time.
 std::optional<PoolObservation> Observer::node_pool(unsigned number) const {
   const auto at = std::find_if(host_.nodes.begin(), host_.nodes.end(),
                                [number](const auto& node) { return node.node == number; });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// policy/observe.hpp - from the figures of the host and its VMs to what a law looks at.
+// policy/observe.hpp - makes a law's observation of the figures of the host and its VMs.
 // Pure.
 #pragma once
 
@@ -22,33 +22,34 @@ namespace vballoon::policy {
 /// What the operator wants of one VM.
 struct VmWish {
   bool automatic = false;
-  bool configured = false;  ///< automatic, as the configuration has it
+  bool configured = false;  ///< automatic by the configuration
   Limits limits{};
 };
 [[nodiscard]] policy::Limits limits_of(const vm::Settings& settings) noexcept;
-/// @param said  by a person, if anything: it counts until the configuration says something new.
+/// @param said  a person's word, if there is one. It counts until the configuration changes.
 [[nodiscard]] VmWish wish_of(const vm::Settings& device,
                              std::optional<vm::AutomaticWord> said) noexcept;
 
-/// Makes an observation: the host's memory, its VMs, and the pools that these are bound to or
-/// backed by. Huge pages are a pool by page size, and by node where the guest is bound to one.
-/// Ordinary pages are the host's; those bound to a node are the node's as well.
+/// Makes an observation: the host's memory, the VMs, and the pools that VMs are backed by or bound
+/// to. Huge pages have a pool for each page size, and for each node where the guest is bound to
+/// one. Ordinary pages belong to the host's pool. Where the guest is bound to a node, its ordinary
+/// pages belong to that node's pool as well.
 class Observer {
  public:
   /// @param host         outlives the observer.
-  /// @param reserve_mib  0: a tenth of the host. Huge pages have no reserve: nothing else uses
-  ///                     them.
+  /// @param reserve_mib  0: a tenth of the host, within bounds. Huge pages have no reserve, because
+  ///                     nothing but guests uses them.
   Observer(const MemoryFigures& host, std::uint64_t reserve_mib);
 
   void add(const std::string& name, const vm::VmFigures& figures, const VmWish& wish);
 
-  /// VMs are in the order in which they were added.
+  /// @return the observation; its VMs are in the order of add().
   [[nodiscard]] Observation take() { return std::move(seen_); }
-  /// What take() is to have room for.
+  /// Reserves room for so many VMs.
   void expect(std::size_t vms) { seen_.vms.reserve(vms); }
 
  private:
-  /// What VMs of one pool have in common.
+  /// What the VMs of one pool have in common.
   struct Kind {
     std::uint64_t page_bytes;
     std::optional<unsigned> node;
@@ -63,7 +64,7 @@ class Observer {
 
   const MemoryFigures& host_;
   Observation seen_;
-  std::vector<Kind> kinds_;  // a handful: looked through for each VM
+  std::vector<Kind> kinds_;  // few, so each VM looks through all of them
 };
 
 }  // namespace vballoon::policy

@@ -20,7 +20,7 @@ std::vector<Decision> PressureLaw::decide(const Observation& seen) {
   return decisions;
 }
 
-/// "Less or equal", as it was written there.
+/// The comparison is "less or equal" because it is so in the mail.
 bool PressureLaw::in_pressure(const Past& past, Time now) const noexcept {
   return past.pressed && now >= *past.pressed && now - *past.pressed <= settings_.guest_pressure;
 }

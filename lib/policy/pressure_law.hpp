@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// policy/pressure_law.hpp - the host's pressure inflates, the guest's deflates, a step at a time.
+// policy/pressure_law.hpp - the host's pressure inflates the balloon and the guest's deflates it, a
+//                           step at a time.
 // Source: L. Capitulino, "[RFC 2/2] virtio-balloon: add auto-ballooning support", qemu-devel, May
-//         2013: the algorithm and its constants. docs/policy.md has what was open there.
+//         2013: the algorithm and its constants. docs/policy.md lists what the mail left open.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ namespace vballoon::policy {
 
 struct PressureSettings {
   std::uint64_t step = 32 * kMiB;  ///< for each event
-  Time guest_pressure{60'000};     ///< a guest that reported pressure is left alone so long
+  Time guest_pressure{60'000};     ///< a guest that showed pressure is left alone so long
 };
 
 class PressureLaw final : public Law {
@@ -30,7 +31,7 @@ class PressureLaw final : public Law {
 
  private:
   struct Past {
-    std::optional<Time> pressed;  ///< when the guest last reported it
+    std::optional<Time> pressed;  ///< when the guest last showed pressure
     bool seen = false;
   };
   [[nodiscard]] Decision choose(const VmObservation& vm, const Observation& seen);

@@ -13,7 +13,7 @@ struct Words {
   std::string_view text;
 };
 
-/// In the order of Rule.
+/// Indexed by Rule.
 constexpr std::array kWords{
     Words{"manual", "not automatic: its target is as a person set it"},
     Words{"not_running", "no balloon driver runs in the guest"},

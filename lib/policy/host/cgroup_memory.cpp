@@ -82,7 +82,7 @@ bool CgroupMemory::add_levels() {
     levels_.push_back(open_level(at.native()));
     at = at.parent_path();
   }
-  return !levels_.empty();  // it may have gone in between
+  return !levels_.empty();  // the cgroup may have been removed in between
 }
 
 tl::unexpected<Status> CgroupMemory::refused(int error) const {
@@ -94,7 +94,7 @@ tl::unexpected<Status> CgroupMemory::refused(int error) const {
 std::optional<std::uint64_t> CgroupMemory::limit_of(const Level& level) const {
   std::uint64_t lowest = kNoLimit;
   for (const KernelFile* const file : {&level.limit, &level.high}) {
-    if (!file->valid()) continue;  // a root has none
+    if (!file->valid()) continue;  // the root has no such file
     const auto limit = file->number();
     if (!limit) return std::nullopt;
     lowest = std::min(lowest, *limit);
@@ -109,8 +109,8 @@ std::optional<CgroupMemory::Charged> CgroupMemory::read_charged(const Level& lev
   const auto text = usage ? level.stat.read(buffer) : std::nullopt;
   if (!text) return std::nullopt;
   stat = *text;
-  // Version 1 has figures of the cgroup alone as well, without "total_". Shared memory is on the
-  // lists of anonymous pages, so it is in neither of these.
+  // Version 1 also has figures of the cgroup without its children; these lack the prefix "total_".
+  // Shared memory is on the lists of anonymous pages, so the lists of file pages do not have it.
   const auto list = [&](std::string_view v1, std::string_view v2) {
     return bytes_after(stat, v2_ ? v2 : v1, 1).value_or(0);
   };
@@ -130,7 +130,7 @@ bool CgroupMemory::meet_parents(CgroupFigures& figures, std::string& buffer) con
   for (std::size_t i = 1; i < levels_.size(); ++i) {
     const auto limit = limit_of(levels_[i]);
     if (!limit) return false;
-    if (*limit >= kNoLimit) continue;  // no need to ask what is charged
+    if (*limit >= kNoLimit) continue;  // what is charged does not matter
     std::string_view stat;
     const auto charged = read_charged(levels_[i], buffer, stat);
     if (!charged) return false;
@@ -148,7 +148,7 @@ void CgroupMemory::read_swap(CgroupFigures& figures, std::string_view stat) cons
     figures.swap_in_bytes = pages("pswpin");
     figures.swap_out_bytes = pages("pswpout");
   }
-  // Pages of programs that came back from swap.
+  // Else the anonymous pages that came back from swap stand for it.
   if (!figures.swap_in_bytes) {
     figures.swap_in_bytes =
         pages(v2_ ? "workingset_refault_anon" : "total_workingset_refault_anon");
@@ -163,7 +163,7 @@ Result<CgroupFigures> CgroupMemory::read(std::string& buffer) const {
   figures.usage = own->usage;
   figures.file = own->file;
   read_swap(figures, stat);
-  // Of a parent that a container does not show, this is all there is to see.
+  // A container may hide parents. Their limits show only in this figure.
   if (!v2_)
     meet_limit(figures, number_after(stat, "hierarchical_memory_limit").value_or(kNoLimit), *own);
   const auto limit = limit_of(levels_.front());

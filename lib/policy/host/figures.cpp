@@ -19,7 +19,8 @@ void skip_blanks(std::string_view& text) noexcept {
   text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
 }
 
-/// Takes the digits away. A minus is no digit, and a number that is too large is the largest.
+/// Removes the digits from the front of the text. A minus sign is no digit. A number that is too
+/// large reads as the largest one.
 std::optional<std::uint64_t> take_number(std::string_view& text) noexcept {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -107,7 +108,7 @@ std::vector<Watermarks> read_watermarks(std::string_view zoneinfo) {
     if (const auto begun = node_of_zone(line)) node = begun;
     if (!node) continue;
     Watermarks& sums = of_node(all, *node);
-    // "high:", of the lists that each cpu has, is another word.
+    // The lists of each cpu have a "high:", which is another word.
     sums.low = add_up(sums.low, bytes_after(line, "low", host_page_bytes()).value_or(0));
     sums.high = add_up(sums.high, bytes_after(line, "high", host_page_bytes()).value_or(0));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// policy/host/figures.hpp - numbers out of the kernel's texts. Whatever a text says, nothing
-//                    throws, and what is too large for 64 bits is the largest there is.
+// policy/host/figures.hpp - reads numbers from the kernel's texts. No text makes a function throw.
+//                           A number too large for 64 bits reads as the largest one.
 // Thread: any.
 #pragma once
 
@@ -12,35 +12,35 @@
 
 namespace vballoon::policy {
 
-/// Digits, or "max", and then at most blanks and the end of a line.
+/// Reads digits or "max". Only blanks and the end of a line may follow.
 [[nodiscard]] std::optional<std::uint64_t> to_number(std::string_view text) noexcept;
 
-/// The number behind a word that begins a line or stands behind a blank in it, as in
-/// "Node 0 MemFree:  17 kB" or "pswpin 4".
+/// @return the number after a word. The word begins a line or follows a blank, as in
+///         "Node 0 MemFree:  17 kB" or "pswpin 4".
 [[nodiscard]] std::optional<std::uint64_t> number_after(std::string_view text,
                                                         std::string_view word) noexcept;
-/// The same of what is counted in units of `unit` bytes.
+/// @return the number after a word, times `unit`.
 [[nodiscard]] std::optional<std::uint64_t> bytes_after(std::string_view text, std::string_view word,
                                                        std::uint64_t unit) noexcept;
 
 [[nodiscard]] std::uint64_t add_up(std::uint64_t a, std::uint64_t b) noexcept;
 [[nodiscard]] std::uint64_t multiply(std::uint64_t a, std::uint64_t b) noexcept;
-/// a less b, but not below zero.
+/// @return a - b, but not below 0.
 [[nodiscard]] constexpr std::uint64_t less(std::uint64_t a, std::uint64_t b) noexcept {
   return a > b ? a - b : 0;
 }
 
-/// Of the kernel that runs, which is not the balloon's.
+/// The page size of the running kernel. The balloon's pages are 4 KiB in any case.
 [[nodiscard]] std::uint64_t host_page_bytes() noexcept;
 
-/// Of all zones of a node, in bytes.
+/// The sums over all zones of a node, in bytes.
 struct Watermarks {
   unsigned node = 0;
   std::uint64_t low = 0;
   std::uint64_t high = 0;
 };
 
-/// Out of /proc/zoneinfo. Empty where it names no zone.
+/// @param zoneinfo  the text of /proc/zoneinfo. @return empty where it names no zone.
 [[nodiscard]] std::vector<Watermarks> read_watermarks(std::string_view zoneinfo);
 
 }  // namespace vballoon::policy

@@ -34,7 +34,7 @@ std::optional<std::string_view> KernelFile::read(std::string& buffer) const {
     return std::nullopt;
   }
   if (buffer.size() < kFirstRoom) buffer.resize(kFirstRoom);
-  // The kernel hands out long files a few pages at a time: only a read of nothing is the end.
+  // The kernel returns long files a few pages at a time. Only a read of 0 bytes is the end.
   for (std::size_t length = 0;;) {
     const ssize_t got = read_at(fd_.get(), &buffer[length], buffer.size() - length, length);
     if (got < 0) return std::nullopt;

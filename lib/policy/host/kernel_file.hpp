@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// policy/host/kernel_file.hpp - a file of /proc, /sys or a cgroup that is opened once and read
-//                               often.
+// policy/host/kernel_file.hpp - a file of /proc, /sys or a cgroup, opened once and read often.
 #pragma once
 
 #include <cstddef>
@@ -16,25 +15,26 @@ namespace vballoon::policy {
 
 class KernelFile {
  public:
-  /// What is longer is not read: no file of interest comes near it.
+  /// read() ends here. No file of interest comes near this length.
   static constexpr std::size_t kLongest = 4 * 1024 * 1024;
 
   KernelFile() noexcept = default;
-  /// Not valid() where it cannot be opened; read() then says why.
+  /// Where the file cannot be opened, valid() is false and read() sets errno to the reason.
   explicit KernelFile(const std::string& path) noexcept;
 
   [[nodiscard]] bool valid() const noexcept { return fd_.valid(); }
 
-  /// All of it as it is now, in `buffer`, which keeps its room from call to call.
-  /// @return nothing when it is not valid or the kernel refuses; errno says why.
+  /// Reads the whole file anew into `buffer`, which keeps its room from call to call.
+  /// @return nothing when the file is not valid or the kernel refuses; errno has the reason.
   [[nodiscard]] std::optional<std::string_view> read(std::string& buffer) const;
-  /// A file that holds a single number. "max" is the largest there is.
-  /// @return nothing also when it holds something else; errno then is EINVAL.
+  /// Reads a file that holds a single number. "max" reads as the largest number.
+  /// @return nothing when the kernel refuses; also when the file holds something else, and errno is
+  ///         EINVAL then.
   [[nodiscard]] std::optional<std::uint64_t> number() const noexcept;
 
  private:
   UniqueFd fd_;
-  int refused_ = 0;  // why it is not valid; 0 when nobody tried
+  int refused_ = 0;  // the errno of open(); 0 where open() succeeded or was not called
 };
 
 }  // namespace vballoon::policy

@@ -18,7 +18,8 @@
 namespace vballoon::policy {
 namespace {
 
-/// Watermarks move when an operator turns a knob; zoneinfo costs more than all the rest together.
+/// Watermarks change only when an operator changes them, and zoneinfo costs more to read than all
+/// other files together.
 constexpr unsigned kZonesEvery = 64;
 
 void add_swap(MemoryFigures& figures, std::string_view vmstat) {
@@ -64,7 +65,7 @@ struct MemoryReader::Files {
   KernelFile vmstat;
   KernelFile zoneinfo;
   Nodes nodes;
-  std::optional<CgroupMemory> cgroup;  // nothing while it is gone
+  std::optional<CgroupMemory> cgroup;  // nothing while the cgroup is gone
   std::vector<Watermarks> watermarks;
   unsigned reads = 0;
   std::string buffer;
@@ -138,7 +139,7 @@ Result<MemoryFigures> MemoryReader::read() {
   if (auto there = files_->find_cgroup(); !there) return tl::unexpected(std::move(there.error()));
   const auto cgroup = files_->cgroup->read(files_->buffer);
   if (!cgroup) {
-    files_->cgroup.reset();  // one that is made anew is another
+    files_->cgroup.reset();  // a cgroup that is made anew has other files
     return tl::unexpected(cgroup.error());
   }
   add_limit(*figures, *cgroup);

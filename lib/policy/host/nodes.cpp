@@ -24,7 +24,7 @@ std::optional<std::uint64_t> number_in(std::string_view name, std::string_view b
   return to_number(name);
 }
 
-/// Folders of that name, by the number in it, smallest first.
+/// @return the folders whose names are a number between `begin` and `end`, smallest number first.
 std::vector<std::pair<std::uint64_t, std::string>> numbered(const std::string& folder,
                                                             std::string_view begin,
                                                             std::string_view end) {
@@ -39,8 +39,9 @@ std::vector<std::pair<std::uint64_t, std::string>> numbered(const std::string& f
   return found;
 }
 
-/// As si_mem_available() of the kernel does it with the page cache: half of it stays, or as much as
-/// the low watermark, and so does what the kernel holds back, at least its high watermark.
+/// Computes as the kernel's si_mem_available(): half of the page cache stays, or as much of it as
+/// the low watermark if that is less; and what the kernel holds back stays, at least the high
+/// watermark.
 std::uint64_t estimate_available(const NodeMemory& node) noexcept {
   const std::uint64_t stays = std::min(node.file / 2, node.watermark_low);
   return less(add_up(node.free, node.file - stays), node.watermark_high);

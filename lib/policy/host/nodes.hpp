@@ -18,7 +18,7 @@ namespace vballoon::policy {
 
 class Nodes {
  public:
-  /// What is missing or cannot be opened is left out.
+  /// Leaves out files that are missing or cannot be opened.
   explicit Nodes(const Paths& paths);
 
   [[nodiscard]] std::vector<NodeMemory> read_memory(const std::vector<Watermarks>& watermarks,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// policy/host/open_best.cpp - which watch, where the operator leaves it to us; see
-//                             pressure_watch.hpp.
+// policy/host/open_best.cpp - chooses a watch where the operator leaves the choice to the daemon.
 #include <fmt/format.h>
 
 #include <utility>

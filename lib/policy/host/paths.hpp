@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// policy/host/paths.hpp - where the kernel shows its figures; tests show their own.
+// policy/host/paths.hpp - where the kernel's figures are; tests name folders of their own.
 // Plain values.
 #pragma once
 

@@ -25,7 +25,7 @@ bool exists(const std::string& path) {
   return ::access(path.c_str(), F_OK) == 0;
 }
 
-/// What an errno of these files means to the operator.
+/// Says what an errno of these files means to the operator.
 tl::unexpected<Status> refuse(const std::string& what, int error) {
   switch (error) {
     case ENOENT:
@@ -79,7 +79,7 @@ std::string_view mode_of(PressureReach reach) noexcept {
   return "";
 }
 
-/// The kernel takes it in one write, with its zero or without.
+/// The kernel takes the text in one write, with the terminating zero or without.
 bool write_whole(int fd, const std::string& text) noexcept {
   const ssize_t put = ::write(fd, text.c_str(), text.size() + 1);
   return put == static_cast<ssize_t>(text.size() + 1);
@@ -118,7 +118,7 @@ Result<PressureWatch> PressureWatch::open_level(const Options& options) {
   const std::string& folder = options.cgroup;
   UniqueFd alive(::open((folder + "/memory.usage_in_bytes").c_str(), O_RDONLY | O_CLOEXEC));
   if (!alive.valid()) return refuse(folder + "/memory.usage_in_bytes", errno);
-  // The kernel needs these two for the one write alone.
+  // The kernel needs these two descriptors only during the write.
   const std::string level_file = folder + "/memory.pressure_level";
   const UniqueFd level(::open(level_file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!level.valid()) return refuse(level_file, errno);
@@ -168,7 +168,7 @@ PressureWatch::Taken PressureWatch::take() noexcept {
   }
   std::uint64_t events = 0;
   if (::read(fd_.get(), &events, sizeof(events)) != sizeof(events)) events = 0;
-  // The kernel's last event is that the cgroup goes.
+  // The kernel signals the removal of the cgroup as a last event.
   char digit = 0;
   if (::pread(alive_.get(), &digit, 1, 0) < 0 && errno == ENODEV) return Taken{0, true};
   return Taken{events, false};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// policy/host/pressure_watch.hpp - be woken when the host is short of memory; nothing is sampled.
+// policy/host/pressure_watch.hpp - a descriptor that becomes ready when the host is short of
+//                                  memory.
 // Thread: one at a time.
 // Source: Linux, Documentation/accounting/psi.rst, admin-guide/cgroup-v2.rst (memory.pressure),
 //         admin-guide/cgroup-v1/memory.rst, section 11 (memory.pressure_level).
@@ -18,11 +19,12 @@
 
 namespace vballoon::policy {
 
-/// Of version 1: the kernel reclaims at all; it reclaims and swaps with effort; it is close to OOM.
+/// Version 1: the kernel reclaims at all; it reclaims and swaps with effort; it is close to OOM.
 enum class PressureLevel { kLow, kMedium, kCritical };
 
-/// Of version 1: which cgroups' pressure is told. kDefault: a child's as well, but not where
-/// somebody listens in between; kHierarchy: a child's in any case; kLocal: none but its own.
+/// Version 1: whose pressure the watch hears. kDefault: the cgroup's, and a child's unless a cgroup
+/// in between has a listener; kHierarchy: the cgroup's and every child's; kLocal: the cgroup's
+/// alone.
 enum class PressureReach { kDefault, kHierarchy, kLocal };
 
 class PressureWatch {
@@ -35,9 +37,9 @@ class PressureWatch {
 
   struct Options {
     Paths paths{};
-    std::string cgroup{};  // its folder; empty: the machine
-    // PSI: tasks waited for memory so long within the window. A window is 0.5 to 10 s, and a
-    // multiple of 2 s for who lacks CAP_SYS_RESOURCE.
+    std::string cgroup{};  // the cgroup's folder; empty: the machine
+    // PSI: an event is that tasks wait for memory for `stall` within a window. A window is 0.5 to
+    // 10 s. Without CAP_SYS_RESOURCE it must be a multiple of 2 s.
     std::chrono::microseconds stall = std::chrono::milliseconds(100);
     std::chrono::microseconds window = std::chrono::seconds(2);
     PressureLevel level = PressureLevel::kLow;
@@ -45,32 +47,34 @@ class PressureWatch {
   };
 
   struct Taken {
-    /// At least so many since the last time. PSI tells once a window at most; version 1 once every
-    /// 512 pages that the kernel looked at, so hundreds a second.
+    /// The number of events since the last take(), or a lower one. PSI signals once a window at
+    /// most; version 1 once every 512 pages that the kernel looked at, so hundreds of times a
+    /// second.
     std::uint64_t events = 0;
-    /// The cgroup was removed: no event will ever come. Close it; of PSI it stays ready.
+    /// The cgroup was removed, so no event will come any more. Close the watch: a PSI descriptor
+    /// stays ready.
     bool gone = false;
   };
 
-  /// Of the cgroup where Options names one, else of the machine. Opens files for writing: call it
-  /// before that is forbidden.
-  /// @errors kInvalidArgument when the window or the stall cannot be, or the folder is no cgroup;
-  ///         kNotFound when the cgroup does not exist; kUnavailable when the kernel does not have
-  ///         it, or not for us; kHost otherwise.
+  /// Watches the cgroup where Options names one, else the machine. Opens files for writing, so call
+  /// it before the filter of system calls forbids that.
+  /// @errors kInvalidArgument when the window or the stall is out of range, or the folder is no
+  ///         cgroup; kNotFound when the cgroup does not exist; kUnavailable when the kernel has no
+  ///         such trigger, or does not let this process use it; kHost otherwise.
   [[nodiscard]] static Result<PressureWatch> open(const Options& options);
 
-  /// Of a process that polls: ready for events() is pressure. PSI reports an event to the one
-  /// poll() that sees it first, so nobody else may poll this descriptor.
+  /// The descriptor to poll: it is ready for events() under pressure. PSI signals an event only to
+  /// the first poll() that sees it, so only one thread may poll this descriptor.
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  /// POLLPRI of PSI, POLLIN of an eventfd. asio: wait_error for the first, wait_read for the other.
+  /// POLLPRI for PSI (asio: wait_error), POLLIN for an eventfd (asio: wait_read).
   [[nodiscard]] short events() const noexcept;
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
 
-  /// @pre the descriptor was found ready: what PSI told the poll() before is not told again, so it
-  ///      counts as one event.
+  /// Takes the events. @pre a poll() said that the descriptor is ready. PSI does not signal that
+  /// event again, so take() counts it as one.
   [[nodiscard]] Taken take() noexcept;
 
-  /// "PSI of /sys/fs/cgroup/vms: 100 ms of stall within 2000 ms", for a person.
+  /// @return a text for people: "PSI of /sys/fs/cgroup/vms: 100 ms of stall within 2000 ms".
   [[nodiscard]] const std::string& describe() const noexcept { return text_; }
 
  private:
@@ -81,19 +85,20 @@ class PressureWatch {
   static Result<PressureWatch> open_level(const Options& options);
 
   Kind kind_;
-  UniqueFd fd_;     // of PSI: the trigger ends with it
-  UniqueFd alive_;  // of version 1: cannot be read once the cgroup is gone
+  UniqueFd fd_;     // PSI: the trigger ends when this is closed
+  UniqueFd alive_;  // version 1: a file that cannot be read once the cgroup is gone
   std::string text_;
 };
 
-/// A watch, or none. What is shown to the operator either way.
+/// A watch, or nothing; and a text for the operator in either case.
 struct BestWatch {
   std::optional<PressureWatch> watch;
-  std::string why;  // which, and what better one could not be had
+  std::string why;  // which watch this is, and why a better one could not be opened
 };
 
-/// That of the cgroup, if one is named, or else the machine's PSI, which hears the cgroup's tasks
-/// as well as all others. Never fails: without a watch its user goes by the clock alone.
+/// Opens the cgroup's watch if Options names a cgroup. Otherwise, or where that fails, it opens the
+/// machine's PSI, which hears the cgroup's tasks and all others. Where that fails as well, there is
+/// no watch, and turns come by the clock alone.
 [[nodiscard]] BestWatch open_best(const PressureWatch::Options& options);
 
 /// "low", "medium", "critical".
