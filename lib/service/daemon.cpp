@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/daemon.cpp - wire everything, run, take it down in the opposite order.
+// service/daemon.cpp - starts the parts of the daemon, runs, and stops them in the opposite order.
 #include "service/daemon.hpp"
 
 #include <fmt/format.h>
@@ -91,10 +91,10 @@ class Daemon {
   asio::io_context loop_{1};
   asio::signal_set signals_;
 
-  // In the order of start; the destructor undoes them from the last to the first.
+  // In the order of their start. The destructor ends them from the last to the first.
   reclaim::HolePuncher puncher_;
-  std::optional<vm::Folder> folder_;               // none: nothing outlives the daemon
-  std::unique_ptr<reclaim::HugeReserve> reserve_;  // null: nobody asked for that
+  std::optional<vm::Folder> folder_;               // nothing: no state is kept for the next daemon
+  std::unique_ptr<reclaim::HugeReserve> reserve_;  // null: reclaim.hugetlb_reserve is off
   std::unique_ptr<lcore::Eal> eal_;
   lcore::LcorePlan plan_;
   std::unique_ptr<reclaim::Engine> engine_;  // null: poll lcores discard themselves
@@ -114,14 +114,14 @@ class Daemon {
 };
 
 Result<void> Daemon::start() {
-  // One that comes before run() is seen there.
+  // run() handles a signal that comes before it.
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
-  // Before all else: a second daemon must find out before it touches anything of the first.
+  // First of all: a second daemon must fail here, before it touches anything of the first.
   auto socket = RpcSocket::listen(config_.rpc_socket, config_.rpc_group);
   if (!socket) return tl::unexpected(blame(config_, "daemon.rpc_socket", socket.error()));
   if (auto ok = open_folder(); !ok) return ok;
   if (auto ok = start_lcores(); !ok) return ok;
-  // After DPDK, which has its own use for the signal while it starts.
+  // After DPDK has started, because DPDK uses SIGBUS itself while it starts.
   gmem::survive_lost_memory();
   if (auto ok = start_devices(); !ok) return ok;
   start_rpc(std::move(*socket));
@@ -129,7 +129,7 @@ Result<void> Daemon::start() {
   return confine_process();
 }
 
-/// Last: from here on only what a running daemon does is allowed.
+/// The last step of the start: from here on the filter allows only what a running daemon does.
 Result<void> Daemon::confine_process() {
   if (!config_.seccomp) return {};
   if (can_confine()) return confine(folder_ ? std::optional(folder_->fd()) : std::nullopt);
@@ -225,7 +225,8 @@ std::vector<lcore::LcoreReport> Daemon::report_lcores() const {
   return reports;
 }
 
-/// A trigger costs the kernel a thread of its own, on any cpu: not where nobody asked for it.
+/// A PSI trigger costs a kernel thread, which may run on any cpu. So the daemon opens one only if a
+/// device is automatic.
 policy::PolicyConfig Daemon::policy() const {
   policy::PolicyConfig policy = config_.policy;
   if (!policy::Autopilot::wanted(*fleet_, config_.devices)) policy.host_pressure = "none";
@@ -251,7 +252,7 @@ Result<void> Daemon::start_devices() {
   return start_autopilot();
 }
 
-/// After the devices, which know what was said of them before.
+/// Starts after the devices, which have a person's earlier word on `automatic`.
 Result<void> Daemon::start_autopilot() {
   auto autopilot = policy::Autopilot::open(loop_, *fleet_, policy());
   if (!autopilot) return tl::unexpected(blame(config_, "policy.cgroup", autopilot.error()));
@@ -307,7 +308,7 @@ void Daemon::stop() {
   if (rpc_) rpc_->stop();
   if (methods_) methods_->stop();
   if (autopilot_) autopilot_->stop();
-  // While the poll lcores still run: they have to let go of each device.
+  // While the poll lcores still run: each device has to be detached from its lcore.
   if (fleet_) fleet_->stop();
   for (const auto& poller : pollers_) poller->stop();
   for (const auto& reclaimer : reclaimers_) reclaimer->stop();
@@ -339,7 +340,7 @@ void Daemon::reload() {
   config_.stats_interval_ms = after->stats_interval_ms;
 }
 
-/// What has become of the devices is done.
+/// Applies the rest of the plan. @pre the fleet has removed and added the devices.
 void Daemon::apply(const ReloadPlan& plan) {
   for (const std::string& name : plan.remove) {
     settings_->end(name);
@@ -368,12 +369,12 @@ void Daemon::say_device(const vm::Settings& device) const {
 
 void Daemon::sample_all() {
   for (vm::Vm* vm : fleet_->vms()) {
-    // A guest without statistics is no news.
+    // An error only says that the guest has no statistics.
     if (vm->figures().state == vm::State::kRunning) (void)vm->request_stats();
   }
 }
 
-/// An lcore that stands still serves nobody: then the service manager is to know.
+/// The watchdog is not fed while an lcore stands still, so the service manager restarts the daemon.
 void Daemon::pet_watchdog() {
   if (heartbeat_.all_alive()) notifier_.send("WATCHDOG=1");
 }

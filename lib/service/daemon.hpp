@@ -15,12 +15,12 @@ namespace vballoon::service {
 struct DaemonHooks {
   /// Reads the configuration again, for SIGHUP.
   std::function<Result<Config>()> reread;
-  /// A line for the person who started us.
+  /// Shows a line to the person who started the daemon.
   std::function<void(std::string_view)> say;
 };
 
-/// Runs until SIGTERM or SIGINT. Guests keep running afterwards, sockets are removed.
-/// @errors whatever kept it from starting, in one sentence; what had been started is undone.
+/// Runs until SIGTERM or SIGINT. Guests run on afterwards; the sockets are removed.
+/// @errors the reason why the daemon does not start, in one sentence. What was started is undone.
 [[nodiscard]] Result<void> run_daemon(Config config, const DaemonHooks& hooks);
 
 }  // namespace vballoon::service

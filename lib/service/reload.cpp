@@ -12,7 +12,7 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The one that the running one can become without its VMM noticing.
+/// @return the settings that the running device can take on without a new device, or null.
 const vm::Settings* same(const std::vector<vm::Settings>& devices, const vm::Settings& device) {
   const auto at = std::find_if(devices.begin(), devices.end(), [&](const vm::Settings& other) {
     return !vm::needs_new_device(device, other);

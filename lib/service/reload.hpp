@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/reload.hpp - what a changed configuration file means for a daemon that runs.
+// service/reload.hpp - what a changed configuration file means for the running daemon.
 // Pure.
 #pragma once
 
@@ -15,14 +15,14 @@ namespace vballoon::service {
 struct ReloadPlan {
   std::vector<std::string> remove;
   std::vector<vm::Settings> add;
-  std::vector<vm::Settings> switched;      ///< live settings: taken over at once
+  std::vector<vm::Settings> switched;      ///< devices of which only live settings changed
   std::vector<std::string> needs_restart;  ///< changed keys that only a start reads
-  bool stats_interval_changed = false;     ///< taken over at once
+  bool stats_interval_changed = false;     ///< applied at once
 };
 
-/// @param before  the configuration as last read.
-/// @param after   as read now.
-/// @param present names of the devices there are now, some of which came by RPC: those stay.
+/// @param before  the configuration that was read last.
+/// @param after   the configuration that is read now.
+/// @param present the names of the present devices. Devices that came by RPC stay.
 [[nodiscard]] ReloadPlan plan_reload(const Config& before, const Config& after,
                                      const std::vector<std::string>& present);
 

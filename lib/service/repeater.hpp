@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/repeater.hpp - do something again and again on the event loop.
-// Thread: the event loop's.
+// service/repeater.hpp - calls a function at an interval, on the control thread's event loop.
+// Thread: the control thread.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -12,7 +12,7 @@
 
 namespace vballoon::service {
 
-/// Turns that are missed, because the loop or the host was busy, are left out.
+/// Calls that are late, because the loop or the host was busy, are not made up for.
 class Repeater {
  public:
   Repeater(asio::io_context& loop, std::function<void()> body)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/vm_settings.cpp - which part of the daemon a live setting belongs to.
+// service/vm_settings.cpp - gives each live setting to the part of the daemon that it acts on.
 #include "service/vm_settings.hpp"
 
 #include <fmt/format.h>
@@ -67,7 +67,8 @@ VmSettings::Changed VmSettings::take_over(const vm::Settings& settings) {
   return {of(settings.name), std::move(no_effect)};
 }
 
-/// `automatic` is left out: a person's word and the configuration's are not the same.
+/// `automatic` is left out, because a person's word and the configuration's differ in effect: the
+/// callers tell the autopilot which of the two it is.
 std::optional<Status> VmSettings::apply(const vm::Settings& settings, const vm::Rows& rows,
                                         vm::Vm* vm) {
   std::optional<Status> no_effect;

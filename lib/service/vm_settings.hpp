@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/vm_settings.hpp - what is set of each VM now, and the one way to change it while the VM
+// service/vm_settings.hpp - each VM's present settings, and the one way to change them while the VM
 //                           is served.
 // Thread: the control thread.
 #pragma once
@@ -19,28 +19,31 @@ namespace vballoon::service {
 
 class VmSettings {
  public:
-  /// Both outlive it.
+  /// Both arguments outlive this object.
   VmSettings(vm::Fleet& fleet, policy::Autopilot& autopilot)
       : fleet_(fleet), autopilot_(autopilot) {}
 
-  /// The VM has been added with these.
+  /// Call it after a VM was added with these settings.
   void begin(const vm::Settings& settings);
-  /// The VM has been removed.
+  /// Call it after a VM was removed.
   void end(const std::string& name);
 
-  /// As they are now; `automatic` as a person said, or an earlier daemon was told.
+  /// @return the present settings. `automatic` follows the last word of a person, also one to an
+  ///         earlier daemon.
   [[nodiscard]] vm::Settings of(const std::string& name) const;
 
   struct Changed {
     vm::Settings now;
-    std::optional<Status> no_effect;  ///< why a setting that was taken has none at present
+    std::optional<Status> no_effect;  ///< why an accepted setting has no effect at present
   };
-  /// A person's change of `rows` to what `to` has. All of them or none are taken.
-  /// @errors kNotFound; kInvalidArgument: one needs the device anew, or they do not go together.
+  /// A person's change: sets `rows` to the values of `to`. All rows change, or none.
+  /// @errors kNotFound for an unknown VM; kInvalidArgument when a setting needs a new device, or
+  ///         the settings do not go together.
   Result<Changed> change(const std::string& name, const vm::Settings& to, const vm::Rows& rows);
 
-  /// All that is live as the configuration has it now, whatever a person set since. A person's
-  /// `automatic` holds until the configuration's own changes. @pre the VM is in the fleet.
+  /// Sets all live settings to the configuration's values, whatever a person has set since. But a
+  /// person's word on `automatic` holds until the configuration's own value changes.
+  /// @pre the VM is in the fleet.
   Changed take_over(const vm::Settings& settings);
 
  private:

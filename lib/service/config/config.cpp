@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/config/config.cpp - from TOML to a checked Config.
+// service/config/config.cpp - makes a checked Config of TOML.
 #include "service/config/config.hpp"
 
 #include <fmt/format.h>
@@ -176,7 +176,7 @@ Result<void> read_device(TableReader& table, Config* config) {
   return table.finish();
 }
 
-/// Every key of the file, whatever it is.
+/// Notes the line of every key of the file, known or not.
 void note_places(const toml::table& root, const std::string& source, Places* places) {
   const auto place_of = [&source](const toml::node& node) {
     return fmt::format("{}:{}: ", source, node.source().begin.line);

@@ -19,7 +19,7 @@ Status put_before(const std::string& place, Status status) {
   return status;
 }
 
-/// One spelling of a path; the file need not exist.
+/// @return the canonical spelling of a path. The file need not exist.
 std::string one_spelling(const std::string& path) {
   std::error_code failed;
   const auto canonical = std::filesystem::weakly_canonical(path, failed);
@@ -50,7 +50,7 @@ Result<void> check_daemon(const Config& config) {
   return {};
 }
 
-/// Two listeners on one path: the second would take it from the first.
+/// Refuses two listeners on one path: the second would take the path from the first.
 Result<void> check_paths(const Config& config) {
   std::map<std::string, std::string> owners{{one_spelling(config.rpc_socket), "vballoonctl"}};
   for (const vm::Settings& device : config.devices) {

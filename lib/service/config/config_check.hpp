@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/config/config_check.hpp - what no single key shows to be wrong, and where a wrong one
-//                                   stands.
+// service/config/config_check.hpp - checks of the configuration as a whole, and the file and line
+//                                   that an error is about.
 // Asks the host for its groups and paths.
 #pragma once
 
@@ -13,19 +13,20 @@
 
 namespace vballoon::service {
 
-/// Names and paths that can be, each once however it is spelled, and groups that this host has. For
-/// a configuration as a whole, command line and all: at the start, and before a reload acts.
+/// Checks that names and paths are valid, that no two sockets are the same file however their paths
+/// are spelled, and that the host has the groups. The configuration includes the command line. The
+/// daemon checks it at the start, and before a reload acts.
 /// @errors kInvalidArgument; the message begins with the file and line, or the option.
 [[nodiscard]] Result<void> check_config(const Config& config);
 
-/// The same error, blamed on this key of the configuration: with the place where that stands in
-/// front. What is not there (kNotFound) becomes kInvalidArgument, for it was named here.
+/// Blames an error on a key: puts the file and line of the key, or its option, before the message.
+/// kNotFound becomes kInvalidArgument, because the configuration named what does not exist.
 [[nodiscard]] Status blame(const Config& config, std::string_view key, Status status);
 
-/// For a message that begins with the key itself, as in "poll.lcores: cpu 9 ...".
+/// Blames an error on the key that its message begins with, as in "poll.lcores: cpu 9 ...".
 [[nodiscard]] Status blame_named(const Config& config, Status status);
 
-/// For a key of one device.
+/// Blames an error on a key of one device.
 [[nodiscard]] Status blame_device(const Config& config, const vm::Settings& device,
                                   std::string_view key, Status status);
 

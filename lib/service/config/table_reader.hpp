@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/config/table_reader.hpp - read one TOML table strictly: every key known, every value
-//                                   checked.
-// The reads themselves say which keys there are, so the list of known keys cannot drift from what
-// is read.
+// service/config/table_reader.hpp - reads one TOML table strictly: refuses unknown keys, and checks
+//                                   every value.
+// Each read adds its key to the known keys, so the list of known keys is exactly what is read.
 #pragma once
 
 #include <cstdint>
@@ -14,51 +13,51 @@
 #include <string_view>
 #include <vector>
 
-// The distribution's library is built with exceptions; they end at parse_config().
+// The distribution's library throws; parse_config() catches.
 #include <toml++/toml.h>
 
 #include "base/result.hpp"
 
 namespace vballoon::service {
 
-/// A whole number within bounds, both included, and what it counts.
+/// The bounds of a whole number, both included, and its unit.
 struct Range {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
   std::string_view unit;
 };
 
-/// Reads each key at most once, then finish(). The first error is kept; what follows is ignored.
+/// Read each key at most once, then call finish(). The first error is kept; later ones are ignored.
 class TableReader {
  public:
-  /// @param path    the table's own name in messages, empty for the top of the file.
+  /// @param path    the table's name in messages; empty for the top of the file.
   /// @param source  the file's name in messages.
   TableReader(const toml::table& table, std::string path, const std::string& source)
       : table_(table), path_(std::move(path)), source_(source) {}
 
   /// Where the key is absent, *out keeps its value.
   void read(std::string_view key, bool* out);
-  /// @param expected  what it takes, for who wrote something else: more than that it is a text, if
-  ///                  not any will do.
+  /// @param expected  completes "must be ..." in the error for another type; more precise than "a
+  ///                  text in quotes" where not every text is valid.
   void read(std::string_view key, std::string* out, std::string_view expected = "a text in quotes");
   void read(std::string_view key, std::uint64_t* out, const Range& range);
   void read(std::string_view key, std::vector<std::string>* out);
   void read_word(std::string_view key, std::string* out, std::span<const std::string_view> words);
-  /// A list of numbers, or one of the words instead; the list is empty then.
+  /// Reads a list of numbers, or one of the words. With a word the list is empty.
   void read_list_or_word(std::string_view key, std::vector<unsigned>* out, const Range& range,
                          std::string* word, std::span<const std::string_view> words);
 
-  /// A table within the table, read by `body`, which ends in finish() of its own reader.
+  /// Reads a table within the table by `body`, which returns finish() of the reader that it gets.
   using Body = std::function<Result<void>(TableReader&)>;
   void read_table(std::string_view key, const Body& body);
   void read_tables(std::string_view key, const Body& body);
 
-  /// @return true when the key is there; else it becomes an error.
+  /// @return true when the table has the key; its absence becomes the error.
   bool require(std::string_view key);
   void fail_at(const toml::node& where, std::string message);
   [[nodiscard]] const toml::table& table() const noexcept { return table_; }
 
-  /// @errors kInvalidArgument: the first one met, or a key that nobody read.
+  /// @errors kInvalidArgument: the first error, or a key that was not read.
   [[nodiscard]] Result<void> finish();
 
  private:

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/process/descriptors.hpp - how many files this process may have open.
+// service/process/descriptors.hpp - raises the limit of open files.
 #pragma once
 
 namespace vballoon::service {
 
-/// As many as whoever started it allows. The lower limit is there for programs that call select(2),
-/// and none of this one does; a VM takes two dozen descriptors.
+/// Raises the soft limit of open files to the hard limit. The soft limit protects programs that
+/// call select(2), and this daemon does not. A VM takes two dozen descriptors.
 /// @source  getrlimit(2), RLIMIT_NOFILE
 void raise_descriptor_limit() noexcept;
 

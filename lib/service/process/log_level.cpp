@@ -25,7 +25,7 @@ std::uint32_t eal_level(std::string_view name) {
   return name == "info" ? RTE_LOG_INFO : RTE_LOG_WARNING;
 }
 
-/// What a line says. It may name what a VMM or a client of RPC sent.
+/// The message of a line, made printable: it may contain what a VMM or an RPC client sent.
 class PrintableMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
@@ -54,7 +54,7 @@ void change_log_level(const std::string& level) {
   for (const lcore::EalLogLevel& entry : lcore::eal_log_levels(level)) {
     rte_log_set_level_pattern(entry.pattern, eal_level(entry.level));
   }
-  // Said at the more talkative of both levels.
+  // Logged at the more verbose of both levels.
   const auto after = spdlog::level::from_str(level);
   log::set_level(std::min(log::get_level(), after));
   log::info("reload: daemon.log_level is now {}", level);

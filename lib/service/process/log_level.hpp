@@ -12,8 +12,7 @@ namespace vballoon::service {
 /// @param level  trace, debug, info, warning or error.
 void start_log(const std::string& level);
 
-/// From now on, for DPDK's lines too, and says so.
-/// @pre  EAL has started.
+/// Changes the level of the daemon's lines and of DPDK's, and logs that. @pre EAL has started.
 void change_log_level(const std::string& level);
 
 }  // namespace vballoon::service

@@ -46,11 +46,11 @@ void Notifier::send(std::string_view state) const noexcept {
   if (path_.empty() || path_.size() >= sizeof(address.sun_path)) return;
   address.sun_family = AF_UNIX;
   path_.copy(address.sun_path, path_.size());
-  // A name that begins with '@' is an abstract socket, whose address begins with a zero.
+  // A path that begins with '@' names an abstract socket; its address begins with a zero byte.
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
   const auto bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size());
   const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  // Lost news are no reason to stop: the manager's own timeouts decide.
+  // A lost message is no reason to stop. The service manager's own timeouts decide.
   (void)::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                  reinterpret_cast<const sockaddr*>(&address), bytes);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/process/notify.hpp - tell the service manager how we are.
+// service/process/notify.hpp - tells the service manager the daemon's state.
 // Source: sd_notify(3), "Notes": a datagram of lines to the UNIX socket $NOTIFY_SOCKET;
 //         sd_watchdog_enabled(3).
 #pragma once
@@ -12,16 +12,16 @@
 
 namespace vballoon::service {
 
-/// Does nothing at all where no service manager started us.
+/// Does nothing where no service manager started the daemon.
 class Notifier {
  public:
-  /// Reads the environment, and clears it for children.
+  /// Reads the environment, and removes its variables from the environment of children.
   Notifier();
 
   /// @param state  one or more lines: "READY=1", "STATUS=...", "WATCHDOG=1", "STOPPING=1".
   void send(std::string_view state) const noexcept;
 
-  /// How often WATCHDOG=1 is due: half of what the service manager allows; nothing: never.
+  /// @return how often to send WATCHDOG=1: half of what the service manager allows; nothing: never.
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval() const noexcept {
     return watchdog_;
   }
@@ -31,7 +31,7 @@ class Notifier {
   std::optional<std::chrono::microseconds> watchdog_;
 };
 
-/// True where standard error goes to the journal, which stamps each line itself.
+/// Whether standard error goes to the journal, which adds the time to each line itself.
 /// @source systemd.exec(5), $JOURNAL_STREAM
 [[nodiscard]] bool logs_to_journal();
 

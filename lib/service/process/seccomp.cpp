@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/process/seccomp.cpp - the list of system calls, by who needs them; see seccomp.hpp.
+// service/process/seccomp.cpp - the list of system calls, by the part of the daemon that needs
+//                               them.
 #include "service/process/seccomp.hpp"
 
 #include <fcntl.h>
@@ -26,16 +27,15 @@
 namespace vballoon::service {
 namespace {
 
-/// Names with a blank between them. One that an architecture does not have costs nothing there.
+/// Names, separated by blanks. A name that an architecture does not have costs nothing there.
 constexpr std::array<std::string_view, 11> kAllowed{
-    // Made often, so first: holes in guests' memory, idle lcores, locks.
+    // The most frequent calls come first: holes in guests' memory, idle lcores, locks.
     "fallocate clock_nanosleep nanosleep futex sched_yield clock_gettime",
     // Messages of VMMs and of RPC clients, calls into guests, the log.
     "read write readv writev recvmsg sendmsg recvfrom sendto close fcntl poll ppoll",
-    // asio's loop and timers; librte_vhost's event thread, which begins with the first device: with
-    // a pipe in 22.11, later with an epoll descriptor, for which it makes the oldest of these
-    // calls. A gate for VMMs, with a set of features that no device had before, is an epoll
-    // descriptor, too, with another number (dup3).
+    // asio's loop and timers. librte_vhost's event thread, which starts with the first device: it
+    // makes a pipe in 22.11, and in later versions an epoll descriptor by epoll_create. A new gate
+    // (vhost/gate.hpp) is an epoll descriptor, too, and dup3 gives it another number.
     "epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait timerfd_settime eventfd2 pipe "
     "pipe2 dup3",
     // Sockets, and devices that come and go. See `socket`, `fchmodat` and `fchownat` below.
@@ -49,18 +49,18 @@ constexpr std::array<std::string_view, 11> kAllowed{
     "pread64",
     // Whether the process of a VMM is still there.
     "pidfd_open",
-    // Threads that librte_vhost starts with its first device, and those that slow VMs have for
-    // themselves (lcore/crew.hpp), whose guard needs the barrier. See `clone` below.
+    // Threads that librte_vhost starts with its first device, and threads of slow VMs
+    // (lcore/crew.hpp). Their guard needs membarrier. See `clone` below.
     "set_robust_list rseq sched_setaffinity sched_getaffinity exit membarrier",
-    // Signals: the operator's, and SIGBUS where a guest's memory is gone.
+    // Signals: the operator's, and SIGBUS for guest memory that is gone.
     "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall",
-    // Who am I, what is there.
+    // Questions about this process and this host.
     "getpid gettid getuid geteuid getgid getegid getcpu sysinfo getrandom gettimeofday time",
     "exit_group",
 };
 
-/// Allowed where the bits in `mask` of the argument are those of `value`. Of an int the upper half
-/// of its register may be anything.
+/// A call that is allowed where the argument, masked by `mask`, equals `value`. For an int argument
+/// the upper half of the register may be anything.
 struct Limited {
   std::string_view call;
   unsigned argument;
@@ -75,32 +75,33 @@ constexpr std::uint64_t kThread = CLONE_VM | CLONE_THREAD;
 constexpr std::uint64_t kSocketMode = 0660;
 
 constexpr std::array<Limited, 15> kLimited{{
-    {"openat", 2, kNewOrWritten, O_RDONLY},  // nothing is written but what is open already
+    {"openat", 2, kNewOrWritten, O_RDONLY},  // no file is opened for writing any more
     {"open", 1, kNewOrWritten, O_RDONLY},
     {"mmap", 2, PROT_EXEC, 0},  // no new code
     {"mprotect", 2, PROT_EXEC, 0},
     {"socket", 0, kInt, AF_UNIX},  // no network
-    // No processes. glibc takes this one when clone3, whose flags no filter sees, does not exist.
+    // Threads, but no processes. glibc calls clone where clone3 does not exist. A filter cannot see
+    // the flags of clone3.
     {"clone", 0, kThread, kThread},
-    {"fchmodat", 2, kInt, kSocketMode},  // of sockets
-    {"chmod", 1, kInt, kSocketMode},     // the same where glibc has it from here
+    {"fchmodat", 2, kInt, kSocketMode},  // sockets only
+    {"chmod", 1, kInt, kSocketMode},     // where glibc makes this call instead
     {"fchownat", 2, kInt, kInt},         // the owner (-1) stays, the group changes
     {"lchown", 1, kInt, kInt},
     {"ioctl", 1, kInt, FIONBIO},            // asio
     {"ioctl", 1, kInt, TCGETS},             // isatty(), for colours of the log
-    {"prctl", 0, kInt, PR_SET_NAME},        // a new thread's
-    {"prctl", 0, kInt, PR_SET_TIMERSLACK},  // an idle lcore's, which may come late to it
-    {"prlimit64", 2, kAll, 0},              // to ask for one, not to set it
+    {"prctl", 0, kInt, PR_SET_NAME},        // a new thread
+    {"prctl", 0, kInt, PR_SET_TIMERSLACK},  // an idle lcore, which may call it late
+    {"prlimit64", 2, kAll, 0},              // asks for a limit, does not set one
 }};
 
-/// What libraries try as a matter of course, and do without: refused as everything else is, but no
-/// news, so not in the audit log. glibc tries this one for each thread, and then `clone`. A filter
-/// has records of all that it refuses or of nothing; so these are a filter of their own, and
-/// allowed by the other: of two filters the stricter one counts.
+/// glibc tries clone3 for each thread, and then calls clone. So clone3 is refused like any other
+/// call, but should not be in the audit log. A filter logs all calls that it refuses, or none. So
+/// clone3 has a filter of its own, and the main filter allows it: of two filters the stricter one
+/// counts.
 constexpr std::string_view kQuietlyRefused = "clone3";
 
-/// No part of this daemon makes any of these, nor a library on its behalf, whatever a VMM says: who
-/// makes it is not this daemon any more.
+/// Neither the daemon nor a library makes any of these calls, whatever a VMM sends. A process that
+/// makes one does not run the daemon's code any more.
 constexpr std::array<std::string_view, 5> kFatal{
     // Other programs, other processes' memory.
     "execve execveat ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp",
@@ -114,17 +115,17 @@ constexpr std::array<std::string_view, 5> kFatal{
     "keyctl add_key request_key open_by_handle_at",
 };
 
-/// A filter in the making. The first failure is kept, and what follows is not done.
+/// A filter that is being built. The first failure is kept, and later steps do nothing.
 class Filter {
  public:
   explicit Filter(std::uint32_t otherwise) : context_(::seccomp_init(otherwise)) {
     if (context_ == nullptr) failed_ = ENOMEM;
     set(SCMP_FLTATR_CTL_TSYNC, 1);
     set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    // A filter is no reason to make every load of a polling lcore slower: nobody's code runs in
-    // here.
+    // Without this the kernel turns on a mitigation that slows down every load of a polling lcore.
+    // The process runs no foreign code, so it needs no such mitigation.
     set(SCMP_FLTATR_CTL_SSB, 1);
-    // A search tree: a hole costs its way through it.
+    // A search tree, because each hole pays for the filter's search.
     set(SCMP_FLTATR_CTL_OPTIMIZE, 2);
   }
   ~Filter() { ::seccomp_release(context_); }
@@ -169,8 +170,8 @@ class Filter {
   int failed_ = 0;
 };
 
-/// Files of the state folder come and go with VMs. The kernel follows `..` from there, so a filter
-/// alone does not keep anybody in it; the unit's user and ProtectSystem= do.
+/// Files of the state folder come and go with VMs. The kernel follows `..` from the folder, so the
+/// filter alone confines no file access to it; the unit's user and ProtectSystem= do.
 void allow_files_in(Filter& filter, int folder) {
   const auto fd = static_cast<std::uint64_t>(folder);
   filter.allow({"openat", 0, kInt, fd});
@@ -182,7 +183,7 @@ void fill(Filter& filter) {
   for (const std::string_view names : kAllowed) filter.add(SCMP_ACT_ALLOW, names);
   filter.add(SCMP_ACT_ALLOW, kQuietlyRefused);
   for (const Limited& limited : kLimited) filter.allow(limited);
-  // abort(), and nobody else's signals.
+  // For abort(). A signal to another process is refused.
   filter.allow({"tgkill", 0, kInt, static_cast<std::uint64_t>(::getpid())});
   for (const std::string_view names : kFatal) filter.add(SCMP_ACT_KILL_PROCESS, names);
 }
@@ -193,7 +194,7 @@ bool can_confine() noexcept {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return false;
 #elif defined(__has_feature)
-  // Where both are the same number: NOLINTNEXTLINE(misc-redundant-expression)
+  // Both operands may be the same number: NOLINTNEXTLINE(misc-redundant-expression)
   return !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
   return true;
@@ -204,7 +205,7 @@ Result<void> confine(std::optional<int> folder) {
   Filter quiet(SCMP_ACT_ALLOW);
   quiet.add(SCMP_ACT_ERRNO(ENOSYS), kQuietlyRefused);
   Filter filter(SCMP_ACT_ERRNO(ENOSYS));
-  // What is refused is in the kernel's audit log: not found out by guessing.
+  // The kernel's audit log shows refused calls, so that an operator need not guess.
   filter.set(SCMP_FLTATR_CTL_LOG, 1);
   fill(filter);
   if (folder) allow_files_in(filter, *folder);

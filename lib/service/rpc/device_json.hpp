@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/rpc/device_json.hpp - a VM's figures and its report as programs read them.
+// service/rpc/device_json.hpp - a VM's figures in JSON.
 // Pure. docs/rpc.md documents every field.
 #pragma once
 
@@ -14,20 +14,20 @@
 
 namespace vballoon::service {
 
-/// One row of device.list: name, socket, mode, state, sizes and the last statistics.
-/// @param automatic  whether the policy moves its target.
+/// Writes one row of device.list: name, socket, mode, state, sizes and the last statistics.
+/// @param automatic  whether the policy moves the VM's target.
 void write_summary(const vm::Settings& settings, const vm::VmFigures& figures, bool automatic,
                    rpc::JsonWriter* out);
 
-/// All of device.show.
-/// @param settings  as they are now.
+/// Writes the result of device.show.
+/// @param settings  the VM's present settings.
 void write_device(const vm::Settings& settings, const vm::DeviceReport& report,
                   rpc::JsonWriter* out);
 
-/// The last sample with its age, or null. A figure that the guest did not send is absent.
+/// Writes the last sample with its age, or null. Figures that the guest did not send are absent.
 void write_stats(const std::optional<vm::StatsReport>& stats, rpc::JsonWriter* out);
 
-/// From 0 to 1, or null.
+/// @return a number from 0 to 1, or null.
 [[nodiscard]] rpc::Json share_json(const std::optional<Share>& share);
 
 [[nodiscard]] rpc::Json lcore_json(const lcore::LcoreReport& report);

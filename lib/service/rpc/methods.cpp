@@ -34,7 +34,7 @@ tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
 }
 
-/// What `device.set` asks for.
+/// The size that `device.set` asks for.
 Result<SizeOrShare> wanted_size(std::optional<std::uint64_t> bytes,
                                 const std::optional<std::string>& size) {
   if (bytes.has_value() == size.has_value()) {
@@ -45,12 +45,12 @@ Result<SizeOrShare> wanted_size(std::optional<std::uint64_t> bytes,
   return parse_size_or_share(*size);
 }
 
-/// The most that is set without a word about what it leaves.
+/// A larger target brings a warning about the memory that it leaves to the guest.
 constexpr std::uint64_t most_unsaid(std::uint64_t guest) {
   return guest - guest / 10;
 }
 
-/// A warning where what was asked for is not there for the next daemon.
+/// @return a warning where the wish is not kept for the next daemon.
 std::vector<std::string> warnings_of(const vm::Kept& kept) {
   if (kept.why_not.empty()) return {};
   return {fmt::format("kept only as long as this daemon runs: {}", kept.why_not)};
@@ -63,8 +63,8 @@ void write_warnings(const std::vector<std::string>& warnings, rpc::JsonWriter* o
   out->end_array();
 }
 
-/// Begins an object with whether what was asked for is there for the next daemon.
-/// @param warning  of the request, or nothing; beside that one.
+/// Begins an object: whether the wish is kept for the next daemon, and the warnings.
+/// @param warning  one more warning, of the request; or nothing.
 void write_kept(const vm::Vm& vm, const std::optional<std::string>& warning, rpc::JsonWriter* out) {
   const vm::Kept kept = vm.kept();
   std::vector<std::string> warnings = warnings_of(kept);
@@ -74,7 +74,7 @@ void write_kept(const vm::Vm& vm, const std::optional<std::string>& warning, rpc
   write_warnings(warnings, out);
 }
 
-/// A switch of a VM that the next daemon is to find.
+/// The result for a switch of a VM that is kept for the next daemon.
 rpc::Body kept_switch(const vm::Vm& vm, std::string_view name, bool on) {
   rpc::JsonWriter out;
   write_kept(vm, std::nullopt, &out);
@@ -83,7 +83,7 @@ rpc::Body kept_switch(const vm::Vm& vm, std::string_view name, bool on) {
   return rpc::Body(out.take());
 }
 
-/// What `device.set` says: what became of it, and what is to be thought of.
+/// The result of `device.set`, with warnings.
 rpc::Body set_result(const vm::Vm& vm, const vm::TargetSet& set,
                      const std::optional<Share>& share) {
   std::optional<std::string> warning;
@@ -108,7 +108,7 @@ Status automatic_already(const std::string& name) {
                             name, name)};
 }
 
-/// One switch of the settings, as its own method sets it.
+/// @return settings with one switch set, for the method of that switch.
 vm::Settings with(std::string_view key, bool on) {
   vm::Settings settings;
   vm::put(vm::setting_named(key), on, &settings);
@@ -252,7 +252,7 @@ Methods::Answer Methods::configure(const rpc::Json& object) {
   const auto changed = settings_.change(name, to, rows);
   if (!changed) return refuse(changed.error());
   say("{}: {}", name, vm::text_of(rows, changed->now));
-  // Of the settings an automatic VM is all that is kept for the next daemon.
+  // Of all settings only `automatic` is kept for the next daemon.
   const bool keeps = std::any_of(rows.begin(), rows.end(),
                                  [](const auto* row) { return row->key == "automatic"; });
   std::vector<std::string> warnings;

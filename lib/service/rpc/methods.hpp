@@ -2,7 +2,7 @@
 //
 // service/rpc/methods.hpp - every RPC method by name: parameters in, result out.
 // Knows nothing of sockets.
-// Thread: the event loop's.
+// Thread: the control thread.
 #pragma once
 
 #include <fmt/format.h>
@@ -33,10 +33,10 @@ class Methods {
         stats_(loop, fleet),
         version_(std::move(version)) {}
 
-  /// Answers at once, but for device.stats, which waits for its guest.
+  /// Answers at once, except for device.stats, which waits for its guest.
   void call(const rpc::Request& request, Responder done);
 
-  /// Drops what still waits, without an answer.
+  /// Drops the requests that still wait, without an answer.
   void stop() { stats_.stop(); }
 
   using Answer = rpc::Outcome<rpc::Body>;
@@ -60,8 +60,8 @@ class Methods {
   Answer policy_auto(const rpc::Json& params);
   void stats(const rpc::Json& params, Responder done);
 
-  /// What a client had done, for the log. Clients ask as often as they like: most of it is neither
-  /// said nor put into words.
+  /// Logs what a client changed. A client may ask as often as it likes, so lines beyond the gate's
+  /// rate are not logged, and their text is not made.
   void say(const std::function<std::string()>& what);
   template <typename... Args>
   void say(fmt::format_string<Args...> text, const Args&... args) {

@@ -54,7 +54,7 @@ std::optional<std::uint64_t> Params::optional_number(std::string_view key, std::
                                                      std::uint64_t least) {
   const rpc::Json* value = find(key);
   if (value == nullptr) return std::nullopt;
-  // What is parsed off the wire is unsigned when it has no sign.
+  // The JSON parser makes a number unsigned when it has no sign.
   const std::uint64_t number = value->is_number_unsigned() ? value->get<std::uint64_t>() : 0;
   if (!value->is_number_unsigned() || number < least || number > most) {
     fail(fmt::format("{}: '{}' must be a whole number from {} to {}", method_, key, least, most));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/rpc/params.hpp - take a request's parameters, by name, and refuse what nobody asked for.
+// service/rpc/params.hpp - takes a request's parameters by name, and refuses unknown ones.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@
 
 namespace vballoon::service {
 
-/// Takes each parameter once, then finish(). The first error is kept.
+/// Take each parameter once, then call finish(). The first error is kept.
 class Params {
  public:
-  /// @param method  named in errors.
+  /// @param method  the method's name in errors.
   Params(const rpc::Json& object, std::string_view method) : object_(object), method_(method) {}
 
   [[nodiscard]] std::string text(std::string_view key);
@@ -28,10 +28,11 @@ class Params {
                                                              std::uint64_t most,
                                                              std::uint64_t least = 0);
   [[nodiscard]] bool has(std::string_view key) const { return object_.contains(std::string(key)); }
-  /// Makes it the error that this parameter, which is there, does not belong there.
+  /// Makes it an error that the request has this parameter.
   void refuse(std::string_view key, std::string_view why);
 
-  /// @errors kInvalidParams: missing, of the wrong type, too large, or unknown.
+  /// @errors kInvalidParams for a parameter that is missing, of the wrong type, out of range,
+  ///         refused or unknown.
   [[nodiscard]] rpc::Outcome<void> finish() const;
 
  private:

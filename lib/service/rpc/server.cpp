@@ -12,7 +12,8 @@
 namespace vballoon::service {
 namespace {
 
-/// Says why and hangs up; a fresh connection's buffer has room for a line.
+/// Sends the error; the caller's socket then closes. The buffer of a new connection has room for a
+/// line.
 void turn_away(int fd, const rpc::Error& error) {
   const std::string line = rpc::format_error(nullptr, error);
   (void)::send(fd, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -53,8 +54,8 @@ void RpcServer::accept() {
   });
 }
 
-/// Out of descriptors it lets go of one that it kept for that: whoever comes to find out what is
-/// wrong, or to remove a device, is served. The next one has to wait until he is gone.
+/// Where no descriptor is left, closes the spare one for one client: an operator who comes to see
+/// what is wrong, or to remove a device, is served. The next client waits until that one is gone.
 void RpcServer::accept_one() {
   if (!spare_.valid()) spare_ = UniqueFd::duplicate(acceptor_.native_handle());
   const auto one = [this] {
@@ -71,7 +72,7 @@ void RpcServer::accept_one() {
     return accept();
   }
   if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return accept();
-  // He stays in the backlog, so asking again at once would spin.
+  // The client stays in the backlog, so a wait for readiness would return at once.
   std::uint64_t dropped = 0;
   if (gate_.open(&dropped)) log::warn("rpc: no client can be accepted: {}", std::strerror(errno));
   retry_.expires_after(std::chrono::milliseconds(100));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/rpc/server.hpp - serve JSON-RPC to any number of clients, none of which can hurt.
-// Thread: the event loop's. Every descriptor is non-blocking; nothing in here waits.
+// service/rpc/server.hpp - serves JSON-RPC; what a client may cost is bounded.
+// Thread: the control thread. Every descriptor is non-blocking; no function here waits.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -21,23 +21,23 @@ namespace vballoon::service {
 
 class RpcSession;
 
-/// What one client, or all of them, may cost.
+/// What one client, or all clients, may cost.
 struct RpcLimits {
   std::size_t clients = 64;
   std::size_t request_bytes = rpc::kMaxRequestBytes;
-  std::size_t output_bytes = std::size_t{4} << 20;  ///< unread replies; then the client is dropped
+  std::size_t output_bytes = std::size_t{4} << 20;  ///< a client with more unread is dropped
   std::size_t waiting = 32;  ///< requests of one client without an answer yet
 };
 
 class RpcServer {
  public:
-  /// Accepts from now on, while the loop runs.
+  /// Accepts clients from now on, while the loop runs.
   RpcServer(asio::io_context& loop, RpcSocket socket, Methods& methods, RpcLimits limits = {});
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
-  /// Hangs up on everybody and listens no more. The socket's file goes with this object.
+  /// Closes all connections and stops listening. The destructor removes the socket's file.
   void stop();
 
   [[nodiscard]] std::size_t clients() const noexcept { return sessions_.size(); }
@@ -55,7 +55,7 @@ class RpcServer {
   RpcSocket socket_;
   Protocol::acceptor acceptor_;
   asio::steady_timer retry_;
-  UniqueFd spare_;  // for one client when there is no descriptor left
+  UniqueFd spare_;  // closed to accept one client when no descriptor is left
   Methods& methods_;
   const RpcLimits limits_;
   std::set<std::shared_ptr<RpcSession>> sessions_;

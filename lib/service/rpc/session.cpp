@@ -16,7 +16,7 @@ using Socket = asio::local::stream_protocol::socket;
 
 RpcSession::RpcSession(RpcServer& server, Socket peer) : server_(server), peer_(std::move(peer)) {
   asio::error_code ignored;
-  peer_.non_blocking(true, ignored);  // accepted so; asio is to know it, too
+  peer_.non_blocking(true, ignored);  // accept4() made it so; this tells asio
 }
 
 void RpcSession::close() {
@@ -27,7 +27,7 @@ void RpcSession::close() {
 }
 
 void RpcSession::read() {
-  // Room for the longest line and its newline: a full buffer without one is too long a line.
+  // Room for the longest line and its newline. A full buffer without a newline is too long a line.
   asio::async_read_until(
       peer_, asio::dynamic_buffer(in_, server_.limits_.request_bytes + 1), '\n',
       [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
@@ -45,21 +45,21 @@ void RpcSession::on_read(const asio::error_code& error, std::size_t size) {
     return close();
   }
   if (input_done_) return close_when_done();
-  // One line a turn: other clients and timers get theirs in between.
+  // One line each time: other clients and timers are served in between.
   serve_line(size);
   if (peer_.is_open()) read();
 }
 
-/// @param size  of the line at the front of in_, with its newline.
+/// @param size  the length of the line at the front of in_, with its newline.
 void RpcSession::serve_line(std::size_t size) {
   held_ = true;
   std::string_view line = std::string_view(in_).substr(0, size - 1);
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (!line.empty()) serve(line);
-  // Empty lines behind it cost no turn each.
+  // Removes the empty lines behind the line, too, so that they cost no further calls.
   in_.erase(0, std::min(in_.find_first_not_of('\n', size), in_.size()));
   if (in_.empty()) in_ = {};
-  // Of what came in one piece the replies leave in one, too.
+  // The replies to requests that came in one piece are sent in one piece.
   held_ = in_.contains('\n');
   if (!held_) flush();
 }
@@ -103,8 +103,8 @@ void RpcSession::reply(std::string_view line) {
   close();
 }
 
-/// What the kernel takes at once is sent at once: async_write() would count it only a turn later,
-/// and unread() is to be exact.
+/// First writes what the kernel takes at once: async_write() would count those bytes later, and
+/// unread() has to be exact.
 void RpcSession::flush() {
   if (!peer_.is_open() || !sending_.empty() || out_.empty()) return;
   asio::error_code error;

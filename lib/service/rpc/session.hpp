@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // service/rpc/session.hpp - one connected client.
-// Thread: the event loop's. An idle client costs two descriptors' worth of kernel memory, a buffer
-//         of 512 bytes and this object.
+// Thread: the control thread. An idle client costs two descriptors' worth of kernel memory, a
+//         buffer of 512 bytes and this object.
 #pragma once
 
 #include <asio/local/stream_protocol.hpp>
@@ -20,7 +20,7 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
   RpcSession(RpcServer& server, asio::local::stream_protocol::socket peer);
 
   void start() { read(); }
-  /// Drops the client; answers that still come are thrown away.
+  /// Drops the client. Answers that come later are thrown away.
   void close();
 
  private:
@@ -32,7 +32,7 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
   void flush();
   void close_when_done();
   void refuse_overlong();
-  /// Bytes of replies that the kernel has not taken yet.
+  /// @return the bytes of replies that the kernel has not taken yet.
   [[nodiscard]] std::size_t unread() const noexcept {
     return out_.size() + sending_.size() - sent_;
   }
@@ -40,12 +40,12 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
   RpcServer& server_;
   asio::local::stream_protocol::socket peer_;
   std::string in_;
-  std::string out_;          // behind what is being sent
-  std::string sending_;      // an async_write() has it; empty: none is under way
-  std::size_t sent_ = 0;     // of sending_
+  std::string out_;          // replies that follow sending_
+  std::string sending_;      // what async_write() is sending; empty: no write is under way
+  std::size_t sent_ = 0;     // bytes of sending_ that are sent
   std::size_t waiting_ = 0;  // requests without an answer yet
-  bool held_ = false;        // whole lines wait in in_: replies wait for theirs
-  bool input_done_ = false;  // the client said its last, or too much
+  bool held_ = false;        // replies are held back while in_ has further whole lines
+  bool input_done_ = false;  // the client closed its side, or sent too long a line
 };
 
 }  // namespace vballoon::service

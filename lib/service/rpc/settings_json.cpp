@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/rpc/settings_json.cpp - rows of the table of settings from JSON and to it.
+// service/rpc/settings_json.cpp - reads and writes rows of the table of settings in JSON.
 #include "service/rpc/settings_json.hpp"
 
 #include <utility>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // service/rpc/settings_json.hpp - a VM's settings as parameters and as a result.
-// Keys, kinds and ranges are those of vm::kSettings.
+// vm::kSettings has the keys, kinds and ranges.
 #pragma once
 
 #include "rpc/json_writer.hpp"
@@ -10,9 +10,9 @@
 
 namespace vballoon::service {
 
-/// Takes the settings that stand there into *settings; the first wrong one becomes the error of
+/// Takes the settings that the request has into *settings. The first wrong one becomes the error of
 /// params.finish().
-/// @return their rows.
+/// @return the rows of these settings.
 vm::Rows read_settings(Params& params, vm::Settings* settings);
 
 void write_settings(const vm::Settings& settings, rpc::JsonWriter* out);

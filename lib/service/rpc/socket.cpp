@@ -33,7 +33,7 @@ Result<sockaddr_un> make_address(const std::string& path) {
   return address;
 }
 
-/// @return true when somebody accepts connections on the path, or when that cannot be found out.
+/// @return true when a process accepts connections on the path, or when that cannot be determined.
 bool is_alive(const sockaddr_un& address) {
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe.valid()) return true;
@@ -64,7 +64,7 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
   return {};
 }
 
-/// Without a group it stays with its user: another's connection would only be turned away.
+/// Without a group the file's mode lets only its user connect: check_peer() would refuse others.
 Result<SocketFile> open_to_peers(int fd, const std::string& path, const sockaddr_un& address,
                                  std::optional<gid_t> group) {
   const MadePrivate until_shared;

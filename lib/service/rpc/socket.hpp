@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/rpc/socket.hpp - the listening UNIX socket: who may connect, and whose file it is.
+// service/rpc/socket.hpp - the listening UNIX socket: its file, and the users that may connect.
 #pragma once
 
 #include <sys/types.h>
@@ -14,20 +14,21 @@
 
 namespace vballoon::service {
 
-/// Listens, non-blocking; removes its file when it goes. Its mode is 0600, and 0660 for a group.
+/// A non-blocking listening socket. The destructor removes its file. The file's mode is 0600, or
+/// 0660 for a group.
 class RpcSocket {
  public:
-  /// Makes the folder of the default path if it is missing, and no other. A stale file, on which
-  /// nobody listens, is replaced.
-  /// @param group  a group's name, whose members may connect; empty: root and the own user only.
-  /// @errors kAlreadyExists when somebody listens there, or when the path is no socket;
-  ///         kInvalidArgument for a path or a group that cannot be; kHost with the reason.
+  /// Makes the folder of the default path if it is missing, but no other folder. Replaces a stale
+  /// socket file, on which no process listens.
+  /// @param group  the group whose members may connect; empty: root and the daemon's user only.
+  /// @errors kAlreadyExists when a process listens there, or when the path is no socket;
+  ///         kInvalidArgument for an invalid path or an unknown group; kHost with the reason.
   [[nodiscard]] static Result<RpcSocket> listen(const std::string& path, const std::string& group);
   RpcSocket(RpcSocket&& other) noexcept = default;
   RpcSocket& operator=(RpcSocket&&) = delete;
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  /// Hands the descriptor to somebody who closes it; the file stays ours to remove.
+  /// Gives the descriptor to the caller, who closes it. This object still removes the file.
   [[nodiscard]] int release() noexcept { return fd_.release(); }
   [[nodiscard]] const std::string& path() const noexcept { return file_.path(); }
   [[nodiscard]] std::optional<gid_t> group() const noexcept { return group_; }
@@ -40,7 +41,8 @@ class RpcSocket {
   std::optional<gid_t> group_;
 };
 
-/// Whether the peer of a connected socket may call: root, our own user, a member of the group.
+/// Checks that the peer of a connected socket may call: root, the daemon's user, or a member of the
+/// group.
 /// @errors kUnavailable naming the peer's user.
 /// @source  unix(7), SO_PEERCRED and SO_PEERGROUPS
 [[nodiscard]] Result<void> check_peer(int fd, std::optional<gid_t> group);

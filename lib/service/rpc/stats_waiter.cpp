@@ -11,7 +11,7 @@
 namespace vballoon::service {
 namespace {
 
-// A guest answers within a few milliseconds; nobody notices this much more.
+// A guest answers within a few milliseconds, and a client does not notice this much more.
 constexpr std::chrono::milliseconds kLookEvery{10};
 
 rpc::Body answer(const std::string& name, const vm::VmFigures& figures, bool fresh) {
@@ -26,7 +26,7 @@ rpc::Body answer(const std::string& name, const vm::VmFigures& figures, bool fre
   return rpc::Body(out.take());
 }
 
-/// 0 stands for no sample yet: samples are counted from 1.
+/// @return 0 where there is no sample yet; samples are counted from 1.
 std::uint64_t sequence_of(const vm::VmFigures& figures) {
   return figures.stats ? figures.stats->sequence : 0;
 }
@@ -61,7 +61,7 @@ void StatsWaiter::look_later() {
 }
 
 void StatsWaiter::look() {
-  // An answer may bring a new question: the list is taken before anybody is called.
+  // An answer may lead to a new wait, so the list is taken before any responder is called.
   std::vector<Wait> open = std::exchange(waits_, {});
   std::erase_if(open, [this](const Wait& wait) { return answered(wait); });
   waits_.insert(waits_.end(), std::make_move_iterator(open.begin()),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/rpc/stats_waiter.hpp - wait for a guest's answer without holding up anybody else.
-// Thread: the event loop's.
+// service/rpc/stats_waiter.hpp - waits for guests' statistics without holding up the loop.
+// Thread: the control thread.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -16,19 +16,19 @@
 
 namespace vballoon::service {
 
-/// Called once, now or later, with what goes into the reply.
+/// Is called once, at once or later, with the content of the reply.
 using Responder = std::function<void(rpc::Outcome<rpc::Body>)>;
 
 class StatsWaiter {
  public:
   StatsWaiter(asio::io_context& loop, vm::Fleet& fleet) : timer_(loop), fleet_(fleet) {}
 
-  /// Asks for a sample and answers when it is there; after the timeout with the one before it,
-  /// flagged stale.
-  /// @errors of Vm::request_stats; kUnavailable when there was no sample at all.
+  /// Asks the guest for a sample, and answers when the sample comes. After the timeout it answers
+  /// with the sample before, flagged as not fresh.
+  /// @errors as Vm::request_stats; kUnavailable when the guest has never sent a sample.
   void ask(const std::string& name, std::chrono::milliseconds timeout, Responder done);
 
-  /// Drops every wait without an answer.
+  /// Drops all waits, without an answer.
   void stop();
 
  private:
