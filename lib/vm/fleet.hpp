@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vm/fleet.hpp - every VM of the host, by name.
-// The daemon has a vhost::DeviceFleet, the tests one of VMs that answer at once.
+// The daemon has a vhost::DeviceFleet. Tests have a fleet of VMs that answer at once.
 // Thread: the control thread only.
 #pragma once
 
@@ -21,19 +21,21 @@ class Fleet {
  public:
   virtual ~Fleet() = default;
 
-  /// In the order in which they were added. Holds, as each Vm does, until the next change().
+  /// @return the VMs in the order in which they were added. The span and the VMs are valid until
+  ///         the next change().
   [[nodiscard]] virtual std::span<Vm* const> vms() const = 0;
 
   /// @return never null.
-  /// @errors kNotFound, with the names that there are.
+  /// @errors kNotFound; the message has the names of the VMs.
   [[nodiscard]] virtual Result<Vm*> find(std::string_view name) const = 0;
 
-  /// VMs that go and VMs that come: all or nothing. One that is added may have the name or the
-  /// socket of one that is removed. The guest of one that is removed keeps its balloon as it is;
-  /// what was kept of it for the next daemon is removed, too.
-  /// @errors kNotFound; kInvalidArgument for a name, a group or a path that cannot be;
-  ///         kAlreadyExists for a name that is taken or a socket on which somebody listens (a stale
-  ///         socket file is replaced); kUnavailable where there is no room for more; kHost.
+  /// Removes VMs and adds VMs: all of them, or none. An added VM may have the name or the socket of
+  /// a removed one. The guest of a removed VM keeps its balloon as it is, but the VM's state that
+  /// was kept for the next daemon is removed.
+  /// @errors kNotFound for a VM to remove; kInvalidArgument for an invalid name, group or path;
+  ///         kAlreadyExists for a name that another VM has or a socket on which a process listens
+  ///         (a stale socket file is replaced); kUnavailable where there is no room for more;
+  ///         kHost.
   virtual Result<void> change(std::span<const std::string> remove,
                               std::span<const Settings> add) = 0;
   Result<void> add(const Settings& vm) { return change({}, {&vm, 1}); }

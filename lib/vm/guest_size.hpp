@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/guest_size.hpp - how much memory a guest has: less than its VMM's memory table may hold.
+// vm/guest_size.hpp - how much memory a guest has, which may be less than its VMM's memory table
+//                     has.
 // Pure.
-// Source: Linux, update_balloon_stats(): `total` is what its page allocator manages. Not in it are
-//         the kernel itself, a virtio-mem device's unplugged memory, DIMMs that are not online,
-//         NVDIMMs and ivshmem; the balloon is in it, if DEFLATE_ON_OOM was accepted
+// Source: Linux, update_balloon_stats(): `total` is the memory that the page allocator manages. It
+//         lacks the kernel itself, a virtio-mem device's unplugged memory, DIMMs that are not
+//         online, NVDIMMs and ivshmem. It includes the balloon if DEFLATE_ON_OOM was accepted
 //         (adjust_managed_page_count()).
 #pragma once
 
@@ -16,10 +17,10 @@ namespace vballoon::vm {
 
 /// Sizes in bytes.
 struct SizeClues {
-  std::uint64_t table = 0;  ///< all memory in the VMM's memory table; 0 while there is none
-  std::uint64_t boot = 0;   ///< of that, what the guest surely has: its memory began with it
-  std::optional<std::uint64_t> total;  ///< as the guest says, lately
-  std::uint64_t apart = 0;             ///< of its balloon at that moment, what is not in `total`
+  std::uint64_t table = 0;  ///< all memory in the VMM's memory table; 0 where there is no table
+  std::uint64_t boot = 0;   ///< the part that the guest booted with, so surely has
+  std::optional<std::uint64_t> total;  ///< the guest's own figure, from a recent sample
+  std::uint64_t apart = 0;  ///< the part of its balloon, at that moment, that `total` lacks
 };
 
 enum class SizeSource {
@@ -35,9 +36,10 @@ struct GuestSize {
   SizeSource source = SizeSource::kNothing;
 };
 
-/// What the guest says, within what the host knows itself: no more than the table, and no less than
-/// what it booted with, which is its own whatever it says. So a liar is as large as it is, but for
-/// what was plugged into it; and an ordinary guest, whose `total` lacks its kernel's part, is too.
+/// @return the size that the guest says, within what the host knows: at most the table, and at
+///         least what the guest booted with. So a lie changes the size only by memory that was
+///         plugged in later. The lower bound also adds the kernel's own memory, which `total`
+///         lacks.
 [[nodiscard]] GuestSize guest_size(const SizeClues& clues) noexcept;
 
 }  // namespace vballoon::vm

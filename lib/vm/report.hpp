@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/report.hpp - all that a person is told of one VM at one moment: its figures, and beside them
-// what nothing decides by.
+// vm/report.hpp - all that `show` tells of one VM at one moment: its figures, and values that
+//                 nothing decides by.
 #pragma once
 
 #include <cstdint>
@@ -24,21 +24,21 @@ struct QueueReport {
   std::uint64_t buffers = 0;
 };
 
-/// Free page hinting, as far as it went.
+/// How far free page hinting came.
 struct HintReport {
   std::string_view state;        ///< "idle", "stopped", "asked", "running" or "complete"
-  std::uint32_t command_id = 0;  ///< as the driver sees it
-  std::uint64_t bytes = 0;       ///< hinted in the newest round
+  std::uint32_t command_id = 0;  ///< free_page_hint_cmd_id, as the driver sees it
+  std::uint64_t bytes = 0;       ///< memory that was hinted in the newest round
 };
 
 struct DeviceReport : VmFigures {
-  bool forced = false;  ///< the target stands even where it leaves next to nothing to the guest
-  bool kept = false;    ///< what was asked for is there for the next daemon
-  std::string why_not_kept;  ///< empty where nothing is to be kept
-  std::string shared_with;   ///< the VM, or itself, that has some of its memory, too: not discarded
-  bool prefault = false;     ///< memory is put there before the guest gets a page back
-  std::string no_prefault;   ///< why that has no effect with this VMM; else empty
-  bool reporting = true;     ///< reported pages are discarded
+  bool forced = false;       ///< the target may leave the guest less than left_to_guest()
+  bool kept = false;         ///< the operator's wishes are kept for the next daemon
+  std::string why_not_kept;  ///< empty where nothing has to be kept
+  std::string shared_with;   ///< a VM (may be this one) with the same memory: it is not discarded
+  bool prefault = false;     ///< memory is put where a page was before the guest gets it back
+  std::string no_prefault;   ///< why prefault has no effect with this VMM; else empty
+  bool reporting = true;     ///< pages of reports are discarded
   std::uint32_t poison_value = 0;
   HintReport hints;
   wire::Features offered;

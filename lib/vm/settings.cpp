@@ -18,7 +18,7 @@ template <typename... Fs>
 struct Overload : Fs... {
   using Fs::operator()...;
 };
-// clang 14, which builds the fuzzers, deduces none for an aggregate.
+// clang 14, which builds the fuzzers, deduces no such guide for an aggregate.
 template <typename... Fs>
 Overload(Fs...) -> Overload<Fs...>;
 

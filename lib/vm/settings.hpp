@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/settings.hpp - what the operator can set of one VM, and the one table of it.
-// A setting is a field of Settings and a row of kSettings. The configuration's [[device]], RPC, a
-// reload, vballoonctl, `show`, completion, the manual page and the shipped configuration have it
-// from there.
+// vm/settings.hpp - the settings of one VM, and the one table of them.
+// A setting is a field of Settings and a row of kSettings. The rows make what the configuration's
+// [[device]], RPC, a reload, vballoonctl, `show`, completion, the manual page and the shipped
+// configuration have of a setting.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace vballoon::vm {
 
-/// Name, socket and mode tell which VM it is, and are no rows of the table.
+/// Name, socket and mode identify the VM and have no rows in the table.
 struct Settings {
   std::string name;
   std::string socket;
@@ -40,22 +40,22 @@ struct Settings {
 struct Flag {
   bool Settings::*field;
 };
-/// Bounds are included.
+/// The bounds are included.
 struct Number {
   std::uint64_t Settings::*field;
   std::uint64_t low;
   std::uint64_t high;
   std::string_view unit;
 };
-/// Empty: not set.
+/// An empty text is a setting that is not set.
 struct Text {
   std::string Settings::*field;
 };
 
-/// What a change takes while the VM is served.
+/// What a change needs while the VM is served.
 enum class Effect : std::uint8_t {
-  kLive,       ///< nothing: the VMM and the guest do not notice
-  kNewDevice,  ///< the device is made anew: its VMM connects again
+  kLive,       ///< nothing: neither VMM nor guest notices
+  kNewDevice,  ///< a new device, to which the VMM connects again
 };
 
 enum class Source : std::uint8_t {
@@ -69,12 +69,12 @@ struct Setting {
   Effect effect;
   Source source;
   std::string_view about;  ///< one sentence, for people in a hurry
-  std::string_view more;   ///< what else there is to say, for the manual page
+  std::string_view more;   ///< further sentences, for the manual page
 };
 
 inline constexpr std::uint64_t kMostSizeMib = 1 << 30;
 
-// Texts are plain: docs/fill_settings.cpp adds the marks of a form. The default is the field's.
+// The texts have no markup; docs/fill_settings.cpp adds it. A setting's default is its field's.
 inline constexpr auto kSettings = std::to_array<Setting>({
     {"prefault", Flag{&Settings::prefault}, Effect::kLive, Source::kAnybody,
      "Put memory where the guest's pages were before it gets them back.",
@@ -123,26 +123,26 @@ inline constexpr auto kSettings = std::to_array<Setting>({
      "The VM's share of memory that is scarce, against the weights of others.", ""},
 });
 
-/// Of the alternative that the setting's kind has.
+/// The value of a setting; the setting's kind says which alternative it has.
 using Value = std::variant<bool, std::uint64_t, std::string>;
 
 [[nodiscard]] Value get(const Setting& setting, const Settings& settings);
 /// @pre the value is of the setting's kind and within its range.
 void put(const Setting& setting, const Value& value, Settings* settings);
 
-/// "true or false", "a whole number of MiB from 0 to 64", "a text".
+/// @return "true or false", "a whole number of MiB from 0 to 64" or "a text".
 [[nodiscard]] std::string expected(const Setting& setting);
-/// As parse() takes it.
+/// @return the text that parse() takes for this value.
 [[nodiscard]] std::string text_of(const Value& value);
-/// @errors kInvalidArgument, with the key and what it takes.
+/// @errors kInvalidArgument, with the key and the values that the key takes.
 [[nodiscard]] Result<Value> parse(const Setting& setting, std::string_view text);
 
 [[nodiscard]] const Setting* find_setting(std::string_view key);
-/// @pre it is a row of the table.
+/// @pre the table has this key.
 [[nodiscard]] const Setting& setting_named(std::string_view key);
 using Rows = std::vector<const Setting*>;
 [[nodiscard]] Rows live_settings();
-/// "prefault=true, weight=200".
+/// @return a text such as "prefault=true, weight=200".
 [[nodiscard]] std::string text_of(const Rows& rows, const Settings& settings);
 
 /// KEY=VALUE of a command line.
@@ -150,14 +150,14 @@ struct Assignment {
   const Setting* setting = nullptr;
   Value value;
 };
-/// @errors kInvalidArgument: no KEY=VALUE, an unknown key with the nearest known one, or no value
-///         of its kind.
+/// @errors kInvalidArgument for a text that is not KEY=VALUE, an unknown key (the message suggests
+///         the nearest known key), or a value that the key does not take.
 [[nodiscard]] Result<Assignment> parse_assignment(std::string_view text);
 
-/// Whether a device with the one becomes one with the other only by being made anew.
+/// Whether the change needs a new device, to which the VMM connects again.
 [[nodiscard]] bool needs_new_device(const Settings& before, const Settings& after);
 
-/// Floor and ceiling, each in its range, also go together.
+/// Checks that the floor is not above the ceiling.
 [[nodiscard]] Result<void> check_limits(const Settings& settings);
 
 }  // namespace vballoon::vm

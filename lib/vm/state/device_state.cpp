@@ -18,7 +18,7 @@
 namespace vballoon::vm {
 namespace {
 
-// No name of a device begins with a dot, so neither is another device's.
+// No device name begins with a dot, so neither file name is another device's.
 std::string file_name(const std::string& device) {
   return device + ".state";
 }
@@ -26,14 +26,15 @@ std::string new_name(const std::string& device) {
   return "." + device + ".new";
 }
 
-/// In the order of the program, and whole, for whoever looks after this process's end.
+/// Stores a field at once and in program order: this process may be killed at any instant, and the
+/// next daemon reads the file.
 template <typename T>
 void put(T& field, T value) noexcept {
   __atomic_store_n(&field, value, __ATOMIC_RELEASE);
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
-/// Nothing where some of it is in no file: it cannot be known again.
+/// @return nothing where a region is in no file: such memory cannot be recognized later.
 std::optional<std::vector<RegionRecord>> regions_of(const gmem::GuestMemory& memory) {
   std::vector<RegionRecord> records;
   for (const gmem::Region& region : memory.regions()) {
@@ -80,7 +81,8 @@ std::unique_ptr<DeviceState::File> DeviceState::make(const gmem::GuestMemory* me
   return nullptr;
 }
 
-/// Told once, until it works again: how often there is new memory is for the VMM to choose.
+/// Logs the failure once, until a file is named again: a VMM may bring new memory as often as it
+/// likes.
 void DeviceState::fail_to(std::string_view what, std::string_view why) {
   why_not_ = fmt::format("cannot {} {}: {}", what, folder_->path(), why);
   if (std::exchange(told_, true)) return;
@@ -96,14 +98,15 @@ DeviceState::Room DeviceState::room_for(const gmem::GuestMemory& memory) {
   }
   next_ = make(&memory);
   if (next_ != nullptr) return {next_->words(), next_->touched(), false};
-  // What there is would be taken for this guest's.
+  // The next daemon would take the present state for this guest's.
   forget();
   give_up_ = true;
   return {};
 }
 
-/// The operator's wishes go along. A crash before the new name is there finds the old file whole,
-/// and where there is no new file, or no name for it, the old one goes on as that of the wishes.
+/// The new file gets the operator's wishes. After a crash before it has its name, the old file is
+/// still whole. Where there is no new file, or no name for it, the old file goes on to have the
+/// wishes.
 void DeviceState::commit(bool same_guest) {
   if (!std::exchange(give_up_, false) && next_ == nullptr) return;
   if (next_ != nullptr && file_ != nullptr && same_guest) {
@@ -125,7 +128,8 @@ void DeviceState::release() {
   commit(false);
 }
 
-/// @return  whether what make() made last is what the next daemon finds.
+/// Gives the file that make() made last the name that the next daemon reads.
+/// @return  whether that succeeded.
 bool DeviceState::rename() {
   const int folder = folder_->fd();
   if (::renameat(folder, new_name(name_).c_str(), folder, file_name(name_).c_str()) != 0) {
@@ -138,18 +142,18 @@ bool DeviceState::rename() {
   return true;
 }
 
-/// @pre  file_ has none.
+/// @pre  file_ has no name.
 void DeviceState::give_name() {
   if (rename()) {
     named_ = true;
     elder_.reset();
   } else {
-    // What has the name still is of an older time, and is not to be believed at the next start.
+    // The file that still has the name is out of date, and must not count at the next start.
     forget(elder_.get());
   }
 }
 
-/// A file whose name somebody removed gets none any more, but the wishes get another file.
+/// If the name of file_ was removed, file_ gets no new name, but the wishes get another file.
 void DeviceState::keep() {
   if (!unfinished()) return;
   struct stat ignored {};
@@ -170,7 +174,7 @@ void DeviceState::note_name() noexcept {
   inode_ = there ? file.st_ino : 0;
 }
 
-/// Folders under /run are tidied by others.
+/// Other programs tidy folders under /run, so the name may be gone.
 void DeviceState::look_after_name() {
   const std::uint64_t ours = inode_;
   note_name();
@@ -198,7 +202,7 @@ void DeviceState::put_wishes(const Wishes& wishes, File* file) noexcept {
   Header& header = file->header();
   put(header.inhibited, wishes.inhibited ? 1U : 0U);
   if (wishes.target) {
-    // Whoever is killed in between leaves a size, the one before or this one, that is not forced.
+    // A daemon that is killed in between leaves the earlier or the new size, not forced.
     put(header.target_forced, 0U);
     put(header.target_share, 0U);
     put(header.target_pages, wishes.target->pages);
@@ -212,8 +216,8 @@ void DeviceState::put_wishes(const Wishes& wishes, File* file) noexcept {
   }
 }
 
-/// To all files that are there: which of them the next daemon finds changes with a name. What has
-/// it and is none of these is not to speak for a device whose wishes it does not know.
+/// Writes the wishes to file_ and to elder_, because the name may go from one to the other. A file
+/// with the name that is neither of them does not know the wishes, so it is removed.
 void DeviceState::write_wishes() {
   if (folder_ == nullptr) return;
   look_after_name();
@@ -276,7 +280,7 @@ bool DeviceState::lost() const noexcept {
   return file_ != nullptr && file_->lost();
 }
 
-/// Not forget(): the marks are the rings', which go on.
+/// Not forget(), because the rings go on with their marks.
 void DeviceState::give_up_lost() {
   if (!lost() || file_->header().served == 0) return;
   put(file_->header().served, 0U);
@@ -299,7 +303,7 @@ RingRecord* DeviceState::ring(std::size_t index) noexcept {
   return file_ != nullptr && index < kRings ? &file_->header().ring[index] : nullptr;
 }
 
-/// Where the file cannot be removed there is nothing in it.
+/// Empties the files first: where a file cannot be removed, it has nothing in it.
 void DeviceState::remove() noexcept {
   if (folder_ == nullptr) return;
   for (File* const file : {file_.get(), elder_.get()}) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/state/device_state.hpp - what of one device outlives the daemon, in a file that is mapped.
-// Thread: the device's lock guards all of it, but for the words that it hands out: the ledger's
-//         are the data path owner's, and so is each ring's mark.
-// Source: section 9 of the design. Written by plain stores: a process that is killed loses none of
-//         those it made. A host that crashes takes the guests along, so nothing is ever synced.
+// vm/state/device_state.hpp - the state of one device that outlives the daemon, in a mapped file.
+// Thread: the device's lock guards all but the words that this object lends: the data path's owner
+//         writes the words of the ledger and each ring's mark.
+// Source: section 9 of the design. All writes are plain stores: a process that is killed loses none
+//         that it made. A host that crashes takes its guests along, so nothing is ever synced.
 #pragma once
 
 #include <array>
@@ -23,60 +23,60 @@ namespace vballoon::vm {
 
 inline constexpr std::size_t kRings = 8;
 
-/// How far a ring came. The mark is a virtq::Mark, of a ring of this layout.
+/// How far a ring came. `mark` is a virtq::Mark of a ring of this layout.
 struct RingRecord {
   std::uint64_t mark = 0;
-  std::uint32_t layout = 0;  ///< kNoRing until one was started
+  std::uint32_t layout = 0;  ///< kNoRing until the ring was started
   std::uint32_t reserved = 0;
 };
 inline constexpr std::uint32_t kNoRing = 0;
 inline constexpr std::uint32_t kSplitRing = 1;
 inline constexpr std::uint32_t kPackedRing = 2;
 
-/// What a guest left behind.
+/// The state that an earlier daemon left of a guest.
 struct Left {
   std::uint64_t features = 0;
   std::uint32_t actual_pages = 0;
-  bool knows_actual = true;  ///< its driver said so
+  bool knows_actual = true;  ///< the driver has said its size
   std::uint32_t poison = 0;
-  bool complete = false;  ///< all that is in the ledger was discarded
+  bool complete = false;  ///< all pages of the ledger were discarded
   std::array<RingRecord, kRings> rings{};
 };
 
-/// Whether the operator wants a VM to be ballooned automatically, and what the configuration said
-/// when that was asked for: the later word counts.
+/// Whether the operator wants a VM to be ballooned automatically, and what the configuration had
+/// when the operator said so. The later word counts.
 struct AutomaticWord {
   bool on = false;
   bool configured = false;
   friend bool operator==(const AutomaticWord&, const AutomaticWord&) = default;
 };
 
-/// Whether what the operator asked for is there for the next daemon.
+/// Whether the operator's wishes are kept for the next daemon.
 struct Kept {
   bool kept = false;
-  std::string why_not;  ///< empty where nothing is to be kept
+  std::string why_not;  ///< empty where nothing has to be kept
 };
 
 /// The balloon that the operator asked for.
 struct TargetWord {
   std::uint32_t pages = 0;
-  std::uint32_t share = 0;  ///< 0: none; else millionths of the guest, to which pages follow
-  bool forced = false;      ///< however little it leaves to the guest
+  std::uint32_t share = 0;  ///< 0: no share; else millionths of the guest, from which pages follow
+  bool forced = false;      ///< the target stands however little it leaves to the guest
   friend bool operator==(const TargetWord&, const TargetWord&) = default;
 };
 
 class DeviceState {
  public:
-  /// Of the file there is, if it can be trusted; else of a new one, after a warning.
-  /// @param folder  null: nothing is kept, and nothing below has any effect.
-  /// @pre    the name is a device's (vm::check_name).
+  /// Uses the device's file if it can be trusted; otherwise makes a new file, after a warning.
+  /// @param folder  null: nothing is kept, and no function below has an effect on any file.
+  /// @pre    the name is a valid device name (vm::check_name).
   DeviceState(const Folder* folder, std::string name);
   ~DeviceState();
   DeviceState(const DeviceState&) = delete;
   DeviceState& operator=(const DeviceState&) = delete;
 
   // --- The operator's wishes ---
-  // They hold as long as this lives, whether they can be kept or not: kept() says.
+  // They hold while this object lives, whether a file keeps them or not: kept() says which.
 
   [[nodiscard]] std::optional<TargetWord> target() const noexcept { return wishes_.target; }
   void set_target(TargetWord word);
@@ -87,56 +87,60 @@ class DeviceState {
   }
   void set_automatic(AutomaticWord word);
 
-  /// Whether the next daemon will find all of them.
+  /// Whether a file has all wishes for the next daemon.
   [[nodiscard]] bool kept() const noexcept {
     return elder_ != nullptr || (file_ != nullptr && named_);
   }
-  /// Why not; empty where they are, and where nothing is to be kept.
+  /// The reason where they are not kept; empty where they are, and where nothing has to be kept.
   [[nodiscard]] std::string why_not() const { return kept() ? std::string() : why_not_; }
-  /// Whether keep() has something to do.
+  /// Whether keep() has work.
   [[nodiscard]] bool unfinished() const noexcept {
     return folder_ != nullptr && (!kept() || (file_ != nullptr && !named_));
   }
-  /// Tries again what could not be done.
+  /// Tries again to make or to name a file, after a failure.
   void keep();
 
   // --- The guest ---
 
   struct Room {
-    std::span<std::uint64_t> words;    ///< a bit a page; none where nothing is kept
-    std::span<std::uint64_t> touched;  ///< a bit for every 4 KiB of them: where any may be set
-    bool filled = false;               ///< as they were left, by this very memory's guest
+    std::span<std::uint64_t> words;    ///< a bit a page; empty where nothing is kept
+    std::span<std::uint64_t> touched;  ///< a bit for every 4 KiB of words: where any may be set
+    bool filled = false;               ///< `words` is the ledger that this memory's guest left
   };
-  /// Room for the ledger of this memory: where the file is of it already (the same regions, of the
-  /// same files) that one, else a new one, which is the device's from commit() on. What was handed
-  /// out before stays mapped until then.
+  /// Room for the ledger of this memory. The present file serves if it is of the same regions of
+  /// the same files; otherwise a new file is made, which becomes the device's by commit(). Words
+  /// that were lent before stay mapped until then.
   [[nodiscard]] Room room_for(const gmem::GuestMemory& memory);
-  /// @param same_guest  only its memory changed: what is known of it goes along.
+  /// Makes the file of room_for() the device's.
+  /// @param same_guest  only the guest's memory changed: the new file gets the guest's state.
   void commit(bool same_guest);
 
-  /// The VMM is gone, and so is all use of what room_for() gave. Of a guest that was never served
-  /// only the wishes are kept, in a file of no memory.
+  /// The VMM is gone, and nothing uses the words of room_for() any more. Of a guest that was never
+  /// served only the wishes are kept, in a file without memory.
   void release();
 
-  /// Of the guest that was served last; nothing where none was, in this memory.
+  /// @return the state of the guest that was served last in this memory; nothing where there was
+  ///         none.
   [[nodiscard]] std::optional<Left> left() const noexcept;
-  /// What is here is about a driver that accepted these features, and not all of it is discarded.
+  /// From now on the state is of a driver that accepted these features, and not all pages of the
+  /// ledger are discarded.
   void begin(std::uint64_t features) noexcept;
-  /// It is about nobody any more: its ledger is going to change without its rings.
+  /// From now on the state is of no guest: the ledger is going to change without its rings.
   void forget() noexcept;
-  /// All that is in the ledger was discarded; nothing enters it any more.
+  /// All pages of the ledger are discarded, and no page enters the ledger any more.
   void set_complete() noexcept;
   void set_driver_fields(std::uint32_t actual_pages, bool knows_actual,
                          std::uint32_t poison) noexcept;
 
-  /// A page of the file had no room in the folder: the file is of nobody from then on.
+  /// Whether the folder had no room for a page of the file. give_up_lost() then makes the file one
+  /// of no guest.
   [[nodiscard]] bool lost() const noexcept;
   void give_up_lost();
 
-  /// Null where nothing is kept.
+  /// @return null where nothing is kept.
   [[nodiscard]] RingRecord* ring(std::size_t index) noexcept;
 
-  /// Nothing of this device is to be found by the next daemon.
+  /// Removes the device's files, so that the next daemon knows nothing of this device.
   void remove() noexcept;
 
  private:
@@ -161,14 +165,14 @@ class DeviceState {
   const Folder* folder_;
   const std::string name_;
   Wishes wishes_;
-  std::unique_ptr<File> file_;   // of the ledger and the marks; null: these are kept nowhere
-  bool named_ = false;           // file_ is what the next daemon finds
-  std::unique_ptr<File> elder_;  // else this one is, of which the wishes alone are true; or null
-  std::unique_ptr<File> next_;   // to be file_ from commit() on
-  bool give_up_ = false;         // there was no room for one: null is
-  bool told_ = false;            // the operator, that something cannot be kept
+  std::unique_ptr<File> file_;   // has the ledger and the marks; null: these are not kept
+  bool named_ = false;           // file_ has the name that the next daemon reads
+  std::unique_ptr<File> elder_;  // where file_ has not: the file that has; only its wishes are true
+  std::unique_ptr<File> next_;   // becomes file_ by commit()
+  bool give_up_ = false;         // no file could be made: commit() makes file_ null
+  bool told_ = false;            // the log has said that something cannot be kept
   std::string why_not_;
-  std::uint64_t inode_ = 0;  // of the file that the next daemon finds
+  std::uint64_t inode_ = 0;  // of the file with the name that the next daemon reads
 };
 
 }  // namespace vballoon::vm

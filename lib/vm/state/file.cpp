@@ -16,7 +16,7 @@ namespace {
 
 constexpr mode_t kMode = 0600;
 constexpr std::uint64_t kWordBits = 64;
-/// Of each file in advance. More of the words than this is of a guest above 128 GiB.
+/// The bytes of each file that are provided in advance. Only a guest above 128 GiB has more words.
 constexpr std::size_t kReserved = kHeaderBytes + 4 * kMiB;
 
 std::size_t words_for(std::uint64_t pages) noexcept {
@@ -27,7 +27,7 @@ std::size_t bytes_for(std::uint64_t pages) noexcept {
   return kHeaderBytes + words_for(pages) * sizeof(std::uint64_t);
 }
 
-/// FNV-1a: against accidents, not against an enemy, who could not write here.
+/// FNV-1a. The sum protects against accidents. An attacker cannot write to this folder.
 std::uint64_t sum_of(const Fixed& fixed) noexcept {
   std::uint64_t sum = 0xcbf29ce484222325;
   const auto* const bytes = reinterpret_cast<const unsigned char*>(&fixed);
@@ -41,7 +41,7 @@ std::array<char, kBootBytes> boot_record(const std::string& boot) noexcept {
   return record;
 }
 
-/// Whether what is said of memory can be said of any.
+/// Whether some guest's memory can have these regions and pages.
 bool plausible(const Fixed& fixed) noexcept {
   if (fixed.regions > kMaxRegions) return false;
   std::uint64_t pages = 0;
@@ -66,7 +66,7 @@ tl::unexpected<Status> no(const char* why) {
 
 }  // namespace
 
-/// A bit a page of the words.
+/// touched_ has a bit for each page of words.
 DeviceState::File::File(void* at, std::size_t bytes)
     : at_(at),
       bytes_(bytes),
@@ -89,7 +89,7 @@ Result<std::unique_ptr<DeviceState::File>> DeviceState::File::map(int fd, std::s
   return file;
 }
 
-/// Where the file has anything. A file system that does not tell says that it has all.
+/// Notes where the file has data. A file system without SEEK_DATA counts as having data everywhere.
 void DeviceState::File::find_touched(int fd) {
   const auto end = static_cast<off_t>(bytes_);
   off_t at = static_cast<off_t>(kHeaderBytes);
@@ -148,7 +148,8 @@ Result<void> DeviceState::File::check(int fd, const Folder& folder) const {
   return {};
 }
 
-/// No bit is set behind the last page's. Not through the mapping, which would make a page.
+/// Whether no bit is set after the last page's. Reads by pread(), because a read through the
+/// mapping would allocate a page.
 bool DeviceState::File::ends_well(int fd) const noexcept {
   const std::uint64_t rest = header().fixed.pages % kWordBits;
   std::uint64_t last = 0;
@@ -169,7 +170,7 @@ Result<std::unique_ptr<DeviceState::File>> DeviceState::File::make(
   const UniqueFd fd(::openat(folder.fd(), name.c_str(),
                              O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
   if (!fd.valid()) return fail(Code::kHost, std::strerror(errno));
-  // A store into a page that the file system has no room for would end the daemon (SIGBUS).
+  // A store to a page for which the file system has no room would end the daemon (SIGBUS).
   const auto reserved = static_cast<off_t>(std::min(bytes, kReserved));
   int why = ::posix_fallocate(fd.get(), 0, reserved);
   if (why == 0 && ::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) why = errno;

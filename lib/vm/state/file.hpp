@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vm/state/file.hpp - one state file, mapped.
-// Thread: as DeviceState.
+// Thread: as for DeviceState.
 #pragma once
 
 #include <string>
@@ -14,13 +14,13 @@ namespace vballoon::vm {
 
 class DeviceState::File {
  public:
-  /// Maps the file at this name and believes none of it unchecked.
-  /// @errors kNotFound: there is none; else why it is of no use.
+  /// Maps the file of this name, and checks it before anything is used.
+  /// @errors kNotFound when there is no file; else the reason why the file is of no use.
   [[nodiscard]] static Result<std::unique_ptr<File>> load(const Folder& folder,
                                                           const std::string& name);
-  /// The memory of its header is there, and of the words of a guest of 128 GiB: no store there can
-  /// fail. Of a larger guest the rest comes as it is used, for what a VMM claims is no reason to
-  /// fill the folder. @errors kHost.
+  /// Makes a file. The file system provides the header, and the words of the first 128 GiB of
+  /// guest, at once, so that no store there can fail. It provides the words of a larger guest as
+  /// they are used, because a VMM's claim must not fill the folder. @errors kHost.
   [[nodiscard]] static Result<std::unique_ptr<File>> make(const Folder& folder,
                                                           const std::string& name,
                                                           const std::vector<RegionRecord>& regions);
@@ -31,10 +31,10 @@ class DeviceState::File {
   [[nodiscard]] Header& header() noexcept { return *static_cast<Header*>(at_); }
   [[nodiscard]] const Header& header() const noexcept { return *static_cast<const Header*>(at_); }
   [[nodiscard]] std::span<std::uint64_t> words() noexcept;
-  /// See DeviceState::Room.
+  /// A bit for every 4 KiB of words: where any of them may be set.
   [[nodiscard]] std::span<std::uint64_t> touched() noexcept { return touched_; }
-  /// The folder had no room for a page of the words: this process goes on with one of its own, but
-  /// what is in the file is not all.
+  /// Whether the file system had no room for a page of the words. This process goes on with a page
+  /// of its own memory, and the file is not complete.
   [[nodiscard]] bool lost() const noexcept { return watch_.lost(); }
   [[nodiscard]] bool is_of(const std::vector<RegionRecord>& regions) const noexcept;
 

@@ -19,7 +19,7 @@ constexpr mode_t kMode = 0700;
 constexpr mode_t kOthersWrite = 022;
 
 tl::unexpected<Status> host_says_no(const std::string& path) {
-  // What the path itself makes impossible.
+  // Errors of the path itself.
   const bool is_wrong = errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG;
   return fail(is_wrong ? Code::kInvalidArgument : Code::kHost,
               fmt::format("state folder {}: {}; name another in daemon.state_dir, or none", path,

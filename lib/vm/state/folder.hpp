@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/state/folder.hpp - where what outlives the daemon is kept: a folder of its own, for one
-//                       daemon.
-// Thread: opened by the control thread, read by any.
+// vm/state/folder.hpp - the state folder of one daemon, for state that outlives it.
+// Thread: the control thread opens it; any thread reads this object.
 #pragma once
 
 #include <string>
@@ -14,13 +13,13 @@ namespace vballoon::vm {
 
 class Folder {
  public:
-  /// Makes it if need be, with mode 0700, and locks it as long as this lives.
-  /// @param boot  which boot of the host this is; what is of another is of no use any more.
-  /// @errors kHost: it cannot be made or opened; kInvalidArgument: it is not ours alone to write;
-  ///         kAlreadyExists: another daemon has it.
+  /// Makes the folder with mode 0700 where it is missing, and locks it while this object lives.
+  /// @param boot  identifies the boot of the host. State of another boot is not used.
+  /// @errors kHost when the folder cannot be made or opened; kInvalidArgument when another user may
+  ///         write there; kAlreadyExists when another daemon has locked it.
   [[nodiscard]] static Result<Folder> open(const std::string& path, std::string boot = this_boot());
 
-  /// Empty where the kernel does not say.
+  /// @return the kernel's boot id; empty where the kernel has none.
   [[nodiscard]] static std::string this_boot();
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }

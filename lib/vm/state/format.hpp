@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vm/state/format.hpp - the bytes of a device's state file: this header, then a bit a page.
-// Host byte order: a file never leaves its host, nor its boot.
+// In host byte order, because a file is used on its host only, and in the same boot.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ inline constexpr std::size_t kHeaderBytes = 4096;
 inline constexpr std::size_t kMaxRegions = 8;
 inline constexpr std::size_t kBootBytes = 40;
 
-/// One region of guest memory, and which file it is.
+/// One region of guest memory, and the identity of its file.
 struct RegionRecord {
   std::uint64_t gpa = 0;
   std::uint64_t bytes = 0;
@@ -28,7 +28,7 @@ struct RegionRecord {
   friend bool operator==(const RegionRecord&, const RegionRecord&) = default;
 };
 
-/// Written once, before the file has its name.
+/// Written once, before the file gets its name.
 struct Fixed {
   std::uint64_t magic = kMagic;
   std::uint32_t version = kVersion;
@@ -48,27 +48,27 @@ struct Header {
   Fixed fixed;
   std::uint64_t fixed_sum = 0;
 
-  // The operator's.
+  // The operator's wishes.
   std::uint32_t target_set = 0;
   std::uint32_t target_pages = 0;
   std::uint32_t inhibited = 0;
 
-  // The guest's, of meaning while `served` is set.
+  // Of the guest. These have a meaning only while `served` is set.
   std::uint32_t served = 0;
   std::uint64_t features = 0;
   std::uint64_t features_check = 0;  // ~features
-  std::uint32_t complete = 0;        // nothing of the ledger waits to be discarded
+  std::uint32_t complete = 0;        // no page of the ledger waits to be discarded
   std::uint32_t actual_pages = 0;
   std::uint32_t poison = 0;
 
-  // The operator's again, in a word that was 0 before there was this.
-  std::uint32_t automatic = 0;  // kSaid, with or without the others; or nothing was said
+  // The operator's word on `automatic`. Earlier daemons wrote 0 here.
+  std::uint32_t automatic = 0;  // kSaid, with or without the other bits; 0: no word
   std::array<RingRecord, kRings> ring{};
 
-  // Later still. Of a share target_pages is what it came to last.
-  std::uint32_t target_share = 0;  // in millionths; 0: it is none
+  // Added later still. For a share, target_pages is the size that the share last came to.
+  std::uint32_t target_share = 0;  // in millionths; 0: the target is no share
   std::uint32_t target_forced = 0;
-  std::uint32_t actual_unknown = 0;  // the guest's: actual_pages says nothing
+  std::uint32_t actual_unknown = 0;  // of the guest: actual_pages has no meaning
 };
 static_assert(sizeof(Header) <= kHeaderBytes);
 static_assert(alignof(Header) == 8);
