@@ -40,7 +40,7 @@ void Arrived::drop() noexcept {
   sender_ = 0;
 }
 
-std::span<const int> Arrived::hand_over() noexcept {
+std::span<const int> Arrived::release() noexcept {
   if (!ours_) return {};
   ours_ = false;
   return std::span(fds_).first(count_);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/arrived.hpp - what came beside the bytes of the message that the event thread has in hand.
-// Thread: each has its own; the vhost event thread's counts.
-// Why:    librte_vhost forgets the descriptors of a message that it gives up on before it asks
-//         anybody, and does not say who sent it. So they are kept from it (libc_calls.cpp), and put
-//         into the message once that reaches us. Whatever is left over is closed.
+// vhost/arrived.hpp - the descriptors and the sender of the message that the event thread handles.
+// Thread: each thread has its own object; only the vhost event thread's has a use.
+// Why:    librte_vhost may give up on a message before it calls a handler. It then loses the
+//         message's descriptors, and it never tells the sender. So libc_calls.cpp keeps the
+//         descriptors from librte_vhost, and the handler puts them into the message. Descriptors
+//         that no handler takes are closed.
 // Source: unix(7), SCM_RIGHTS and SCM_CREDENTIALS; DPDK lib/vhost/vhost_user.c,
 //         vhost_user_msg_handler(): "failed to alloc queue" (22.11 to 26.07).
 #pragma once
@@ -20,7 +21,7 @@ namespace vballoon::vhost {
 
 class Arrived {
  public:
-  /// As many as a message can have; more end with it.
+  /// The most that a message of librte_vhost's can have. Further ones are closed.
   static constexpr std::size_t kMaxFds = 8;
 
   Arrived() noexcept = default;
@@ -28,28 +29,28 @@ class Arrived {
   Arrived& operator=(const Arrived&) = delete;
   ~Arrived() { drop(); }
 
-  /// Of a message that was received. @pre drop()
+  /// Takes descriptors and sender of a message that was received. @pre drop() was called.
   void take(msghdr& message) noexcept;
-  /// Closes what nobody took, and forgets the rest.
+  /// Closes the descriptors that were not released, and forgets all.
   void drop() noexcept;
 
   [[nodiscard]] bool any() const noexcept { return count_ != 0; }
-  /// Now the caller's to close.
-  [[nodiscard]] std::span<const int> hand_over() noexcept;
-  /// Descriptors were sent which the kernel could not give us: none was free.
+  /// @return the descriptors, which the caller closes from now on.
+  [[nodiscard]] std::span<const int> release() noexcept;
+  /// Whether the kernel dropped descriptors of the message, because none was free here.
   [[nodiscard]] bool lost() const noexcept { return lost_; }
-  /// The process that sent it; 0 where the kernel does not say.
+  /// The process that sent the message; 0 where the kernel does not say.
   [[nodiscard]] pid_t sender() const noexcept { return sender_; }
 
  private:
   std::array<int, kMaxFds> fds_{};
   std::size_t count_ = 0;
-  bool ours_ = false;  // to close
+  bool ours_ = false;  // drop() closes them
   bool lost_ = false;
   pid_t sender_ = 0;
 };
 
-/// This thread's.
+/// @return the calling thread's object.
 [[nodiscard]] Arrived& arrived() noexcept;
 
 }  // namespace vballoon::vhost

@@ -10,7 +10,8 @@
 namespace vballoon::vhost {
 namespace {
 
-/// As many as this process ever had connections at once: a descriptor's number comes again.
+/// Grows to the most connections that the process ever had at once, because the numbers of
+/// descriptors are used again.
 thread_local std::unordered_map<int, std::string> sockets;
 thread_local const std::string* at_work = nullptr;
 

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/at_work.hpp - whose message the vhost event thread is at, for the lines that librte_vhost
-//                     logs on it: those name a gate, which says nothing to people.
-// Thread: each has its own.
+// vhost/at_work.hpp - the device whose message the vhost event thread handles. librte_vhost's log
+//                     lines name a gate, which means nothing to people; readable_line() puts the
+//                     device's socket there.
+// Thread: each thread has its own notes.
 #pragma once
 
 #include <string>
 
 namespace vballoon::vhost {
 
-/// A connection that has just been accepted, of the device with this socket.
+/// Notes that this connection, just accepted, belongs to the device with this socket.
 void belongs_to(int connection, const std::string& socket);
 
-/// This thread reads from there now.
+/// Notes that this thread now reads from this connection.
 void now_at(int connection) noexcept;
 
 }  // namespace vballoon::vhost

@@ -47,7 +47,8 @@ BackendChannel::Sent BackendChannel::notify_config_change() {
       ::send(fd_.get(), message.data(), sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent == static_cast<ssize_t>(sizeof(message))) return Sent::kYes;
   if (sent < 0 && (errno == EAGAIN || errno == EINTR)) return Sent::kLater;
-  // Broken, or a message cut in two that the VMM could not make sense of: nothing more goes here.
+  // The channel is broken, or only a part of the message was sent, and the VMM could not read what
+  // follows. So nothing more is sent.
   fd_.reset();
   return Sent::kNoChannel;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/backend_channel.hpp - the socket on which the backend tells the VMM of config changes.
-// Thread: any; locked, held for one non-blocking call at most.
+// Thread: any; a lock, held for one non-blocking call at most.
 // Source: vhost-user, VHOST_USER_SET_BACKEND_REQ_FD and VHOST_USER_BACKEND_CONFIG_CHANGE_MSG.
 //
-// Of our own and not rte_vhost_backend_config_change(): that one blocks on a VMM that does not
-// read, and its device may be freed meanwhile by the vhost event thread.
+// Why:    rte_vhost_backend_config_change() blocks on a VMM that does not read, and the vhost event
+//         thread may free its device meanwhile.
 #pragma once
 
 #include <mutex>
@@ -16,7 +16,8 @@ namespace vballoon::vhost {
 
 class BackendChannel {
  public:
-  /// Keeps a duplicate. @return false, and has no channel, when it is not a UNIX stream socket.
+  /// Keeps a duplicate of the descriptor. @return false, and there is no channel, when it is not a
+  /// UNIX stream socket.
   bool adopt(int fd);
   void close();
 

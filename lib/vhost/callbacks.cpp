@@ -16,17 +16,17 @@
 namespace vballoon::vhost {
 namespace {
 
-/// librte_vhost has 1024 connections at most (RTE_MAX_VHOST_DEVICE), numbered from 0.
+/// librte_vhost has at most 1024 connections (RTE_MAX_VHOST_DEVICE), numbered from 0.
 constexpr std::size_t kMaxConnections = 1024;
 
 struct Served {
-  std::shared_ptr<BalloonDevice> device;  // a callback that is under way keeps it
-  Room* room = nullptr;                   // where it takes some, until it ends
+  std::shared_ptr<BalloonDevice> device;  // a callback that is under way keeps the device alive
+  Room* room = nullptr;                   // the connection takes an entry of it until its end
 };
 
 struct Directory {
   std::mutex mutex;
-  std::map<std::string, std::shared_ptr<BalloonDevice>> by_path;  // of those in client mode
+  std::map<std::string, std::shared_ptr<BalloonDevice>> by_path;  // devices in client mode
   std::array<Served, kMaxConnections> by_vid;
 };
 
@@ -42,7 +42,7 @@ std::shared_ptr<BalloonDevice> find(int vid) {
   return index < kMaxConnections ? dir.by_vid[index].device : nullptr;
 }
 
-/// Whose VMM a new connection leads to.
+/// @return the device that a new connection belongs to.
 Served whose(int vid) {
   std::array<char, PATH_MAX> path{};
   if (rte_vhost_get_ifname(vid, path.data(), path.size()) != 0) return {};
@@ -56,7 +56,7 @@ Served whose(int vid) {
   return {found == dir.by_path.end() ? nullptr : found->second};
 }
 
-/// @return what was there before.
+/// @return the entry before.
 Served set_vid(int vid, Served served) {
   Directory& dir = directory();
   const std::scoped_lock lock(dir.mutex);
@@ -66,11 +66,11 @@ Served set_vid(int vid, Served served) {
 rte_vhost_msg_result on_before_message(int vid, void* context) {
   const auto device = find(vid);
   Message message(context);
-  message.attach(arrived().hand_over());
+  message.attach(arrived().release());
   const auto result =
       device != nullptr ? device->before_message(vid, message) : RTE_VHOST_MSG_RESULT_ERR;
-  // librte_vhost looks no more at a message that was dealt with here, its descriptors included; but
-  // one goes out with this reply.
+  // librte_vhost no longer looks at a message that was handled here, nor at its descriptors. But
+  // the descriptor of a reply to GET_INFLIGHT_FD is still to be sent.
   const bool lends =
       result == RTE_VHOST_MSG_RESULT_REPLY && message.request() == Request::kGetInflightFd;
   if (result != RTE_VHOST_MSG_RESULT_NOT_HANDLED && !lends) message.close_fds();
@@ -95,7 +95,7 @@ int on_connection(int vid) {
 }
 
 void on_disconnection(int vid) {
-  arrived().drop();  // of a message that came to nothing
+  arrived().drop();  // descriptors of a message that no handler saw
   const Served served = set_vid(vid, {});
   if (served.room != nullptr) served.room->give_back();
   if (served.device != nullptr) served.device->disconnected(vid);
@@ -106,7 +106,7 @@ int on_ring_changed(int vid, std::uint16_t index, int enable) {
   return 0;
 }
 
-// "All rings are ready" says nothing here: rings start and stop one by one.
+// "All rings are ready" has no meaning here: rings start and stop one by one.
 int on_all_ready(int) {
   return 0;
 }

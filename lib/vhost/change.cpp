@@ -17,7 +17,7 @@
 namespace vballoon::vhost {
 namespace {
 
-/// Still the file that the listener made.
+/// Whether the path still has the file that the listener made.
 bool in_place(const Listener& listener, gid_t* group) {
   struct stat file {};
   if (::lstat(listener.file().path().c_str(), &file) != 0) return false;
@@ -38,7 +38,8 @@ void take_down(Member& member) {
   if (member.gate != nullptr) member.gate->bar(*member.listener);
   // Rings stop while librte_vhost still has the memory mapped.
   member.device->close();
-  // This frees a connection without any callback; one that came through a gate ends by itself.
+  // This frees a client's connection without any callback. A connection through a gate ends by
+  // itself.
   if (spec.client) rte_vhost_driver_unregister(spec.socket.c_str());
   unbind(*member.device);
 }
@@ -94,7 +95,7 @@ Result<void> Change::check_room(std::span<const DeviceSpec> add) const {
   return Room::check(all - clients, clients);
 }
 
-/// @pre Those before it are in incoming_.
+/// @pre incoming_ has the devices that were checked before.
 Result<void> Change::check(const DeviceSpec& spec, const std::string& canonical) const {
   if (auto ok = vm::check_name(spec.name); !ok) return ok;
   if (auto ok = check_socket_path(spec.socket); !ok) return ok;
@@ -124,7 +125,7 @@ Result<void> Change::prepare_one(Incoming& incoming) {
   return ok;
 }
 
-/// librte_vhost knows a path but once.
+/// Whether a leaving client has this path: librte_vhost cannot register one path twice.
 bool Change::leaves_from(const DeviceSpec& spec) const {
   return std::any_of(leaving_.begin(), leaving_.end(), [&](const Member* member) {
     return member->spec().client && member->spec().socket == spec.socket;
@@ -145,7 +146,8 @@ Result<void> Change::open_door(Incoming& incoming) {
   return watched;
 }
 
-/// Of a device that leaves this very path: VMMs that knock there meanwhile wait.
+/// Borrows the listener of a leaving device with the same path. VMMs that knock there meanwhile
+/// wait.
 Result<void> Change::borrow_door(Incoming& incoming) {
   Member* const owner = roster_.at_socket(incoming.spec.socket, incoming.canonical);
   if (owner == nullptr || !owner->listener) return {};

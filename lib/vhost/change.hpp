@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/change.hpp - devices that go and devices that come, all of them or none.
+// vhost/change.hpp - removes devices and adds devices, all of them or none.
 // Thread: the control thread.
-// Why:    whoever moves a device to another socket, or changes what it offers, is not to lose it
-//         because the new one cannot be: all that can fail is done while the old ones still serve.
+// Why:    an operator who moves a device to another socket, or changes what it offers, must not
+//         lose the old device because the new one fails. So all steps that can fail are done while
+//         the old devices still serve.
 #pragma once
 
 #include <functional>
@@ -18,26 +19,26 @@
 
 namespace vballoon::vhost {
 
-using Gates = std::map<std::uint64_t, std::unique_ptr<Gate>>;  // by the features that they offer
+using Gates = std::map<std::uint64_t, std::unique_ptr<Gate>>;  // by the features offered
 
 class Change {
  public:
   Change(Roster& roster, Gates& gates, Room& room) noexcept
       : roster_(roster), gates_(gates), room_(room) {}
-  /// Undoes what prepare() did, unless commit() followed.
+  /// Undoes prepare(), unless commit() followed.
   ~Change();
   Change(const Change&) = delete;
   Change& operator=(const Change&) = delete;
 
   /// Checks everything, binds and registers.
-  /// @errors kNotFound, kInvalidArgument, kAlreadyExists, kUnavailable, kHost: vm::Fleet::change().
+  /// @errors those of vm::Fleet::change().
   [[nodiscard]] Result<void> prepare(std::span<const std::string> remove,
                                      std::span<const DeviceSpec> add);
 
-  /// Cannot fail but where librte_vhost has no memory for a device in client mode, or for the
-  /// thread that connects it. Such a device is missing, which the log says; one that was added
-  /// alone is refused.
-  /// @pre prepare() was successful.
+  /// Removes and adds the devices. It fails only where librte_vhost has no memory for a device in
+  /// client mode, or for the thread that connects it. Such a device is missing afterwards, and the
+  /// log says so; if the change is that device alone, commit() returns the error.
+  /// @pre prepare() succeeded.
   using Make = std::function<std::shared_ptr<BalloonDevice>(const DeviceSpec& spec)>;
   [[nodiscard]] Result<void> commit(const Make& make);
 
@@ -47,9 +48,9 @@ class Change {
 
     const DeviceSpec& spec;
     std::string canonical;
-    std::unique_ptr<Listener> listener;  // of its own
-    Member* lender = nullptr;            // whose listener it takes over
-    gid_t lent_group = 0;                // that this had before
+    std::unique_ptr<Listener> listener;  // a new one; null where there is a lender
+    Member* lender = nullptr;            // the leaving device whose listener this one gets
+    gid_t lent_group = 0;                // the group of that listener's file before
     Gate* gate = nullptr;
     bool registered = false;  // with librte_vhost
 
@@ -77,8 +78,8 @@ class Change {
   bool committed_ = false;
 };
 
-/// Ends a device and its VMM's connection, and whatever librte_vhost has of it. Its listening
-/// socket remains, and lets nobody in.
+/// Ends a device, its VMM's connection, and librte_vhost's part of it. The listening socket
+/// remains, but no VMM gets in.
 void take_down(Member& member);
 
 }  // namespace vballoon::vhost

@@ -22,13 +22,14 @@ class Closer {
  public:
   void take(int fd) {
     const std::scoped_lock lock(mutex_);
-    // With the first descriptor: by then all that threads inherit is as it is to be.
+    // Started with the first descriptor: by then signal mask and cpus, which the thread inherits,
+    // are set.
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     waiting_.push_back(fd);
     came_.notify_one();
   }
 
-  /// A wait for a peer ends by a signal; who waits for a FUSE server waits on.
+  /// A signal ends a wait for a peer, but no wait for a FUSE server.
   void hurry() noexcept {
     const std::uint64_t turn = turn_.load(std::memory_order_acquire);
     if (turn % 2 == 1 && turn == seen_) ::pthread_kill(thread_.native_handle(), SIGUSR2);
@@ -62,10 +63,10 @@ class Closer {
   std::deque<int> waiting_;
   std::thread thread_;
   std::atomic<std::uint64_t> turn_{0};  // odd: in a close. Written by the thread, read by hurry()
-  std::uint64_t seen_ = 0;              // by hurry()
+  std::uint64_t seen_ = 0;              // turn_ at the last hurry()
 };
 
-/// Never destroyed: its thread may be in the middle of something when the process ends.
+/// Never destroyed, because its thread may be at work when the process ends.
 Closer& closer() {
   static auto* const the_closer = new Closer;
   return *the_closer;
@@ -82,7 +83,8 @@ CloseElsewhere::~CloseElsewhere() {
 
 bool CloseElsewhere::here() noexcept {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  // Its runtime closes files of its own by this way, with its locks held: no thread can be started.
+  // A sanitizer's run time closes files of its own by close(), with its locks held, so that no
+  // thread can be started then.
   return false;
 #else
   return nested != 0;

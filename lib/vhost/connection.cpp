@@ -15,9 +15,10 @@
 namespace vballoon::vhost {
 namespace {
 
-/// Front ends send a message as a whole, so this is for one that does not and was interrupted.
+/// How long the rest of a message may take. Front ends send a message as a whole, so only one that
+/// does not, and was interrupted, needs this time.
 constexpr timeval kRestOfMessage{.tv_sec = 0, .tv_usec = 4000};
-/// For a process that was handed the connection by one that ended, to say something.
+/// How long a process may be silent that got the connection from a process which ended.
 constexpr std::chrono::seconds kSilence{3};
 
 pid_t peer_of(int fd) noexcept {

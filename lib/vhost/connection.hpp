@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/connection.hpp - the socket of a VMM's connection, which librte_vhost keeps to itself.
-// Thread: whoever holds the device.
-// Why:    one event thread serves all VMMs, and it blocks: in reading the rest of a message that
-//         somebody began, and in sending an answer that nobody reads. Neither may hold up others.
-//         And a connection lives as long as anybody holds its other end, which may be a descriptor
-//         that the VMM handed to us, or is on its way in a socket that it handed to us.
+// Thread: the thread that holds the device's lock.
+// Why:    one event thread serves all VMMs. librte_vhost blocks on it when it reads the rest of a
+//         message that a VMM began, and when it sends an answer that the VMM does not read. Neither
+//         may hold up other VMMs. And a connection lives as long as any process holds its other
+//         end: this process may hold it itself, as a descriptor that the VMM sent, or in the queue
+//         of a socket that the VMM sent.
 // Source: unix(7); socket(7), SO_RCVTIMEO; pidfd_open(2); DPDK lib/vhost/socket.c,
 //         read_vhost_message().
 #pragma once
@@ -25,41 +26,44 @@ class Connection {
 
   Connection() noexcept = default;
 
-  /// The one that librte_vhost has just accepted, on this thread.
-  /// From here on a message that does not come whole ends it, within a tick of the clock.
+  /// The connection that librte_vhost has just accepted on this thread. From now on a message that
+  /// does not come whole ends the connection, within a tick of the clock.
   [[nodiscard]] static Connection accepted();
-  /// Likewise the one that it has just made to a VMM that listens.
+  /// The connection that librte_vhost has just made on this thread to a VMM that listens. The same
+  /// holds for its messages.
   [[nodiscard]] static Connection made();
 
   [[nodiscard]] bool valid() const noexcept { return fd_.valid(); }
   /// The process that connected, or that listened; 0 where it is not known.
   [[nodiscard]] pid_t peer() const noexcept;
-  /// The one that was heard last, or else connected; 0 where it is not known.
+  /// The process that sent the last message, or else connected; 0 where it is not known.
   [[nodiscard]] pid_t process() const noexcept { return process_; }
-  /// There is room for an answer.
+  /// Whether the socket has room for an answer.
   [[nodiscard]] bool takes_answers() const noexcept;
-  /// The VMM ended it, and not librte_vhost because of what the VMM sent.
+  /// Whether the VMM ended the connection, and not librte_vhost because of a message of the VMM.
   [[nodiscard]] bool hung_up() const noexcept;
-  /// Ends it: whoever waits in it comes back, and librte_vhost's event thread sees to the rest.
+  /// Ends the connection: a thread that waits in the socket returns, and librte_vhost's event
+  /// thread does the rest.
   void shut_down() noexcept;
 
-  /// A message of this process came; 0 where the kernel does not say (it is in another pid
-  /// namespace). Of the process that connected nothing is heard where it passed the connection on.
+  /// A message of this process came. A process that passed its connection on sends nothing itself.
+  /// @param process  0 where the kernel does not say (the process is in another pid namespace).
   void heard_from(pid_t process) noexcept;
-  /// The process that was heard last, or else connected, is gone for so long that nobody who took
-  /// the connection over from it would still be silent. False where the process is not known.
+  /// Whether process() has been gone for so long that a process which got the connection from it
+  /// would have sent something by now. False where the process is not known.
   [[nodiscard]] bool orphaned(Clock::time_point now) noexcept;
 
  private:
   explicit Connection(int fd);
 
-  UniqueFd fd_;  // a duplicate: it is let go before librte_vhost's is closed
+  UniqueFd fd_;  // a duplicate; closed before librte_vhost closes its own
   pid_t process_ = 0;
-  UniqueFd alive_;  // a pidfd of it; invalid where it was gone already
+  UniqueFd alive_;  // a pidfd of the process; invalid where the process was gone already
   std::optional<Clock::time_point> gone_since_;
 };
 
-/// A socket whose other end is this process's. Held by us it would keep the connection alive.
+/// Whether the other end of the socket is this process's. A connection would stay alive while this
+/// process holds such a descriptor.
 [[nodiscard]] bool leads_here(int fd) noexcept;
 
 }  // namespace vballoon::vhost

@@ -17,7 +17,7 @@
 namespace vballoon::vhost {
 namespace {
 
-constexpr unsigned kTicksToHurry = 50;  // of 20 ms
+constexpr unsigned kTicksToHurry = 50;  // 1 s, at a tick every 20 ms
 
 }  // namespace
 
@@ -40,7 +40,7 @@ struct DeviceFleet::Parts {
   Gates gates;
   Roster roster;
   unsigned ticks = 0;
-  Owner owner;  // the thread that made it
+  Owner owner;  // the thread that made the fleet
 };
 
 DeviceFleet::DeviceFleet(FleetSettings settings, reclaim::Discarder& discarder,
@@ -106,7 +106,7 @@ void DeviceFleet::tick() {
 void DeviceFleet::stop() {
   VB_OWNED(parts_->owner);
   for (const auto& member : parts_->roster.members()) take_down(*member);
-  // Before the listening sockets, which the gates have in their sets.
+  // Before the listening sockets, because the gates have these in their sets.
   parts_->gates.clear();
   parts_->roster.clear();
 }

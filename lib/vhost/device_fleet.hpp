@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/device_fleet.hpp - the VMs of the host as librte_vhost serves them, a device each.
+// vhost/device_fleet.hpp - the VMs of the host, each with a device that librte_vhost serves.
 // librte_vhost stays behind this header.
-// Thread: the one that made it, the control thread. Callbacks of the vhost event thread reach their
-//         devices without it.
+// Thread: the thread that made the fleet, which is the control thread. Callbacks of the vhost event
+//         thread reach their devices without the fleet.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ namespace vballoon::vhost {
 
 class DeviceFleet final : public vm::Fleet {
  public:
-  /// @param discarder  with which a device that is removed gives back what it had gathered.
-  /// @param folder     where targets and balloons are kept for the next daemon; null: nowhere.
+  /// @param discarder  discards what a removed device has gathered.
+  /// @param folder     keeps targets and balloons for the next daemon; null: they are not kept.
   /// Both outlive the fleet.
   DeviceFleet(FleetSettings settings, reclaim::Discarder& discarder,
               const vm::Folder* folder = nullptr);
@@ -33,17 +33,17 @@ class DeviceFleet final : public vm::Fleet {
 
   [[nodiscard]] std::span<vm::Vm* const> vms() const override;
   [[nodiscard]] Result<vm::Vm*> find(std::string_view name) const override;
-  /// @errors also kUnavailable where there are kMaxDevices, or more than this process may have
-  ///         descriptors for.
+  /// @errors also kUnavailable for more than kMaxDevices devices, or for more than this process may
+  ///         have descriptors for.
   Result<void> change(std::span<const std::string> remove,
                       std::span<const vm::Settings> add) override;
   [[nodiscard]] std::vector<lcore::LcoreReport> lcores() const override;
 
-  /// What is due of any device and nobody waits for. The control thread calls it every few tens of
-  /// milliseconds; costs next to nothing when nothing is due.
+  /// Does the work of all devices that is due. The control thread calls tick() every 20 ms. tick()
+  /// costs next to nothing when no work is due.
   void tick();
 
-  /// Ends every device; what is kept of it is there for the next daemon.
+  /// Ends every device. The state that is kept for the next daemon stays.
   void stop();
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/device_spec.hpp - a VM's settings as vhost-user has them.
+// vhost/device_spec.hpp - a VM's settings in vhost-user's terms.
 #pragma once
 
 #include <sys/types.h>
@@ -14,11 +14,11 @@
 namespace vballoon::vhost {
 
 struct DeviceSpec : vm::Settings {
-  /// The group that may connect; nothing: the daemon's own.
+  /// The group that may connect; nothing: the daemon's own group.
   std::optional<gid_t> socket_group;
 
-  /// @param others  the group where the settings name none.
-  /// @errors kInvalidArgument: there is no such group.
+  /// @param others  the group for settings that name no group.
+  /// @errors kInvalidArgument when there is no such group.
   [[nodiscard]] static Result<DeviceSpec> of(const vm::Settings& settings,
                                              std::optional<gid_t> others);
 

@@ -11,7 +11,7 @@ namespace {
 
 namespace protocol = wire::protocol;
 
-// Not STATUS: librte_vhost would wait for a DRIVER_OK that QEMU's generic device never sends.
+// Without STATUS: librte_vhost would wait for a DRIVER_OK that QEMU's generic device never sends.
 constexpr std::uint64_t kProtocolFeatures =
     protocol::kMq | protocol::kLogShmfd | protocol::kReplyAck | protocol::kBackendReq |
     protocol::kConfig | protocol::kBackendSendFd | protocol::kInflightShmfd;
@@ -19,7 +19,7 @@ constexpr std::uint64_t kProtocolFeatures =
 constexpr std::uint64_t bit(unsigned number) {
   return std::uint64_t{1} << number;
 }
-// The two of the backend's channel have other names from DPDK 23.03 on.
+// The two features of the backend's channel have other names from DPDK 23.03 on.
 static_assert(protocol::kMq == bit(VHOST_USER_PROTOCOL_F_MQ) &&
               protocol::kLogShmfd == bit(VHOST_USER_PROTOCOL_F_LOG_SHMFD) &&
               protocol::kReplyAck == bit(VHOST_USER_PROTOCOL_F_REPLY_ACK) &&

@@ -12,10 +12,10 @@ namespace vballoon::vhost {
 
 namespace {
 
-/// As long as one may take.
+/// The time that a message may take.
 constexpr std::chrono::milliseconds kMessage{200};
 
-/// As many as there are, up to so many. @return whether that is all.
+/// Makes up to `most` descriptors, as many as are free. @return whether `most` were.
 bool take(int pattern, std::size_t most, std::vector<int>* fds) {
   fds->reserve(most);
   while (fds->size() < most) {
@@ -26,7 +26,7 @@ bool take(int pattern, std::size_t most, std::vector<int>* fds) {
   return true;
 }
 
-/// Now, and not when another thread gets to it (closer.hpp).
+/// Closes them at once, and not by the closer (closer.hpp).
 void give_back(std::vector<int>* fds) noexcept {
   for (const int fd : *fds) ::syscall(SYS_close, fd);
   fds->clear();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/fd_reserve.hpp - file descriptors that are kept for the VMs that are here already.
-// Thread: any; locked.
-// Why:    the kernel does not hold back the descriptors of a message for which none is free: they
-//         are gone, and with them the VM's new memory. So nobody comes in for whom there is no
-//         room, and a message that brings descriptors finds some free.
+// vhost/fd_reserve.hpp - file descriptors that are reserved for messages of connected VMs.
+// Thread: any; a lock.
+// Why:    when no descriptor is free, the kernel drops the descriptors of a message, and with them
+//         the VM's new memory. So a VMM is not let in when there are too few descriptors for it,
+//         and descriptors are free when a message brings some.
 // Source: getrlimit(2), RLIMIT_NOFILE; unix(7), MSG_CTRUNC.
 #pragma once
 
@@ -19,23 +19,24 @@ namespace vballoon::vhost {
 
 class FdReserve {
  public:
-  /// For one message: eight regions, librte_vhost's descriptors of them and ours, and a few more.
+  /// The descriptors of one message: eight regions, each for librte_vhost and for this daemon, and
+  /// a few more.
   static constexpr std::size_t kHeld = 24;
-  /// What a VM takes in the end: its connection twice, its process, five rings with a kick, a call
-  /// (twice) and an error each, the backend channel, and some regions twice.
+  /// The descriptors that a VM takes in the end: its connection twice, its process, five rings with
+  /// a kick, a call (twice) and an error each, the backend channel, and some regions twice.
   static constexpr std::size_t kOfAVm = 32;
 
-  /// Takes back what open() gave. @return whether all of it is held.
-  /// @pre  No message is in hand.
+  /// Takes the reserve again after open(). @return whether the reserve is complete.
+  /// @pre  no message is being handled.
   bool fill() noexcept;
-  /// Likewise, unless a message may be in hand: it was opened just now.
+  /// Takes the reserve again, unless open() was so recent that a message may still be handled.
   void fill_again() noexcept;
-  /// Until the next fill() there is room for one message.
+  /// Frees the reserve: until the next fill() there are descriptors for one message.
   void open() noexcept;
-  /// Whether as many are free, beside the reserve.
+  /// Whether so many descriptors are free beside the reserve.
   [[nodiscard]] bool leaves(std::size_t descriptors) noexcept;
 
-  /// The process's.
+  /// The reserve of this process.
   [[nodiscard]] static FdReserve& get() noexcept;
 
  private:
@@ -47,7 +48,7 @@ class FdReserve {
   std::vector<int> held_;
 };
 
-/// For the operator: that none is left, and what to do.
+/// @return a text for the operator: no descriptor is left, and what to do.
 [[nodiscard]] std::string no_descriptors_left();
 
 }  // namespace vballoon::vhost

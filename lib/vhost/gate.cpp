@@ -103,7 +103,8 @@ int Gate::accept() noexcept {
   return accept_from(knock.data.fd, door->second);
 }
 
-/// A VMM that cannot be let in stays in the queue of its socket, and nobody wakes us for it.
+/// A VMM that cannot be let in stays in the queue of its socket. The socket is disarmed until
+/// try_again(), so that the VMM does not wake the event thread.
 int Gate::accept_from(int listener, Door& door) {
   if (!room_.left()) {
     wait(listener, door,
@@ -126,7 +127,8 @@ int Gate::accept_from(int listener, Door& door) {
   return fd;
 }
 
-/// Found out for all who knock at once, or to say it to many would take up the event thread.
+/// The answer holds for kShort: when many VMMs knock at once, to look for each would take up the
+/// event thread.
 bool Gate::short_of_descriptors() {
   const auto now = std::chrono::steady_clock::now();
   if (now < short_until_) return true;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/gate.hpp - the one socket of librte_vhost's through which the VMMs of many devices come.
-// Thread: any opens and closes; the vhost event thread accepts.
-// Why:    librte_vhost waits for at most 1024 descriptors, its listening sockets among them: with
-//         one for each device it is full at 511 VMs. So the listening sockets are ours, in a set of
-//         epoll(7), and what librte_vhost takes for its listening socket is the descriptor of that
-//         set: readable when a VMM knocks anywhere. When librte_vhost accepts from it, the VMM's
-//         connection is what it gets (libc_calls.cpp). All else of a connection is as librte_vhost
-//         has it, on its own thread.
-//         Features belong to a socket of librte_vhost's, so there is a gate for each set that is
-//         offered: eight at most.
+// vhost/gate.hpp - one listening socket, for librte_vhost, through which the VMMs of many devices
+//                  connect.
+// Thread: any thread opens and closes; the vhost event thread accepts.
+// Why:    librte_vhost waits for at most 1024 descriptors, its listening sockets included: with one
+//         for each device it would be full at 511 VMs. So the daemon has the listening sockets, in
+//         a set of epoll(7). librte_vhost takes the descriptor of the set for its listening socket.
+//         That descriptor is readable when a VMM knocks at any of the sockets, and accept() on it
+//         gives that VMM's connection (libc_calls.cpp). From then on librte_vhost serves the
+//         connection as any other, on its own thread.
+//         Features belong to a socket of librte_vhost's, so there is a gate for each set of
+//         features that devices offer: eight at most.
 // Source: DPDK lib/vhost/socket.c, vhost_user_start_server() and
 //         vhost_user_server_new_connection(); lib/vhost/fd_man.c, MAX_FDS (22.11 to 26.07).
 #pragma once
@@ -35,35 +36,35 @@ namespace vballoon::vhost {
 
 class Gate final : private AcceptSource {
  public:
-  /// What the name of each begins with for librte_vhost, which unlinks it in the end: nobody can
-  /// make a file there.
+  /// The beginning of each gate's name. librte_vhost unlinks the name at the end, so the name is in
+  /// a folder where no file can be.
   static constexpr std::string_view kNames = "/proc/vballoon/";
 
-  /// Registers it. @param room  of all gates.
+  /// Registers the gate with librte_vhost. @param room  shared by all gates.
   /// @errors kHost with the reason.
   [[nodiscard]] static Result<std::unique_ptr<Gate>> open(wire::Features offered, Room& room);
-  /// Ends its connections, without any callback.
+  /// Ends the gate's connections, without any callback.
   ~Gate() override;
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
-  /// Listens there from now on, but lets nobody in before admit().
+  /// Takes the listener into the set, but lets no VMM in before admit().
   /// @errors kHost with the reason.
   [[nodiscard]] Result<void> watch(const Listener& listener);
-  /// VMMs that knock there are this device's.
+  /// From now on VMMs that knock at the listener get in, and belong to this device.
   void admit(const Listener& listener, std::shared_ptr<BalloonDevice> device);
-  /// From the return on nobody knocks there at that device, nor at all unless it is admitted again.
+  /// From the return on no VMM gets in by this listener, until the next admit().
   void bar(const Listener& listener);
-  /// The opposite of watch().
+  /// Takes the listener out of the set.
   void forget(const Listener& listener);
 
-  /// Those who had to wait for room try again.
+  /// Lets VMMs try again that had to wait for room.
   void try_again();
 
  private:
   struct Door {
     std::shared_ptr<BalloonDevice> device;  // null: barred
-    bool waits = false;                     // somebody knocked, and there was no room
+    bool waits = false;                     // a VMM knocked when there was no room
   };
 
   Gate(std::string name, UniqueFd set, Room& room);
@@ -76,7 +77,7 @@ class Gate final : private AcceptSource {
   const std::string name_;
   UniqueFd set_;
   Room& room_;
-  std::mutex mutex_;  // of what follows
+  std::mutex mutex_;  // guards the members below
   std::unordered_map<int, Door> doors_;
   std::chrono::steady_clock::time_point short_until_{};
   std::atomic<bool> any_waits_{false};
@@ -88,8 +89,8 @@ struct Visitor {
   Room* room = nullptr;
 };
 
-/// Whose VMM has just come through a gate, on this thread.
-/// @pre  librte_vhost tells of a connection to a socket whose name begins with Gate::kNames.
+/// @return the device of the VMM that has just come through a gate on this thread.
+/// @pre  librte_vhost announces a connection to a socket whose name begins with Gate::kNames.
 [[nodiscard]] Visitor take_visitor();
 
 }  // namespace vballoon::vhost

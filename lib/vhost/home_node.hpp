@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/home_node.hpp - on which NUMA node a guest's memory is.
+// vhost/home_node.hpp - the NUMA node that a guest's memory is bound to.
 // Thread: any.
 #pragma once
 
@@ -10,8 +10,8 @@
 
 namespace vballoon::vhost {
 
-/// The node that the VMM bound the guest's memory to; nothing where it bound it to none, or to
-/// several. Asks for the file's policy, so no page of the guest is touched.
+/// @return the node to which the VMM bound the guest's memory; nothing where it bound the memory to
+///         no node, or to several. Asks for the file's policy, so touches no page of the guest.
 [[nodiscard]] std::optional<unsigned> home_node(const gmem::GuestMemory& memory) noexcept;
 
 }  // namespace vballoon::vhost

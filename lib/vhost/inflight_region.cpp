@@ -32,8 +32,8 @@ Result<InflightRegion> InflightRegion::map(int fd, std::uint64_t offset, std::ui
     return fail(Code::kInvalidArgument,
                 "the VMM's in-flight region can be made shorter (no F_SEAL_SHRINK); it is refused");
   }
-  // The seal does not keep a huge page there: a hole gives it back to the pool, which may be empty
-  // when the daemon stores there next.
+  // The seal does not forbid holes. A hole gives a huge page back to the pool, and the pool may be
+  // empty when the daemon stores there next.
   if (gmem::inspect_backing(fd).host_page != kPageSize) {
     return fail(Code::kInvalidArgument,
                 "the VMM's in-flight region is in huge pages; it is refused");
@@ -54,7 +54,7 @@ Result<InflightRegion> InflightRegion::map(int fd, std::uint64_t offset, std::ui
   gmem::keep_out_of_core(std::span(static_cast<std::byte*>(at), kBytes));
   InflightRegion region;
   region.at_.reset(static_cast<Layout*>(at));
-  region.take_over();
+  region.read_left();
   return region;
 }
 
@@ -62,8 +62,8 @@ void InflightRegion::Unmap::operator()(Layout* at) const noexcept {
   ::munmap(at, kBytes);
 }
 
-/// Another backend's content says nothing here.
-void InflightRegion::take_over() noexcept {
+/// Content of another backend is overwritten.
+void InflightRegion::read_left() noexcept {
   Layout found;
   copy_once(reinterpret_cast<std::byte*>(&found), reinterpret_cast<std::byte*>(at_.get()),
             sizeof(found));

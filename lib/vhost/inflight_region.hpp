@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/inflight_region.hpp - what a front end keeps for a backend that dies: how far rings came.
-// Thread: the vhost event thread; the words that it hands out are written by the owner of the ring.
-// Source: vhost-user protocol, "Inflight I/O tracking"; what is in the region is the backend's
-//         affair. Buffers are used in order here, so a place in the ring says it all.
-//
-// Not librte_vhost's: that one believes sizes and numbers that come with the message, reads as far
-// as the region tells it to, and follows the region to a place where nothing is in flight.
+// vhost/inflight_region.hpp - how far rings came, in memory that a front end keeps for the next
+//                             backend.
+// Thread: the vhost event thread; the owner of a ring writes the ring's record.
+// Source: vhost-user protocol, "Inflight I/O tracking". The backend decides what is in the region.
+//         This one uses buffers in order, so a position in the ring is enough.
+// Why:    librte_vhost's own code believes sizes and numbers of the message, reads as far as the
+//         region says, and goes to a position of the region at which no buffer is in flight.
 #pragma once
 
 #include <array>
@@ -24,22 +24,24 @@ class InflightRegion {
  public:
   static constexpr std::uint64_t kBytes = 4096;
 
-  /// A new one, all zero, of a size that nobody can change. @errors kHost.
+  /// Makes a new region, all zero, of a size that no process can change. @errors kHost.
   [[nodiscard]] static Result<UniqueFd> create();
 
-  /// What a front end hands back. It may hold anything, but nobody can take its memory away.
-  /// @errors kInvalidArgument: not all of a region, or a file that can be made shorter (the daemon
-  ///         would die of the next store); kHost.
+  /// Maps the region that a front end sends back. It may have any content, but no process can take
+  /// its memory away.
+  /// @errors kInvalidArgument when the region is not whole, or its file can be made shorter (the
+  ///         daemon would die of the next store); kHost.
   [[nodiscard]] static Result<InflightRegion> map(int fd, std::uint64_t offset,
                                                   std::uint64_t bytes);
 
-  /// None at all.
+  /// No region.
   InflightRegion() noexcept = default;
 
   [[nodiscard]] bool present() const noexcept { return at_ != nullptr; }
-  /// Null where there is none.
+  /// @return null where there is no region.
   [[nodiscard]] vm::RingRecord* ring(std::size_t index) noexcept;
-  /// As it was when it came; nothing for a ring that was never started with it.
+  /// @return the record as the front end sent it; nothing for a ring that was never started with
+  ///         this region.
   [[nodiscard]] std::optional<vm::RingRecord> left(std::size_t index) const noexcept;
 
  private:
@@ -53,7 +55,7 @@ class InflightRegion {
   };
   static constexpr std::uint64_t kMagic = 0x31746867696c666e;  // "nflight1"
 
-  void take_over() noexcept;
+  void read_left() noexcept;
 
   std::unique_ptr<Layout, Unmap> at_;
   std::array<vm::RingRecord, vm::kRings> left_{};

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/libc_calls.cpp - bind(2), listen(2), accept(2), connect(2), socket(2), recvmsg(2) and
-//                        close(2) as librte_vhost makes them, seen from here. The program's symbols
-//                        precede the C library's; other callers pass through.
-// Thread: the vhost event thread, and any.
-// Why:    librte_vhost does not tell which socket a connection is (Connection), nor who sent a
-//         message; it takes no connection that somebody else accepted (Gate); it loses descriptors
-//         (arrived.hpp); it connects again in the very moment in which a VMM that listens hung up,
-//         as often as that likes; without a free descriptor it goes on with the number of a socket
-//         that it has closed; and it waits in close(2) (closer.hpp).
+//                        close(2) in place of the C library's: the program's symbols come first.
+//                        Calls that are not librte_vhost's go on to the kernel unchanged.
+// Thread: the vhost event thread, and any other.
+// Why:    librte_vhost does not tell the socket of a connection (Connection), nor the sender of a
+//         message. It takes no connection that other code accepted (Gate). It loses descriptors
+//         (arrived.hpp). When a VMM that listens hangs up, it connects again at once, as often as
+//         the VMM likes. Without a free descriptor it goes on with the number of a socket that it
+//         has closed. And it waits in close(2) (closer.hpp).
 // Source: DPDK lib/vhost/socket.c, vhost_user_read_cb(), vhost_user_server_new_connection(),
 //         vhost_user_start_server() (22.11 to 26.07).
 #include "vhost/libc_calls.hpp"
@@ -37,17 +37,17 @@ namespace {
 
 thread_local int accepted = -1;
 thread_local int connected = -1;
-/// Only librte_vhost's event thread reads headers of messages.
+/// Set by the first message header: only librte_vhost's event thread reads these.
 thread_local bool is_event_thread = false;
 
-/// What the next socket that this thread binds is to be.
+/// What the next socket that this thread binds becomes.
 struct Substitute {
   int descriptor;
   AcceptSource* source;
 };
 thread_local std::optional<Substitute> substitute;
 
-/// Sockets that are substitutes. One for each gate, of which there are eight at most.
+/// The sockets that are substitutes: one for each gate, eight at most.
 struct Bound {
   std::atomic<int> socket{-1};
   std::atomic<AcceptSource*> source{
@@ -79,13 +79,14 @@ constexpr std::size_t kCredentialBytes = CMSG_SPACE(sizeof(ucred));
 constexpr std::size_t kFdBytes = CMSG_SPACE(Arrived::kMaxFds * sizeof(int));
 constexpr int kTelemetryPauseMs = 200;
 
-/// As read_fd_message() asks for it.
+/// Whether this call is read_fd_message()'s.
 bool reads_header(const msghdr& message) noexcept {
   return message.msg_controllen != 0 && message.msg_iovlen == 1 &&
          message.msg_iov->iov_len == kHeaderBytes;
 }
 
-/// Room for the sender alone: that anything was left out shows that there is more.
+/// Peeks with room for the sender only. If the kernel then leaves something out, the message has
+/// descriptors.
 bool brings_fds(int socket) noexcept {
   alignas(cmsghdr) std::array<std::byte, kCredentialBytes> control;
   std::byte first{};
@@ -166,7 +167,7 @@ extern "C" int accept(int socket, sockaddr* address, socklen_t* length) {
     fd = source != nullptr ? source->accept()
                            : static_cast<int>(::syscall(SYS_accept, socket, address, length));
     if (source != nullptr || fd >= 0 || !vballoon::vhost::out_of_descriptors()) break;
-    // DPDK's telemetry: its thread would end.
+    // The caller is DPDK's telemetry, whose thread would end on an error.
     ::poll(nullptr, 0, vballoon::vhost::kTelemetryPauseMs);
   }
   vballoon::vhost::accepted = fd;
@@ -174,19 +175,20 @@ extern "C" int accept(int socket, sockaddr* address, socklen_t* length) {
 }
 
 extern "C" int connect(int socket, const sockaddr* address, socklen_t length) {
-  // Its thread for that tries once a second.
+  // librte_vhost's thread for retries connects instead, once a second.
   if (vballoon::vhost::is_event_thread) {
     errno = EINPROGRESS;
     return -1;
   }
-  // Before: what a VMM says between this and Connection would come without its sender.
+  // Before connect(2): otherwise a message that comes before Connection sets the option would have
+  // no sender.
   const int yes = 1;
   if (address->sa_family == AF_UNIX) {
     ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
   }
   const long done = ::syscall(SYS_connect, socket, address, length);
   if (done == 0) vballoon::vhost::connected = socket;
-  // librte_vhost would take that for success; it is somebody else's socket then.
+  // librte_vhost would take EISCONN for success, but then the number is that of another socket.
   if (done != 0 && errno == EISCONN) errno = EBADF;
   return static_cast<int>(done);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/libc_calls.hpp - what librte_vhost asked of the C library.
-// Thread: as each says; accept(2) is the vhost event thread's.
+// vhost/libc_calls.hpp - librte_vhost's calls of the C library, as the daemon answers them.
+// Thread: each function names its own; the vhost event thread calls accept(2).
 #pragma once
 
 namespace vballoon::vhost {
@@ -9,19 +9,19 @@ namespace vballoon::vhost {
 /// The newest descriptor that accept(2) returned on this thread; -1 for none.
 [[nodiscard]] int last_accepted() noexcept;
 
-/// The newest one that connect(2) connected on this thread; -1 for none.
+/// The newest descriptor that connect(2) connected on this thread; -1 for none.
 [[nodiscard]] int last_connected() noexcept;
 
-/// Who answers accept(2) for a socket of librte_vhost's.
+/// Answers accept(2) for a socket of librte_vhost's.
 class AcceptSource {
  public:
   virtual ~AcceptSource() = default;
-  /// As accept(2): a connected socket, or -1 with errno.
+  /// @return as accept(2): a connected socket, or -1 with errno.
   [[nodiscard]] virtual int accept() noexcept = 0;
 };
 
-/// While it lives, a socket that this thread binds becomes a duplicate of this descriptor instead,
-/// and accept(2) on it asks the source from then on, until forget_source().
+/// While an object of this class lives, bind(2) on its thread makes the socket a duplicate of this
+/// descriptor instead. From then on accept(2) on the socket asks the source, until forget_source().
 class BoundTo {
  public:
   BoundTo(int descriptor, AcceptSource& source) noexcept;

@@ -14,7 +14,7 @@
 namespace vballoon::vhost {
 namespace {
 
-/// As many VMMs may knock at one socket before it is their turn.
+/// So many VMMs may wait at one socket to be accepted.
 constexpr int kBacklog = 128;
 
 tl::unexpected<Status> failed(const std::string& path, const char* what) {
@@ -37,7 +37,7 @@ Result<Listener> Listener::open(const std::string& path, std::optional<gid_t> gr
   }
   SocketFile file(path);
   if (auto shared = share_socket(path, group); !shared) return tl::unexpected(shared.error());
-  // Handed down to each connection: what a VMM says first comes with its sender, too.
+  // Each connection inherits the option, so that the first message of a VMM has its sender, too.
   const int yes = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
   if (::listen(fd.get(), kBacklog) != 0) return failed(path, "cannot listen");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/listener.hpp - the listening socket of a device in server mode. It is ours and not
-//                      librte_vhost's, whose table has room for a connection or a listener.
+// vhost/listener.hpp - the listening socket of a device in server mode. The daemon has it, and not
+//                      librte_vhost, whose table has too few entries for a connection and a
+//                      listener of each VM.
 // Thread: any, one at a time.
 #pragma once
 
@@ -18,11 +19,12 @@ namespace vballoon::vhost {
 
 class Listener {
  public:
-  /// Binds and listens. The file goes with this, unless another process has put its own there.
+  /// Binds and listens. The destructor removes the file, unless another process has put its own
+  /// there.
   /// @errors those of clear_socket_path() and provide_socket_folder(); kHost with the reason.
   [[nodiscard]] static Result<Listener> open(const std::string& path, std::optional<gid_t> group);
 
-  /// Who may connect from here on.
+  /// From now on this group may connect; nothing: the file keeps its group.
   [[nodiscard]] Result<void> share(std::optional<gid_t> group) const;
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
@@ -31,7 +33,7 @@ class Listener {
  private:
   Listener(UniqueFd fd, SocketFile file) noexcept : fd_(std::move(fd)), file_(std::move(file)) {}
 
-  UniqueFd fd_;  // closed last: a file without a listener is a stale one
+  UniqueFd fd_;  // closed last: a file without a listener would be stale
   SocketFile file_;
 };
 

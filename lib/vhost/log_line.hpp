@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/log_line.hpp - lines of librte_vhost's log, made readable.
-// Thread: the one that logs.
+// Thread: the thread that logs.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace vballoon::vhost {
 
-/// The line with the socket of the device that it is about, where librte_vhost knows the device by
-/// a name that only this program understands.
+/// @return the line, with the device's socket in the place of a gate's name, which means nothing to
+///         people.
 [[nodiscard]] std::string readable_line(std::string_view line);
 
 }  // namespace vballoon::vhost

@@ -15,7 +15,7 @@
 namespace vballoon::vhost {
 namespace {
 
-/// A bit a page: enough for 64 TiB of guest.
+/// Enough for 64 TiB of guest, at a bit a page.
 constexpr std::uint64_t kLargest = 2 * kGiB;
 
 }  // namespace
@@ -29,7 +29,7 @@ Result<LogMapping> LogMapping::map(int fd, std::uint64_t bytes, std::uint64_t of
   if (bytes == 0 || bytes > kLargest) return refuse("more or less than any guest needs");
   if (offset % kPageSize != 0) return refuse("which is not the beginning of a page");
   if (auto backed = gmem::check_backing(fd); !backed) return refuse("which is no memory");
-  // Should such a page go, the 4 KiB that stand in for it cannot be put into its mapping.
+  // If a huge page is lost, 4 KiB of zeroes cannot be mapped into its place.
   if (gmem::inspect_backing(fd).host_page != kPageSize) return refuse("in huge pages");
   struct stat file {};
   const bool known = ::fstat(fd, &file) == 0;

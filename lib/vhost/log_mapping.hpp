@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/log_mapping.hpp - the dirty log that a migrating VMM gives us, mapped.
-// Thread: whoever holds the device.
-// Why:    not left to librte_vhost: it maps a log with an offset at the wrong place (22.11), marks
-//         a packed ring by an address that is another area's, and takes no notice of a log that is
-//         made shorter.
+// vhost/log_mapping.hpp - the dirty log of a migrating VMM, mapped.
+// Thread: the thread that holds the device's lock.
+// Why:    librte_vhost maps a log with an offset at the wrong address (22.11), marks a packed ring
+//         by the address of another area, and does not notice a log that is made shorter.
 // Source: vhost-user protocol, "Migration", VHOST_USER_SET_LOG_BASE.
 #pragma once
 
@@ -19,8 +18,8 @@ namespace vballoon::vhost {
 class LogMapping {
  public:
   LogMapping() noexcept = default;
-  /// @param fd  lent for the call.
-  /// @errors kInvalidArgument: what is wrong with the log, as check_message() has it.
+  /// @param fd  only used during the call.
+  /// @errors kInvalidArgument with what is wrong with the log, in the form of check_message().
   [[nodiscard]] static Result<LogMapping> map(int fd, std::uint64_t bytes, std::uint64_t offset);
   ~LogMapping();
   LogMapping(LogMapping&& other) noexcept { *this = std::move(other); }

@@ -11,7 +11,7 @@
 namespace vballoon::vhost {
 namespace {
 
-/// Sums of what a VMM says may be of any size.
+/// Adds without overflow: a VMM's numbers may be of any size.
 std::uint64_t add(std::uint64_t sum, std::uint64_t more) noexcept {
   return sum + more < sum ? UINT64_MAX : sum + more;
 }
@@ -80,7 +80,7 @@ std::string MemoryClaims::also_of(const std::string& device, const ClaimedRegion
     const auto overlapping =
         std::count_if(claim.regions.begin(), claim.regions.end(),
                       [&region](const ClaimedRegion& other) { return region.overlaps(other); });
-    // Its own claim has the region itself.
+    // The device's own claim has the region itself.
     if (overlapping > (claim.device == device ? 1 : 0)) return claim.device;
   }
   return {};

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/memory_claims.hpp - what memory the VMs of this daemon claim, and who claims the same.
+// vhost/memory_claims.hpp - the memory that the VMs of this daemon claim, and memory that two VMs
+//                           share.
 // Thread: any.
-// Why:    a memfd without pages costs its VMM nothing and may be as large as it likes, but here it
-//         takes address space, of which a process has 128 TiB, and tables as it is used. And a page
-//         that two VMs have must not be discarded for one of them.
+// Why:    a memfd without pages costs its VMM nothing, whatever its size. Here it takes address
+//         space, of which a process has 128 TiB, and tables as it is used. And a page that two VMs
+//         have must not be discarded for one of them.
 #pragma once
 
 #include <sys/types.h>
@@ -20,14 +21,14 @@
 
 namespace vballoon::vhost {
 
-/// A part of a file, by which file that is.
+/// A part of a file, with the file's identity.
 struct ClaimedRegion {
   dev_t device = 0;
-  ino_t inode = 0;  ///< 0: a device, which holds nothing that could be discarded
+  ino_t inode = 0;  ///< 0: a device file, of which nothing can be discarded
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
 
-  /// @errors kInvalidArgument: this is no descriptor of a file.
+  /// @errors kInvalidArgument when `fd` is no descriptor of a file.
   [[nodiscard]] static Result<ClaimedRegion> of(int fd, std::uint64_t offset, std::uint64_t bytes);
   friend bool operator==(const ClaimedRegion&, const ClaimedRegion&) = default;
   [[nodiscard]] bool overlaps(const ClaimedRegion& other) const noexcept {
@@ -40,21 +41,22 @@ class MemoryClaims {
  public:
   explicit MemoryClaims(ClaimLimits limits) noexcept : limits_(limits) {}
 
-  /// In the place of what this device claimed before, which stands where this is refused. Each
-  /// region takes address space from the start of its file, for so librte_vhost maps it.
-  /// @errors kInvalidArgument: above what one guest may have, or more than half of what is left to
-  ///         all: so a few that take all they get leave room for a VM of ordinary size.
+  /// Replaces the device's claim; a refusal leaves the claim as it was. Each region takes address
+  /// space from the start of its file, because librte_vhost maps it so.
+  /// @errors kInvalidArgument for more memory than one guest may have, or for more than half of
+  ///         what is left of the total. So a few VMMs that claim as much as they can leave room for
+  ///         a VM of ordinary size.
   Result<void> claim(const std::string& device, std::vector<ClaimedRegion> regions);
-  /// Whether it would be refused.
+  /// @errors those that claim() would return.
   [[nodiscard]] Result<void> check(const std::string& device,
                                    const std::vector<ClaimedRegion>& regions) const;
   void drop(const std::string& device) noexcept;
 
-  /// Who claims a part of this region besides; the device itself where two of its regions overlap.
-  /// Empty: nobody.
+  /// @return a device that also claims a part of this region; the device itself where two of its
+  ///         regions overlap; empty where there is none.
   [[nodiscard]] std::string also_of(const std::string& device, const ClaimedRegion& region) const;
 
-  /// Another number after every change.
+  /// @return a number that changes with every change of a claim.
   [[nodiscard]] std::uint64_t generation() const noexcept {
     return generation_.load(std::memory_order_acquire);
   }
@@ -70,7 +72,7 @@ class MemoryClaims {
   const ClaimLimits limits_;
   mutable std::mutex mutex_;
   std::vector<Claim> claims_;
-  std::atomic<std::uint64_t> generation_{0};  // stored after claims_, so whoever sees it sees them
+  std::atomic<std::uint64_t> generation_{0};  // stored after claims_ changed
 };
 
 }  // namespace vballoon::vhost

@@ -16,7 +16,7 @@ gmem::RegionSpec to_spec(const rte_vhost_mem_region& region) {
   spec.bytes = region.size;
   spec.host = reinterpret_cast<std::byte*>(region.host_user_addr);
   spec.fd = region.fd;
-  // The mapping begins at the start of the file, the region mmap_offset bytes into it.
+  // The mapping begins at the start of the file; the region begins mmap_offset bytes into it.
   spec.file_offset = region.host_user_addr - reinterpret_cast<std::uintptr_t>(region.mmap_addr);
   return spec;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/memory_table.hpp - librte_vhost's memory table as our guest memory map.
+// vhost/memory_table.hpp - makes gmem::GuestMemory of librte_vhost's memory table.
 // Thread: the vhost event thread.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace vballoon::vhost {
 
-/// @pre  The device has a memory table: librte_vhost dereferences null where it has none.
+/// @pre  the device has a memory table: librte_vhost dereferences null where it has none.
 [[nodiscard]] Result<std::shared_ptr<const gmem::GuestMemory>> load_memory_table(int vid);
 
 }  // namespace vballoon::vhost

@@ -48,7 +48,7 @@ void Message::attach(std::span<const int> fds) noexcept {
 }
 
 std::size_t Message::fd_count() const noexcept {
-  // librte_vhost has it as an int.
+  // librte_vhost has the number as an int.
   return std::min<std::size_t>(word(kFds + kMaxFds * sizeof(int)), kMaxFds);
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 enum class About { kProtocol, kDevice };
 
-/// A message of this device: how long its payload is at least, and whether it names a ring.
+/// A request of this device, the least length of its payload, and whether it names a ring.
 struct Rule {
   Request request;
   About about;
@@ -44,7 +44,7 @@ constexpr std::array<Rule, 23> kRules{{
     {Request::kGetQueueNum, About::kDevice, 0, false},
     {Request::kSetVringEnable, About::kProtocol, 8, true},
     {Request::kSetBackendReqFd, About::kDevice, 0, false},
-    {Request::kGetConfig, About::kDevice, 0, false},  // a malformed one has its own answer
+    {Request::kGetConfig, About::kDevice, 0, false},  // a malformed one gets an empty reply
     {Request::kSetConfig, About::kDevice, 0, false},
     {Request::kGetInflightFd, About::kDevice, 20, false},
     {Request::kSetInflightFd, About::kDevice, 20, false},
@@ -65,7 +65,7 @@ bool wraps(std::uint64_t first, std::uint64_t bytes) noexcept {
   return first + bytes < first;
 }
 
-/// Where librte_vhost's own attempt fails it loses the descriptor.
+/// Tried here, because librte_vhost loses the descriptor where its own attempt fails.
 bool can_be_mapped(int fd, std::uint64_t bytes) noexcept {
   void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (at != MAP_FAILED) ::munmap(at, bytes);
@@ -83,8 +83,8 @@ Result<void> check_region(const RegionText& region, int fd) {
     return refuse("a memory region of {:#x} bytes at {:#x} that wraps around", region.bytes,
                   region.guest_address);
   }
-  // Of a page that is the guest's in part only nothing could be said, nor given back. The front
-  // end's address is of the same page: it stands for the guest's.
+  // A page of which the guest has only a part can neither be named nor given back. The front end's
+  // address must be aligned as well, because it stands for the guest's address.
   if (((region.guest_address | region.bytes | region.user_address | region.file_offset) %
        kPageSize) != 0) {
     return refuse(
@@ -95,7 +95,7 @@ Result<void> check_region(const RegionText& region, int fd) {
   if (auto backed = gmem::check_backing(fd); !backed) return backed;
   struct stat file {};
   if (::fstat(fd, &file) != 0) return refuse("a memory region without a file");
-  // A device has no length of its own.
+  // A device file has no length.
   const auto length = static_cast<std::uint64_t>(file.st_size);
   if (S_ISREG(file.st_mode) && region.file_offset + region.bytes > length) {
     return refuse("memory beyond the end of the file behind it");
@@ -124,7 +124,7 @@ Result<void> check_memory_table(const Message& message) {
   return {};
 }
 
-/// SET_VRING_KICK, _CALL and _ERR have the index in the low byte, and a flag above it.
+/// SET_VRING_KICK, _CALL and _ERR have the ring's index in the low byte, and a flag above it.
 std::uint32_t ring_of(const Message& message) noexcept {
   switch (message.request()) {
     case Request::kSetVringKick:

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/message_check.hpp - what a VMM may say, judged before librte_vhost acts on it.
+// vhost/message_check.hpp - checks a VMM's message before librte_vhost acts on it.
 // Thread: the vhost event thread.
-// Why:    librte_vhost takes every payload for as long as the request's own, whatever came; carries
-//         out messages of network, crypto and storage devices, and of features that nobody offered;
-//         and asks the file system about memory, which may be one that never answers.
+// Why:    librte_vhost believes that every payload has the length of the request's own. It executes
+//         messages of network, crypto and storage devices, and of features that were not offered.
+//         And it asks the file system of a memory region, which may be one that never answers.
 // Source: vhost-user protocol, "Message Specification" and "Front-end message types".
 #pragma once
 
@@ -13,14 +13,16 @@
 
 namespace vballoon::vhost {
 
-/// @errors kInvalidArgument: what is wrong with it, to be followed by "that is refused".
+/// @errors kInvalidArgument with what is wrong with the message; the log adds "that is refused".
 [[nodiscard]] Result<void> check_message(const Message& message);
 
-/// Of a SET_MEM_TABLE that passed: librte_vhost will be able to map it. Where it is not it loses
-/// the descriptors. @pre the address space that this takes is bounded.
+/// Checks that librte_vhost will be able to map the regions of a SET_MEM_TABLE; otherwise it would
+/// lose the descriptors.
+/// @pre check_message() passed, and the address space that the regions take is bounded.
 [[nodiscard]] Result<void> check_mappings(const Message& message);
 
-/// It is about the device, not only about the protocol: not for a VMM that waits for its turn.
+/// Whether the request is about the device, and not only about the protocol. A VMM that waits for
+/// the device may not make such a request.
 [[nodiscard]] bool concerns_device(Request request) noexcept;
 
 }  // namespace vballoon::vhost

@@ -12,14 +12,14 @@
 namespace vballoon::vhost {
 namespace {
 
-/// Descriptors that one VM takes here: its listening socket, its connection (twice), its process,
-/// of each ring two or three, of each memory region two, its backend channel (twice), its inflight
-/// region.
+/// The descriptors that one VM takes here: its listening socket, its connection (twice), its
+/// process, two or three for each ring, two for each memory region, its backend channel (twice),
+/// its in-flight region.
 constexpr rlim_t kOfTheLeastVm = 13;
 constexpr rlim_t kOfAStockVm = 25;
 /// Bytes that librte_vhost allocates for a VM with five rings of 128.
 constexpr std::size_t kMemoryOfAVm = std::size_t{64} * 1024;
-/// The daemon's own.
+/// The descriptors of the daemon itself.
 constexpr rlim_t kOwn = 128;
 
 rlim_t descriptors() noexcept {

@@ -11,7 +11,7 @@
 namespace vballoon::vhost {
 namespace {
 
-/// So many names are a help.
+/// An error lists at most so many names.
 constexpr std::size_t kNamesTold = 20;
 
 }  // namespace

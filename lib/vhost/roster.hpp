@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/roster.hpp - the devices that there are, by name and by socket.
+// vhost/roster.hpp - the present devices, by name and by socket.
 // Thread: the control thread.
 #pragma once
 
@@ -22,11 +22,11 @@ namespace vballoon::vhost {
 
 struct Member {
   std::shared_ptr<BalloonDevice> device;
-  std::string canonical;  // of its socket's path
-  // Of a device in server mode.
+  std::string canonical;  // the canonical path of its socket
+  // Only for a device in server mode:
   std::unique_ptr<Listener> listener;
   Gate* gate = nullptr;
-  bool leaves = false;  // in the change that is under way
+  bool leaves = false;  // the change under way removes it
 
   [[nodiscard]] const DeviceSpec& spec() const noexcept { return device->spec(); }
 };
@@ -35,21 +35,21 @@ class Roster {
  public:
   using Members = std::vector<std::unique_ptr<Member>>;
 
-  /// In the order in which they came.
+  /// The devices in the order in which they were added.
   [[nodiscard]] const Members& members() const noexcept { return members_; }
-  /// The same, until the next add() or drop_leaving().
+  /// The same devices; valid until the next add() or drop_leaving().
   [[nodiscard]] std::span<vm::Vm* const> vms() const noexcept { return vms_; }
   [[nodiscard]] unsigned clients() const noexcept { return clients_; }
 
-  /// @return null where there is none.
+  /// @return null where no device has the name.
   [[nodiscard]] Member* find(std::string_view name) const;
-  /// Whose socket this is, however it is spelled; null where it is nobody's.
+  /// @return the device that has this socket, however its path is spelled; null where none has.
   [[nodiscard]] Member* at_socket(const std::string& path, const std::string& canonical) const;
-  /// @errors kNotFound, with the names that there are.
+  /// @errors kNotFound; the message has the names of the devices.
   [[nodiscard]] tl::unexpected<Status> unknown(std::string_view name) const;
 
   Member& add(std::unique_ptr<Member> member);
-  /// Those that leave.
+  /// Drops the devices that leave.
   void drop_leaving();
   void clear();
 
@@ -64,13 +64,13 @@ class Roster {
 
   Members members_;
   std::vector<vm::Vm*> vms_;                               // of the members
-  std::unordered_map<std::string_view, Member*> by_name_;  // of the specs
+  std::unordered_map<std::string_view, Member*> by_name_;  // keys lie in the specs
   std::unordered_map<std::string_view, Member*> by_path_;
   std::unordered_map<std::pair<dev_t, ino_t>, Member*, FileHash> by_file_;
   unsigned clients_ = 0;
 };
 
-/// The one spelling of a path; it need not exist.
+/// @return the canonical spelling of a path. The file need not exist.
 [[nodiscard]] std::string canonical_path(const std::string& path);
 
 }  // namespace vballoon::vhost

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/rte_vhost_include.hpp - librte_vhost's headers, made fit for C++.
+// vhost/rte_vhost_include.hpp - includes librte_vhost's headers so that they compile as C++.
 #pragma once
 
-// rte_vhost.h leaves these out under C++ and needs no more than their names.
+// rte_vhost.h does not declare these in C++, and needs only their names.
 struct vring_desc;
 struct vring_avail;
 struct vring_used;

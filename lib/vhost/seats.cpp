@@ -6,7 +6,7 @@
 namespace vballoon::vhost {
 namespace {
 
-/// The one with the fewest devices, among those of the node if it has any.
+/// @return the lcore with the fewest devices, among those of the node if the node has any.
 template <typename Places>
 std::size_t least_loaded(const Places& places, unsigned node) {
   const bool near = std::any_of(places.begin(), places.end(),
@@ -46,7 +46,7 @@ Seat::~Seat() {
   }
 }
 
-/// @param node  where its reclaim lcore is to be.
+/// @param node  the node for the reclaim lcore.
 void Seat::sit(Seats::Place& poller, unsigned node) {
   poller.devices.fetch_add(1, std::memory_order_relaxed);
   if (poller_ != nullptr) poller_->devices.fetch_sub(1, std::memory_order_relaxed);

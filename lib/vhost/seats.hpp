@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/seats.hpp - which poll lcore, and which reclaim lcore, each device is served by.
-// Thread: counts are atomic, for seats are taken and left by the control thread and by the vhost
-//         event thread; a Seat itself is guarded by its device's lock.
+// vhost/seats.hpp - the poll lcore and the reclaim lcore that serve each device.
+// Thread: counts are atomic, because the control thread and the vhost event thread change them. The
+//         device's lock guards the device's Seat.
 #pragma once
 
 #include <atomic>
@@ -31,8 +31,8 @@ class Seats {
   Places workers_;
 };
 
-/// The place of one device, from its first day on. The least loaded one, near its memory once that
-/// is known; where the operator put it, if he did.
+/// The lcores of one device, as long as the device exists: the lcore with the fewest devices, near
+/// the guest's memory once that is known; or the lcore to which the operator moved the device.
 class Seat {
  public:
   explicit Seat(Seats& seats);
@@ -41,12 +41,13 @@ class Seat {
   Seat& operator=(const Seat&) = delete;
 
   [[nodiscard]] lcore::Poller& poller() const noexcept { return *poller_->poller; }
-  /// Number of its reclaim lcore; 0 where there are none.
+  /// The number of the device's reclaim lcore; 0 where there are none.
   [[nodiscard]] unsigned worker() const noexcept { return worker_; }
 
-  // @pre for all below: the device is attached to no poll lcore.
+  // @pre of the functions below: the device is not attached.
 
-  /// Its memory is on this node: moves there, unless it is there or the operator chose.
+  /// Moves the device to an lcore of this node, on which its memory is, if there is one. No effect
+  /// after move_to().
   void prefer_node(unsigned node);
   /// @return false when there is no such poll lcore.
   [[nodiscard]] bool move_to(unsigned lcore);

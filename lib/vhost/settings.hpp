@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/settings.hpp - what the daemon sets of all its devices together.
+// vhost/settings.hpp - the settings of all devices together.
 #pragma once
 
 #include <sys/types.h>
@@ -17,29 +17,29 @@
 
 namespace vballoon::vhost {
 
-/// That one daemon serves; one in client mode counts as two (Room).
+/// The most devices that one daemon serves. A device in client mode counts as two (Room).
 inline constexpr unsigned kMaxDevices = 1000;
 
-/// A poll lcore and the NUMA node it is on.
+/// A poll lcore, and the NUMA node of its cpu.
 struct PollSeat {
   lcore::Poller* poller = nullptr;
   unsigned node = 0;
 };
 
-/// What VMMs may claim as their guests' memory, in bytes.
+/// How much guest memory VMMs may claim, in bytes.
 struct ClaimLimits {
-  std::uint64_t guest = 16 * 1024 * kGiB;  ///< one guest: more has no page numbers
-  std::uint64_t total = 64 * 1024 * kGiB;  ///< all, as address space of this process
+  std::uint64_t guest = 16 * 1024 * kGiB;  ///< one guest; no page number reaches beyond this
+  std::uint64_t total = 64 * 1024 * kGiB;  ///< all guests, as address space of this process
 };
 
 struct FleetSettings {
   std::vector<PollSeat> pollers;  ///< at least one; they outlive the fleet
-  /// Node of each reclaim lcore that the pollers' engine has; empty: poll lcores discard.
+  /// The node of each reclaim lcore of the pollers' engine; empty: poll lcores discard.
   std::vector<unsigned> worker_nodes;
-  reclaim::ReclaimLimits limits;  ///< of each device
+  reclaim::ReclaimLimits limits;  ///< for each device
   ClaimLimits claims{};
-  std::optional<gid_t> socket_group;  ///< of sockets of devices that name none; none: our own
-  /// Asked what each lcore does; how many devices it serves the fleet counts.
+  std::optional<gid_t> socket_group;  ///< for devices that name no group; nothing: the daemon's own
+  /// @return the figures of each lcore. The fleet adds the number of devices.
   std::function<std::vector<lcore::LcoreReport>()> lcores;
 };
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/size_question.hpp - when a driver is asked for the size of its balloon.
-// Pure: the caller brings the time and does what is due.
-// Thread: the device's lock guards all of it, but due(), which anybody may ask.
+// vhost/size_question.hpp - when to ask a driver for the size of its balloon, and how.
+// Pure: the caller passes the time and does the step that is due.
+// Thread: the device's lock guards all but due(), which any thread may call.
 //
-// A driver writes its size after a move, and at no other time. One that goes on where this daemon
-// has not seen it move is told its target, and moves if it is elsewhere; one that is there already
-// says nothing, and looks as one that does not hear. It is shown another target for a moment.
+// A driver writes its size only after a move. A driver that this daemon has not seen move (the
+// daemon was restarted, or the VM migrated) is told its target, and moves if its size is another.
+// If its size is the target already, the driver says nothing, like a driver that does not listen.
+// So the driver is shown another target for a moment.
 #pragma once
 
 #include <algorithm>
@@ -17,24 +18,26 @@ namespace vballoon::vhost {
 
 class SizeQuestion {
  public:
-  /// How long a driver has to move by itself; each time that it is asked in vain, twice of it.
+  /// How long to wait for a driver to move by itself. The wait doubles each time that the driver is
+  /// asked in vain.
   static constexpr std::uint64_t kPatienceMs = 1000;
   static constexpr std::uint64_t kMostPatienceMs = 64 * kPatienceMs;
-  /// How long the other target stands: a driver that is awake answers within milliseconds.
+  /// How long the other target is shown. A driver that is awake answers within milliseconds.
   static constexpr std::uint64_t kAnswerMs = 500;
-  /// By which it is another, in pages of 4 KiB: one page of any guest.
+  /// The difference between both targets, in pages of 4 KiB: one page of any guest.
   static constexpr std::uint32_t kStep = 16;
 
   enum class Step { kShowOther, kShowTrue };
 
-  /// It was told its target, and its size is not known. How often it is told puts nothing off.
+  /// The driver was told its target, and its size is not known. A later call does not put off what
+  /// is due.
   void begin(std::uint64_t now_ms) noexcept {
     asking_ = false;
     patience_ms_ = kPatienceMs;
     const std::uint64_t due = due_ms_.load(std::memory_order_relaxed);
     due_ms_.store(std::min(due, now_ms + kPatienceMs), std::memory_order_relaxed);
   }
-  /// @return whether it sees another target than the true one.
+  /// @return whether the driver is being shown the other target.
   bool end() noexcept {
     due_ms_.store(kNever, std::memory_order_relaxed);
     const bool asked = asking_;
@@ -51,7 +54,8 @@ class SizeQuestion {
     due_ms_.store(now_ms + (asking_ ? kAnswerMs : patience_ms_), std::memory_order_relaxed);
     return asking_ ? Step::kShowOther : Step::kShowTrue;
   }
-  /// The smaller one where there is one: a guest is not pressed by a question.
+  /// @return the other target: a smaller one where possible, because a question should not take
+  ///         memory from the guest.
   [[nodiscard]] static std::uint32_t other(std::uint32_t target) noexcept {
     return target >= kStep ? target - kStep : target + kStep;
   }

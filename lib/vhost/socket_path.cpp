@@ -16,7 +16,7 @@
 namespace vballoon::vhost {
 namespace {
 
-/// Connecting is the only way to know; a listener sees a connection that ends at once.
+/// Only connect(2) tells. A listening process sees a connection that ends at once.
 Result<bool> somebody_listens(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

@@ -9,9 +9,9 @@
 
 namespace vballoon::vhost {
 
-/// Makes way for a listening socket: nothing there is fine, a socket nobody listens on is removed.
-/// @errors kAlreadyExists when somebody does, or when something else than a socket is there;
-///         and those of check_socket_path().
+/// Makes a path free for a listening socket: removes a socket on which no process listens.
+/// @errors kAlreadyExists when a process listens there, or when the path is no socket; those of
+///         check_socket_path().
 Result<void> clear_socket_path(const std::string& path);
 
 }  // namespace vballoon::vhost
