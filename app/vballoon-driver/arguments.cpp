@@ -63,7 +63,7 @@ Result<std::uint64_t> feature_mask(std::string_view without) {
   return mask;
 }
 
-/// The short names of the command line: "free" for free_bytes, "7" for whatever tag 7 is.
+/// Reads the short names of the command line: "free" for free_bytes, "7" for tag 7.
 std::optional<std::uint16_t> stat_tag(std::string_view name) {
   for (std::uint16_t tag = 0; tag < wire::kKnownStats; ++tag) {
     std::string_view known = wire::stat_name(static_cast<wire::StatTag>(tag));

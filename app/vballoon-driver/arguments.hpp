@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoon-driver/arguments.hpp - the command line, checked.
-// Pure: argv in, values out.
+// Pure.
 #pragma once
 
 #include <chrono>
@@ -20,14 +20,14 @@ namespace vballoon::app {
 struct Arguments {
   std::string socket;
   bool listen = false;     ///< wait for the backend at the socket instead of connecting to it
-  bool reconnect = false;  ///< to the next backend, when one goes away
+  bool reconnect = false;  ///< connect to the next backend when one goes away
   bool json = false;
-  std::chrono::milliseconds patience{10000};  ///< for the connection
+  std::chrono::milliseconds patience{10000};  ///< how long to wait for the connection
   driver::GuestOptions guest;
   std::vector<driver::Step> steps;
 };
 
-/// The words as they were typed.
+/// The options as the operator typed them.
 struct RawArguments {
   std::string socket;
   std::string memory = "1G";
@@ -54,10 +54,10 @@ struct RawArguments {
   bool json = false;
 };
 
-/// Declares every option; they fill `raw` when the line is parsed.
+/// Declares every option; parsing the command line then fills `raw`.
 void declare(CLI::App& app, RawArguments& raw);
 
-/// @errors kInvalidArgument, naming the option, its value and what would do.
+/// @errors kInvalidArgument; the message names the option, its value and what the option takes.
 [[nodiscard]] Result<Arguments> check(const RawArguments& raw);
 
 }  // namespace vballoon::app

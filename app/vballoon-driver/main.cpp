@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoon-driver - a guest without a guest: does balloon steps and prints what came of them.
+// vballoon-driver - plays a guest's balloon driver and its VMM: does steps and prints the outcomes.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -24,7 +24,7 @@ constexpr int kError = 2;      // arguments, connection, memory, output
 
 using Connect = std::function<Result<driver::MessageSocket>(driver::Deadline)>;
 
-/// How to come by a backend, the first one and those after it.
+/// @return the function that connects to a backend, the first one and later ones.
 Result<Connect> make_connect(const Arguments& arguments) {
   if (!arguments.listen) {
     return [path = arguments.socket](driver::Deadline deadline) {
@@ -37,7 +37,7 @@ Result<Connect> make_connect(const Arguments& arguments) {
   return [shared](driver::Deadline deadline) { return shared->accept(deadline); };
 }
 
-/// What was seen over all steps; printed at once as text, at the end as JSON.
+/// The outcomes of all steps: as text printed at once, as JSON at the end.
 class Log {
  public:
   explicit Log(bool json) : json_(json) {}
@@ -67,7 +67,7 @@ class Log {
   bool json_;
 };
 
-/// A backend that has a VMM already ends the connection of the next without a word.
+/// Adds a hint: a backend that has a VMM already ends the next connection without a message.
 Status with_hint(Status status, const std::string& socket) {
   if (status.code == Code::kUnavailable) {
     status.message += fmt::format("; is another VMM connected to {}?", socket);

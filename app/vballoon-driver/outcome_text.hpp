@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoon-driver/outcome_text.hpp - what the driver did, for people and for programs.
+// vballoon-driver/outcome_text.hpp - the outcomes of steps, as text and as JSON.
 // Pure.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace vballoon::app {
 
-/// Two or three lines: pages, buffers and time; latency; what the host got back; canaries.
+/// @return two or three lines: pages, buffers and time; latency; what the host got back; canaries.
 [[nodiscard]] std::string to_text(const driver::StepOutcome& outcome);
 [[nodiscard]] nlohmann::json to_json(const driver::StepOutcome& outcome);
 

@@ -27,7 +27,7 @@ Examples:
 Exit status: 0 done, 1 refused or not reached, 2 usage, 3 no daemon answers.
 See vballoonctl(1).)";
 
-/// A size that no guest could make valid is a usage error, found before anybody is asked.
+/// A size that is valid for no guest is a usage error, without a question to the daemon.
 std::string size_fault(const std::string& text) {
   const auto size = parse_size_or_share(text);
   return size ? std::string() : size.error().message;
@@ -45,7 +45,7 @@ std::string hint_fault(const std::string& text) {
 
 CLI::App* add_command(CLI::App& app, const char* name, const char* what, Arguments* out) {
   CLI::App* command = app.add_subcommand(name, what);
-  // --json and --rpc are understood after the command as well as before it.
+  // --json and --rpc may stand after the command as well as before it.
   command->fallthrough();
   command->callback([out, name] { out->command = name; });
   return command;
@@ -115,7 +115,7 @@ void add_switch(CLI::App& app, const char* name, const char* what, Arguments* ou
       ->check(switch_fault, "");
 }
 
-/// Commands of two words, known by both.
+/// Commands of two words, as `policy show`.
 void add_policy(CLI::App& app, Arguments* out) {
   CLI::App* policy = app.add_subcommand("policy", "Automatic ballooning: what it does, and why");
   policy->fallthrough();

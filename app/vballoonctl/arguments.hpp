@@ -15,14 +15,14 @@ namespace vballoon::ctl {
 
 struct Arguments {
   std::string command;  ///< list, show, set and so on
-  std::string rpc;      ///< socket of the daemon; empty: the default one
+  std::string rpc;      ///< the daemon's socket; empty: the default
   bool json = false;
 
   std::string name;               ///< the VM
   std::string size;               ///< set
   bool wait = false;              ///< set
   bool force = false;             ///< set
-  unsigned timeout_s = 0;         ///< set --wait, stats; 0: none, or the default
+  unsigned timeout_s = 0;         ///< set --wait, stats; 0: no timeout, or the default
   std::string socket;             ///< add
   bool client = false;            ///< add
   std::vector<std::string> keys;  ///< add, set-option; each KEY=VALUE
@@ -33,10 +33,10 @@ struct Arguments {
   unsigned count = 0;             ///< watch; 0: until Ctrl-C
 };
 
-/// Every command and option there is, for who reads them into *out.
+/// Declares every command and option; parsing the command line then fills *out.
 void describe_arguments(CLI::App& app, Arguments* out);
 
-/// @return an exit status when there is nothing left to do: 0 after --help, 2 for a usage error.
+/// @return an exit status where the program should end: 0 after --help, 2 for a usage error.
 [[nodiscard]] std::optional<int> parse_arguments(int argc, char** argv, Arguments* out);
 
 }  // namespace vballoon::ctl

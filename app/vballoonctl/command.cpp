@@ -15,7 +15,7 @@ namespace {
 
 using rpc::Json;
 
-// The daemon answers at once; it is only ever busy starting or stopping.
+// The daemon answers at once, unless it is starting or stopping.
 constexpr std::chrono::seconds kCallTimeout{10};
 
 struct Entry {

@@ -10,7 +10,7 @@
 
 namespace vballoon::ctl {
 
-/// A script can tell "no" from "nobody there".
+/// A script can tell a refusal from a daemon that does not run.
 enum ExitStatus : int { kDone = 0, kRefused = 1, kUsage = 2, kNoDaemon = 3 };
 
 /// One run of one command.
@@ -42,15 +42,15 @@ struct Command {
 /// Connects and runs the command that the arguments name.
 [[nodiscard]] int run(const Arguments& arguments);
 
-/// Says what went wrong, on standard error, or as JSON on standard output.
-/// @return the exit status that goes with it.
+/// Prints the error on standard error, or as JSON on standard output.
+/// @return the exit status for the error.
 int complain(bool json, const rpc::Error& error);
 int complain(const Command& command, const rpc::Error& error);
 
-/// What a result warns of, on standard error; with --json it is in the result.
+/// Prints a result's warnings on standard error. With --json they are in the result.
 void print_warnings(const Command& command, const rpc::Json& result);
 
-/// The raw result, indented.
+/// Prints the raw result, indented.
 void print_json(const rpc::Json& result);
 
 }  // namespace vballoon::ctl

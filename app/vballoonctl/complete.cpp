@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/complete.cpp - walk a command line along the commands, options and settings.
+// vballoonctl/complete.cpp - walks along a command line by the commands, options and settings.
 #include "complete.hpp"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-/// Where a command line has got to.
+/// A position on the command line: the command so far, and what may follow.
 class Walk {
  public:
   explicit Walk(const CLI::App& app) : app_(&app) {}
@@ -53,7 +53,7 @@ class Walk {
     return nullptr;
   }
 
-  /// Options of a command, then those before it.
+  /// The options of the command, then those of the commands around it.
   [[nodiscard]] std::vector<const CLI::Option*> options() const {
     std::vector<const CLI::Option*> all;
     for (const CLI::App* app = app_; app != nullptr; app = app->get_parent()) {
@@ -78,7 +78,7 @@ class Walk {
     return words;
   }
 
-  /// The one that stands next; the last one of a command may stand more than once.
+  /// The positional that stands next. The last one of a command may stand more than once.
   [[nodiscard]] const CLI::Option* positional() const {
     std::size_t at = 0;
     for (const CLI::Option* option : app_->get_options()) {
@@ -98,7 +98,7 @@ class Walk {
     return option.check_lname("key") ? settings(begun, false) : Words();
   }
 
-  /// Keys up to their '=', then what a switch may be.
+  /// Keys up to their '=', then the values of a switch.
   static Words settings(const std::string& begun, bool live_only) {
     Words words;
     for (const vm::Setting& setting : vm::kSettings) {
@@ -115,7 +115,7 @@ class Walk {
   }
 
   const CLI::App* app_;
-  const CLI::Option* option_ = nullptr;  // whose value comes next
+  const CLI::Option* option_ = nullptr;  // the option whose value comes next
   std::size_t positionals_ = 0;
   std::string rpc_;
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/complete.hpp - what may stand next on a command line, for the shell's completion.
-// `vballoonctl complete WORD...` prints it, a word a line; completion.bash asks that.
+// vballoonctl/complete.hpp - the words that may stand next on a command line, for the shell's
+//                            completion.
+// `vballoonctl complete WORD...` prints them, a word a line; completion.bash runs that.
 #pragma once
 
 #include <functional>
@@ -10,16 +11,16 @@
 
 namespace vballoon::ctl {
 
-/// Names of VMs, asked for only where one may stand.
-/// @param rpc  socket of the daemon, as the line has it; or empty.
+/// Returns the names of VMs. Called only where such a name may stand.
+/// @param rpc  the daemon's socket, if the command line names it; else empty.
 using VmNames = std::function<std::vector<std::string>(const std::string& rpc)>;
 
-/// @param words  those after the program's name; the last one is unfinished, and may be empty.
-/// @return what begins as the last word does. A setting ends in '=', its value is still to come.
+/// @param words  the words after the program's name. The last one is unfinished, and may be empty.
+/// @return the words that begin as the last word does. A setting ends in '=': its value follows.
 [[nodiscard]] std::vector<std::string> complete(const std::vector<std::string>& words,
                                                 const VmNames& vm_names);
 
-/// Asks the daemon; silent where none answers.
+/// Prints the words. Asks the daemon for names of VMs; prints no names where none answers.
 [[nodiscard]] int run_complete(const std::vector<std::string>& words);
 
 }  // namespace vballoon::ctl

@@ -9,7 +9,7 @@ _vballoonctl() {
   current=${words[-1]}
   mapfile -t COMPREPLY < <("$1" complete "${words[@]:1}" 2>/dev/null)
   if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then compopt -o nospace; fi
-  # To bash a '=' ends a word: it replaces what is behind it only.
+  # For bash '=' ends a word, so bash replaces only the text after it.
   if [[ $current == *=* && $COMP_WORDBREAKS == *=* ]]; then
     COMPREPLY=("${COMPREPLY[@]#"${current%%=*}="}")
   fi

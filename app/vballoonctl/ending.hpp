@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/ending.hpp - how waiting for a balloon ended, in words.
+// vballoonctl/ending.hpp - how a wait for a balloon ended, in words.
 // Pure.
 #pragma once
 
@@ -14,14 +14,14 @@ namespace vballoon::ctl {
 
 /// How the wait ended, and the device as it was then.
 struct Ending {
-  Verdict verdict = Verdict::kGoing;  ///< kGoing: by Ctrl-C
+  Verdict verdict = Verdict::kGoing;  ///< kGoing: Ctrl-C ended the wait
   rpc::Json device;
 };
 
-/// Why the balloon is not as large as it should be, and whether the daemon goes on trying; empty
-/// where it is.
-/// @param target     what was waited for.
-/// @param timeout_s  the caller's own limit.
+/// @return why the balloon is not as large as wanted, and whether the daemon goes on trying; empty
+///         where it is as large as wanted.
+/// @param target     the size that the command waited for.
+/// @param timeout_s  the limit on the command line.
 [[nodiscard]] std::string why_not(const Ending& ending, std::uint64_t target, unsigned timeout_s);
 
 }  // namespace vballoon::ctl

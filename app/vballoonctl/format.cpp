@@ -12,7 +12,7 @@
 namespace vballoon::ctl {
 namespace {
 
-/// Blanks between two columns.
+/// The number of blanks between two columns.
 constexpr std::size_t kGap = 2;
 
 const rpc::Json* find(const rpc::Json& object, std::string_view key) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/lcores.cpp - what each lcore does, one a line.
+// vballoonctl/lcores.cpp - what each lcore does, a line for each.
 #include <fmt/format.h>
 
 #include "command.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/list.cpp - all VMs, one a line.
+// vballoonctl/list.cpp - all VMs, a line for each.
 #include <fmt/format.h>
 
 #include "command.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/main.cpp - arguments, then one command.
-// Exit:   0 done, 1 refused or not reached, 2 usage, 3 no daemon answers.
+// Exit:   0 done, 1 refused or target not reached, 2 usage error, 3 no daemon answers.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -12,7 +12,7 @@
 
 int main(int argc, char** argv) {
   return vballoon::with_output_written("vballoonctl", vballoon::ctl::kRefused, [&] {
-    // Its words are another command's, unfinished.
+    // The words after `complete` are an unfinished command line of another command.
     const std::vector<std::string> words(argv + 1, argv + std::max(argc, 1));
     if (!words.empty() && words[0] == "complete") {
       return vballoon::ctl::run_complete({words.begin() + 1, words.end()});

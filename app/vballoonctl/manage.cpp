@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/manage.cpp - change how VMs are served while the daemon runs.
+// vballoonctl/manage.cpp - commands that change how VMs are served while the daemon runs.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -29,7 +29,7 @@ int finish(Command& command, const rpc::Outcome<rpc::Json>& result, std::string_
 
 int run_add(Command& command) {
   const Arguments& arguments = command.arguments;
-  // The daemon's working folder is not the caller's.
+  // The daemon's working folder is another one than the caller's.
   std::error_code ignored;
   std::string socket = std::filesystem::absolute(arguments.socket, ignored).lexically_normal();
   if (socket.empty()) socket = arguments.socket;

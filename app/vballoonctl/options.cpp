@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/options.cpp - the table of settings (vm/settings.hpp), as the command line has it.
+// vballoonctl/options.cpp - the table of settings (vm/settings.hpp) on the command line.
 #include "options.hpp"
 
 #include <fmt/format.h>

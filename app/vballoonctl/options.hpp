@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/options.hpp - a VM's settings, between the words of a person and the daemon's JSON.
+// vballoonctl/options.hpp - a VM's settings: KEY=VALUE on the command line, JSON for the daemon.
 #pragma once
 
 #include <string>
@@ -10,14 +10,14 @@
 
 namespace vballoon::ctl {
 
-/// @return why it is no KEY=VALUE that `add` or `set-option` takes; else empty.
+/// @return why `add` and `set-option` do not take this KEY=VALUE; empty where they take it.
 [[nodiscard]] std::string option_fault(const std::string& text);
 
-/// @param options  each KEY=VALUE. @pre option_fault() has none in them.
+/// @param options  each KEY=VALUE. @pre option_fault() is empty for each.
 void add_options(const std::vector<std::string>& options, rpc::Json* params);
 
-/// Those that are not the default, as "packed=false, weight=200".
-/// @param settings  of device.show.
+/// @return the settings that differ from their defaults, as "packed=false, weight=200".
+/// @param settings  the settings in the result of device.show.
 [[nodiscard]] std::string changed_options(const rpc::Json& settings);
 
 }  // namespace vballoon::ctl

@@ -19,7 +19,7 @@ void print_field(std::string_view name, std::string_view value) {
   fmt::print("  {:<14} {}\n", name, value);
 }
 
-/// "needs_bytes" is "needs" in MiB; anything else is a number.
+/// Prints a figure: "needs_bytes" as "needs" in MiB, any other name as a number.
 void print_figure(std::string name, const Json& figures) {
   std::string value = fmt::format("{}", number(figures, name));
   if (name.ends_with(kBytes)) {

@@ -21,7 +21,7 @@ void Progress::begin_at(std::optional<std::uint64_t> actual) noexcept {
 
 Verdict Progress::see(std::uint64_t target, std::optional<std::uint64_t> actual,
                       Clock::time_point now) {
-  // A share follows the guest's size, which wavers a little.
+  // The target of a share follows the guest's size, which wavers a little.
   if (!at_target(target, target_)) return Verdict::kRetargeted;
   if (!seen_ && actual) moved_ = now;
   begin_at(actual);

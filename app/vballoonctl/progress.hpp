@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/progress.hpp - whether a balloon still moves towards its target.
-// Pure: the caller brings the time.
+// Pure: the caller passes the time.
 #pragma once
 
 #include <chrono>
@@ -13,26 +13,26 @@ namespace vballoon::ctl {
 enum class Verdict {
   kGoing,
   kReached,
-  kStalled,     ///< nothing closer to the target for kStallAfter
-  kTimedOut,    ///< the caller's own limit
-  kRetargeted,  ///< somebody else set another target meanwhile
+  kStalled,     ///< the balloon came no closer to the target for kStallAfter
+  kTimedOut,    ///< the limit of the command line is over
+  kRetargeted,  ///< another target was set meanwhile
 };
 
-/// A guest that swings around a target it cannot reach does not count as moving: only a distance
-/// smaller than any before does.
+/// Only a distance to the target that is smaller than any before counts as a move. So a guest that
+/// swings around a target which it cannot reach does not count as moving.
 class Progress {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kStallAfter{10};
 
-  /// @param actual  nothing: the guest has not said so. Nothing is reached then.
+  /// @param actual  nothing: the guest has not said its size. The target is not reached then.
   Progress(std::uint64_t target, std::optional<std::uint64_t> actual, Clock::time_point now,
            std::optional<std::chrono::seconds> timeout);
 
   [[nodiscard]] Verdict see(std::uint64_t target, std::optional<std::uint64_t> actual,
                             Clock::time_point now);
 
-  /// Of the way from where the balloon was seen first to its target.
+  /// @return how far the balloon has come from the size at which it was first seen.
   [[nodiscard]] std::uint64_t done_bytes(std::optional<std::uint64_t> actual) const noexcept;
   [[nodiscard]] std::uint64_t whole_bytes() const noexcept { return whole_; }
   [[nodiscard]] Clock::time_point begin() const noexcept { return begin_; }
@@ -43,7 +43,7 @@ class Progress {
   void begin_at(std::optional<std::uint64_t> actual) noexcept;
 
   std::uint64_t target_;
-  bool seen_ = false;  // the guest said where it is
+  bool seen_ = false;  // the guest has said its size
   std::uint64_t whole_ = 0;
   std::uint64_t closest_ = 0;
   Clock::time_point begin_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoonctl/set.cpp - set a target, and see it through.
+// vballoonctl/set.cpp - sets a target, and waits until it is reached.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ constexpr std::chrono::milliseconds kLookEvery{100};
 constexpr std::chrono::seconds kPlainLineEvery{1};
 constexpr unsigned kBarCells = 32;
 
-/// Shows the way on a terminal as a bar, elsewhere as a line a second, with --json not at all.
+/// Shows the progress: as a bar on a terminal, as a line a second elsewhere, not with --json.
 class Display {
  public:
   Display(const Arguments& arguments, std::uint64_t target)
@@ -33,7 +33,7 @@ class Display {
         terminal_(!arguments.json && is_terminal()) {}
 
   void show(const Progress& progress, std::optional<std::uint64_t> known) {
-    // There is nothing to show yet.
+    // Without the guest's size there is nothing to show yet.
     if (silent_ || !known) return;
     const std::uint64_t actual = *known;
     const std::uint64_t done = progress.done_bytes(actual);
@@ -57,7 +57,7 @@ class Display {
   }
 
  private:
-  /// What a narrow terminal leaves for the bar beside the text.
+  /// @return the width of the bar: what a narrow terminal leaves beside the text.
   [[nodiscard]] static unsigned bar_cells(std::size_t text) {
     constexpr std::size_t kAround = 5;  // brackets, blanks, the cell that stays free
     const std::size_t cells = terminal_size().cells;
@@ -96,7 +96,7 @@ rpc::Outcome<Ending> follow(Command& command, std::uint64_t target,
     if (!progress) progress.emplace(target, actual, Clock::now(), timeout_of(arguments));
     display.show(*progress, actual);
     Verdict verdict = progress->see(number(*device, "target_bytes"), actual, Clock::now());
-    // Gone in the middle: nothing will come of it however long we wait.
+    // The VMM went away, so the target will not be reached.
     if (verdict == Verdict::kGoing && text(*device, "state") == "waiting") {
       verdict = Verdict::kStalled;
     }
@@ -116,8 +116,8 @@ Json ending_json(const Ending& ending, std::uint64_t target, const std::string& 
   return json;
 }
 
-int report(const Arguments& arguments, const Ending& ending, std::uint64_t target,
-           Clock::duration took) {
+int print_ending(const Arguments& arguments, const Ending& ending, std::uint64_t target,
+                 Clock::duration took) {
   const std::string reason = why_not(ending, target, arguments.timeout_s);
   if (arguments.json) {
     print_json(ending_json(ending, target, reason));
@@ -139,7 +139,7 @@ int see_through(Command& command, std::uint64_t target) {
   const auto begin = Clock::now();
   const auto ending = follow(command, target, interrupt);
   if (!ending) return complain(command, ending.error());
-  return report(command.arguments, *ending, target, Clock::now() - begin);
+  return print_ending(command.arguments, *ending, target, Clock::now() - begin);
 }
 
 }  // namespace
@@ -147,7 +147,7 @@ int see_through(Command& command, std::uint64_t target) {
 int run_set(Command& command) {
   const Arguments& arguments = command.arguments;
   Json params{{"name", arguments.name}, {"size", arguments.size}};
-  // A daemon of before knows no such thing.
+  // Sent only where set, because an older daemon refuses the parameter.
   if (arguments.force) params["force"] = true;
   const auto result = command.call("device.set", std::move(params));
   if (!result) return complain(command, result.error());

@@ -125,7 +125,7 @@ void print_features(const Json& device) {
   const auto acked = strings(features.value("acked", Json::array()));
   auto refused = strings(features.value("offered", Json::array()));
   std::erase_if(refused, [&acked](const std::string& name) {
-    // Between the VMM and us; no driver ever takes it.
+    // This feature is between VMM and daemon; no driver ever takes it.
     return name == "VHOST_PROTOCOL_FEATURES" ||
            std::find(acked.begin(), acked.end(), name) != acked.end();
   });

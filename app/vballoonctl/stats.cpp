@@ -14,7 +14,7 @@ using rpc::Json;
 
 namespace {
 
-/// Without its unit.
+/// @return the name of a figure without its unit.
 std::string plain(const std::string& name) {
   return name.ends_with("_bytes") ? name.substr(0, name.size() - 6) : name;
 }
@@ -47,7 +47,7 @@ int run_stats(Command& command) {
   const Arguments& arguments = command.arguments;
   Json params{{"name", arguments.name}};
   if (arguments.timeout_s > 0) params["timeout_ms"] = arguments.timeout_s * 1000;
-  // The daemon keeps to the timeout; this one is for a daemon that does not.
+  // The daemon keeps the timeout; this limit is for a daemon that does not.
   const auto patience = std::chrono::seconds(arguments.timeout_s + 10);
   const auto result = command.client.call("device.stats", std::move(params), patience);
   if (!result) return complain(command, result.error());

@@ -46,12 +46,12 @@ TerminalSize terminal_size() {
 }
 
 void redraw_line(std::string_view line) {
-  // The last cell stays free: many terminals move on when it is written.
+  // The last cell stays free: many terminals go to the next line when it is written.
   write_out(fmt::format("\r{}\x1b[K", first_columns(line, terminal_size().cells - 1)));
 }
 
 void redraw_screen(std::string_view lines) {
-  // Home, each line cleared to its end, then everything below: no flicker.
+  // From the top, clears each line to its end and then everything below, which does not flicker.
   std::string out = "\x1b[H";
   for (const char c : lines) {
     if (c == '\n') out += "\x1b[K";
@@ -70,7 +70,7 @@ HiddenCursor::~HiddenCursor() {
 const std::atomic<bool>* catch_interrupt() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
-  // No SA_RESTART: a call that waits is to wake up.
+  // Without SA_RESTART, so that a signal ends a system call that waits.
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   return &interrupted;
@@ -82,7 +82,7 @@ bool sleep_unless(const std::atomic<bool>* interrupt, std::chrono::milliseconds 
   while (!interrupt->load(std::memory_order_relaxed)) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
     if (left.count() <= 0) return true;
-    // A signal between the check and poll() costs one of these slices, not the whole time.
+    // Sleeps in slices: a signal between the check and poll() is then seen after one of them.
     (void)::poll(nullptr, 0, static_cast<int>(std::min<std::int64_t>(left.count(), 200)));
   }
   return false;

@@ -16,14 +16,14 @@ namespace {
 
 using rpc::Json;
 
-/// What guests have for their answers before a look; one that takes longer shows older figures.
+/// The time for guests to answer before each look. A guest that takes longer shows older figures.
 constexpr std::chrono::milliseconds kAnswers{200};
 
-/// Asks every running guest for figures without waiting for one.
+/// Asks every running guest for figures, and waits for none.
 void ask_guests(Command& command, const Json& devices) {
   for (const Json& device : devices) {
     if (text(device, "state") != "running") continue;
-    // A driver without statistics shows as "-"; that is answer enough.
+    // An error only says that the driver has no statistics, and the table shows "-" then.
     (void)command.call("device.stats", {{"name", text(device, "name")}, {"timeout_ms", 0}});
   }
 }

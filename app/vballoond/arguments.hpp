@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vballoond/arguments.hpp - the command line, and the configuration it leads to.
+// vballoond/arguments.hpp - the command line, and the configuration that it leads to.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@
 namespace vballoon::daemon {
 
 struct Arguments {
-  std::string config;  ///< empty: the system's, if there is one
+  std::string config;  ///< empty: the system's file, if it exists
   bool dev = false;
   std::vector<std::string> devices;
   std::string rpc;
@@ -21,12 +21,12 @@ struct Arguments {
   std::string log_level;
 };
 
-/// @return an exit status when there is nothing left to do: 0 after --help, 2 for a usage error.
+/// @return an exit status where the program should end: 0 after --help, 2 for a usage error.
 [[nodiscard]] std::optional<int> parse_arguments(int argc, char** argv, Arguments* out);
 
-/// Profile, then file, then command line: the later one is stronger.
-/// @errors of service::load_config, parse_device_option and check_config; the message names the
-///         file and line, or the option.
+/// Makes the configuration of profile, file and command line, each overriding those before it.
+/// @errors those of service::load_config, parse_device_option and check_config; the message names
+///         the file and line, or the option.
 [[nodiscard]] Result<service::Config> make_config(const Arguments& arguments);
 
 }  // namespace vballoon::daemon

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoond/main.cpp - arguments, checked configuration, run.
-// Exit:   0 after a signal, 1 when it cannot start now, 2 for a wrong argument or configuration:
-//         the next start would end the same way.
+// Exit:   0 after a signal, 1 when the daemon cannot start now, 2 for a wrong argument or
+//         configuration, with which the next start would end the same way.
 #include <fmt/format.h>
 
 #include <cstdio>
