@@ -18,7 +18,7 @@ class Crew;
 
 class CallGuard {
  public:
-  /// @param crew  outlives it.
+  /// @param crew  outlives this object.
   explicit CallGuard(lcore::Crew& crew);
   CallGuard(const CallGuard&) = delete;
   CallGuard& operator=(const CallGuard&) = delete;

@@ -31,9 +31,9 @@ class Closer {
 
   /// A signal ends a wait for a peer, but no wait for a FUSE server.
   void hurry() noexcept {
-    const std::uint64_t turn = turn_.load(std::memory_order_acquire);
-    if (turn % 2 == 1 && turn == seen_) ::pthread_kill(thread_.native_handle(), SIGUSR2);
-    seen_ = turn;
+    const std::uint64_t steps = steps_.load(std::memory_order_acquire);
+    if (steps % 2 == 1 && steps == seen_) ::pthread_kill(thread_.native_handle(), SIGUSR2);
+    seen_ = steps;
   }
 
  private:
@@ -52,9 +52,9 @@ class Closer {
       const int fd = waiting_.front();
       waiting_.pop_front();
       lock.unlock();
-      turn_.fetch_add(1, std::memory_order_release);
+      steps_.fetch_add(1, std::memory_order_release);
       ::syscall(SYS_close, fd);
-      turn_.fetch_add(1, std::memory_order_release);
+      steps_.fetch_add(1, std::memory_order_release);
     }
   }
 
@@ -62,8 +62,8 @@ class Closer {
   std::condition_variable came_;
   std::deque<int> waiting_;
   std::thread thread_;
-  std::atomic<std::uint64_t> turn_{0};  // odd: in a close. Written by the thread, read by hurry()
-  std::uint64_t seen_ = 0;              // turn_ at the last hurry()
+  std::atomic<std::uint64_t> steps_{0};  // odd: in a close. Written by the thread, read by hurry()
+  std::uint64_t seen_ = 0;               // steps_ at the last hurry()
 };
 
 /// Never destroyed, because its thread may be at work when the process ends.

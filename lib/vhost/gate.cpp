@@ -132,7 +132,7 @@ int Gate::accept_from(int listener, Door& door) {
 bool Gate::short_of_descriptors() {
   const auto now = std::chrono::steady_clock::now();
   if (now < short_until_) return true;
-  if (FdReserve::get().leaves(FdReserve::kOfAVm + 1)) return false;  // with its connection
+  if (FdReserve::get().leaves(FdReserve::kOfAVm + 1)) return false;  // and the accepted one
   short_until_ = now + kShort;
   return true;
 }

@@ -50,8 +50,8 @@ thread_local std::optional<Substitute> substitute;
 /// The sockets that are substitutes: one for each gate, eight at most.
 struct Bound {
   std::atomic<int> socket{-1};
-  std::atomic<AcceptSource*> source{
-      nullptr};  // stored before socket (release), read after (acquire)
+  // Stored before socket (release), loaded after it (acquire).
+  std::atomic<AcceptSource*> source{nullptr};
 };
 std::array<Bound, Room::kGates> bound;
 

@@ -58,7 +58,7 @@ class Seat {
   Seats& seats_;
   Seats::Place* poller_ = nullptr;
   unsigned worker_ = 0;
-  bool chosen_ = false;  // by the operator
+  bool chosen_ = false;  // the operator chose the poll lcore
 };
 
 }  // namespace vballoon::vhost

@@ -68,7 +68,7 @@ struct Setting {
   std::variant<Flag, Number, Text> kind;
   Effect effect;
   Source source;
-  std::string_view about;  ///< one sentence, for people in a hurry
+  std::string_view about;  ///< one sentence: what the setting does
   std::string_view more;   ///< further sentences, for the manual page
 };
 

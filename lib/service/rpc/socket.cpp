@@ -39,7 +39,7 @@ bool is_alive(const sockaddr_un& address) {
   if (!probe.valid()) return true;
   const int done =
       ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  // A full backlog is a sign of life too.
+  // A full backlog shows that a process listens, too.
   return done == 0 || errno == EAGAIN || errno == EACCES;
 }
 

@@ -181,7 +181,7 @@ void DeviceState::look_after_name() {
   if (!kept() || inode_ == ours) return;
   named_ = false;
   elder_.reset();
-  fail_to("find its file again in", "somebody removed it");
+  fail_to("find its file again in", "another program removed it");
 }
 
 void DeviceState::load_wishes() noexcept {
