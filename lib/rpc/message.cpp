@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "rpc/json_writer.hpp"
+
 namespace vballoon::rpc {
 namespace {
 
@@ -92,7 +94,16 @@ std::string format_request(const Request& request) {
 Body::Body(const Json& value) : text(dump(value)) {}
 
 std::string format_result(const Json& id, const Body& result) {
-  return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{}}}\n", dump(id), result.text);
+  JsonWriter head;
+  head.begin_object();
+  head.field("jsonrpc", "2.0");
+  head.field("id", id);
+  head.key("result");
+  std::string line = head.take();
+  line.reserve(line.size() + result.text.size() + 2);
+  line += result.text;
+  line += "}\n";
+  return line;
 }
 
 std::string format_error(const Json& id, const Error& error) {

@@ -8,9 +8,18 @@
 #include <asio/error.hpp>
 #include <asio/read_until.hpp>
 #include <asio/write.hpp>
+#include <chrono>
 #include <utility>
 
 namespace vballoon::service {
+namespace {
+
+/// How long one client is served in a row; a request that takes longer is the last of its turn.
+constexpr std::chrono::microseconds kTurn{100};
+/// What is read at once of a client that has sent more than one piece.
+constexpr std::size_t kManyLines = 8192;
+
+}  // namespace
 
 using Socket = asio::local::stream_protocol::socket;
 
@@ -45,23 +54,44 @@ void RpcSession::on_read(const asio::error_code& error, std::size_t size) {
     return close();
   }
   if (input_done_) return close_when_done();
-  // One line each time: other clients and timers are served in between.
-  serve_line(size);
+  serve_lines(size);
   if (peer_.is_open()) read();
 }
 
+/// Serves the lines that are here until its time is over: other clients and timers are served next.
 /// @param size  the length of the line at the front of in_, with its newline.
-void RpcSession::serve_line(std::size_t size) {
+void RpcSession::serve_lines(std::size_t size) {
   held_ = true;
-  std::string_view line = std::string_view(in_).substr(0, size - 1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  if (!line.empty()) serve(line);
-  // Removes the empty lines behind the line, too, so that they cost no further calls.
-  in_.erase(0, std::min(in_.find_first_not_of('\n', size), in_.size()));
-  if (in_.empty()) in_ = {};
+  const auto over = std::chrono::steady_clock::now() + kTurn;
+  std::size_t begin = 0;  // of the first line that was not served
+  std::size_t newline = size - 1;
+  do {
+    serve_line(std::string_view(in_).substr(begin, newline - begin));
+    // Skips the empty lines behind the line.
+    begin = std::min(in_.find_first_not_of('\n', newline), in_.size());
+    newline = in_.find('\n', begin);
+  } while (newline != std::string::npos && peer_.is_open() &&
+           std::chrono::steady_clock::now() < over);
+  drop_served(begin);
   // The replies to requests that came in one piece are sent in one piece.
   held_ = in_.contains('\n');
   if (!held_) flush();
+}
+
+/// A client that sent more than was read at once is read in larger pieces from then on.
+/// @param bytes  of the lines at the front of in_ that were served.
+void RpcSession::drop_served(std::size_t bytes) {
+  in_.erase(0, bytes);
+  if (in_.empty()) {
+    in_ = {};
+  } else {
+    in_.reserve(kManyLines);
+  }
+}
+
+void RpcSession::serve_line(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (!line.empty()) serve(line);
 }
 
 void RpcSession::serve(std::string_view line) {

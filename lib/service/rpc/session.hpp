@@ -26,7 +26,9 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
  private:
   void read();
   void on_read(const asio::error_code& error, std::size_t size);
-  void serve_line(std::size_t size);
+  void serve_lines(std::size_t size);
+  void serve_line(std::string_view line);
+  void drop_served(std::size_t bytes);
   void serve(std::string_view line);
   void reply(std::string_view line);
   void flush();

@@ -158,6 +158,14 @@ TEST(Reply, ThatIsNeitherIsRefused) {
   }
 }
 
+TEST(Reply, EchoesEachKindOfId) {
+  for (const Json& id : {Json(0U), Json(-7), Json(18446744073709551615U), Json(0.5), Json(nullptr),
+                         Json("a \"b\" \u00e9")}) {
+    EXPECT_EQ(format_result(id, Json::object()),
+              dump(Json{{"jsonrpc", "2.0"}, {"id", id}, {"result", Json::object()}}) + "\n");
+  }
+}
+
 TEST(Reply, ReplacesBytesThatAreNoUtf8) {
   const std::string line = format_result(1, Json{{"socket", "/tmp/\xff.sock"}});
   const auto reply = parse_reply(line);

@@ -142,6 +142,25 @@ TEST(RpcServer, ServesOthersWhileOneWaitsForItsGuest) {
   EXPECT_EQ(reply->outcome->at("fresh"), true);
 }
 
+TEST(RpcServer, ServesOthersBetweenTheRequestsOfOneThatAsksForMuch) {
+  ServedFleet served;
+  for (int i = 0; i < 300; ++i) served.fleet.guest("vm" + std::to_string(i));
+  std::string much;
+  for (int id = 0; id < 4; ++id) much += request(id, "device.list");
+  much += request(4, "device.set", {{"name", "vm1"}, {"target_bytes", 4096u}});
+  ASSERT_LT(much.size(), 512U) << "the server reads so much at once";
+  RawClient greedy(served.path());
+  RawClient other(served.path());
+  ASSERT_TRUE(served.wait_for_clients(2));
+  served.on_loop([&] {
+    EXPECT_TRUE(greedy.send(much));
+    EXPECT_TRUE(other.send(request(1, "device.show", {{"name", "vm1"}})));
+  });
+  const auto reply = rpc::parse_reply(other.line().value_or(""));
+  ASSERT_TRUE(reply && reply->outcome);
+  EXPECT_EQ(reply->outcome->at("target_bytes"), 0) << "all of the other's came first";
+}
+
 TEST(RpcServer, SurvivesAClientThatLeavesBeforeItsAnswer) {
   ServedFleet served;
   served.fleet.guest("vm1");
