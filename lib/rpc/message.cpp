@@ -3,83 +3,66 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 
 #include "rpc/json_writer.hpp"
+#include "rpc/request_reader.hpp"
 
 namespace vballoon::rpc {
 namespace {
-
-constexpr int kMaxDepth = 8;
-constexpr unsigned kMaxValues = 1024;
-
-/// Each value takes a byte, and each level a bracket: of most requests nothing needs to be counted.
-bool surely_within_bounds(std::string_view line) noexcept {
-  const auto opens = [](char c) { return c == '{' || c == '['; };
-  return line.size() <= kMaxValues && std::ranges::count_if(line, opens) <= kMaxDepth;
-}
-
-/// Parses without exceptions. What is beyond the bounds is dropped while it is read.
-/// @return nothing when `line` is no JSON; *excess tells that it went beyond the bounds.
-std::optional<Json> parse_bounded(std::string_view line, bool* excess) {
-  unsigned values = 0;
-  *excess = false;
-  const auto keep = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMaxDepth || ++values > kMaxValues) *excess = true;
-    return !*excess;
-  };
-  const bool counts = !surely_within_bounds(line);
-  Json value = counts ? Json::parse(line.begin(), line.end(), keep, false)
-                      : Json::parse(line.begin(), line.end(), nullptr, false);
-  if (value.is_discarded() && !*excess) return std::nullopt;
-  return value;
-}
 
 bool is_id(const Json& id) {
   return id.is_null() || id.is_number() || id.is_string();
 }
 
-tl::unexpected<Rejected> reject(Json id, int code, std::string message) {
-  return tl::unexpected<Rejected>(Rejected{std::move(id), Error{code, std::move(message)}});
+/// @return why a line is no request, by what was found in it; or nothing.
+std::optional<Error> request_fault(RequestReader::Found found) {
+  switch (found) {
+    case RequestReader::Found::kNoJson:
+      return Error{kParseError, "not JSON; one request is one line"};
+    case RequestReader::Found::kBeyondBounds:
+      return Error{kInvalidRequest,
+                   fmt::format("more than {} values, or nested deeper than {}",
+                               RequestReader::kMaxValues, RequestReader::kMaxDepth)};
+    case RequestReader::Found::kArray:
+      return Error{kInvalidRequest, "no batches here; send one request a line"};
+    case RequestReader::Found::kOther:
+      return Error{kInvalidRequest, "a request is an object"};
+    case RequestReader::Found::kObject:
+      return std::nullopt;
+  }
+  return std::nullopt;
 }
 
-/// @return why `object` is no request, or nothing.
-std::optional<std::string> request_fault(const Json& object) {
-  const auto version = object.find("jsonrpc");
-  if (version == object.end() || *version != "2.0") return "\"jsonrpc\" must be \"2.0\"";
-  const auto method = object.find("method");
-  if (method == object.end() || !method->is_string()) return "\"method\" must be a string";
-  const auto id = object.find("id");
-  if (id != object.end() && !is_id(*id)) return "\"id\" must be a number, a string or null";
+/// @return why the members are none of a request, or nothing.
+std::optional<Error> request_fault(const RequestMembers& found) {
+  if (!found.version || *found.version != "2.0") {
+    return Error{kInvalidRequest, "\"jsonrpc\" must be \"2.0\""};
+  }
+  if (!found.method || !found.method->is_string()) {
+    return Error{kInvalidRequest, "\"method\" must be a string"};
+  }
+  if (found.id && !is_id(*found.id)) {
+    return Error{kInvalidRequest, "\"id\" must be a number, a string or null"};
+  }
+  if (found.params && !found.params->is_object()) {
+    return Error{kInvalidParams, "parameters go by name, in an object"};
+  }
   return std::nullopt;
 }
 
 }  // namespace
 
 tl::expected<Request, Rejected> parse_request(std::string_view line) {
-  bool excess = false;
-  auto object = parse_bounded(line, &excess);
-  if (!object) return reject(nullptr, kParseError, "not JSON; one request is one line");
-  if (excess) {
-    return reject(
-        nullptr, kInvalidRequest,
-        fmt::format("more than {} values, or nested deeper than {}", kMaxValues, kMaxDepth));
+  RequestMembers found;
+  if (auto fault = request_fault(RequestReader::read(line, &found))) {
+    return tl::unexpected(Rejected{nullptr, std::move(*fault)});
   }
-  if (object->is_array()) {
-    return reject(nullptr, kInvalidRequest, "no batches here; send one request a line");
-  }
-  if (!object->is_object()) return reject(nullptr, kInvalidRequest, "a request is an object");
-
-  const bool has_id = object->contains("id");
-  Json id = has_id && is_id(object->at("id")) ? object->at("id") : Json();
-  if (auto fault = request_fault(*object)) return reject(std::move(id), kInvalidRequest, *fault);
-  Request request{std::move(id), !has_id, object->at("method").get<std::string>()};
-  if (!object->contains("params")) return request;
-  request.params = std::move(object->at("params"));
-  if (!request.params.is_object()) {
-    return reject(std::move(request.id), kInvalidParams, "parameters go by name, in an object");
-  }
+  auto fault = request_fault(found);
+  Json id = found.id && is_id(*found.id) ? std::move(*found.id) : Json();
+  if (fault) return tl::unexpected(Rejected{std::move(id), std::move(*fault)});
+  Request request{std::move(id), !found.id, std::move(found.method->get_ref<std::string&>())};
+  if (found.params) request.params = std::move(*found.params);
   return request;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <string>
 
 #include "rpc/message.hpp"
@@ -77,6 +78,54 @@ TEST(Request, WithTooManyValuesIsRefused) {
   EXPECT_EQ(rejected(line + "]}}").error.code, kInvalidRequest);
 }
 
+TEST(Request, OfSeveralMembersOfOneNameTheLastCounts) {
+  const auto request = parse_request(
+      R"({"params":[1],"id":1,"jsonrpc":"1.0","method":"x","id":2,"jsonrpc":"2.0",)"
+      R"("params":{"a":1},"method":"y","params":{"b":{"c":1,"c":[2]},"b":{"d":3},"e":4}})");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->id, 2);
+  EXPECT_EQ(request->method, "y");
+  EXPECT_EQ(dump(request->params), R"({"b":{"d":3},"e":4})");
+}
+
+TEST(Request, MayHaveMembersThatNobodyAsksFor) {
+  const auto request = parse_request(
+      R"({"params":{"a":[{"b":1}]},"x":{"id":5,"params":7},"jsonrpc":"2.0","y":[],"method":"m"})");
+  ASSERT_TRUE(request);
+  EXPECT_TRUE(request->notification);
+  EXPECT_EQ(dump(request->params), R"({"a":[{"b":1}]})");
+}
+
+/// A line is read as nlohmann reads it into an object.
+TEST(Request, IsWhatTheWholeLineIsParsedAs) {
+  const std::string whole =
+      R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":[1,-2,0.5,null,true,"x"],"b":{"c":{}}}})";
+  const std::string bytes = R"({}[]":,019.-eE\u n)";
+  std::minstd_rand chance(1);
+  unsigned requests = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string line = whole;
+    for (unsigned i = 0; i <= chance() % 2; ++i) {
+      line[chance() % line.size()] = bytes[chance() % bytes.size()];
+    }
+    const Json object = Json::parse(line, nullptr, false);
+    const auto request = parse_request(line);
+    if (object.is_discarded()) {
+      ASSERT_FALSE(request) << line;
+      ASSERT_EQ(request.error().error.code, kParseError) << line;
+    } else if (request) {
+      ++requests;
+      ASSERT_EQ(request->notification, !object.contains("id")) << line;
+      ASSERT_EQ(request->id, object.value("id", Json())) << line;
+      ASSERT_EQ(request->method, object.at("method")) << line;
+      ASSERT_EQ(request->params, object.value("params", Json::object())) << line;
+    } else {
+      ASSERT_NE(request.error().error.code, kParseError) << line;
+    }
+  }
+  EXPECT_GT(requests, 1000U);
+}
+
 /// A request whose parameter is so many ones, each a value; 14 more are around them.
 std::string with_ones(unsigned count) {
   std::string line = R"({"jsonrpc":"2.0","id":1,"method":"x","params":{"a":[1)";
@@ -90,7 +139,7 @@ std::string with_arrays(unsigned count) {
          std::string(count, ']') + "}}";
 }
 
-/// The same request, too long to be parsed without its values being counted.
+/// The same request in a longer line.
 std::string padded(std::string line) {
   line.resize(std::max<std::size_t>(line.size(), 1025), ' ');
   return line;
