@@ -8,7 +8,6 @@
 #include <sys/vfs.h>
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
 #include "gmem/guest_memory.hpp"
@@ -21,6 +20,8 @@ Backing inspect_backing(int fd) noexcept {
   struct statfs system {};
   const int mode = ::fcntl(fd, F_GETFL);
   if (mode < 0 || ::fstat(fd, &file) != 0 || ::fstatfs(fd, &system) != 0) return backing;
+  backing.device = file.st_dev;
+  backing.inode = file.st_ino;
   backing.can_discard = S_ISREG(file.st_mode) && (mode & O_ACCMODE) == O_RDWR;
   // Not st_blksize: on a tmpfs with huge=always it names the huge page that the kernel would like,
   // while 4 KiB holes still free memory there. On hugetlbfs the block size is the page size.
@@ -89,13 +90,11 @@ std::optional<std::uint64_t> most_given_back(const GuestMemory& memory) noexcept
 
 std::optional<std::uint64_t> resident_bytes(const GuestMemory& memory) noexcept {
   std::uint64_t bytes = 0;
-  std::vector<std::pair<dev_t, ino_t>> counted;
   for (const Region& region : memory.regions()) {
     struct stat file {};
-    if (!region.backing.memory || ::fstat(region.fd.get(), &file) != 0) return std::nullopt;
-    const std::pair id(file.st_dev, file.st_ino);
-    if (std::find(counted.begin(), counted.end(), id) != counted.end()) continue;
-    counted.push_back(id);
+    if (!region.backing.memory) return std::nullopt;
+    if (region.file_below) continue;
+    if (::fstat(region.fd.get(), &file) != 0) return std::nullopt;
     bytes += static_cast<std::uint64_t>(file.st_blocks) * kStatBlock;
   }
   return std::min(bytes, memory.bytes());

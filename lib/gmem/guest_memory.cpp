@@ -38,6 +38,13 @@ Region make_region(const RegionSpec& spec) {
   return region;
 }
 
+/// @param regions  ascending by address; the region is one of them.
+bool has_file_below(std::span<const Region> regions, const Region& region) {
+  return std::any_of(regions.data(), &region, [&region](const Region& below) {
+    return below.backing.same_file(region.backing);
+  });
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const GuestMemory>> GuestMemory::create(std::span<const RegionSpec> specs) {
@@ -61,6 +68,7 @@ Result<std::shared_ptr<const GuestMemory>> GuestMemory::create(std::span<const R
                                                       below->first.value, region.first.value));
     }
     region.first_index = bytes_to_pages(map->bytes_);
+    region.file_below = has_file_below(map->regions_, region);
     map->bytes_ += region.bytes;
     below = &region;
   }

@@ -113,6 +113,21 @@ TEST(Resident, IsWhatWasTouchedOfEachFileOnce) {
   EXPECT_EQ(resident_bytes(**map), 2 * kPageSize);
 }
 
+TEST(Resident, IsTheSumOfTheFilesEachCountedOnce) {
+  const UniqueFd ram = open_memfd(), more = open_memfd();
+  std::byte anchor{};
+  const auto map =
+      GuestMemory::create(std::vector<RegionSpec>{{Gpa{2 * kMiB}, kMiB, &anchor, ram.get(), kMiB},
+                                                  {Gpa{kMiB}, kMiB, &anchor, more.get(), 0},
+                                                  {Gpa{0}, kMiB, &anchor, ram.get(), 0}});
+  ASSERT_TRUE(map.has_value());
+  const std::vector<char> bytes(kPageSize, 'x');
+  ASSERT_EQ(::pwrite(ram.get(), bytes.data(), bytes.size(), 0), kPageSize);
+  EXPECT_EQ(resident_bytes(**map), kPageSize);
+  ASSERT_EQ(::pwrite(more.get(), bytes.data(), bytes.size(), 0), kPageSize);
+  EXPECT_EQ(resident_bytes(**map), 2 * kPageSize);
+}
+
 TEST(MostGivenBack, IsNotAskedOfMemory) {
   const UniqueFd memfd = open_memfd();
   std::byte anchor{};
