@@ -98,8 +98,8 @@ TEST(Request, MayHaveMembersThatNobodyAsksFor) {
 
 /// A line is read as nlohmann reads it into an object.
 TEST(Request, IsWhatTheWholeLineIsParsedAs) {
-  const std::string whole =
-      R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":[1,-2,0.5,null,true,"x"],"b":{"c":{}}}})";
+  const std::string whole = R"({"jsonrpc":"2.0","id":1,"method":"m",)"
+                            R"("params":{"a":[1,-2,0.5,null,true,"x"],"b":{"c":{}}}})";
   const std::string bytes = R"({}[]":,019.-eE\u n)";
   std::minstd_rand chance(1);
   unsigned requests = 0;
