@@ -35,14 +35,15 @@ vm::QueueReport report_queue(Role role, bool running, const datapath::QueueStatu
 }  // namespace
 
 vm::VmFigures BalloonDevice::figures() const {
+  vm::VmFigures figures;
   if (const auto lock = knock(kGlance)) {
-    vm::VmFigures figures;
     find_figures(&figures);
     static_cast<vm::VmFigures&>(last_report_) = figures;
   } else {
     note_busy();
+    figures = last_report_;
   }
-  return last_report_;
+  return figures;
 }
 
 vm::DeviceReport BalloonDevice::report() const {
