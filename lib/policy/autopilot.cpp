@@ -250,7 +250,10 @@ void Autopilot::decide() {
     ++pressure_;
   }
   const std::span<vm::Vm* const> vms = fleet_.vms();
-  policy::Observation seen = observe(*host, vms);
+  std::vector<Guided*> guided;
+  guided.reserve(vms.size());
+  for (const vm::Vm* vm : vms) guided.push_back(&guided_[vm->settings().name]);
+  policy::Observation seen = observe(*host, vms, guided);
   seen.now = std::chrono::duration_cast<policy::Time>(last_turn_.time_since_epoch());
   seen.sample_interval = policy::Time(config_.interval_ms);
   seen.host_pressure = std::exchange(pressure_, 0);
@@ -259,20 +262,18 @@ void Autopilot::decide() {
   for (std::size_t i = 0; i < decisions.size(); ++i) {
     const policy::VmObservation& vm = seen.vms[i];
     if (vm.automatic) apply(vm, decisions[i], vms[i]);
-    guided_[vm.name].past = Past{std::move(decisions[i]), vm.target, last_turn_};
+    guided[i]->past = Past{std::move(decisions[i]), vm.target, last_turn_};
   }
   pools_ = std::move(seen.pools);
 }
 
 policy::Observation Autopilot::observe(const policy::MemoryFigures& host,
-                                       std::span<vm::Vm* const> vms) const {
+                                       std::span<vm::Vm* const> vms,
+                                       std::span<Guided* const> guided) const {
   policy::Observer observer(host, config_.reserve_mib);
   observer.expect(vms.size());
-  for (const vm::Vm* vm : vms) {
-    const std::string& name = vm->settings().name;
-    const auto guided = guided_.find(name);
-    const bool told = guided != guided_.end() && guided->second.wish;
-    observer.add(name, vm->figures(), told ? *guided->second.wish : VmWish());
+  for (std::size_t i = 0; i < vms.size(); ++i) {
+    observer.add(vms[i]->settings().name, vms[i]->figures(), guided[i]->wish.value_or(VmWish()));
   }
   return observer.take();
 }

@@ -11,12 +11,12 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.hpp"
@@ -90,6 +90,14 @@ class Autopilot {
     [[nodiscard]] bool automatic() const noexcept { return wish && wish->automatic; }
   };
 
+  /// For finding one by a name that is no std::string.
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const noexcept {
+      return std::hash<std::string_view>()(name);
+    }
+  };
+
   Autopilot(asio::io_context& loop, vm::Fleet& fleet, const PolicyConfig& config,
             policy::MemoryReader reader, policy::BestWatch watch);
 
@@ -104,7 +112,8 @@ class Autopilot {
   [[nodiscard]] std::optional<policy::MemoryFigures> read_host();
   [[nodiscard]] bool reads_its_swap(const policy::MemoryFigures& host);
   [[nodiscard]] policy::Observation observe(const policy::MemoryFigures& host,
-                                            std::span<vm::Vm* const> vms) const;
+                                            std::span<vm::Vm* const> vms,
+                                            std::span<Guided* const> guided) const;
   void apply(const policy::VmObservation& seen, const policy::Decision& decision, vm::Vm* vm) const;
 
   vm::Fleet& fleet_;
@@ -113,7 +122,7 @@ class Autopilot {
   std::optional<policy::PressureWatch> watch_;
   std::string watch_text_;
   std::unique_ptr<policy::Law> law_;
-  std::map<std::string, Guided, std::less<>> guided_;
+  std::unordered_map<std::string, Guided, NameHash, std::equal_to<>> guided_;
   std::vector<policy::PoolObservation> pools_;  // of the last turn
   std::string trouble_;                         // why the cgroup is not seen; empty: it is
   std::optional<std::uint64_t> swapped_in_;     // by the host in all, at the last turn

@@ -3,6 +3,9 @@
 // policy/autopilot_json.cpp - RPC results: what automatic ballooning did, and why.
 #include <fmt/format.h>
 
+#include <map>
+#include <string_view>
+
 #include "policy/autopilot.hpp"
 
 namespace vballoon::policy {
@@ -38,7 +41,8 @@ rpc::Json Autopilot::explain(const std::string& name) const {
   json["before_bytes"] = past.before;
   json["target_bytes"] = decision.target;
   json["figures"] = Json::object();
-  for (const policy::Term& term : decision.terms) {
+  for (std::size_t i = 0; i < decision.terms.size(); ++i) {
+    const policy::Term term = decision.terms[i];
     json["figures"][std::string(term.name)] = term.value;
   }
   json["signs"] = Json::array();
@@ -56,7 +60,8 @@ rpc::Json Autopilot::show() const {
   json["pools"] = Json::array();
   for (const policy::PoolObservation& pool : pools_) json["pools"].push_back(pool_json(pool));
   json["vms"] = Json::array();
-  for (const auto& [name, guided] : guided_) {
+  const std::map<std::string_view, const Guided&> by_name(guided_.begin(), guided_.end());
+  for (const auto& [name, guided] : by_name) {
     if (!guided.automatic()) continue;
     Json vm{{"name", name}, {"rule", nullptr}};
     if (guided.past) {

@@ -2,6 +2,7 @@
 #include "policy/balance_law.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/units.hpp"
 #include "policy/divide.hpp"
@@ -56,6 +57,13 @@ constexpr std::uint64_t kMostAlarm = 100;
 constexpr Time kAlarmForgets{1000};
 constexpr std::uint64_t kForgotten = 5;
 
+/// What explains a decision, as it is shown. The last two where its pool is known.
+constexpr std::array<std::string_view, Terms::kMost> kTerms{
+    "guest_bytes",       "has_bytes",     "uses_bytes",   "available_bytes",
+    "headroom_bytes",    "needs_bytes",   "margin_bytes", "share_bytes",
+    "floor_bytes",       "ceiling_bytes", "weight",       "host_available_bytes",
+    "host_reserve_bytes"};
+
 std::uint64_t less(std::uint64_t from, std::uint64_t what) noexcept {
   return from - std::min(from, what);
 }
@@ -92,7 +100,6 @@ bool in_pool(const VmObservation& vm, std::size_t pool) noexcept {
 
 std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
   heed_pressure(seen);
-  for (auto& [name, past] : past_) past.seen = false;
   std::vector<Turn> turns;
   turns.reserve(seen.vms.size());
   for (const VmObservation& vm : seen.vms) turns.push_back(begin(vm, seen));
@@ -108,7 +115,7 @@ std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
     move_by_whole_pages(turn.vm->target, &decisions.back());
     remember(turn, decisions.back(), seen.now);
   }
-  std::erase_if(past_, [](const auto& entry) { return !entry.second.seen; });
+  past_.end_turn();
   return decisions;
 }
 
@@ -148,8 +155,7 @@ BalanceLaw::Steps BalanceLaw::steps_of(const Turn& turn) noexcept {
 BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& seen) {
   Turn turn;
   turn.vm = &vm;
-  turn.past = &past_[vm.name];
-  turn.past->seen = true;
+  turn.past = &past_.of(vm.name);
   turn.view = watch_.look(vm, seen);
   note_peak(seen.now, &turn);
   const GuestView& view = turn.view;
@@ -278,22 +284,19 @@ void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
 
 Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
   const VmObservation& vm = *turn.vm;
-  const auto stay = [&vm](Rule rule) { return Decision{vm.name, vm.target, rule, {}, {}}; };
+  const auto stay = [&vm](Rule rule) { return Decision{vm.target, rule, {}, {}}; };
   const std::uint64_t most = less(vm.guest, turn.floor);
   if (!vm.automatic) return stay(Rule::kManual);
   if (!vm.running) return stay(Rule::kNotRunning);
-  Decision decision =
-      vm.target > most ? Decision{vm.name, most, Rule::kFloor, {}, {}} : move(turn, seen);
+  Decision decision = vm.target > most ? Decision{most, Rule::kFloor, {}, {}} : move(turn, seen);
   decision.signs = turn.view.signs;
-  decision.terms = {{"guest_bytes", vm.guest},         {"has_bytes", turn.view.plugged},
-                    {"uses_bytes", turn.view.used},    {"available_bytes", turn.view.available},
-                    {"headroom_bytes", turn.headroom}, {"needs_bytes", turn.need},
-                    {"margin_bytes", turn.margin},     {"share_bytes", turn.share},
-                    {"floor_bytes", turn.floor},       {"ceiling_bytes", turn.ceiling},
-                    {"weight", vm.limits.weight}};
+  decision.terms = {
+      kTerms,
+      {vm.guest, turn.view.plugged, turn.view.used, turn.view.available, turn.headroom, turn.need,
+       turn.margin, turn.share, turn.floor, turn.ceiling, vm.limits.weight}};
   if (vm.pool < seen.pools.size()) {
-    decision.terms.push_back({"host_available_bytes", seen.pools[vm.pool].available});
-    decision.terms.push_back({"host_reserve_bytes", reserve_of(seen.pools[vm.pool])});
+    decision.terms.add(seen.pools[vm.pool].available);
+    decision.terms.add(reserve_of(seen.pools[vm.pool]));
   }
   return decision;
 }
@@ -301,12 +304,12 @@ Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
 /// @pre the VM is automatic, its driver runs, and its target leaves the guest its floor.
 Decision BalanceLaw::move(const Turn& turn, const Observation& seen) const {
   const VmObservation& vm = *turn.vm;
-  if (vm.inhibited) return {vm.name, vm.target, Rule::kInhibited, {}, {}};
-  if (!vm.knows_actual) return {vm.name, vm.target, Rule::kUnknownSize, {}, {}};
+  if (vm.inhibited) return {vm.target, Rule::kInhibited, {}, {}};
+  if (!vm.knows_actual) return {vm.target, Rule::kUnknownSize, {}, {}};
   if (!turn.view.knows || !turn.host_known) {
     const Rule unknown = turn.view.knows ? Rule::kHostUnknown : Rule::kNoStatistics;
-    if (turn.view.pressure == 0) return {vm.name, vm.target, unknown, {}, {}};
-    return {vm.name, less(vm.target, kSmallestStep), Rule::kGuestNeeds, {}, {}};
+    if (turn.view.pressure == 0) return {vm.target, unknown, {}, {}};
+    return {less(vm.target, kSmallestStep), Rule::kGuestNeeds, {}, {}};
   }
   if (turn.view.stalled) return let_off(turn);
   const std::uint64_t wanted = vm.guest - turn.share;
@@ -318,14 +321,14 @@ Decision BalanceLaw::let_off(const Turn& turn) {
   const VmObservation& vm = *turn.vm;
   const std::uint64_t wanted = vm.guest - std::min(turn.need, turn.share);
   const std::uint64_t to = turn.wait ? std::max(wanted, vm.actual) : wanted;
-  if (less(vm.target, to) < band_of(vm)) return {vm.name, vm.target, Rule::kStalled, {}, {}};
-  return {vm.name, to, Rule::kGuestNeeds, {}, {}};
+  if (less(vm.target, to) < band_of(vm)) return {vm.target, Rule::kStalled, {}, {}};
+  return {to, Rule::kGuestNeeds, {}, {}};
 }
 
 /// @pre wanted < target.
 Decision BalanceLaw::give(const Turn& turn, std::uint64_t wanted, Time now) {
   const VmObservation& vm = *turn.vm;
-  const auto stay = [&vm](Rule rule) { return Decision{vm.name, vm.target, rule, {}, {}}; };
+  const auto stay = [&vm](Rule rule) { return Decision{vm.target, rule, {}, {}}; };
   const std::uint64_t amount = vm.target - wanted;
   const std::uint64_t has = granted(vm);
   const std::uint64_t band = band_of(vm);
@@ -334,19 +337,19 @@ Decision BalanceLaw::give(const Turn& turn, std::uint64_t wanted, Time now) {
   // the guest does not need can wait until the host has it.
   if (turn.pressed || has + band <= turn.need) {
     const std::uint64_t needed = std::min(std::max(turn.need, has), turn.share);
-    return {vm.name, turn.wait ? vm.guest - needed : wanted, Rule::kGuestNeeds, {}, {}};
+    return {turn.wait ? vm.guest - needed : wanted, Rule::kGuestNeeds, {}, {}};
   }
   if (turn.wait) return stay(Rule::kWaiting);
   const bool back = turn.past->taken > turn.past->given;
   if (back && amount < kBackBands * band) return stay(Rule::kDeadBand);
   if (turn.past->taken && within(*turn.past->taken, kLockOut, now)) return stay(Rule::kLockedOut);
-  return {vm.name, vm.target - slow_step(amount), Rule::kShare, {}, {}};
+  return {vm.target - slow_step(amount), Rule::kShare, {}, {}};
 }
 
 /// @pre wanted >= target.
 Decision BalanceLaw::take(const Turn& turn, std::uint64_t wanted, Time now) {
   const VmObservation& vm = *turn.vm;
-  const auto stay = [&vm](Rule rule) { return Decision{vm.name, vm.target, rule, {}, {}}; };
+  const auto stay = [&vm](Rule rule) { return Decision{vm.target, rule, {}, {}}; };
   if (wanted == vm.target) return stay(Rule::kSettled);
   const bool shortage = turn.share < turn.need;
   // An inflation that is under way already uses up the same spare memory.
@@ -355,15 +358,14 @@ Decision BalanceLaw::take(const Turn& turn, std::uint64_t wanted, Time now) {
   const std::uint64_t usual = band_of(vm) * (turn.past->given > turn.past->taken ? kBackBands : 1);
   const std::uint64_t band = turn.host_short ? GuestWatch::kLeastProgress : usual;
   if (turn.host_short && reach >= vm.target + band && !turn.settles) {
-    return {vm.name, reach, Rule::kHostNeeds, {}, {}};
+    return {reach, Rule::kHostNeeds, {}, {}};
   }
   const std::uint64_t amount = less(shortage ? wanted : reach, vm.target);
   if (amount == 0) return stay(Rule::kSettled);
   if (amount < band) return stay(Rule::kDeadBand);
   if (turn.past->given && within(*turn.past->given, kLockOut, now)) return stay(Rule::kLockedOut);
   if (turn.pressed && !shortage) return stay(Rule::kRecovering);
-  return {
-      vm.name, vm.target + slow_step(amount), shortage ? Rule::kShortage : Rule::kShare, {}, {}};
+  return {vm.target + slow_step(amount), shortage ? Rule::kShortage : Rule::kShare, {}, {}};
 }
 
 void BalanceLaw::remember(const Turn& turn, const Decision& decision, Time now) {

@@ -8,12 +8,11 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "policy/guest_view.hpp"
 #include "policy/law.hpp"
+#include "policy/remembered.hpp"
 
 namespace vballoon::policy {
 
@@ -34,7 +33,6 @@ class BalanceLaw final : public Law {
     Time span{0};                  ///< when the present span began
     std::uint64_t before = 0;      ///< the most that it used in the span before
     std::uint64_t margin = 0;      ///< what it lacked beyond its use when it was pressed
-    bool seen = false;
   };
   /// One VM in one turn.
   struct Turn {
@@ -82,7 +80,7 @@ class BalanceLaw final : public Law {
   void remember(const Turn& turn, const Decision& decision, Time now);
 
   GuestWatch watch_;
-  std::unordered_map<std::string, Past> past_;
+  Remembered<Past> past_;
   std::uint64_t alarm_ = 0;  // by how many percent the reserve is raised
   Time alarm_at_{0};
 };

@@ -79,14 +79,12 @@ std::uint64_t floor_of(const VmObservation& vm) noexcept {
 }
 
 GuestView GuestWatch::look(const VmObservation& vm, const Observation& seen) {
-  Memory& memory = guests_[vm.name];
-  memory.seen = true;
+  Memory& memory = guests_.of(vm.name);
   const bool says = vm.running && vm.knows_actual;
   if (!says || !memory.known || memory.table != vm.table) {
     memory = Memory();
     memory.table = vm.table;
     memory.actual = vm.actual;
-    memory.seen = true;
   }
   GuestView view;
   view.plugged = vm.guest - std::min(vm.actual, vm.guest);
@@ -209,11 +207,6 @@ void GuestWatch::note_counters(const VmObservation& vm, Time now, Memory* memory
   if (events(memory->alloc_stalls, sample.alloc_stalls) > 0) {
     add_pressure("its programs waited for memory", view);
   }
-}
-
-void GuestWatch::forget_gone() {
-  std::erase_if(guests_, [](const auto& entry) { return !entry.second.seen; });
-  for (auto& [name, memory] : guests_) memory.seen = false;
 }
 
 }  // namespace vballoon::policy

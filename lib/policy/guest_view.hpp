@@ -7,13 +7,12 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "policy/claimed_counter.hpp"
 #include "policy/observation.hpp"
+#include "policy/remembered.hpp"
 
 namespace vballoon::policy {
 
@@ -42,7 +41,7 @@ class GuestWatch {
 
   [[nodiscard]] GuestView look(const VmObservation& vm, const Observation& seen);
   /// Forgets the guests that look() has not seen since the last call.
-  void forget_gone();
+  void forget_gone() { guests_.end_turn(); }
 
  private:
   struct Memory {
@@ -57,7 +56,6 @@ class GuestWatch {
     int direction = 0;            ///< 1: to inflate, -1: to deflate, 0: at its target
     Time moved{0};                ///< when it last made progress, or was at its target
     bool stalled = false;
-    bool seen = false;
     bool known = false;
     bool says = false;      ///< the last sample has a possible figure of what is available
     bool compares = false;  ///< the look before had a sample to compare with
@@ -70,7 +68,7 @@ class GuestWatch {
                        GuestView* view);
   static void note_counters(const VmObservation& vm, Time now, Memory* memory, GuestView* view);
 
-  std::unordered_map<std::string, Memory> guests_;
+  Remembered<Memory> guests_;
 };
 
 /// The bounds of what is left to the guest: [floor, ceiling].

@@ -5,8 +5,11 @@
 //         same decisions, in the daemon and in a simulation.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <string>
+#include <initializer_list>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -50,12 +53,31 @@ struct Term {
   std::uint64_t value = 0;
 };
 
+/// The figures of a decision, by the names that its law has for them. Plain: a law decides over a
+/// thousand VMs a turn, and few decisions are ever explained.
+class Terms {
+ public:
+  static constexpr std::size_t kMost = 13;
+
+  Terms() = default;
+  /// @param names   of these values, in their order, and of those that add() adds; outlives all use.
+  Terms(std::span<const std::string_view> names, std::initializer_list<std::uint64_t> values);
+  void add(std::uint64_t value);
+
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] Term operator[](std::size_t i) const { return {names_[i], values_[i]}; }
+
+ private:
+  std::span<const std::string_view> names_;
+  std::array<std::uint64_t, kMost> values_{};
+  std::size_t count_ = 0;
+};
+
 /// What a law decides for one VM.
 struct Decision {
-  std::string name;
   std::uint64_t target = 0;  ///< in bytes; the present target where nothing is to be done
   Rule rule = Rule::kManual;
-  std::vector<Term> terms;              ///< the figures that the rule was applied to
+  Terms terms;                          ///< the figures that the rule was applied to
   std::vector<std::string_view> signs;  ///< the guest's signs that counted, or were not believed
 };
 

@@ -2,13 +2,21 @@
 #include "policy/pressure_law.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/guest_page.hpp"
 
 namespace vballoon::policy {
+namespace {
+
+/// What explains a decision, as it is shown.
+constexpr std::array<std::string_view, 8> kTerms{"guest_bytes", "has_bytes",   "available_bytes",
+                                                 "step_bytes",  "floor_bytes", "ceiling_bytes",
+                                                 "host_events", "guest_signs"};
+
+}  // namespace
 
 std::vector<Decision> PressureLaw::decide(const Observation& seen) {
-  for (auto& [name, past] : past_) past.seen = false;
   std::vector<Decision> decisions;
   decisions.reserve(seen.vms.size());
   for (const VmObservation& vm : seen.vms) {
@@ -16,7 +24,7 @@ std::vector<Decision> PressureLaw::decide(const Observation& seen) {
     move_by_whole_pages(vm.target, &decisions.back());
   }
   watch_.forget_gone();
-  std::erase_if(past_, [](const auto& entry) { return !entry.second.seen; });
+  past_.end_turn();
   return decisions;
 }
 
@@ -26,12 +34,11 @@ bool PressureLaw::in_pressure(const Past& past, Time now) const noexcept {
 }
 
 Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
-  Past& past = past_[vm.name];
-  past.seen = true;
+  Past& past = past_.of(vm.name);
   const GuestView view = watch_.look(vm, seen);
   const std::uint64_t most = vm.guest - floor_of(vm);
   const std::uint64_t least = vm.guest - ceiling_of(vm);
-  Decision decision{vm.name, vm.target, Rule::kQuiet, {}, {}};
+  Decision decision{vm.target, Rule::kQuiet, {}, {}};
   if (!vm.automatic) {
     decision.rule = Rule::kManual;
     return decision;
@@ -62,15 +69,14 @@ Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
   }
   decision.target = std::max(decision.target, least);
   decision.signs = view.signs;
-  decision.terms = {{"guest_bytes", vm.guest},           {"has_bytes", view.plugged},
-                    {"available_bytes", view.available}, {"step_bytes", settings_.step},
-                    {"floor_bytes", floor_of(vm)},       {"ceiling_bytes", ceiling_of(vm)},
-                    {"host_events", seen.host_pressure}, {"guest_signs", view.pressure}};
+  decision.terms = {kTerms,
+                    {vm.guest, view.plugged, view.available, settings_.step, floor_of(vm),
+                     ceiling_of(vm), seen.host_pressure, view.pressure}};
   return decision;
 }
 
 Decision PressureLaw::answer_guest(const VmObservation& vm, unsigned times) const {
-  Decision decision{vm.name, vm.target, Rule::kGuestPressure, {}, {}};
+  Decision decision{vm.target, Rule::kGuestPressure, {}, {}};
   if (vm.target > vm.actual && !at_target(vm.actual, vm.target)) {
     decision.target = vm.actual;
     decision.rule = Rule::kCancelled;

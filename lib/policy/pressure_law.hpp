@@ -8,13 +8,12 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/units.hpp"
 #include "policy/guest_view.hpp"
 #include "policy/law.hpp"
+#include "policy/remembered.hpp"
 
 namespace vballoon::policy {
 
@@ -32,7 +31,6 @@ class PressureLaw final : public Law {
  private:
   struct Past {
     std::optional<Time> pressed;  ///< when the guest last showed pressure
-    bool seen = false;
   };
   [[nodiscard]] Decision choose(const VmObservation& vm, const Observation& seen);
   [[nodiscard]] Decision answer_guest(const VmObservation& vm, unsigned times) const;
@@ -40,7 +38,7 @@ class PressureLaw final : public Law {
 
   PressureSettings settings_;
   GuestWatch watch_;
-  std::unordered_map<std::string, Past> past_;
+  Remembered<Past> past_;
 };
 
 }  // namespace vballoon::policy

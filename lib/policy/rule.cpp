@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/check.hpp"
 #include "base/guest_page.hpp"
 #include "policy/law.hpp"
 
@@ -58,6 +59,16 @@ std::string_view rule_name(Rule rule) noexcept {
 
 std::string_view rule_text(Rule rule) noexcept {
   return kWords[static_cast<std::size_t>(rule)].text;
+}
+
+Terms::Terms(std::span<const std::string_view> names, std::initializer_list<std::uint64_t> values)
+    : names_(names) {
+  for (const std::uint64_t value : values) add(value);
+}
+
+void Terms::add(std::uint64_t value) {
+  VB_CHECK(count_ < names_.size() && count_ < kMost);
+  values_[count_++] = value;
 }
 
 void move_by_whole_pages(std::uint64_t before, Decision* decision) noexcept {

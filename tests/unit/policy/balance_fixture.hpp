@@ -54,8 +54,8 @@ struct BalanceLawTest : ::testing::Test {
     EXPECT_EQ(rule_name(decision.rule), rule_name(rule));
   }
   static std::uint64_t term(const Decision& decision, std::string_view name) {
-    for (const Term& one : decision.terms) {
-      if (one.name == name) return one.value;
+    for (std::size_t i = 0; i < decision.terms.size(); ++i) {
+      if (decision.terms[i].name == name) return decision.terms[i].value;
     }
     ADD_FAILURE() << "no term " << name;
     return 0;
