@@ -359,7 +359,8 @@ void BalloonDevice::load_features() {
 
 rte_vhost_msg_result BalloonDevice::get_config(Message message) const {
   auto payload = message.config();
-  if (!payload || !config_.read(payload->offset, std::span(payload->region).first(payload->size))) {
+  if (!payload || !config_.read(payload->header.offset,
+                                std::span(payload->region).first(payload->header.size))) {
     message.reply_empty();
     return RTE_VHOST_MSG_RESULT_REPLY;
   }
@@ -370,7 +371,8 @@ rte_vhost_msg_result BalloonDevice::get_config(Message message) const {
 rte_vhost_msg_result BalloonDevice::set_config(Message message) {
   const auto payload = message.config();
   const bool taken =
-      payload && config_.write(payload->offset, std::span(payload->region).first(payload->size));
+      payload &&
+      config_.write(payload->header.offset, std::span(payload->region).first(payload->header.size));
   keep_driver_fields();
   if (config_.knows_actual()) hear_size();
   return taken ? RTE_VHOST_MSG_RESULT_OK : RTE_VHOST_MSG_RESULT_ERR;

@@ -111,7 +111,7 @@ class BalloonDevice final : public vm::Vm {
  private:
   /// As the VMM sent it, region by region.
   struct MemoryTable {
-    std::vector<RegionText> regions;
+    std::vector<wire::MemoryRegion> regions;
     std::vector<ClaimedRegion> files;
   };
   struct RingState {

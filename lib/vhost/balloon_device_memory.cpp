@@ -13,13 +13,22 @@
 #include "vhost/message_check.hpp"
 
 namespace vballoon::vhost {
+namespace {
+
+/// librte_vhost looks no further: vhost_memory_changed() in DPDK lib/vhost/vhost_user.c.
+bool same_addresses(const wire::MemoryRegion& one, const wire::MemoryRegion& other) noexcept {
+  return one.guest_address == other.guest_address && one.size == other.size &&
+         one.user_address == other.user_address;
+}
+
+}  // namespace
 
 /// Judged before anything of it is mapped. What was claimed before stands where this is refused.
 Result<void> BalloonDevice::claim_memory(const Message& message) {
   next_table_ = {};
   for (std::size_t i = 0; i < message.region_count(); ++i) {
-    const RegionText text = message.region(i);
-    auto region = ClaimedRegion::of(message.fd(i), text.file_offset, text.bytes);
+    const wire::MemoryRegion text = message.region(i);
+    auto region = ClaimedRegion::of(message.fd(i), text.mmap_offset, text.size);
     if (!region) return tl::unexpected(region.error());
     next_table_.regions.push_back(text);
     next_table_.files.push_back(*region);
@@ -33,9 +42,8 @@ Result<void> BalloonDevice::claim_memory(const Message& message) {
 /// librte_vhost takes a table with the addresses of the last one for that, closes the new files and
 /// says that all is well: the guest would be served, and discarded from, in its old ones.
 Result<void> BalloonDevice::check_other_files() const {
-  const bool taken_for_the_last = std::ranges::equal(
-      table_.regions, next_table_.regions,
-      [](const RegionText& one, const RegionText& other) { return one.same_addresses(other); });
+  const bool taken_for_the_last =
+      std::ranges::equal(table_.regions, next_table_.regions, same_addresses);
   if (!taken_for_the_last || table_.files == next_table_.files) return {};
   return fail(
       Code::kInvalidArgument,

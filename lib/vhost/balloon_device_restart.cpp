@@ -50,7 +50,7 @@ void BalloonDevice::load_wishes() {
 
 rte_vhost_msg_result BalloonDevice::get_inflight(Message message) {
   auto payload = message.inflight();
-  if (!payload || payload->num_queues == 0) return RTE_VHOST_MSG_RESULT_ERR;
+  if (!payload || payload->queues == 0) return RTE_VHOST_MSG_RESULT_ERR;
   auto region = InflightRegion::create();
   if (!region) {
     warn(region.error().message);

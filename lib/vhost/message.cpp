@@ -9,28 +9,29 @@ namespace vballoon::vhost {
 
 std::optional<ConfigPayload> Message::config() const noexcept {
   ConfigPayload payload;
-  if (size() < ConfigPayload::kHeaderBytes) return std::nullopt;
+  if (size() < sizeof(payload.header)) return std::nullopt;
   std::memcpy(&payload, bytes_ + kPayload, std::min<std::size_t>(size(), sizeof(payload)));
   const std::size_t held = std::min<std::size_t>(size(), sizeof(payload));
-  if (payload.size > held - ConfigPayload::kHeaderBytes) return std::nullopt;
+  if (payload.header.size > held - sizeof(payload.header)) return std::nullopt;
   return payload;
 }
 
 void Message::reply_config(const ConfigPayload& payload) noexcept {
-  std::memcpy(bytes_ + kPayload, &payload, ConfigPayload::kHeaderBytes + payload.size);
-  set_word(8, static_cast<std::uint32_t>(ConfigPayload::kHeaderBytes) + payload.size);
+  const std::size_t bytes = sizeof(payload.header) + payload.header.size;
+  std::memcpy(bytes_ + kPayload, &payload, bytes);
+  set_word(8, static_cast<std::uint32_t>(bytes));
 }
 
-std::optional<InflightPayload> Message::inflight() const noexcept {
-  if (size() < InflightPayload::kBytes || size() > sizeof(InflightPayload)) return std::nullopt;
-  InflightPayload payload;
+std::optional<wire::Inflight> Message::inflight() const noexcept {
+  wire::Inflight payload;
+  if (size() < wire::kInflightBytes || size() > sizeof(payload)) return std::nullopt;
   std::memcpy(&payload, bytes_ + kPayload, size());
   return payload;
 }
 
-void Message::reply_inflight(const InflightPayload& payload, int fd) noexcept {
+void Message::reply_inflight(const wire::Inflight& payload, int fd) noexcept {
   close_fds();
-  std::memcpy(bytes_ + kPayload, &payload, InflightPayload::kBytes);
+  std::memcpy(bytes_ + kPayload, &payload, wire::kInflightBytes);
   set_word(kFds, static_cast<std::uint32_t>(fd));
   set_word(kFds + kMaxFds * sizeof(int), 1);
 }

@@ -20,39 +20,10 @@ namespace vballoon::vhost {
 /// check_message() refuses requests that this device does not have.
 using wire::Request;
 
-/// Payload of GET_CONFIG and SET_CONFIG. `size` bytes of `region` have a meaning.
+/// Payload of GET_CONFIG and SET_CONFIG. `header.size` bytes of `region` have a meaning.
 struct ConfigPayload {
-  static constexpr std::size_t kHeaderBytes = 12;
-  std::uint32_t offset = 0;
-  std::uint32_t size = 0;
-  std::uint32_t flags = 0;
+  wire::ConfigHeader header;
   std::array<std::byte, 256> region{};
-};
-
-/// Payload of GET_INFLIGHT_FD and SET_INFLIGHT_FD. Some front ends send padding after it.
-struct InflightPayload {
-  static constexpr std::size_t kBytes = 20;
-  std::uint64_t mmap_size = 0;
-  std::uint64_t mmap_offset = 0;
-  std::uint16_t num_queues = 0;
-  std::uint16_t queue_size = 0;
-  std::uint32_t padding = 0;
-};
-
-/// One region in the payload of SET_MEM_TABLE: the number of regions, 4 bytes of padding, then the
-/// regions.
-struct RegionText {
-  static constexpr std::size_t kFirst = 8;
-  static constexpr std::size_t kBytes = 32;
-  std::uint64_t guest_address = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t user_address = 0;
-  std::uint64_t file_offset = 0;
-  /// librte_vhost compares only these: vhost_memory_changed() in DPDK lib/vhost/vhost_user.c.
-  [[nodiscard]] bool same_addresses(const RegionText& other) const noexcept {
-    return guest_address == other.guest_address && bytes == other.bytes &&
-           user_address == other.user_address;
-  }
 };
 
 /// A view of the message. The bytes are librte_vhost's own copy, so no VMM changes them meanwhile.
@@ -77,19 +48,21 @@ class Message {
 
   [[nodiscard]] std::size_t region_count() const noexcept { return word(kPayload); }
   /// @pre  the message has region `i`.
-  [[nodiscard]] RegionText region(std::size_t i) const noexcept {
-    const std::size_t at = RegionText::kFirst + i * RegionText::kBytes;
-    return {number(at), number(at + 8), number(at + 16), number(at + 24)};
+  [[nodiscard]] wire::MemoryRegion region(std::size_t i) const noexcept {
+    wire::MemoryRegion region;
+    const std::size_t at = sizeof(wire::MemoryHeader) + i * sizeof(region);
+    std::memcpy(&region, bytes_ + kPayload + at, sizeof(region));
+    return region;
   }
 
   /// @return nothing where the message is shorter than its payload says.
   [[nodiscard]] std::optional<ConfigPayload> config() const noexcept;
   void reply_config(const ConfigPayload& payload) noexcept;
   /// @return nothing where the message has another length.
-  [[nodiscard]] std::optional<InflightPayload> inflight() const noexcept;
+  [[nodiscard]] std::optional<wire::Inflight> inflight() const noexcept;
   /// Makes a reply of the same length, and closes the descriptors that came with the message.
   /// @param fd  stays open until after_message(); the reply is sent before.
-  void reply_inflight(const InflightPayload& payload, int fd) noexcept;
+  void reply_inflight(const wire::Inflight& payload, int fd) noexcept;
   /// Refuses a config request, in the way of the protocol.
   void reply_empty() noexcept { set_word(8, 0); }
   void reply_u64(std::uint64_t value) noexcept;

@@ -46,8 +46,8 @@ constexpr std::array<Rule, 23> kRules{{
     {Request::kSetBackendReqFd, About::kDevice, 0, false},
     {Request::kGetConfig, About::kDevice, 0, false},  // a malformed one gets an empty reply
     {Request::kSetConfig, About::kDevice, 0, false},
-    {Request::kGetInflightFd, About::kDevice, 20, false},
-    {Request::kSetInflightFd, About::kDevice, 20, false},
+    {Request::kGetInflightFd, About::kDevice, wire::kInflightBytes, false},
+    {Request::kSetInflightFd, About::kDevice, wire::kInflightBytes, false},
 }};
 
 const Rule* find_rule(Request request) noexcept {
@@ -72,32 +72,32 @@ bool can_be_mapped(int fd, std::uint64_t bytes) noexcept {
   return at != MAP_FAILED;
 }
 
-bool overlap(const RegionText& a, const RegionText& b) noexcept {
-  return a.guest_address < b.guest_address + b.bytes && b.guest_address < a.guest_address + a.bytes;
+bool overlap(const wire::MemoryRegion& a, const wire::MemoryRegion& b) noexcept {
+  return a.guest_address < b.guest_address + b.size && b.guest_address < a.guest_address + a.size;
 }
 
-Result<void> check_region(const RegionText& region, int fd) {
-  if (region.bytes == 0) return refuse("a memory region of no bytes");
-  if (wraps(region.guest_address, region.bytes) || wraps(region.user_address, region.bytes) ||
-      wraps(region.file_offset, region.bytes)) {
-    return refuse("a memory region of {:#x} bytes at {:#x} that wraps around", region.bytes,
+Result<void> check_region(const wire::MemoryRegion& region, int fd) {
+  if (region.size == 0) return refuse("a memory region of no bytes");
+  if (wraps(region.guest_address, region.size) || wraps(region.user_address, region.size) ||
+      wraps(region.mmap_offset, region.size)) {
+    return refuse("a memory region of {:#x} bytes at {:#x} that wraps around", region.size,
                   region.guest_address);
   }
   // A page of which the guest has only a part can neither be named nor given back. The front end's
   // address must be aligned as well, because it stands for the guest's address.
-  if (((region.guest_address | region.bytes | region.user_address | region.file_offset) %
+  if (((region.guest_address | region.size | region.user_address | region.mmap_offset) %
        kPageSize) != 0) {
     return refuse(
         "a memory region of {:#x} bytes at {:#x} ({:#x} in its VMM, {:#x} in its file) that is not "
         "of whole pages of 4 KiB",
-        region.bytes, region.guest_address, region.user_address, region.file_offset);
+        region.size, region.guest_address, region.user_address, region.mmap_offset);
   }
   if (auto backed = gmem::check_backing(fd); !backed) return backed;
   struct stat file {};
   if (::fstat(fd, &file) != 0) return refuse("a memory region without a file");
   // A device file has no length.
   const auto length = static_cast<std::uint64_t>(file.st_size);
-  if (S_ISREG(file.st_mode) && region.file_offset + region.bytes > length) {
+  if (S_ISREG(file.st_mode) && region.mmap_offset + region.size > length) {
     return refuse("memory beyond the end of the file behind it");
   }
   return {};
@@ -109,11 +109,11 @@ Result<void> check_memory_table(const Message& message) {
     return refuse("a memory table of {} regions with {} file descriptors", count,
                   message.fd_count());
   }
-  if (message.size() < RegionText::kFirst + count * RegionText::kBytes) {
+  if (message.size() < sizeof(wire::MemoryHeader) + count * sizeof(wire::MemoryRegion)) {
     return refuse("a memory table of {} regions in {} bytes", count, message.size());
   }
   for (std::size_t i = 0; i < count; ++i) {
-    const RegionText region = message.region(i);
+    const wire::MemoryRegion region = message.region(i);
     if (auto ok = check_region(region, message.fd(i)); !ok) return ok;
     for (std::size_t j = 0; j < i; ++j) {
       if (overlap(region, message.region(j))) {
@@ -145,9 +145,9 @@ bool concerns_device(Request request) noexcept {
 
 Result<void> check_mappings(const Message& message) {
   for (std::size_t i = 0; i < message.region_count(); ++i) {
-    const RegionText region = message.region(i);
-    if (can_be_mapped(message.fd(i), region.file_offset + region.bytes)) continue;
-    return refuse("a memory region of {:#x} bytes that cannot be mapped for writing", region.bytes);
+    const wire::MemoryRegion region = message.region(i);
+    if (can_be_mapped(message.fd(i), region.mmap_offset + region.size)) continue;
+    return refuse("a memory region of {:#x} bytes that cannot be mapped for writing", region.size);
   }
   return {};
 }

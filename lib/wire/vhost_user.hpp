@@ -90,6 +90,8 @@ struct Inflight {
   std::uint32_t padding = 0;
 };
 static_assert(sizeof(Inflight) == 24);
+/// What of it the protocol has: front ends send the padding, too, or not.
+inline constexpr std::uint32_t kInflightBytes = 20;
 
 struct MemoryHeader {
   std::uint32_t regions = 0;

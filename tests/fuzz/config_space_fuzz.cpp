@@ -58,16 +58,16 @@ class Machine {
     auto payload = message.config();
     if (!payload) return;
     check(message, *payload);
-    const auto out = std::span(payload->region).first(payload->size);
-    const bool known = config_.read(payload->offset, out);
-    VB_CHECK(known == (payload->offset < wire::kConfigBytes));
+    const auto out = std::span(payload->region).first(payload->header.size);
+    const bool known = config_.read(payload->header.offset, out);
+    VB_CHECK(known == (payload->header.offset < wire::kConfigBytes));
     const auto image = model();
     for (std::size_t i = 0; i < out.size(); ++i) {
-      const std::uint64_t at = std::uint64_t{payload->offset} + i;
+      const std::uint64_t at = std::uint64_t{payload->header.offset} + i;
       VB_CHECK(out[i] == (at < wire::kConfigBytes ? image[at] : std::byte{0}));
     }
     message.reply_config(*payload);
-    VB_CHECK(message.size() == ConfigPayload::kHeaderBytes + payload->size);
+    VB_CHECK(message.size() == sizeof(wire::ConfigHeader) + payload->header.size);
     check_rest();
   }
 
@@ -76,13 +76,13 @@ class Machine {
     const auto payload = message.config();
     if (!payload) return;
     check(message, *payload);
-    const auto in = std::span(payload->region).first(payload->size);
-    const std::uint64_t end = std::uint64_t{payload->offset} + in.size();
-    VB_CHECK(config_.write(payload->offset, in) == (end <= wire::kConfigBytes));
+    const auto in = std::span(payload->region).first(payload->header.size);
+    const std::uint64_t end = std::uint64_t{payload->header.offset} + in.size();
+    VB_CHECK(config_.write(payload->header.offset, in) == (end <= wire::kConfigBytes));
     if (end > wire::kConfigBytes) return;
     for (const std::uint32_t field : {wire::kActualOffset, wire::kPoisonOffset}) {
-      if (payload->offset > field || end < field + 4U) continue;
-      std::memcpy(&fields_[field / 4], in.data() + (field - payload->offset), 4);
+      if (payload->header.offset > field || end < field + 4U) continue;
+      std::memcpy(&fields_[field / 4], in.data() + (field - payload->header.offset), 4);
     }
     check_fields();
   }
@@ -117,8 +117,8 @@ class Machine {
 
   /// No more than came, and no more than there is room for.
   static void check(const vhost::Message& message, const ConfigPayload& payload) {
-    VB_CHECK(payload.size <= payload.region.size());
-    VB_CHECK(message.size() >= ConfigPayload::kHeaderBytes + payload.size);
+    VB_CHECK(payload.header.size <= payload.region.size());
+    VB_CHECK(message.size() >= sizeof(wire::ConfigHeader) + payload.header.size);
   }
   /// A reply stays within the payload of a config message.
   void check_rest() const {
