@@ -33,7 +33,7 @@
 #include "vhost/memory_claims.hpp"
 #include "vhost/message.hpp"
 #include "vhost/seats.hpp"
-#include "vhost/size_question.hpp"
+#include "vm/size_question.hpp"
 #include "vm/state/device_state.hpp"
 #include "vm/stats_patience.hpp"
 #include "vm/target.hpp"
@@ -276,7 +276,7 @@ class BalloonDevice final : public vm::Vm {
   std::optional<unsigned> home_node_;          // that the guest's memory is bound to
   bool undecided_ = false;                     // whether that is the guest which is connected now
   vm::Target wanted_;      // the operator's, which may be more than the guest has
-  SizeQuestion question_;  // to a driver that goes on
+  vm::SizeQuestion question_;  // to a driver that goes on
   std::optional<std::uint64_t> resident_then_;  // when the inflate ring stopped
   bool ledger_whole_ = true;                    // nothing is in the balloon that it does not know
   std::atomic<bool> keep_due_{false};

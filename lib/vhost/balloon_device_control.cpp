@@ -102,9 +102,9 @@ void BalloonDevice::ask_size() {
     static_cast<void>(question_.end());
     return tell_target();
   }
-  const bool other = question_.next(now_ms()) == SizeQuestion::Step::kShowOther;
+  const bool other = question_.next(now_ms()) == vm::SizeQuestion::Step::kShowOther;
   const std::uint32_t target = true_target();
-  config_.set_num_pages(other ? SizeQuestion::other(target) : target);
+  config_.set_num_pages(other ? vm::SizeQuestion::other(target) : target);
   notify_due_.store(true, std::memory_order_relaxed);
 }
 

@@ -15,11 +15,11 @@
 
 namespace vballoon::vm {
 
-class State : public ::testing::Test {
+class KeptState : public ::testing::Test {
  protected:
   static constexpr std::uint64_t kFeatures = 0x130000001;
 
-  State() { open_folder(Folder::this_boot()); }
+  KeptState() { open_folder(Folder::this_boot()); }
 
   void open_folder(std::string boot) {
     folder_.reset();

@@ -9,7 +9,7 @@
 namespace vballoon::vm {
 namespace {
 
-TEST_F(State, WishesOutliveTheirDaemon) {
+TEST_F(KeptState, WishesOutliveTheirDaemon) {
   {
     DeviceState state(&folder(), "vm");
     EXPECT_EQ(state.target(), std::nullopt);
@@ -28,7 +28,7 @@ TEST_F(State, WishesOutliveTheirDaemon) {
   EXPECT_EQ(DeviceState(&folder(), "other").target(), std::nullopt);
 }
 
-TEST_F(State, OfTheSameMemoryIsAsItWasLeft) {
+TEST_F(KeptState, OfTheSameMemoryIsAsItWasLeft) {
   leave_a_guest();
   DeviceState state(&folder(), "vm");
   const auto room = state.room_for(*memory_);
@@ -46,7 +46,7 @@ TEST_F(State, OfTheSameMemoryIsAsItWasLeft) {
   EXPECT_EQ(state.target(), TargetWord{50});
 }
 
-TEST_F(State, OfAnotherMemoryIsEmptyAndKeepsTheWishes) {
+TEST_F(KeptState, OfAnotherMemoryIsEmptyAndKeepsTheWishes) {
   leave_a_guest();
   const test::GuestRam other({{Gpa{0}, 4 * kMiB, 0}});
   DeviceState state(&folder(), "vm");
@@ -60,7 +60,7 @@ TEST_F(State, OfAnotherMemoryIsEmptyAndKeepsTheWishes) {
   EXPECT_EQ(state.automatic(), (AutomaticWord{.on = true, .configured = false}));
 }
 
-TEST_F(State, OfAMemoryThatGrowsGoesAlong) {
+TEST_F(KeptState, OfAMemoryThatGrowsGoesAlong) {
   leave_a_guest();
   const auto more = ram_.specs();
   const auto part = gmem::GuestMemory::create(std::span(more).first(1)).value();
@@ -72,7 +72,7 @@ TEST_F(State, OfAMemoryThatGrowsGoesAlong) {
   EXPECT_TRUE(DeviceState(&folder(), "vm").room_for(*part).filled);
 }
 
-TEST_F(State, WithoutANewNameTheOldOneStands) {
+TEST_F(KeptState, WithoutANewNameTheOldOneStands) {
   leave_a_guest();
   {
     const test::GuestRam other({{Gpa{0}, 4 * kMiB, 0}});
@@ -86,7 +86,7 @@ TEST_F(State, WithoutANewNameTheOldOneStands) {
 }
 
 /// The new file cannot take the name: what stands there is then older than what happened since.
-TEST_F(State, ThatCannotBeReplacedIsOfNobody) {
+TEST_F(KeptState, ThatCannotBeReplacedIsOfNobody) {
   leave_a_guest();
   const auto aside = path() / "state" / "aside.state";
   {
@@ -104,7 +104,7 @@ TEST_F(State, ThatCannotBeReplacedIsOfNobody) {
 }
 
 /// New memory comes as often as a VMM likes.
-TEST_F(State, ThatCannotBeReplacedIsToldOfOnce) {
+TEST_F(KeptState, ThatCannotBeReplacedIsToldOfOnce) {
   leave_a_guest();
   DeviceState state(&folder(), "vm");
   std::filesystem::remove(file());
@@ -121,7 +121,7 @@ TEST_F(State, ThatCannotBeReplacedIsToldOfOnce) {
   EXPECT_EQ(said.find(complaint), said.rfind(complaint)) << said;
 }
 
-TEST_F(State, ThatIsForgottenIsOfNobody) {
+TEST_F(KeptState, ThatIsForgottenIsOfNobody) {
   leave_a_guest();
   {
     DeviceState state(&folder(), "vm");
@@ -131,7 +131,7 @@ TEST_F(State, ThatIsForgottenIsOfNobody) {
   EXPECT_EQ(state.left(), std::nullopt);
 }
 
-TEST_F(State, IsCompleteUntilAnybodyIsServed) {
+TEST_F(KeptState, IsCompleteUntilAnybodyIsServed) {
   leave_a_guest();
   DeviceState state(&folder(), "vm");
   state.set_complete();
@@ -140,7 +140,7 @@ TEST_F(State, IsCompleteUntilAnybodyIsServed) {
   EXPECT_FALSE(DeviceState(&folder(), "vm").left()->complete);
 }
 
-TEST_F(State, ThatIsRemovedIsGone) {
+TEST_F(KeptState, ThatIsRemovedIsGone) {
   leave_a_guest();
   DeviceState(&folder(), "vm").remove();
   EXPECT_FALSE(std::filesystem::exists(file()));
@@ -160,7 +160,7 @@ TEST(NoState, IsKeptWithoutAFolder) {
   EXPECT_EQ(state.left(), std::nullopt);
 }
 
-TEST_F(State, IsNobodyElsesToRead) {
+TEST_F(KeptState, IsNobodyElsesToRead) {
   leave_a_guest();
   struct stat status {};
   ASSERT_EQ(::stat(file().c_str(), &status), 0);
@@ -169,13 +169,13 @@ TEST_F(State, IsNobodyElsesToRead) {
   EXPECT_EQ(status.st_mode & 07777, 0700U);
 }
 
-TEST_F(State, FoldersHaveOneDaemon) {
+TEST_F(KeptState, FoldersHaveOneDaemon) {
   const auto second = Folder::open(folder().path());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Code::kAlreadyExists);
 }
 
-TEST_F(State, FoldersThatOthersWriteAreRefused) {
+TEST_F(KeptState, FoldersThatOthersWriteAreRefused) {
   const auto open_to_all = path() / "open";
   std::filesystem::create_directory(open_to_all);
   std::filesystem::permissions(open_to_all, std::filesystem::perms::all);

@@ -6,7 +6,7 @@
 namespace vballoon::vm {
 namespace {
 
-class Wishes : public State {
+class Wishes : public KeptState {
  protected:
   /// As on a full disk: no new file.
   void fill_up() const { std::filesystem::create_directories(path() / "state" / ".vm.new" / "x"); }

@@ -14,7 +14,7 @@
 namespace vballoon::vm {
 namespace {
 
-class StateFile : public State {
+class StateFile : public KeptState {
  protected:
   void SetUp() override { leave_a_guest(); }
 
@@ -102,7 +102,7 @@ TEST_F(StateFile, OfRandomBytesIsNeverBelievedBlindly) {
 }
 
 /// A guest that claims 16 TiB: what is not used of its ledger takes no room of the folder.
-class LargeStateFile : public State {
+class LargeStateFile : public KeptState {
  protected:
   static constexpr std::uint64_t kClaim = 16 * 1024 * kGiB;
   static constexpr std::uint64_t kMoreThanReserved = 16 * kMiB;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/size_question.hpp - when to ask a driver for the size of its balloon, and how.
+// vm/size_question.hpp - when to ask a driver for the size of its balloon, and how.
 // Pure: the caller passes the time and does the step that is due.
 // Thread: the device's lock guards all but due(), which any thread may call.
 //
@@ -14,7 +14,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace vballoon::vhost {
+namespace vballoon::vm {
 
 class SizeQuestion {
  public:
@@ -68,4 +68,4 @@ class SizeQuestion {
   bool asking_ = false;
 };
 
-}  // namespace vballoon::vhost
+}  // namespace vballoon::vm
