@@ -24,23 +24,11 @@ bool is_unix_stream(int fd) noexcept {
 }  // namespace
 
 bool BackendChannel::adopt(int fd) {
-  const std::scoped_lock lock(mutex_);
   fd_ = is_unix_stream(fd) ? UniqueFd::duplicate(fd) : UniqueFd();
   return fd_.valid();
 }
 
-void BackendChannel::close() {
-  const std::scoped_lock lock(mutex_);
-  fd_.reset();
-}
-
-bool BackendChannel::open() const {
-  const std::scoped_lock lock(mutex_);
-  return fd_.valid();
-}
-
 BackendChannel::Sent BackendChannel::notify_config_change() {
-  const std::scoped_lock lock(mutex_);
   if (!fd_.valid()) return Sent::kNoChannel;
   const std::array<std::uint32_t, 3> message{kConfigChange, kProtocolVersion, 0};
   const ssize_t sent =

@@ -1,197 +1,170 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/balloon_device_control.cpp - what the control thread wishes of a device.
+// vhost/balloon_device_control.cpp - what the control thread wishes of a device, and is told.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
 
-#include "base/clock.hpp"
-#include "base/size_text.hpp"
 #include "vhost/balloon_device.hpp"
-#include "virtq/fault.hpp"
+#include "vhost/device_figures.hpp"
 
 namespace vballoon::vhost {
 namespace {
 
+using wire::HintAction;
 using wire::Role;
 
-/// How soon it is tried again to keep what could not be kept.
-constexpr std::chrono::seconds kKeepAgain{1};
+/// How long the control thread waits for a device that the event thread is at: to show it, where
+/// what was shown last does as well.
+constexpr std::chrono::milliseconds kGlance{20};
 
 }  // namespace
 
-Result<void> BalloonDevice::check_target(const vm::Target& target, std::uint64_t guest) const {
-  const std::uint64_t bytes = target.size.of(guest);
-  if (guest == 0 || bytes <= target.most(guest)) return {};
-  if (bytes > guest) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("a balloon of {} does not fit into '{}', which has {} of memory",
-                            format_size(bytes), spec_.name, format_size(guest)));
+/// The lock, unless the event thread has it for long: it waits for a thread that stands still in
+/// this VM's memory. The control thread serves all VMs and does not wait with it.
+std::unique_lock<std::mutex> BalloonDevice::knock(std::chrono::milliseconds patience) const {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  for (auto waited = patience; !lock.owns_lock() && waited.count() > 0; --waited) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    static_cast<void>(lock.try_lock());
   }
+  return lock;
+}
+
+tl::unexpected<Status> BalloonDevice::busy() const {
   return fail(
-      Code::kInvalidArgument,
-      fmt::format("a balloon of {} would leave {} to '{}', of its {}; a guest is left {} at "
-                  "least, so {} is the most, unless you insist (--force)",
-                  format_size(bytes), format_size(guest - bytes), spec_.name, format_size(guest),
-                  format_size(vm::left_to_guest(guest)), format_size(target.most(guest))));
+      Code::kUnavailable,
+      fmt::format("'{}' cannot be asked now: a message of its VMM waits for its memory, on whose "
+                  "file that VMM works; try again",
+                  parts_.spec.name));
+}
+
+vm::VmFigures BalloonDevice::figures() const {
+  if (const auto lock = knock(kGlance)) {
+    vm::VmFigures figures = figures_of(parts_);
+    static_cast<vm::VmFigures&>(last_report_) = figures;
+    return figures;
+  }
+  note_busy();
+  return last_report_;
+}
+
+vm::DeviceReport BalloonDevice::report() const {
+  if (const auto lock = knock(kGlance)) {
+    last_report_ = report_of(parts_);
+  } else {
+    note_busy();
+  }
+  return last_report_;
+}
+
+void BalloonDevice::note_busy() const {
+  last_report_.slow = true;
+  last_report_.reason = kSlow;
 }
 
 Result<vm::TargetSet> BalloonDevice::set_target(const vm::Target& target) {
   const auto lock = knock();
   if (!lock) return busy();
-  const std::uint64_t guest = guest_size();
-  if (auto ok = check_target(target, guest); !ok) return tl::unexpected(ok.error());
-  const std::uint64_t before = pages_to_bytes(true_target(guest));
-  wanted_ = target;
-  keep_target(guest);
-  show_target();
-  provide_tables();
-  settle_prefault();
+  auto set = parts_.target.set(target);
+  if (!set) return set;
+  parts_.balloon.provide_tables();
+  parts_.prefault.settle(parts_.slot.connection().process());
   // Also where it is the same one: a guest that took pages back is asked again.
-  tell_target();
-  notify_if_due();
-  return vm::TargetSet{pages_to_bytes(true_target(guest)), before, guest};
+  parts_.target.tell();
+  parts_.notify_if_due();
+  return set;
 }
 
-void BalloonDevice::keep_target(std::uint64_t guest) {
-  const auto pages = std::min<std::uint64_t>(bytes_to_pages(wanted_.size.of(guest)), UINT32_MAX);
-  kept_.set_target({static_cast<std::uint32_t>(pages),
-                    wanted_.size.share ? wanted_.size.share->millionths : 0, wanted_.forced});
-  note_kept();
-}
-
-/// What was asked for, as far as this guest's memory goes and it is left enough.
-std::uint32_t BalloonDevice::true_target(std::uint64_t guest) const noexcept {
-  const std::uint64_t bytes = wanted_.size.of(guest);
-  const std::uint64_t fits = guest == 0 ? bytes : std::min(bytes, wanted_.most(guest));
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes_to_pages(fits), UINT32_MAX));
-}
-
-/// The driver sees what was asked for, as far as that goes. What was asked for stays: the next VM
-/// on the socket may be larger.
-void BalloonDevice::show_target() {
-  const std::uint64_t guest = guest_size();
-  const std::uint32_t pages = true_target(guest);
-  if (pages == config_.num_pages()) return;
-  config_.set_num_pages(pages);
-  notify_due_.store(true, std::memory_order_relaxed);
-  const std::uint64_t asked = wanted_.size.of(guest);
-  if (pages < bytes_to_pages(asked)) {
-    warn(
-        fmt::format("the target of {} is too much for the {} of memory that its VM has; it is "
-                    "lowered to {} as long as this VM is connected",
-                    format_size(asked), format_size(guest), format_size(pages_to_bytes(pages))));
-  }
-}
-
-/// Whatever driver there is. A new one has read it, but one that goes on may have read another.
-void BalloonDevice::tell_target() {
-  notify_due_.store(true, std::memory_order_relaxed);
-  if (config_.knows_actual()) return;
-  show_target();
-  question_.begin(now_ms());
-}
-
-void BalloonDevice::ask_size() {
-  if (config_.knows_actual() || !channel_.open()) return hear_size();
-  // It was not told yet, and cannot answer.
-  if (!path_.running(Role::kInflate) || notify_due_.load(std::memory_order_relaxed)) {
-    static_cast<void>(question_.end());
-    return tell_target();
-  }
-  const bool other = question_.next(now_ms()) == vm::SizeQuestion::Step::kShowOther;
-  const std::uint32_t target = true_target();
-  config_.set_num_pages(other ? vm::SizeQuestion::other(target) : target);
-  notify_due_.store(true, std::memory_order_relaxed);
-}
-
-/// Or nobody is there to be asked.
-void BalloonDevice::hear_size() {
-  if (question_.end()) show_target();
-}
-
-/// A page fault in a pass takes up to 60 us; here it takes nobody's time. Once is enough: a ledger
-/// keeps what it was provided with.
-void BalloonDevice::provide_tables() noexcept {
-  if (config_.num_pages() == 0 || std::exchange(tables_provided_, true)) return;
-  path_.provide_tables();
+vm::Kept BalloonDevice::kept() const {
+  const std::scoped_lock lock(mutex_);
+  const vm::DeviceState& state = parts_.balloon.state();
+  return {state.kept(), state.why_not()};
 }
 
 Result<void> BalloonDevice::request_stats() {
   const auto lock = knock();
   if (!lock) return busy();
-  if (state() == vm::State::kStopped) {
-    return fail(
-        Code::kUnavailable,
+  auto ok = check_asks_stats();
+  if (ok) parts_.stats.request();
+  return ok;
+}
+
+Result<void> BalloonDevice::check_asks_stats() const {
+  const auto no = [](std::string why) { return fail(Code::kUnavailable, std::move(why)); };
+  const std::string& name = parts_.spec.name;
+  const datapath::DataPath& path = parts_.balloon.path();
+  if (state_of(parts_) == vm::State::kStopped) {
+    return no(
         fmt::format("'{}' cannot be asked: its balloon driver's rings are stopped, because its "
                     "VM is paused or suspended, or its guest was reset or unloaded the driver",
-                    spec_.name));
+                    name));
   }
-  if (!vid_ || !path_.running(Role::kInflate)) {
+  if (!parts_.slot.taken() || !path.running(Role::kInflate)) {
+    return no(fmt::format("the guest of '{}' has not started its balloon driver", name));
+  }
+  if (path.running(Role::kStats)) return {};
+  return no(
+      fmt::format("the balloon driver of '{}' has no statistics queue (feature STATS_VQ was "
+                  "not accepted)",
+                  name));
+}
+
+void BalloonDevice::inhibit(bool on) {
+  const std::scoped_lock lock(mutex_);
+  parts_.balloon.path().inhibit(on);
+  parts_.balloon.state().set_inhibited(on);
+  parts_.balloon.note_kept();
+  // Leaving the lcore waits for what is under way.
+  parts_.attachment.take_back();
+  parts_.attachment.hand_over();
+}
+
+std::optional<vm::AutomaticWord> BalloonDevice::automatic() const {
+  const std::scoped_lock lock(mutex_);
+  return parts_.balloon.state().automatic();
+}
+
+void BalloonDevice::keep_automatic(vm::AutomaticWord word) {
+  const std::scoped_lock lock(mutex_);
+  parts_.balloon.state().set_automatic(word);
+  parts_.balloon.note_kept();
+}
+
+Result<void> BalloonDevice::prefault(bool on) {
+  parts_.prefault.set(on);
+  const auto lock = knock();
+  if (!lock) return busy();
+  parts_.prefault.settle(parts_.slot.connection().process());
+  const std::string& why = parts_.session.memory.no_prefault;
+  if (why.empty()) return {};
+  return fail(Code::kUnavailable,
+              fmt::format("prefault has no effect for '{}': {}", parts_.spec.name, why));
+}
+
+Result<std::uint32_t> BalloonDevice::hint(HintAction action) {
+  const auto lock = knock();
+  if (!lock) return busy();
+  if (!parts_.balloon.path().running(Role::kHint)) {
     return fail(Code::kUnavailable,
-                fmt::format("the guest of '{}' has not started its balloon driver", spec_.name));
+                fmt::format("the guest of '{}' has no queue for hints: its balloon driver is not "
+                            "started, or did not accept FREE_PAGE_HINT",
+                            parts_.spec.name));
   }
-  if (!path_.running(Role::kStats)) {
-    return fail(
-        Code::kUnavailable,
-        fmt::format("the balloon driver of '{}' has no statistics queue (feature STATS_VQ was "
-                    "not accepted)",
-                    spec_.name));
-  }
-  stats_patience_.asked(path_.newest_stats().sequence, now_ms());
-  path_.request_stats();
-  return {};
+  const std::uint32_t command = parts_.balloon.config().command_hints(action);
+  parts_.target.notify();
+  parts_.notify_if_due();
+  return command;
 }
 
 Result<void> BalloonDevice::move_to(unsigned lcore) {
   const auto lock = knock();
   if (!lock) return busy();
-  take_back();
-  const bool moved = seat_.move_to(lcore);
-  hand_over();
-  if (moved) return {};
+  if (parts_.attachment.move_to(lcore)) return {};
   return fail(Code::kInvalidArgument,
               fmt::format("lcore {} does not poll; see `vballoonctl lcores`", lcore));
-}
-
-void BalloonDevice::inhibit(bool on) {
-  const std::scoped_lock lock(mutex_);
-  path_.inhibit(on);
-  kept_.set_inhibited(on);
-  note_kept();
-  // Leaving the lcore waits for what is under way.
-  take_back();
-  hand_over();
-}
-
-std::optional<vm::AutomaticWord> BalloonDevice::automatic() const {
-  const std::scoped_lock lock(mutex_);
-  return kept_.automatic();
-}
-
-void BalloonDevice::keep_automatic(vm::AutomaticWord word) {
-  const std::scoped_lock lock(mutex_);
-  kept_.set_automatic(word);
-  note_kept();
-}
-
-vm::Kept BalloonDevice::kept() const {
-  const std::scoped_lock lock(mutex_);
-  return {kept_.kept(), kept_.why_not()};
-}
-
-void BalloonDevice::note_kept() {
-  keep_due_.store(kept_.unfinished(), std::memory_order_relaxed);
-  next_keep_ = std::chrono::steady_clock::now() + kKeepAgain;
-}
-
-void BalloonDevice::keep_again() {
-  if (std::chrono::steady_clock::now() < next_keep_) return;
-  kept_.keep();
-  note_kept();
 }
 
 }  // namespace vballoon::vhost

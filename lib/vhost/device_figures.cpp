@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vhost/device_figures.hpp"
+
+#include <algorithm>
+
+#include "base/clock.hpp"
+#include "virtq/fault.hpp"
+
+namespace vballoon::vhost {
+namespace {
+
+using wire::Role;
+
+constexpr const char* kTableMissing =
+    "the VMM's newest memory table could not be taken, and the log says why; its balloon is kept, "
+    "and served again when the VMM sends another table";
+
+vm::QueueReport report_queue(Role role, bool running, const datapath::QueueStatus& status) {
+  vm::QueueReport report;
+  const auto fault = static_cast<virtq::QueueFault>(status.fault.get());
+  report.index = static_cast<unsigned>(status.index.get());
+  report.role = wire::role_name(role);
+  report.state = !running ? "stopped" : fault == virtq::QueueFault::kNone ? "running" : "broken";
+  if (running) report.reason = virtq::describe(fault);
+  report.size = static_cast<unsigned>(status.size.get());
+  report.buffers = status.buffers.get();
+  return report;
+}
+
+/// Why it is not served as it should be; empty where it is.
+std::string_view trouble(const Session& session, bool slow) noexcept {
+  if (session.memory.lost) return kMemoryLost;
+  if (session.memory.table == SharedMemory::Table::kMissing) return kTableMissing;
+  const bool legacy = !session.guest.acked.has(wire::Feature::kVersion1);
+  if (session.told_of_legacy && legacy) return kLegacy;
+  return slow ? std::string_view(kSlow) : std::string_view();
+}
+
+/// A guest whose rings are stopped may have been reset, and takes back what it was said to have
+/// given without a word. Whatever it takes shows in what it has.
+/// @return  what the host has at least; nothing where that is not known.
+std::optional<std::uint64_t> reclaimed_bytes(const DeviceParts& device,
+                                             std::optional<std::uint64_t> resident,
+                                             std::uint64_t guest) noexcept {
+  const datapath::DataPath& path = device.balloon.path();
+  const std::uint64_t pages = std::min(path.counters().ballooned_pages.get(),
+                                       path.reclaim_counters().reclaimed_pages.get());
+  const std::uint64_t bytes = pages_to_bytes(pages);
+  if (bytes == 0 || path.running(Role::kInflate)) return bytes;
+  const std::optional<std::uint64_t> then = device.session.guest.resident_then;
+  // Files that hold more than this guest's memory do not tell of it.
+  if (!resident || !then || *then + bytes > guest) return std::nullopt;
+  const std::uint64_t grown = *resident - std::min(*resident, *then);
+  return bytes - std::min(bytes, grown);
+}
+
+/// The host's side of it. @pre guest_bytes.
+void find_memory(const DeviceParts& device, vm::VmFigures* figures) {
+  const auto* const memory = device.balloon.path().memory();
+  const bool known = device.slot.taken() && memory != nullptr;
+  if (known) figures->resident_bytes = gmem::resident_bytes(*memory);
+  figures->reclaimed_bytes = reclaimed_bytes(device, figures->resident_bytes, figures->guest_bytes);
+  if (!known) return;
+  if (const auto most = gmem::most_given_back(*memory)) {
+    const std::uint64_t given = figures->reclaimed_bytes.value_or(0);
+    figures->came_back_bytes = given - std::min(given, *most);
+    if (given > *most) figures->reclaimed_bytes = *most;
+  }
+  figures->node = device.session.memory.home_node;
+  for (const gmem::Region& region : memory->regions()) {
+    figures->host_page_bytes = std::max(figures->host_page_bytes, region.backing.host_page);
+  }
+}
+
+void find_target(const DeviceParts& device, vm::VmFigures* figures) noexcept {
+  const vm::Target& wanted = device.target.wanted();
+  const datapath::ConfigSpace& config = device.balloon.config();
+  figures->target_bytes = pages_to_bytes(device.target.pages_of(figures->guest_bytes));
+  figures->wanted_bytes = wanted.size.of(figures->guest_bytes);
+  figures->share = wanted.size.share;
+  if (device.slot.taken() && config.knows_actual()) {
+    figures->actual_bytes = pages_to_bytes(config.actual());
+  }
+}
+
+void find_counts(const datapath::DataPath& path, vm::VmFigures* figures) noexcept {
+  const datapath::DeviceCounters& counters = path.counters();
+  figures->ballooned_bytes = pages_to_bytes(counters.ballooned_pages.get());
+  figures->stranded_bytes = pages_to_bytes(counters.stranded_pages.get());
+  figures->pressure_messages = counters.pressure_messages.get();
+  const reclaim::ReclaimCounters& reclaimed = path.reclaim_counters();
+  figures->discarded_bytes = reclaimed.inflated.bytes.get();
+  figures->reported_bytes = reclaimed.reported.bytes.get();
+  figures->inhibited = path.inhibited();
+}
+
+void find_figures(const DeviceParts& device, vm::VmFigures* figures) {
+  const datapath::DataPath& path = device.balloon.path();
+  figures->state = state_of(device);
+  figures->slow = path.conduct()->slow(now_ms());
+  figures->reason = trouble(device.session, figures->slow);
+  figures->alone = path.conduct()->alone.load(std::memory_order_relaxed);
+  figures->lcore = device.attachment.lcore();
+  vm::find_clues(device.balloon, device.session.guest, device.spec.bit_two(), figures);
+  figures->stats_waiting_ms = device.stats.waiting_ms();
+  vm::settle(figures);
+  find_target(device, figures);
+  figures->ledger_whole = device.session.guest.ledger_whole;
+  find_counts(path, figures);
+  find_memory(device, figures);
+}
+
+vm::HintReport report_hints(const DeviceParts& device) {
+  const datapath::HintRound& round = device.balloon.path().hints();
+  vm::HintReport report;
+  report.command_id = device.balloon.config().hint_command();
+  report.bytes = pages_to_bytes(round.pages.get());
+  if (report.command_id == wire::kHintDone) {
+    report.state = "idle";
+  } else if (report.command_id == wire::kHintStop) {
+    report.state = "stopped";
+  } else if (round.id.get() != report.command_id) {
+    report.state = "asked";
+    report.bytes = 0;
+  } else {
+    report.state = round.going.get() != 0 ? "running" : "complete";
+  }
+  return report;
+}
+
+std::vector<vm::QueueReport> report_queues(const DeviceParts& device) {
+  const datapath::DataPath& path = device.balloon.path();
+  std::vector<vm::QueueReport> queues;
+  for (unsigned number = 0; number < wire::kRoles; ++number) {
+    const auto role = static_cast<Role>(number);
+    if (!wire::may_have(role, device.spec.bit_two())) continue;
+    queues.push_back(report_queue(role, path.running(role), path.status(role)));
+  }
+  return queues;
+}
+
+std::vector<datapath::NamedCount> report_counters(const datapath::DataPath& path,
+                                                  const vm::VmFigures& figures) {
+  std::vector<datapath::NamedCount> counters;
+  if (figures.came_back_bytes) counters.push_back({"came_back_bytes", *figures.came_back_bytes});
+  for (const auto& count : datapath::named_counts(path.counters())) counters.push_back(count);
+  const reclaim::ReclaimCounters& reclaimed = path.reclaim_counters();
+  counters.push_back({"discard_calls", reclaimed.inflated.calls.get()});
+  counters.push_back({"report_calls", reclaimed.reported.calls.get()});
+  counters.push_back({"discard_failures", reclaimed.failed_calls.get()});
+  counters.push_back({"retained_bytes", reclaimed.retained_bytes.get()});
+  counters.push_back({"uncovered_bytes", reclaimed.uncovered_bytes.get()});
+  counters.push_back({"prefault_calls", reclaimed.prefaulted.calls.get()});
+  counters.push_back({"prefaulted_bytes", reclaimed.prefaulted.bytes.get()});
+  counters.push_back({"prefault_failures", reclaimed.failed_prefaults.get()});
+  counters.push_back({"kept_pages", reclaimed.kept_pages.get()});
+  counters.push_back({"gathered_pages", reclaimed.gathered_pages.get()});
+  counters.push_back({"batches_in_flight", reclaimed.in_flight.get()});
+  counters.push_back({"reclaim_waits", reclaimed.sink_full.get()});
+  counters.push_back({"slow_calls", path.conduct()->slow_calls.get()});
+  counters.push_back({"lane_moves", path.conduct()->lane_moves.get()});
+  return counters;
+}
+
+}  // namespace
+
+vm::State state_of(const DeviceParts& device) noexcept {
+  const datapath::DataPath& path = device.balloon.path();
+  if (!device.slot.taken()) return vm::State::kWaiting;
+  if (device.session.memory.lost) return vm::State::kBroken;
+  for (unsigned number = 0; number < wire::kRoles; ++number) {
+    const auto role = static_cast<Role>(number);
+    if (path.running(role) && path.status(role).fault.get() != 0) return vm::State::kBroken;
+  }
+  const bool served = path.running(Role::kInflate) && path.running(Role::kDeflate);
+  if (served) return vm::State::kRunning;
+  // By this driver, or one before it, on this connection.
+  const bool was_served = device.session.guest.rings[vm::kInflateRing].begun();
+  return was_served ? vm::State::kStopped : vm::State::kConnected;
+}
+
+vm::VmFigures figures_of(const DeviceParts& device) {
+  vm::VmFigures figures;
+  find_figures(device, &figures);
+  return figures;
+}
+
+vm::DeviceReport report_of(const DeviceParts& device) {
+  const vm::Balloon& balloon = device.balloon;
+  vm::DeviceReport report;
+  find_figures(device, &report);
+  report.forced = device.target.wanted().forced;
+  report.kept = balloon.state().kept();
+  report.why_not_kept = balloon.state().why_not();
+  if (device.slot.taken() && balloon.path().memory() != nullptr) {
+    report.shared_with = device.session.memory.shared_with;
+  }
+  report.prefault = device.prefault.wanted();
+  report.no_prefault = device.session.memory.no_prefault;
+  report.reporting = balloon.path().reports();
+  report.poison_value = balloon.config().poison_value();
+  report.hints = report_hints(device);
+  report.offered = device.spec.offered();
+  report.queues = report_queues(device);
+  report.counters = report_counters(balloon.path(), report);
+  return report;
+}
+
+}  // namespace vballoon::vhost

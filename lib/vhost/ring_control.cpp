@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vhost/ring_control.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace vballoon::vhost {
+
+using wire::Role;
+
+RingControl::RingControl(const Parts& parts)
+    : parts_(parts), calls_(parts.balloon.path().counters(), parts.notices) {}
+
+void RingControl::announced(unsigned index, bool ready) {
+  if (index >= rings().size()) return;
+  vm::RingState& ring = rings()[index];
+  if (ready) {
+    ring.announce();
+    if (ring.ready()) start(index);
+  } else {
+    stop(index);
+    ring.withdraw();
+  }
+  parts_.attachment.hand_over();
+}
+
+bool RingControl::may_serve() const noexcept {
+  const SharedMemory& memory = parts_.session.memory;
+  return memory.table == SharedMemory::Table::kTaken && !memory.lost;
+}
+
+/// @post where it started, the data path is off its lcore.
+void RingControl::start(unsigned index) {
+  const vm::Guest& guest = parts_.session.guest;
+  if (!may_serve() || rings()[index].served()) return;
+  if (!guest.acked.has(wire::Feature::kVersion1)) return warn_of_legacy();
+  if (guest.takeover.undecided()) return decide();
+  const auto role =
+      wire::role_of_queue(index, guest.acked, vm::gap_below(rings(), index), parts_.bit_two);
+  const auto found = find(index);
+  if (!role || !found || path().running(*role)) return;
+  serve(index, *role, *found);
+}
+
+/// Rings that waited for decide(), the one that tells of a reset first.
+void RingControl::start_waiting() {
+  for (unsigned index = 0; index < rings().size(); ++index) {
+    if (rings()[index].ready()) start(index);
+  }
+}
+
+void RingControl::decide() {
+  if (!rings()[vm::kInflateRing].ready() || !rings()[vm::kDeflateRing].ready()) return;
+  const auto start_of = [](const Found& found) { return found.start; };
+  parts_.restart.decide(find(vm::kInflateRing).transform(start_of),
+                        find(vm::kDeflateRing).transform(start_of));
+  start_waiting();
+}
+
+std::optional<RingControl::Found> RingControl::find(unsigned index) const {
+  const vm::Guest& guest = parts_.session.guest;
+  const bool packed = guest.acked.has(wire::Feature::kRingPacked);
+  const auto vring = describe_vring(*parts_.slot.vid(), index, packed);
+  if (!vring) return std::nullopt;
+  return Found{*vring, vm::find_start(guest.rings[index], marks_left(index), vring->areas,
+                                      vring->base, *parts_.balloon.path().memory())};
+}
+
+vm::MarksLeft RingControl::marks_left(unsigned index) const noexcept {
+  const InflightRegion& inflight = parts_.session.inflight;
+  const vm::Guest& guest = parts_.session.guest;
+  const std::uint32_t layout = vm::ring_layout(guest.acked);
+  const vm::Left* const left = guest.takeover.left();
+  return {left != nullptr ? vm::mark_of(left->rings[index], layout) : std::nullopt,
+          vm::mark_of(inflight.left(index), layout), inflight.present()};
+}
+
+void RingControl::serve(unsigned index, Role role, const Found& found) {
+  const vm::RingState& ring = rings()[index];
+  const bool suspended = ring.suspended();
+  parts_.attachment.take_back();
+  // A reset shows at the inflate ring; and at whichever ring comes first, for once that is served
+  // the window is, too, and its pages are the new driver's.
+  const bool tells = role == Role::kInflate || !path().any_running();
+  if (tells && !found.start.resumed) parts_.restart.meet_driver(ring, found.start);
+  if (role == Role::kStats) parts_.stats.start(found.start.resumed);
+  if (auto started = path().start(role, setup_of(index, found)); !started) {
+    return parts_.notices.warn(fmt::format("queue {} ({}) is not served: {}", index,
+                                           wire::role_name(role), started.error().message));
+  }
+  note_begun(index, role);
+  if (role != Role::kInflate) return;
+  parts_.session.guest.resident_then.reset();
+  // A fresh driver reads it by itself; one that has not inflated yet looks like that, too.
+  const bool reads = found.start.unused && parts_.balloon.config().num_pages() == 0;
+  if (!suspended && !reads) parts_.target.tell();
+}
+
+datapath::QueueSetup RingControl::setup_of(unsigned index, const Found& found) {
+  datapath::QueueSetup setup;
+  setup.index = index;
+  setup.areas = found.vring.areas;
+  setup.position = found.start.position;
+  setup.call_fd = calls_.judge(index, found.vring.call_fd);
+  if (parts_.session.guest.acked.has(wire::Feature::kLogAll)) setup.log = parts_.log.log();
+  setup.resumed = found.start.resumed;
+  setup.marks = marks_of(index);
+  return setup;
+}
+
+/// @return where the ring says from now on how far it came.
+virtq::MarkWords RingControl::marks_of(unsigned index) noexcept {
+  const auto word = [](vm::RingRecord* record) {
+    return record != nullptr ? &record->mark : nullptr;
+  };
+  return {{word(parts_.session.inflight.ring(index)), word(parts_.balloon.state().ring(index))}};
+}
+
+/// @pre Its mark is stored.
+void RingControl::note_begun(unsigned index, Role role) noexcept {
+  rings()[index].start(role);
+  const std::uint32_t layout = vm::ring_layout(parts_.session.guest.acked);
+  for (vm::RingRecord* const record :
+       {parts_.session.inflight.ring(index), parts_.balloon.state().ring(index)}) {
+    if (record != nullptr) __atomic_store_n(&record->layout, layout, __ATOMIC_RELEASE);
+  }
+  parts_.restart.note_begun();
+}
+
+/// Once a connection: the driver will not change its mind, and has five rings.
+void RingControl::warn_of_legacy() {
+  if (std::exchange(parts_.session.told_of_legacy, true)) return;
+  parts_.notices.warn(kLegacy);
+}
+
+/// @return where it goes on. @pre it is served, and the data path is off its lcore
+std::uint16_t RingControl::halt(unsigned index) {
+  const Role role = rings()[index].role();
+  const std::uint16_t position = path().stop(role);
+  if (role == Role::kInflate) {
+    parts_.session.guest.resident_then = gmem::resident_bytes(*path().memory());
+  }
+  tell_position(*parts_.slot.vid(), index, position);
+  return position;
+}
+
+void RingControl::stop(unsigned index) {
+  if (index >= rings().size() || !rings()[index].served()) return;
+  parts_.attachment.take_back();
+  rings()[index].stop(halt(index));
+  parts_.attachment.hand_over();
+}
+
+void RingControl::stop_all() {
+  parts_.attachment.take_back();
+  for (vm::RingState& ring : rings()) {
+    if (ring.served()) ring.stop(path().stop(ring.role()));
+  }
+}
+
+void RingControl::suspend(unsigned index) {
+  if (index >= rings().size() || !rings()[index].served()) return;
+  parts_.attachment.take_back();
+  rings()[index].suspend(halt(index));
+  parts_.attachment.hand_over();
+}
+
+void RingControl::suspend_all() {
+  parts_.attachment.take_back();
+  for (unsigned index = 0; index < rings().size(); ++index) {
+    if (rings()[index].served()) rings()[index].suspend(halt(index));
+  }
+}
+
+void RingControl::resume() {
+  for (unsigned index = 0; index < rings().size(); ++index) {
+    if (!rings()[index].suspended()) continue;
+    if (rings()[index].ready()) start(index);
+    rings()[index].settle();
+  }
+  // So do those that waited for decide(), which a new memory table may have answered.
+  start_waiting();
+  parts_.attachment.hand_over();
+}
+
+void RingControl::end(unsigned index) {
+  if (index >= rings().size() || !rings()[index].ready()) return;
+  stop(index);
+  rings()[index].end();
+}
+
+void RingControl::end_all() {
+  parts_.attachment.take_back();
+  for (unsigned index = 0; index < rings().size(); ++index) {
+    if (rings()[index].served()) rings()[index].stop(halt(index));
+    rings()[index].end();
+  }
+}
+
+void RingControl::forget_positions() noexcept {
+  for (vm::RingState& ring : rings()) ring.forget_position();
+}
+
+}  // namespace vballoon::vhost

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/ring_control.hpp - starts and stops the rings of a device, one by one.
+// Invariant: a ring is served (vm/ring_state.hpp) as long as the data path runs its queue, and it
+//            marks its position in the session's in-flight region and in the state file.
+// Thread: the device's lock guards all of it; the vhost event thread, but for stop_all().
+// Source: vhost-user protocol, "Ring states"; VIRTIO 1.2, 2.7, 2.8.
+#pragma once
+
+#include <optional>
+
+#include "vhost/attachment.hpp"
+#include "vhost/call_trust.hpp"
+#include "vhost/connection_slot.hpp"
+#include "vhost/dirty_log.hpp"
+#include "vhost/session.hpp"
+#include "vhost/vring.hpp"
+#include "vm/balloon_target.hpp"
+#include "vm/guest_stats.hpp"
+#include "vm/notices.hpp"
+#include "vm/restart.hpp"
+
+namespace vballoon::vhost {
+
+/// Said in the log, and to whoever asks for the device's state.
+inline constexpr const char* kLegacy =
+    "the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
+    "start the VM with a modern device (disable-legacy=on) or a newer driver";
+
+class RingControl {
+ public:
+  /// What of a device it works on. All of them outlive it.
+  struct Parts {
+    const wire::BitTwo bit_two;
+    Session& session;
+    const ConnectionSlot& slot;
+    vm::Balloon& balloon;
+    vm::BalloonTarget& target;
+    vm::GuestStats& stats;
+    vm::Restart& restart;
+    Attachment& attachment;
+    DirtyLog& log;
+    vm::Notices& notices;
+  };
+  explicit RingControl(const Parts& parts);
+
+  /// librte_vhost calls it ready, or does so no longer.
+  void announced(unsigned index, bool ready);
+  /// SET_VRING_KICK came for it.
+  void kicked(unsigned index) noexcept { rings()[index].kick(); }
+
+  /// A ring that is not there, or not served, is left as it is.
+  void stop(unsigned index);
+  /// All at once, and librte_vhost is not told where they stand: what there is of them is over.
+  void stop_all();
+  /// Until resume().
+  void suspend(unsigned index);
+  void suspend_all();
+  /// The message at hand is dealt with. Rings go on where librte_vhost still has them ready; the
+  /// others it announces when they are.
+  void resume();
+  /// What is there is no ring any more, or not the one that it was.
+  void end(unsigned index);
+  void end_all();
+
+  /// The other layout was negotiated.
+  void forget_positions() noexcept;
+
+ private:
+  struct Found {
+    Vring vring;
+    vm::RingStart start;
+  };
+
+  [[nodiscard]] vm::Rings& rings() noexcept { return parts_.session.guest.rings; }
+  [[nodiscard]] datapath::DataPath& path() noexcept { return parts_.balloon.path(); }
+  [[nodiscard]] bool may_serve() const noexcept;
+  [[nodiscard]] vm::MarksLeft marks_left(unsigned index) const noexcept;
+  [[nodiscard]] std::optional<Found> find(unsigned index) const;
+  void start(unsigned index);
+  void start_waiting();
+  void decide();
+  void serve(unsigned index, wire::Role role, const Found& found);
+  [[nodiscard]] datapath::QueueSetup setup_of(unsigned index, const Found& found);
+  [[nodiscard]] virtq::MarkWords marks_of(unsigned index) noexcept;
+  void note_begun(unsigned index, wire::Role role) noexcept;
+  [[nodiscard]] std::uint16_t halt(unsigned index);
+  void warn_of_legacy();
+
+  const Parts parts_;
+  CallTrust calls_;
+};
+
+}  // namespace vballoon::vhost

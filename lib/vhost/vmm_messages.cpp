@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vhost/vmm_messages.hpp"
+
+#include <fmt/format.h>
+
+#include <span>
+#include <utility>
+
+#include "vhost/fd_reserve.hpp"
+
+namespace vballoon::vhost {
+
+rte_vhost_msg_result VmmMessages::before(Message message) {
+  switch (message.request()) {
+    case Request::kGetConfig:
+      return get_config(message);
+    case Request::kSetConfig:
+      return set_config(message);
+    case Request::kGetQueueNum:
+      message.reply_u64(wire::kQueues);
+      return RTE_VHOST_MSG_RESULT_REPLY;
+    case Request::kGetInflightFd:
+      return get_inflight(message);
+    case Request::kSetInflightFd:
+      return set_inflight(message);
+    // As the protocol recommends. librte_vhost would forget, and keep, what it allocated for the
+    // rings: some megabytes a message, until no VM of this daemon can have any.
+    case Request::kResetOwner:
+      return RTE_VHOST_MSG_RESULT_OK;
+    case Request::kSetMemTable:
+      return claim_memory(message);
+    case Request::kSetLogBase:
+      return set_log(message);
+    default:
+      prepare(message);
+      return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+  }
+}
+
+/// For what librte_vhost is going to do.
+void VmmMessages::prepare(Message message) {
+  RingControl& rings = device_.rings;
+  switch (message.request()) {
+    case Request::kSetBackendReqFd:
+      return adopt_channel(message);
+    case Request::kSetFeatures:
+      return prepare_for(wire::Features(message.number(0)));
+    case Request::kGetFeatures:
+      if (device_.session.ends_unsaid) rings.end_all();
+      return;
+    case Request::kSetVringAddr:
+      return rings.suspend(message.ring_index());
+    // Of a ring that runs nobody moves the place, nor the size: it is set up anew.
+    case Request::kSetVringNum:
+    case Request::kSetVringBase:
+      return rings.end(message.ring_index());
+    case Request::kSetVringKick:
+      return rings.kicked(message.fd_ring_index());
+    case Request::kGetVringBase:
+      return rings.stop(message.ring_index());
+    default:
+      return;
+  }
+}
+
+void VmmMessages::after(Message message) {
+  switch (message.request()) {
+    case Request::kSetMemTable:
+      load_memory();
+      break;
+    case Request::kSetFeatures:
+      load_features();
+      break;
+    // librte_vhost looked up the ring's addresses, and newer ones put it into core files.
+    case Request::kSetVringAddr:
+    case Request::kSetVringKick:
+      if (device_.memory.table_taken()) gmem::keep_out_of_core(*device_.balloon.path().memory());
+      break;
+    default:
+      break;
+  }
+  device_.rings.resume();
+}
+
+/// Without its newest memory table nothing of the VMM is served, for what is where in it is not
+/// known; but what is in the balloon is, and it is not to be lost with the connection.
+rte_vhost_msg_result VmmMessages::without_descriptors(Message message, bool served) {
+  device_.notices.warn(
+      fmt::format("descriptors that came with vhost-user message {} could not be taken: {}",
+                  static_cast<unsigned>(message.request()), no_descriptors_left()));
+  if (served && message.request() == Request::kSetMemTable) {
+    device_.memory.miss_table();
+    device_.rings.suspend_all();
+    if (!message.wants_reply()) return RTE_VHOST_MSG_RESULT_OK;
+  } else if (served && !message.wants_reply()) {
+    device_.slot.blame(no_descriptors_left());
+  }
+  return RTE_VHOST_MSG_RESULT_ERR;
+}
+
+rte_vhost_msg_result VmmMessages::claim_memory(Message message) {
+  if (auto ok = device_.memory.claim(message); !ok) {
+    device_.notices.refused(ok.error());
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
+  device_.rings.suspend_all();
+  device_.give_up_lost_memory();
+  device_.memory.let_go_of_table();
+  return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+void VmmMessages::load_memory() {
+  device_.memory.take_table(*device_.slot.vid());
+  if (!device_.memory.table_taken()) return;
+  device_.prefault.settle(device_.slot.connection().process());
+  device_.target.show();
+  device_.balloon.provide_tables();
+}
+
+/// Before features are acknowledged. No driver changes its mind but by a reset, and then its rings
+/// are over; the log alone is its VMM's. What was not offered librte_vhost refuses, and as long as
+/// all rings are ready any change.
+void VmmMessages::prepare_for(wire::Features features) {
+  constexpr auto kLog = wire::Feature::kLogAll;
+  const wire::Features acked = device_.session.guest.acked;
+  if ((features.bits() & ~device_.spec.offered().bits()) != 0) return;
+  const bool same = features.without(kLog) == acked.without(kLog);
+  if (same || acked == wire::Features{}) {
+    device_.rings.suspend_all();
+  } else {
+    device_.rings.end_all();
+  }
+}
+
+void VmmMessages::load_features() {
+  std::uint64_t bits = 0;
+  if (rte_vhost_get_negotiated_features(*device_.slot.vid(), &bits) != 0) return;
+  Session& session = device_.session;
+  const wire::Features before = std::exchange(session.guest.acked, wire::Features(bits));
+  const wire::Features now = session.guest.acked;
+  constexpr auto kProtocol = wire::Feature::kVhostProtocolFeatures;
+  // Without this one there is no SET_VRING_ENABLE to take a ring away with. Who had it, and lets it
+  // go, may know no other way, as User Mode Linux: all that it does then is to wait for an answer
+  // to GET_FEATURES. (Others use that to wait for what came before it, while their rings run.)
+  session.ends_unsaid = !now.has(kProtocol) && (session.ends_unsaid || before.has(kProtocol));
+  constexpr auto kPacked = wire::Feature::kRingPacked;
+  if (before.has(kPacked) != now.has(kPacked)) device_.rings.forget_positions();
+  device_.balloon.path().set_features(now);
+}
+
+rte_vhost_msg_result VmmMessages::get_config(Message message) const {
+  auto payload = message.config();
+  if (payload &&
+      device_.balloon.config().read(payload->header.offset,
+                                    std::span(payload->region).first(payload->header.size))) {
+    message.reply_config(*payload);
+  } else {
+    message.reply_empty();
+  }
+  return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+rte_vhost_msg_result VmmMessages::set_config(Message message) {
+  datapath::ConfigSpace& config = device_.balloon.config();
+  const auto payload = message.config();
+  const bool taken =
+      payload &&
+      config.write(payload->header.offset, std::span(payload->region).first(payload->header.size));
+  device_.balloon.keep_driver_fields();
+  if (config.knows_actual()) device_.target.hear();
+  return taken ? RTE_VHOST_MSG_RESULT_OK : RTE_VHOST_MSG_RESULT_ERR;
+}
+
+/// Answered here: librte_vhost has no log, and so marks nothing. The answer has no payload.
+rte_vhost_msg_result VmmMessages::set_log(Message message) {
+  device_.rings.suspend_all();
+  if (auto replaced = device_.log.replace(message); !replaced) {
+    device_.notices.refused(replaced.error());
+    device_.rings.resume();
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
+  message.reply_empty();
+  return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+rte_vhost_msg_result VmmMessages::get_inflight(Message message) {
+  auto payload = message.inflight();
+  if (!payload || payload->queues == 0) return RTE_VHOST_MSG_RESULT_ERR;
+  auto region = InflightRegion::create();
+  if (!region) {
+    device_.notices.warn(region.error().message);
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
+  // Ours until the reply is out; the front end then has a duplicate.
+  UniqueFd& lent = device_.session.lent;
+  lent = std::move(*region);
+  payload->mmap_size = InflightRegion::kBytes;
+  payload->mmap_offset = 0;
+  message.reply_inflight(*payload, lent.get());
+  return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+rte_vhost_msg_result VmmMessages::set_inflight(Message message) {
+  const auto payload = message.inflight();
+  const auto fd = message.single_fd();
+  if (!payload || !fd) return RTE_VHOST_MSG_RESULT_ERR;
+  auto region = InflightRegion::map(*fd, payload->mmap_offset, payload->mmap_size);
+  if (!region) {
+    device_.notices.warn(region.error().message);
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
+  device_.rings.suspend_all();
+  device_.session.inflight = std::move(*region);
+  return RTE_VHOST_MSG_RESULT_OK;
+}
+
+void VmmMessages::adopt_channel(Message message) {
+  const auto fd = message.single_fd();
+  if (fd && device_.session.channel.adopt(*fd)) return;
+  device_.notices.warn(
+      "the VMM's backend channel is not a UNIX socket; its guest will not be told of new "
+      "targets");
+}
+
+}  // namespace vballoon::vhost
