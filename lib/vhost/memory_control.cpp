@@ -40,7 +40,8 @@ Result<void> MemoryControl::claim(const Message& message) {
 /// librte_vhost takes a table with the addresses of the last one for that, closes the new files and
 /// says that all is well: the guest would be served, and discarded from, in its old ones.
 Result<void> MemoryControl::check_other_files() const {
-  const auto& [taken, next] = std::tie(session_.memory.taken, session_.memory.next);
+  const MemoryTable& taken = session_.memory.taken;
+  const MemoryTable& next = session_.memory.next;
   const bool taken_for_the_last = std::ranges::equal(taken.regions, next.regions, same_addresses);
   if (!taken_for_the_last || taken.files == next.files) return {};
   return fail(
