@@ -60,7 +60,8 @@ class Terms {
   static constexpr std::size_t kMost = 13;
 
   Terms() = default;
-  /// @param names   of these values, in their order, and of those that add() adds; outlives all use.
+  /// @param names   of these values, in their order, and of those that add() adds. They outlive
+  ///                all use.
   Terms(std::span<const std::string_view> names, std::initializer_list<std::uint64_t> values);
   void add(std::uint64_t value);
 
