@@ -43,11 +43,11 @@ constexpr std::array kWords{
     Words{"locked_out", "it was moved the other way a moment ago: it stays"},
     Words{"dead_band", "it is as good as at its share: it stays"},
     Words{"settled", "it has its share, or nothing to spare: it stays"},
-    Words{"host_pressure", "the host reported pressure: a step for each report"},
+    Words{"host_pressure", "the host shows pressure: a step for each sign of it"},
     Words{"guest_pressure", "the guest is under pressure: a step is given back"},
     Words{"cancelled", "the guest is under pressure: the inflation under way ends where it is"},
-    Words{"left_alone", "the host reported pressure; the guest did lately, and is left alone"},
-    Words{"quiet", "nobody reported pressure: it stays"},
+    Words{"left_alone", "the host shows pressure; the guest did lately, and is left alone"},
+    Words{"quiet", "neither the host nor the guest shows pressure: it stays"},
 };
 static_assert(kWords.size() == static_cast<std::size_t>(Rule::kQuiet) + 1);
 

@@ -84,7 +84,7 @@ TEST_F(AutopilotTest, AnotherLawIsAskedWhereThatIsConfigured) {
   const auto other = host_.open(loop_, fleet_, "pressure");
   other->wish("idle", {.automatic = true});
   other->decide();
-  EXPECT_EQ(vm("idle").target_bytes, 0U) << "nobody reported pressure";
+  EXPECT_EQ(vm("idle").target_bytes, 0U) << "nothing shows pressure";
   EXPECT_EQ(other->explain("idle").at("rule"), "quiet");
   EXPECT_EQ(other->show().at("law"), "pressure");
 }
