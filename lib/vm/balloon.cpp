@@ -7,7 +7,7 @@
 namespace vballoon::vm {
 namespace {
 
-/// How soon it is tried again to keep what could not be kept.
+/// The time until the next attempt to keep wishes that could not be kept.
 constexpr std::chrono::seconds kKeepAgain{1};
 
 }  // namespace
@@ -26,7 +26,8 @@ void Balloon::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
 }
 
 void Balloon::empty(const Rings& rings) {
-  // First of all: whoever finds the ledger half emptied is not to believe it.
+  // Comes first: a daemon that is killed below leaves a ledger that is only half emptied, and the
+  // next daemon must not believe that ledger.
   state_.forget();
   for (unsigned index = 0; index < rings.size(); ++index) {
     RingRecord* const record = state_.ring(index);

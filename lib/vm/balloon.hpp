@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/balloon.hpp - one VM's balloon: what its driver reads and writes, its queues and ledger, and
-//                  what of them outlives the daemon. It stays as VMMs come and go.
-// Thread: the device's lock guards all of it, but for what its members give to other threads.
+// vm/balloon.hpp - one VM's balloon: its config space, its queues and ledger, and the state that
+//                  outlives the daemon. The object stays as VMMs come and go.
+// Thread: the device's lock guards all of it, except what its members offer to other threads.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,8 @@ namespace vballoon::vm {
 
 class Balloon {
  public:
-  /// Inhibited, if that was wished and kept.
-  /// @param folder  where what outlives the daemon is kept; null: nowhere.
+  /// The balloon is inhibited from the start if that wish was kept.
+  /// @param folder  has the state that outlives the daemon; null: nothing is kept.
   Balloon(const Folder* folder, const std::string& name, const reclaim::ReclaimLimits& limits);
 
   [[nodiscard]] datapath::ConfigSpace& config() noexcept { return config_; }
@@ -30,27 +30,27 @@ class Balloon {
   [[nodiscard]] datapath::DataPath& path() noexcept { return path_; }
   [[nodiscard]] const datapath::DataPath& path() const noexcept { return path_; }
 
-  /// Another memory map, in which the ledger has this room.
-  /// @param goes_on  what is in the room is this guest's balloon, or may be. @pre no queue runs
+  /// Sets another memory map, and the room for the ledger of that memory.
+  /// @param goes_on  the balloon in the room is this guest's, or may be. @pre no queue runs
   void set_memory(std::shared_ptr<const gmem::GuestMemory> memory, const DeviceState::Room& room,
                   bool goes_on);
-  /// All pages are the guest's. Marks of rings that are served stay.
+  /// Empties the balloon: all pages are the guest's. The marks of served rings stay.
   void empty(const Rings& rings);
-  /// The VMM is gone. @pre no queue runs
+  /// The VMM is gone: forgets its memory, and the driver's fields. @pre no queue runs
   void release();
 
-  /// What the driver wrote into config space is there for the next daemon.
+  /// Keeps for the next daemon what the driver wrote into config space.
   void keep_driver_fields() noexcept;
-  /// A page fault in a pass takes up to 60 us; here it takes nobody's time. Once is enough: a
-  /// ledger keeps what it was provided with.
+  /// Puts memory behind the ledger's tables, if there is a target. Without it passes would wait for
+  /// page faults, up to 60 us each. Once is enough, because a ledger keeps that memory.
   void provide_tables() noexcept;
-  /// Nothing of what is in the balloon waits to be discarded, if that is so.
-  /// @pre no queue runs, what was gathered is discarded as far as it may be
+  /// Notes in the state that all pages of the ledger are discarded, if that is so.
+  /// @pre no queue runs, and what was gathered is discarded as far as it may be
   void note_complete(const Rings& rings) noexcept;
 
   // --- Wishes that could not be kept are tried again ----------------------------------------
 
-  /// They were written, or not.
+  /// Notes after an attempt to keep wishes whether another attempt is due.
   void note_kept() noexcept;
   /// Thread: any.
   [[nodiscard]] bool keep_due() const noexcept { return keep_due_.load(std::memory_order_relaxed); }
@@ -58,9 +58,9 @@ class Balloon {
 
  private:
   datapath::ConfigSpace config_;
-  DeviceState state_;  // before the data path, which writes into it
+  DeviceState state_;  // outlives the data path, which writes into it
   datapath::DataPath path_;
-  bool tables_provided_ = false;  // of the ledger that there is
+  bool tables_provided_ = false;  // those of the present ledger
   std::atomic<bool> keep_due_{false};
   std::chrono::steady_clock::time_point next_keep_{};
 };

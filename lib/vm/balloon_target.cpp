@@ -93,7 +93,7 @@ void BalloonTarget::show() {
                   format_size(asked), format_size(guest), format_size(pages_to_bytes(pages))));
 }
 
-/// A guest says by and by how large it is, and a share is one of that.
+/// A guest's size becomes known by and by, and a share is a part of that size.
 void BalloonTarget::follow() {
   if (!wanted_.size.share || !balloon_.config().knows_actual()) return;
   const std::uint64_t shown = pages_to_bytes(balloon_.config().num_pages());
@@ -109,7 +109,7 @@ void BalloonTarget::tell() {
 
 void BalloonTarget::ask(bool reachable) {
   if (balloon_.config().knows_actual() || !reachable) return hear();
-  // It was not told yet, and cannot answer.
+  // The driver does not run, or was not told of the last change yet, so it cannot answer.
   if (!balloon_.path().running(wire::Role::kInflate) || notifies()) {
     static_cast<void>(question_.end());
     return tell();

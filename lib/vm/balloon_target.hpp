@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/balloon_target.hpp - the size that the operator wants a VM's balloon to have, and what of it
-//                         the guest that is connected is shown.
-// Invariant: num_pages in config space is the wish as far as it leaves this guest enough, but for
-//            the moments in which a driver is asked for its size. The wish itself stays: the next
-//            VM on the socket may be larger.
-// Thread: the device's lock guards all of it, but for due().
+// vm/balloon_target.hpp - the size that is wanted for a VM's balloon, and the target that the
+//                         connected guest is shown.
+// Invariant: num_pages in config space is the wish, lowered to what this guest can give; except
+//            while the driver is asked for its size. The wish itself stays, because the next VM on
+//            the socket may be larger.
+// Thread: the device's lock guards all of it; any thread may call asks() and notifies().
 #pragma once
 
 #include <atomic>
@@ -23,30 +23,31 @@ namespace vballoon::vm {
 
 class BalloonTarget {
  public:
-  /// Begins with the wish that was kept. All of them outlive this.
+  /// Begins with the wish that was kept. The objects that are passed outlive this one.
   BalloonTarget(Balloon& balloon, const Guest& guest, wire::BitTwo bit_two, Notices& notices);
 
-  /// As it was asked for, which may be more than the guest has.
+  /// The wish as it was asked for, which may be more than the guest has.
   [[nodiscard]] const Target& wanted() const noexcept { return wanted_; }
-  /// What of it a guest of this size is asked for.
+  /// @return the pages that a guest of this size is asked for.
   [[nodiscard]] std::uint32_t pages_of(std::uint64_t guest_bytes) const noexcept;
   [[nodiscard]] std::uint64_t guest_bytes() const noexcept;
 
-  /// Another wish. It is kept, and shown. @errors as Vm::set_target().
+  /// Sets another wish, keeps it and shows it. @errors kInvalidArgument as Vm::set_target().
   Result<TargetSet> set(const Target& target);
-  /// The guest may be of another size.
+  /// Makes num_pages follow the wish and the size of the guest.
   void show();
-  /// As show(), where that makes a difference: what figures of a guest waver by is no news.
+  /// As show(), for a share of a guest whose driver has said its size, and only where the target
+  /// changes by more than a guest's figures waver.
   void follow();
-  /// To whatever driver there is. A new one has read it, but one that goes on may have read
-  /// another.
+  /// Tells the driver its target, and begins to ask for its size where that is not known. A new
+  /// driver has read the target, but a driver that goes on may have read another one.
   void tell();
 
   // --- The driver is asked for the size of its balloon (vm/size_question.hpp) ---------------
 
-  /// One step of it. @param reachable  the VMM can be told of a change of config space.
+  /// Does the step that is due. @param reachable  the VMM can be told of changes of config space.
   void ask(bool reachable);
-  /// It answered, or nobody is there to be asked.
+  /// Ends the question: the driver has said its size, or cannot be asked.
   void hear();
   /// Whether ask() is due. Thread: any.
   [[nodiscard]] bool asks(std::uint64_t now_ms) const noexcept { return question_.due(now_ms); }
@@ -60,7 +61,7 @@ class BalloonTarget {
     return notify_due_.load(std::memory_order_relaxed);
   }
 
-  /// The VMM is gone, and the guest is one of whom nothing is known.
+  /// The VMM is gone: nothing is known of the next guest, and nobody is to be told.
   void release();
 
  private:

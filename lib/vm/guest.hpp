@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/guest.hpp - what is known of the guest that is connected. Another connection begins with
-//                another one of these.
+// vm/guest.hpp - what is known of the connected guest. Each connection begins with a new object.
 // Thread: the device's lock guards it.
 #pragma once
 
@@ -20,20 +19,20 @@ struct Guest {
   wire::Features acked;
   Rings rings{};
   Takeover takeover;
-  std::uint64_t boot_bytes = 0;                ///< see gmem::boot_bytes()
-  std::optional<std::uint64_t> resident_then;  ///< when the inflate ring stopped last
-  bool ledger_whole = true;  ///< nothing is in its balloon of which the ledger does not know
+  std::uint64_t boot_bytes = 0;                ///< what gmem::boot_bytes() found
+  std::optional<std::uint64_t> resident_then;  ///< resident bytes as the inflate ring stopped last
+  bool ledger_whole = true;                    ///< the ledger has all pages of the guest's balloon
 };
 
-/// The newest statistics; nothing where there are none.
+/// @return the newest statistics; nothing where there are none.
 [[nodiscard]] std::optional<StatsReport> newest_stats(const datapath::DataPath& path,
                                                       std::uint64_t now_ms) noexcept;
 
-/// What tells how large the guest is, for settle().
+/// Finds the figures by which settle() tells the guest's size.
 void find_clues(const Balloon& balloon, const Guest& guest, wire::BitTwo bit_two,
                 VmFigures* figures) noexcept;
 
-/// How large it is by these; 0 where nothing is known.
+/// @return the guest's size by these figures; 0 where nothing is known.
 [[nodiscard]] std::uint64_t guest_bytes(const Balloon& balloon, const Guest& guest,
                                         wire::BitTwo bit_two) noexcept;
 

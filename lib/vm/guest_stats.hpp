@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/guest_stats.hpp - statistics are asked of a guest's driver, which may owe them.
+// vm/guest_stats.hpp - asks a guest's driver for statistics, and tells how long it has owed them.
 // Source: VIRTIO 1.2, 5.5.6.3.
 // Thread: the device's lock guards all of it.
 #pragma once
@@ -14,16 +14,18 @@ namespace vballoon::vm {
 
 class GuestStats {
  public:
-  /// @param path  outlives this.
+  /// @param path  outlives this object.
   explicit GuestStats(datapath::DataPath& path) noexcept : path_(path) {}
 
-  /// The statistics queue is about to be served. @param resumed  by the driver that was served
-  /// before; what another one said is about another guest. @pre the path is off its lcore
+  /// The statistics queue is about to be served.
+  /// @param resumed  the driver is the one that was served before. The statistics of another driver
+  ///                 are about another guest, and are forgotten.
+  /// @pre the path is off its lcore
   void start(bool resumed) noexcept;
   /// @pre the statistics queue runs
   void request() noexcept;
-  /// How long the driver has owed an answer; 0 where it does not. A ring that is stopped, as in a
-  /// VM that is paused, owes none.
+  /// @return how long the driver has owed an answer; 0 where it owes none. While its ring is
+  ///         stopped, as in a paused VM, it owes none.
   [[nodiscard]] std::uint64_t waiting_ms() const noexcept;
   /// The VMM is gone.
   void release() noexcept { patience_.forget(); }

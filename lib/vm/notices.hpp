@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/notices.hpp - what one VM gives to say in the log: never more than a few lines at a time,
-//                  however often its VMM or its guest does it.
+// vm/notices.hpp - the log lines about one VM: never more than a few at a time, however often its
+//                  VMM or its guest gives cause for them.
 // Thread: any but the poll and reclaim lcores.
 #pragma once
 
@@ -14,13 +14,14 @@ namespace vballoon::vm {
 
 class Notices {
  public:
-  /// @param name  the VM's; every line begins with it.
+  /// @param name  the VM's name, with which every line begins.
   explicit Notices(std::string name) : name_(std::move(name)) {}
 
   void warn(const std::string& what);
-  /// What comes and goes. It has a gate of its own, and does not crowd out the warnings.
+  /// Logs an event that is no reason to warn. Notes have a gate of their own, so they do not crowd
+  /// out warnings.
   void note(const std::string& what);
-  /// A message of the VMM that was not acted on.
+  /// Warns of a message of the VMM that was not acted on.
   void refused(const Status& why);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }

@@ -42,16 +42,16 @@ void Restart::go_on() {
   note_begun();
   if (!left.complete) balloon_.path().discard_again();
   balloon_.provide_tables();
-  // The target may have changed just before nobody could say so any more.
+  // The earlier daemon may have ended before it told the driver of a new target.
   target_.notify();
   const auto pages = balloon_.path().counters().ballooned_pages.get();
   notices_.note(fmt::format("its guest goes on with the {} that were in its balloon",
                             format_size(pages_to_bytes(pages))));
 }
 
-/// The inflate ring looks unused: the old driver's balloon is as empty as a new one's, and which of
-/// the two it is does not show. What only the old one said stays in force, since a new one says it
-/// anew; and whoever it is hears of the target.
+/// The inflate ring looks unused: the old driver's balloon is as empty as a new driver's, and which
+/// of the two drivers is there does not show. The poison value that the old driver wrote stays in
+/// force, because a new driver writes its own. Either driver is told of the target.
 void Restart::go_on_or_begin() {
   datapath::ConfigSpace& config = balloon_.config();
   const std::uint32_t poison = guest_.takeover.left()->poison;
@@ -74,7 +74,7 @@ void Restart::drop_left() {
   begin_anew();
 }
 
-/// The driver is a new one, or may be: all pages are its guest's.
+/// The driver is a new one, or may be one: all pages are its guest's.
 void Restart::begin_anew() {
   guest_.takeover.drop();
   balloon_.empty(guest_.rings);
@@ -84,10 +84,11 @@ void Restart::meet_driver(const RingState& ring, const RingStart& start) {
   datapath::ConfigSpace& config = balloon_.config();
   begin_anew();
   balloon_.provide_tables();
-  // It may be the old one after all, and hold pages that it hinted.
+  // The driver may be the old one after all, and hold pages that it hinted until it sees DONE.
   if (config.hint_command() != wire::kHintDone) target_.notify();
-  // A driver that begins anew has no pages away. One that comes from another host goes on where it
-  // was, with the size that the VMM has restored; its pages are learned as they come.
+  // The balloon of a driver that begins anew is empty. A driver that comes from another host goes
+  // on where it was, with the size that the VMM has restored; the ledger learns its pages as they
+  // come.
   guest_.ledger_whole = start.unused;
   if (start.unused) {
     config.begin_anew();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/restart.hpp - whose balloon the ledger has: it goes on with the guest that was served before,
-//                  or begins anew with another driver.
+// vm/restart.hpp - decides whose balloon the ledger has: that of the guest that was served before,
+//                  which goes on, or that of another driver, which begins anew.
 // Thread: the device's lock guards all of it.
 // Source: section 9 of the design.
 #pragma once
@@ -20,23 +20,24 @@ namespace vballoon::vm {
 
 class Restart {
  public:
-  /// All of them outlive this.
+  /// The arguments outlive this object.
   Restart(Balloon& balloon, Guest& guest, BalloonTarget& target, Notices& notices) noexcept
       : balloon_(balloon), guest_(guest), target_(target), notices_(notices) {}
 
-  /// A new memory map, with the room of the ledger in it. @pre no queue runs
+  /// Takes a new memory map, and finds room for the ledger of that memory. @pre no queue runs
   void take_memory(std::shared_ptr<const gmem::GuestMemory> memory);
 
-  /// Of a ledger that is not known to be this guest's nothing may be discarded, and its inflate
-  /// ring alone does not tell: so no ring is served before these two are there.
-  /// @pre guest.takeover.undecided(); from then on it is not
+  /// Decides whether the ledger that was left is this guest's. No page of such a ledger may be
+  /// discarded before. The inflate ring alone does not tell, so no ring is served before these two
+  /// rings are there.
+  /// @pre guest.takeover.undecided(); afterwards it is decided
   void decide(const std::optional<RingStart>& inflate, const std::optional<RingStart>& deflate);
 
-  /// The first ring, or the inflate ring, begins so, and does not resume. @pre the path is off its
-  /// lcore
+  /// The first ring to be served, or the inflate ring, starts and is not resumed: its driver is
+  /// another one, or comes from another host. @pre the path is off its lcore
   void meet_driver(const RingState& ring, const RingStart& start);
 
-  /// A ring is served from now on. @pre its mark is stored
+  /// Notes that a ring is served from now on. @pre the ring's mark is stored
   void note_begun() noexcept { balloon_.state().begin(guest_.acked.bits()); }
 
  private:

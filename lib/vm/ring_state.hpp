@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/ring_state.hpp - what one ring is doing on this connection, and where it stopped.
+// vm/ring_state.hpp - what one ring does on this connection, and where it stopped last.
 // Pure: the caller starts and stops the data path's queue.
 // Source: vhost-user protocol, "Ring states" and "A vring descriptor index".
 #pragma once
@@ -16,37 +16,38 @@ namespace vballoon::vm {
 class RingState {
  public:
   enum class Stage : std::uint8_t {
-    kAbsent,     ///< the front end has not set it up, or has taken it away
-    kReady,      ///< set up and not served: it was stopped, or waits for what it needs
-    kServed,     ///< by the data path, in a role
-    kSuspended,  ///< stopped for the message at hand; it goes on when that is dealt with
+    kAbsent,     ///< the front end has not set the ring up, or has taken it away
+    kReady,      ///< set up and not served: it was stopped, or something that it needs is missing
+    kServed,     ///< the data path serves it, in a role
+    kSuspended,  ///< stopped for the message at hand; it goes on after the message
     kWithdrawn,  ///< suspended, and taken away by that same message
-    /// Nobody stopped it, but what is there is not the ring that it was. It is left alone until its
-    /// next SET_VRING_KICK, which comes last when a ring is set up; librte_vhost calls it ready
-    /// meanwhile, and again with every SET_VRING_CALL.
+    /// The front end did not stop the ring, but it is no longer the ring that it was. It is left
+    /// alone until its next SET_VRING_KICK, which comes last when a ring is set up. Meanwhile
+    /// librte_vhost calls the ring ready, and does so again with every SET_VRING_CALL.
     kOver,
   };
 
   [[nodiscard]] Stage stage() const noexcept { return stage_; }
-  /// All that serving it takes is there.
+  /// Whether the front end has set the ring up, so that it is served or may be.
   [[nodiscard]] bool ready() const noexcept {
     return stage_ == Stage::kReady || stage_ == Stage::kServed || stage_ == Stage::kSuspended;
   }
   [[nodiscard]] bool served() const noexcept { return stage_ == Stage::kServed; }
-  /// It stood still for no longer than a message takes.
+  /// Whether the ring has stood still for no longer than the message at hand takes.
   [[nodiscard]] bool suspended() const noexcept {
     return stage_ == Stage::kSuspended || stage_ == Stage::kWithdrawn;
   }
-  /// As what it is served. @pre served()
+  /// @return the role in which the ring is served. @pre served()
   [[nodiscard]] wire::Role role() const noexcept { return role_; }
-  /// It was served on this connection: what others left of it is past.
+  /// Whether the ring was served on this connection: then marks that were left of it are out of
+  /// date.
   [[nodiscard]] bool begun() const noexcept { return begun_; }
-  /// Where it stopped last on this connection, in a ring of this layout.
+  /// @return where the ring stopped last on this connection, while it had the present layout.
   [[nodiscard]] std::optional<std::uint16_t> stopped_at() const noexcept { return stopped_at_; }
 
-  /// The front end has set it up.
+  /// The front end has set the ring up.
   void announce() noexcept;
-  /// The front end has taken it away. @pre not served
+  /// The front end has taken the ring away. @pre not served
   void withdraw() noexcept;
   /// @pre ready, not served
   void start(wire::Role role) noexcept;
@@ -54,13 +55,13 @@ class RingState {
   void stop(std::uint16_t position) noexcept;
   /// @pre as stop()
   void suspend(std::uint16_t position) noexcept;
-  /// The message at hand is dealt with.
+  /// The message at hand has been handled.
   void settle() noexcept;
-  /// @pre not served
+  /// A ring that is ready becomes kOver. @pre not served
   void end() noexcept;
-  /// SET_VRING_KICK came.
+  /// SET_VRING_KICK came for the ring.
   void kick() noexcept;
-  /// The other layout was negotiated: a position in the one is none in the other.
+  /// The other layout was negotiated: a position in one layout means nothing in the other.
   void forget_position() noexcept { stopped_at_.reset(); }
 
  private:
@@ -72,12 +73,12 @@ class RingState {
 
 using Rings = std::array<RingState, wire::kQueues>;
 
-/// The two rings without which nothing is known of what is in the balloon.
+/// The rings by which pages enter and leave the balloon. Without both, nothing is known of it.
 inline constexpr unsigned kInflateRing = 0;
 inline constexpr unsigned kDeflateRing = 1;
 
-/// A front end starts its rings in the order of their numbers. Of those between deflate and this
-/// one, one is not there.
+/// Whether one of the rings between the deflate ring and this one is not ready. A front end starts
+/// its rings in the order of their numbers.
 [[nodiscard]] bool gap_below(const Rings& rings, unsigned index) noexcept;
 
 }  // namespace vballoon::vm

@@ -6,19 +6,21 @@
 namespace vballoon::vm {
 namespace {
 
-/// Where a ring goes on by what was left.
+/// Where a ring goes on, by the marks that were left.
 struct Place {
   std::uint16_t position = 0;
-  bool ours = false;  // where our ledger was left, by what is said
-  bool sure = false;  // and by what the ring shows
+  bool ours = false;  // the marks, or the base, say that our ledger was left there
+  bool sure = false;  // the ring shows it as well
 };
 
-/// Both were written by one process, one after the other: they are at most one step apart.
+/// Whether both marks can be of one ring: one process wrote them, one after the other, so they are
+/// at most one step apart.
 bool of_one_ring(const virtq::Mark& one, const virtq::Mark& other) noexcept {
   return one.published == other.published || one.about == other.about;
 }
 
-/// The claim, the front end's or else the base, and our mark are of one ring.
+/// Whether our mark and the claim are of one ring. The claim is the front end's mark, or else the
+/// base.
 bool agree(const MarksLeft& left, std::uint16_t base) noexcept {
   if (left.theirs) return of_one_ring(*left.theirs, *left.ours);
   return base == left.ours->published || base == left.ours->about;
@@ -26,7 +28,7 @@ bool agree(const MarksLeft& left, std::uint16_t base) noexcept {
 
 std::optional<Place> place_left(const MarksLeft& left, const virtq::QueueAreas& areas,
                                 std::uint16_t base, const gmem::GuestMemory& memory) noexcept {
-  // A front end that keeps marks and has none of this ring: its driver is a new one.
+  // The driver of a front end that keeps marks, and has no mark of this ring, is a new one.
   if (left.front_end_keeps && !left.theirs) return std::nullopt;
   if (left.ours && agree(left, base)) {
     const auto found = virtq::recover(areas, *left.ours, memory);
@@ -36,9 +38,9 @@ std::optional<Place> place_left(const MarksLeft& left, const virtq::QueueAreas& 
   return found ? std::optional(Place{found->position, false, false}) : std::nullopt;
 }
 
-/// A driver that was reset begins with a ring that looks unused; one that was only paused goes on
-/// where it was stopped. Both may be true of the position where rings begin, but for a ring that
-/// stood still only for the length of one message.
+/// A driver that was reset begins with a ring that looks unused. A driver that was only paused goes
+/// on where its ring was stopped. At the position where rings begin both may be true; then the ring
+/// is resumed only if it stood still for no longer than one message takes.
 RingStart start_after_stop(const RingState& ring, const virtq::Standing& now) noexcept {
   const bool ours = ring.stopped_at() == now.position;
   return {now.position, now.unused, ours, ours && (!now.unused || ring.suspended())};
@@ -62,9 +64,9 @@ RingStart find_start(const RingState& ring, const MarksLeft& left, const virtq::
   return {there.position, there.unused, place->ours, place->ours && place->sure && !there.unused};
 }
 
-/// A reset is one of all rings. A deflate ring on which nothing came back yet begins as a new
-/// driver's does, and says nothing against the inflate ring; nor does one that was about to be
-/// started for the first time when the earlier daemon ended.
+/// A reset is a reset of all rings. A deflate ring on which no page came back yet begins like a new
+/// driver's, and says nothing against the inflate ring. Nor does a deflate ring that was about to
+/// be started for the first time when the earlier daemon ended.
 Verdict judge(const Evidence& evidence) noexcept {
   const auto& [same_features, deflate_began, inflate, deflate] = evidence;
   if (!same_features || !inflate || !deflate) return Verdict::kAnother;

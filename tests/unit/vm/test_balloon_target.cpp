@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// tests/unit/vm/test_balloon_target.cpp - what a driver is shown of the size that was asked for.
+// tests/unit/vm/test_balloon_target.cpp - the target that a driver is shown, by the size that was
+//                                         asked for.
 #include <gtest/gtest.h>
 
 #include "state_fixture.hpp"
@@ -11,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kGuest = 1024 * kMiB;
 
-/// A VM whose guest says nothing of its size: it is as large as its memory table.
+/// A VM whose guest says nothing of its size: the guest counts as large as its memory table.
 class Targets : public KeptState {
  protected:
   void connect(const std::shared_ptr<const gmem::GuestMemory>& memory) {
@@ -87,7 +88,7 @@ TEST_F(Targets, AShareFollowsTheGuest) {
   EXPECT_EQ(shown(), kGuest / 16);
 }
 
-/// A guest says by and by how large it is; small changes of that are no news.
+/// A guest's size becomes known by and by. Small changes of it do not change the target.
 TEST_F(Targets, AShareIsShownAnewWhereThatMakesADifference) {
   ASSERT_TRUE(set_share(500'000));
   connect(large_.map());

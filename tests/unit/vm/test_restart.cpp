@@ -11,7 +11,8 @@ constexpr RingStart kGoesOn{.position = 7, .unused = false, .ours = true, .resum
 constexpr RingStart kSilent{.position = 0, .unused = true, .ours = true, .resumed = false};
 constexpr RingStart kNew{.position = 0, .unused = true, .ours = false, .resumed = false};
 
-/// The next daemon's side of a VM. Its folder has what leave_a_guest() left: 4 pages.
+/// The next daemon's side of a VM. Its folder has the state that leave_a_guest() left: a balloon of
+/// 4 pages.
 class Restarts : public KeptState {
  protected:
   Restarts() { leave_a_guest(); }
@@ -75,7 +76,7 @@ TEST_F(Restarts, OtherFeaturesAreAnotherDrivers) {
   EXPECT_EQ(next.ballooned(), 0U);
 }
 
-/// A new driver writes its own poison value; the old one does not say it again.
+/// A new driver writes its own poison value, but the old driver does not write its value again.
 TEST_F(Restarts, OfOneThatGaveNothingYetThePoisonValueStays) {
   Next next(folder());
   next.guest.acked = wire::Features(kFeatures).with(wire::Feature::kPagePoison);
@@ -127,7 +128,8 @@ TEST_F(Restarts, ADriverThatBeginsAnewHasNoPagesAway) {
   EXPECT_TRUE(next.guest.ledger_whole);
 }
 
-/// From another host: it says itself how large its balloon is, and the ledger knows nothing of it.
+/// The driver comes from another host. It says how large its balloon is, but the ledger does not
+/// have the pages.
 TEST_F(Restarts, ADriverThatCameInTheMiddleKeepsWhatItSaid) {
   Next next(folder());
   next.restart.take_memory(memory_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// tests/unit/vm/test_ring_state.cpp - what a ring may become, and what of it a message leaves.
+// tests/unit/vm/test_ring_state.cpp - the stages of a ring, and what a message makes of each.
 #include <gtest/gtest.h>
 
 #include "vm/ring_state.hpp"
@@ -74,7 +74,7 @@ TEST(RingStates, TheMessageThatSuspendsItMayTakeItAwayAndGiveItBack) {
   EXPECT_FALSE(ring.suspended()) << "and comes back as any other";
 }
 
-/// Else a reset, later, would look as a short halt.
+/// Otherwise a later reset would look like a short halt.
 TEST(RingStates, OneThatGoesOnIsSuspendedNoLonger) {
   RingState ring = served();
   ring.suspend(0);

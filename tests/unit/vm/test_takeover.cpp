@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// tests/unit/vm/test_takeover.cpp - the same driver, another one, or not known: by what two rings
-//                                   show, and by the marks that are left of each.
+// tests/unit/vm/test_takeover.cpp - whether the driver is the same, another one, or not known: by
+//                                   what two rings show, and by the marks that were left of each.
 // Source: section 9 of the design.
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@
 namespace vballoon::vm {
 namespace {
 
-// How a ring may begin.
+// The ways in which a ring may begin.
 constexpr RingStart kResumed{.position = 7, .unused = false, .ours = true, .resumed = true};
 constexpr RingStart kOursUnsure{.position = 7, .unused = false, .ours = true, .resumed = false};
 constexpr RingStart kElsewhere{.position = 9, .unused = false, .ours = false, .resumed = false};
@@ -55,7 +55,7 @@ TEST(Verdicts, OfWhatBothRingsShow) {
   for (const Row& row : kRows) EXPECT_EQ(judge(row.shows), row.verdict) << row.what;
 }
 
-/// Whatever else a front end says.
+/// This holds whatever else a front end says.
 TEST(Verdicts, NoLedgerIsTakenForThisGuestsUnlessItsInflateRingGoesOn) {
   unsigned same = 0;
   for (const bool features : {false, true}) {
@@ -127,7 +127,8 @@ TEST_F(Starts, NotWhereTheRingIsAnother) {
   EXPECT_FALSE(start.resumed);
 }
 
-/// Killed between staging and publishing: the ring tells which of the two came true.
+/// The daemon was killed between staging and publishing. The ring tells which of the two positions
+/// is true.
 TEST_F(Starts, AtEitherEndOfWhatWasUnderWay) {
   const virtq::Mark under_way{.published = 7, .about = 9, .detail = 9};
   EXPECT_EQ(find({.ours = under_way}, 9).position, 7);
@@ -176,7 +177,7 @@ TEST_F(Starts, WhereRingsBeginOnlyAShortHaltIsNoReset) {
   EXPECT_TRUE(find_again(ring, 0).resumed);
 }
 
-/// User Mode Linux 6.1 says 0 for where a packed ring begins.
+/// User Mode Linux 6.1 says that a packed ring begins at 0.
 TEST_F(Starts, APackedRingOfZeroesLooksUnusedWhateverItsMark) {
   const test::PackedRing packed(ram_, Gpa{512 * kKiB}, 16);
   const virtq::Mark begin{.published = wire::kPackedBegin, .about = wire::kPackedBegin};
