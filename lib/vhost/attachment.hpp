@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/attachment.hpp - which poll lcore serves a device's data path, and whether it does now.
-// Invariant: while attached the data path is its lcore's; else it is of whoever holds the device.
+// vhost/attachment.hpp - attaches a device's data path to its poll lcore, and takes it back.
+// Invariant: while attached, the data path is its poll lcore's; otherwise it belongs to the thread
+//            that holds the device's lock.
 // Thread: the device's lock guards all of it.
 #pragma once
 
@@ -12,18 +13,18 @@ namespace vballoon::vhost {
 
 class Attachment {
  public:
-  /// @param path  outlives this.
+  /// Both arguments outlive this object.
   Attachment(Seats& seats, datapath::DataPath& path) : path_(path), seat_(seats) {}
 
-  /// From the return on the data path is the caller's. Waits for what is on its way to be
-  /// discarded, never for a guest.
+  /// Takes the data path off its lcore: when this returns, it is the caller's. Waits for batches
+  /// that are on their way, never for a guest.
   void take_back();
-  /// Back to its lcore, where a queue runs.
+  /// Attaches the data path to its lcore, if a queue runs.
   void hand_over();
 
-  /// Served by another lcore from now on. @return false where that does not poll.
+  /// Moves the device to another lcore. @return false where that lcore does not poll.
   [[nodiscard]] bool move_to(unsigned lcore);
-  /// See Seat. @pre taken back
+  /// As Seat::prefer_node(). @pre the data path is taken back
   void prefer_node(unsigned node) { seat_.prefer_node(node); }
   [[nodiscard]] unsigned lcore() const noexcept { return seat_.poller().lcore(); }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/balloon_device.cpp - what the vhost event thread does to a device.
+// vhost/balloon_device.cpp - the functions that the vhost event thread calls; close().
 #include "vhost/balloon_device.hpp"
 
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ Result<void> check_all(const Message& message) {
   return check_message(message);
 }
 
-/// What comes all the time needs no descriptor.
+/// False for the requests that come all the time: they need no descriptor.
 bool may_need_descriptors(Request request) noexcept {
   return request != Request::kGetConfig && request != Request::kSetConfig;
 }
@@ -79,11 +79,12 @@ void BalloonDevice::disconnected(int vid) {
 
 void BalloonDevice::close() {
   const std::scoped_lock lock(mutex_);
-  // Whoever takes the device down waits for the event thread to let go of it.
+  // The thread that removes the device waits for the event thread, which may wait in the connection
+  // until that is shut down.
   parts_.slot.close();
   parts_.attachment.take_back();
-  // The guest lives on, and what it was told is in the balloon is to be the host's: nobody comes
-  // after us to see to that.
+  // The guest goes on without these pages, and the host is to have them. No later pass discards
+  // what is gathered, so it is discarded now.
   reclaim::InlineSink here(discarder_);
   parts_.balloon.path().discard_gathered(here);
   parts_.balloon.note_complete(parts_.session.guest.rings);
@@ -93,7 +94,7 @@ void BalloonDevice::close() {
 rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
   if (parts_.slot.closed()) {
-    // Not refused, which a VMM may take for the answer: the connection ends.
+    // A VMM may take a refusal for the answer, so none is sent: the connection ends.
     message.want_no_reply();
     return RTE_VHOST_MSG_RESULT_ERR;
   }
@@ -111,15 +112,15 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
   return place == Place::kServed ? messages_.before(message) : answer_waiting(message);
 }
 
-/// librte_vhost ends the connection where it has no reply to send.
+/// After an error librte_vhost ends the connection, unless it has a reply to send.
 rte_vhost_msg_result BalloonDevice::end_connection(Message message, const char* why) {
   parts_.notices.warn(fmt::format("the VMM {}; it is disconnected", why));
   message.want_no_reply();
   return RTE_VHOST_MSG_RESULT_ERR;
 }
 
-/// The first messages of a connection are about the protocol, and each takes the event thread one
-/// round in which it also sees the old connection's end.
+/// The first messages of a connection are about the protocol. For each of them the event thread
+/// makes one round, in which it also sees the end of the old connection.
 rte_vhost_msg_result BalloonDevice::answer_waiting(Message message) {
   if (!concerns_device(message.request())) return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
   if (message.request() == Request::kGetQueueNum) {

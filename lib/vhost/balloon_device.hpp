@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/balloon_device.hpp - one configured device: the door to its parts, for the vhost event
-//                            thread that drives it and the control thread that asks.
-// Thread: both, under one lock, which is held no longer than a poll lcore takes for a pass.
+// vhost/balloon_device.hpp - one configured device: the functions that the vhost event thread and
+//                            the control thread call. Its parts (DeviceParts) do the work.
+// Thread: both, under one lock. The thread that holds it waits for no guest, but may wait for the
+//         data path to leave its poll lcore.
 //
-// The data path has one owner at a time. Whatever changes it takes it off its poll lcore first and
-// hands it back afterwards; librte_vhost unmaps and invalidates without telling an external poller,
-// so this happens before the message that does so is let through.
+// The data path has one owner at a time. A function that changes it takes it off its poll lcore
+// first, and attaches it again afterwards. librte_vhost unmaps memory and invalidates rings without
+// telling an external poller, so the data path leaves its lcore before such a message is let
+// through.
 #pragma once
 
 #include <chrono>
@@ -24,7 +26,7 @@ namespace vballoon::vhost {
 
 class BalloonDevice final : public vm::Vm {
  public:
-  /// @param folder  where what outlives the daemon is kept; null: nowhere.
+  /// @param folder  has the state that outlives the daemon; null: nothing is kept.
   BalloonDevice(DeviceSpec spec, Seats& seats, MemoryClaims& claims, reclaim::Discarder& discarder,
                 const reclaim::ReclaimLimits& limits, const vm::Folder* folder);
   BalloonDevice(const BalloonDevice&) = delete;
@@ -32,30 +34,32 @@ class BalloonDevice final : public vm::Vm {
 
   // --- The vhost event thread ---------------------------------------------------------------
 
-  /// While a VMM is connected another may wait (vhost/connection_slot.hpp).
-  /// @return false to refuse: one waits already, or the device is being removed.
+  /// A VMM connected. It is served, or waits while another VMM is served (ConnectionSlot).
+  /// @return false to refuse the connection: see ConnectionSlot::admits(); or there are no
+  ///         descriptors left for a VMM that connected to the device's socket.
   bool connected(int vid);
   void disconnected(int vid);
-  /// Before librte_vhost acts on a message. @return what it shall do with it.
+  /// Called before librte_vhost acts on a message. @return what librte_vhost does with the message.
   rte_vhost_msg_result before_message(int vid, Message message);
-  /// After it did, and not after it failed.
+  /// Called after librte_vhost acted on a message, unless that failed.
   void after_message(int vid, Message message);
   void ring_changed(int vid, unsigned index, bool ready);
 
   // --- The control thread -------------------------------------------------------------------
 
-  /// For good: stops the rings and lets go of the guest; later events find the door closed.
+  /// Ends the device for good: stops the rings and lets go of the guest. Later events have no
+  /// effect.
   void close();
-  /// The next daemon is to know nothing of it. @pre close()
+  /// Removes the device's state: the next daemon knows nothing of the device. @pre close()
   void remove_state() noexcept { parts_.balloon.state().remove(); }
-  /// What is due and nobody waits for: a config change that could not be sent yet, a guest whose
-  /// memory is gone, one that has not said its size, wishes that could not be kept, a VMM whose
-  /// process is gone.
+  /// Does work that is due and that nobody waits for: sends a config change that could not be sent
+  /// yet, gives up a guest whose memory is gone, asks a driver that has not said its size, tries
+  /// again to keep wishes, ends the connection of a VMM whose process is gone, and the like.
   void tick();
   [[nodiscard]] const DeviceSpec& spec() const noexcept { return parts_.spec; }
 
   [[nodiscard]] const vm::Settings& settings() const noexcept override { return parts_.spec; }
-  /// While the event thread has the device: the last ones, and that it is slow.
+  /// Where the event thread has the device for long, these are the last figures, marked as slow.
   [[nodiscard]] vm::VmFigures figures() const override;
   [[nodiscard]] vm::DeviceReport report() const override;
   [[nodiscard]] std::uint64_t pressure_messages() const noexcept override {
@@ -64,9 +68,9 @@ class BalloonDevice final : public vm::Vm {
   Result<vm::TargetSet> set_target(const vm::Target& target) override;
   [[nodiscard]] vm::Kept kept() const override;
   Result<void> request_stats() override;
-  /// From the return on nothing is discarded, nor on its way to be.
+  /// From the return of inhibit(true) on, nothing is discarded or on its way to be discarded.
   void inhibit(bool on) override;
-  /// Nothing here follows that word.
+  /// The device only keeps this word, and does not follow it.
   [[nodiscard]] std::optional<vm::AutomaticWord> automatic() const override;
   void keep_automatic(vm::AutomaticWord word) override;
   Result<void> prefault(bool on) override;
@@ -92,9 +96,9 @@ class BalloonDevice final : public vm::Vm {
   mutable std::mutex mutex_;
   DeviceParts parts_;
   VmmMessages messages_{parts_};
-  // The control thread's.
+  // Used by the control thread only.
   mutable vm::DeviceReport last_report_;
-  std::uint64_t lane_moves_ = 0;  // as last seen
+  std::uint64_t lane_moves_ = 0;  // their number at the last tick
   std::chrono::steady_clock::time_point look_at_{};
 };
 

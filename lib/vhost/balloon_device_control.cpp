@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/balloon_device_control.cpp - what the control thread wishes of a device, and is told.
+// vhost/balloon_device_control.cpp - the functions of vm::Vm, which the control thread calls.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -16,14 +16,15 @@ namespace {
 using wire::HintAction;
 using wire::Role;
 
-/// How long the control thread waits for a device that the event thread is at: to show it, where
-/// what was shown last does as well.
+/// How long the control thread waits for the figures of a device that the event thread holds. The
+/// last figures serve as well.
 constexpr std::chrono::milliseconds kGlance{20};
 
 }  // namespace
 
-/// The lock, unless the event thread has it for long: it waits for a thread that stands still in
-/// this VM's memory. The control thread serves all VMs and does not wait with it.
+/// @return the lock; not owned where the event thread has held it for all of this time. The event
+///         thread then waits for a thread that stands still in this VM's memory. The control thread
+///         serves all VMs, and does not wait with it.
 std::unique_lock<std::mutex> BalloonDevice::knock(std::chrono::milliseconds patience) const {
   std::unique_lock lock(mutex_, std::try_to_lock);
   for (auto waited = patience; !lock.owns_lock() && waited.count() > 0; --waited) {
@@ -72,7 +73,7 @@ Result<vm::TargetSet> BalloonDevice::set_target(const vm::Target& target) {
   if (!set) return set;
   parts_.balloon.provide_tables();
   parts_.prefault.settle(parts_.slot.connection().process());
-  // Also where it is the same one: a guest that took pages back is asked again.
+  // Also where the target is the same: a guest that took pages back is asked for them again.
   parts_.target.tell();
   parts_.notify_if_due();
   return set;
@@ -117,7 +118,7 @@ void BalloonDevice::inhibit(bool on) {
   parts_.balloon.path().inhibit(on);
   parts_.balloon.state().set_inhibited(on);
   parts_.balloon.note_kept();
-  // Leaving the lcore waits for what is under way.
+  // The data path leaves its lcore only when no batch is on its way.
   parts_.attachment.take_back();
   parts_.attachment.hand_over();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/balloon_device_tick.cpp - what is due and nobody waits for.
+// vhost/balloon_device_tick.cpp - work that is due and that nobody waits for.
 #include <utility>
 
 #include "base/clock.hpp"
@@ -24,7 +24,7 @@ void BalloonDevice::tick() {
   const bool asks = parts_.target.asks(now_ms());
   if (!lost && !shares && !looks && !keeps && !asks && !parts_.target.notifies()) return;
   const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock) return;  // the event thread is at it: the next time
+  if (!lock) return;  // the event thread has the device: the next tick tries again
   if (lost) parts_.give_up_lost_memory();
   if (shares) parts_.memory.look_at_shares();
   if (looks) look();
@@ -39,7 +39,7 @@ void BalloonDevice::look() {
   parts_.target.follow();
 }
 
-/// What nobody tells of: once in a while is enough.
+/// Nothing announces what look() finds, so it looks once in a while.
 bool BalloonDevice::time_to_look() noexcept {
   const auto now = std::chrono::steady_clock::now();
   if (now < look_at_) return false;
@@ -52,7 +52,8 @@ void BalloonDevice::note_slow() {
   if (std::exchange(lane_moves_, moves) != moves) parts_.notices.note(kSlow);
 }
 
-/// Nobody has stood still in its memory for long: it goes back to its lcore.
+/// A device with a thread of its own goes back to its lcore once no thread has stood still in its
+/// memory for a while.
 void BalloonDevice::settle_in() {
   const reclaim::Conduct& conduct = *parts_.balloon.path().conduct();
   if (!conduct.alone.load(std::memory_order_relaxed) || conduct.slow(now_ms())) return;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/connection_slot.hpp - which connection has a device, and which one waits for it.
-// Why:    librte_vhost accepts a VMM that comes back at once before it sees that its old connection
-//         is gone. So one may wait, and talk of what is nobody's; it takes over when the old one is
-//         gone, and is turned away when it asks for the device before.
+// vhost/connection_slot.hpp - the connection that a device serves, and the one that waits for it.
+// Why:    librte_vhost accepts a VMM that comes back at once before it sees the end of the VMM's
+//         old connection. So one connection may wait, and exchange messages about the protocol. It
+//         is served when the old connection is gone; if it asks for the device earlier, it is
+//         turned away.
 // Thread: the device's lock guards all of it.
 #pragma once
 
@@ -23,8 +24,10 @@ class ConnectionSlot {
     kWaiting,
   };
 
-  /// Whether another one may come at all. @param client  the device connects to its VMM: then
-  /// librte_vhost would not try again, and it comes no more than once a second.
+  /// Whether another connection may come at all: none while one waits, nor for a moment after one
+  /// that was ended because of its messages.
+  /// @param client  the device connects to its VMM. Then only close() keeps connections away:
+  ///                librte_vhost makes one a second at most, and would not try again.
   [[nodiscard]] bool admits(bool client) const noexcept;
   [[nodiscard]] bool taken() const noexcept { return served_.has_value(); }
   [[nodiscard]] bool has_waiting() const noexcept { return waiting_.has_value(); }
@@ -32,32 +35,33 @@ class ConnectionSlot {
 
   /// @pre not taken()
   void serve(int vid, Connection connection) noexcept;
-  /// @pre taken(), and nobody waits
+  /// @pre taken(), and no connection waits
   void queue(int vid, Connection connection) noexcept;
-  /// The one that waits, if it is this one, is gone.
+  /// This connection is gone. No effect unless it is the one that waits.
   void drop_waiting(int vid) noexcept;
-  /// The served one is gone, or is about to be.
+  /// The served connection is gone, or is about to go.
   void vacate() noexcept;
-  /// The one that waited is served now, if there is one. @pre not taken()
+  /// The connection that waited is served now. @return false where none waited. @pre not taken()
   bool advance() noexcept;
-  /// Ends both; nobody comes any more. The served one is there until vacate().
+  /// Ends both connections, and admits no other. The served one stays here until vacate().
   void close() noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_; }
 
-  /// Nothing while nobody is served.
+  /// @return the served connection's number; nothing where none is served.
   [[nodiscard]] std::optional<int> vid() const noexcept;
-  /// Of the one that is served; an invalid one where there is none.
+  /// @return the served connection; an invalid one where none is served.
   [[nodiscard]] const Connection& connection() const noexcept { return connection_; }
   /// @pre place_of(vid) is not kNone
   [[nodiscard]] Connection& connection_of(int vid) noexcept;
 
-  /// It is us who end the served one, and not for what came over it.
+  /// Notes why this daemon ends the served connection, where its messages are not the reason.
   void blame(std::string why) { ended_why_ = std::move(why); }
-  /// Those whose process is gone are ended.
+  /// Ends the connections whose process is gone.
   void end_orphans();
-  /// Where librte_vhost ended it because of what came, which may have cost the event thread a wait,
-  /// the next one has to wait itself. One that went by itself is welcome at once.
-  /// @return what to say of its end. @pre taken(), and librte_vhost says that it is gone
+  /// Judges how the served connection ended. librte_vhost may have ended it because of a message
+  /// that cost the event thread a wait; then no other connection is admitted for a moment. After
+  /// one that the VMM ended, the next is admitted at once.
+  /// @return the end in words for the log. @pre taken(), and librte_vhost says that it is gone
   [[nodiscard]] std::string judge_end();
 
  private:

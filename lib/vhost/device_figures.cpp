@@ -27,7 +27,7 @@ vm::QueueReport report_queue(Role role, bool running, const datapath::QueueStatu
   return report;
 }
 
-/// Why it is not served as it should be; empty where it is.
+/// @return why the device is not served as it should be; empty where it is.
 std::string_view trouble(const Session& session, bool slow) noexcept {
   if (session.memory.lost) return kMemoryLost;
   if (session.memory.table == SharedMemory::Table::kMissing) return kTableMissing;
@@ -36,8 +36,8 @@ std::string_view trouble(const Session& session, bool slow) noexcept {
   return slow ? std::string_view(kSlow) : std::string_view();
 }
 
-/// A guest whose rings are stopped may have been reset, and takes back what it was said to have
-/// given without a word. Whatever it takes shows in what it has.
+/// A guest whose rings are stopped may have been reset. It then takes pages of its old balloon back
+/// without a word. But each page that it takes back shows in its resident memory.
 /// @return  what the host has at least; nothing where that is not known.
 std::optional<std::uint64_t> reclaimed_bytes(const DeviceParts& device,
                                              std::optional<std::uint64_t> resident,
@@ -48,13 +48,13 @@ std::optional<std::uint64_t> reclaimed_bytes(const DeviceParts& device,
   const std::uint64_t bytes = pages_to_bytes(pages);
   if (bytes == 0 || path.running(Role::kInflate)) return bytes;
   const std::optional<std::uint64_t> then = device.session.guest.resident_then;
-  // Files that hold more than this guest's memory do not tell of it.
+  // Files that have more in them than this guest's memory do not tell what the guest takes back.
   if (!resident || !then || *then + bytes > guest) return std::nullopt;
   const std::uint64_t grown = *resident - std::min(*resident, *then);
   return bytes - std::min(bytes, grown);
 }
 
-/// The host's side of it. @pre guest_bytes.
+/// Finds the figures of the host's memory behind the guest. @pre guest_bytes is found
 void find_memory(const DeviceParts& device, vm::VmFigures* figures) {
   const auto* const memory = device.balloon.path().memory();
   const bool known = device.slot.taken() && memory != nullptr;
@@ -174,7 +174,7 @@ vm::State state_of(const DeviceParts& device) noexcept {
   }
   const bool served = path.running(Role::kInflate) && path.running(Role::kDeflate);
   if (served) return vm::State::kRunning;
-  // By this driver, or one before it, on this connection.
+  // By the present driver, or by an earlier one on this connection.
   const bool was_served = device.session.guest.rings[vm::kInflateRing].begun();
   return was_served ? vm::State::kStopped : vm::State::kConnected;
 }

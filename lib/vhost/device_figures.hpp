@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/device_figures.hpp - what the control thread is told of a device.
+// vhost/device_figures.hpp - finds the state and the figures of a device.
 // Thread: the control thread, under the device's lock.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace vballoon::vhost {
 
-/// Said in the log, and to whoever asks for the device's state.
+/// Shown in the log, and as the reason in the device's figures.
 inline constexpr const char* kSlow =
     "whoever touches its memory has to wait: its VMM works on the file behind it; it has a thread "
     "of its own until that is over, and the others do not wait";

@@ -41,8 +41,8 @@ void DeviceParts::give_up_lost_memory() {
   notices.warn(kMemoryLost);
 }
 
-/// A VMM may only be told while the device runs: QEMU's generic device has no virtio device to ask
-/// before, and crashes. A driver that starts later reads the target by itself.
+/// A VMM is told only while the inflate queue runs: before, QEMU's generic device has no virtio
+/// device to ask, and crashes. A driver that starts later reads the target by itself.
 void DeviceParts::notify_if_due() {
   if (!target.notifies() || !balloon.path().running(wire::Role::kInflate)) return;
   if (session.channel.notify_config_change() != BackendChannel::Sent::kLater) target.notified();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/device_parts.hpp - what one device consists of, in the order in which its parts need each
-//                          other; and what concerns all of them.
-// Thread: the device's lock guards all of it, but for what a part gives to other threads.
+// vhost/device_parts.hpp - the parts of one device, each after the parts that it uses; and what
+//                          concerns several of them.
+// Thread: the device's lock guards all of it, except what a part offers to other threads.
 #pragma once
 
 #include "vhost/attachment.hpp"
@@ -21,23 +21,25 @@
 
 namespace vballoon::vhost {
 
-/// Said in the log, and to whoever asks for the device's state.
+/// Shown in the log, and as the reason in the device's figures.
 inline constexpr const char* kMemoryLost =
     "memory of the guest is gone: the file behind it was made shorter, or there was no huge page "
     "left for it; the device is served again when its VM is started anew";
 
 struct DeviceParts {
-  /// @param folder  where what outlives the daemon is kept; null: nowhere.
+  /// @param folder  has the state that outlives the daemon; null: nothing is kept.
   DeviceParts(DeviceSpec settings, Seats& seats, MemoryClaims& claims,
               const reclaim::ReclaimLimits& limits, const vm::Folder* folder);
 
-  /// Back to where no VMM is. The operator's wishes stay: they are the VM's, not this boot's.
+  /// Lets go of the VMM and its guest. The operator's wishes stay: they are for the VM, and not for
+  /// this boot of it.
   void let_go();
-  /// Memory that the VMM shared is not there. Thread: any.
+  /// Whether memory that the VMM shared is gone. Thread: any.
   [[nodiscard]] bool memory_lost() const noexcept { return memory.lost() || log.lost(); }
-  /// The poll lcore went on with zeroes in the place of what it had to read; it is to read no more.
+  /// Stops all rings if memory is gone: the poll lcore found zeroes in its place, and is to read no
+  /// more of them.
   void give_up_lost_memory();
-  /// Tells the VMM of a change of config space, if one is due and that is possible.
+  /// Tells the VMM of a change of config space, if that is due and possible.
   void notify_if_due();
 
   const DeviceSpec spec;

@@ -13,7 +13,7 @@
 namespace vballoon::vhost {
 namespace {
 
-/// librte_vhost looks no further: vhost_memory_changed() in DPDK lib/vhost/vhost_user.c.
+/// librte_vhost compares no more than this: vhost_memory_changed() in DPDK lib/vhost/vhost_user.c.
 bool same_addresses(const wire::MemoryRegion& one, const wire::MemoryRegion& other) noexcept {
   return one.guest_address == other.guest_address && one.size == other.size &&
          one.user_address == other.user_address;
@@ -37,8 +37,9 @@ Result<void> MemoryControl::claim(const Message& message) {
   return claims_.claim(notices_.name(), next.files);
 }
 
-/// librte_vhost takes a table with the addresses of the last one for that, closes the new files and
-/// says that all is well: the guest would be served, and discarded from, in its old ones.
+/// librte_vhost takes a table with the addresses of the last table for the last table: it closes
+/// the new files and tells the VMM that all is well. The guest would be served in its old files,
+/// and pages of these would be discarded.
 Result<void> MemoryControl::check_other_files() const {
   const MemoryTable& taken = session_.memory.taken;
   const MemoryTable& next = session_.memory.next;
@@ -84,7 +85,7 @@ void MemoryControl::note_claimed() {
 
 void MemoryControl::look_at_shares() {
   claims_seen_ = claims_.generation();
-  // While a message changes it, it is looked at afterwards.
+  // While a message changes the table, there is none to look at. take_table() looks at the new one.
   if (!table_taken()) return;
   const std::vector<ClaimedRegion>& claimed = memory().claimed;
   std::uint32_t shared = 0;

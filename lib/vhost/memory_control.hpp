@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/memory_control.hpp - a guest's memory as its VMM hands it over: claimed, mapped, under
-//                            watch, and what of it others have, too.
-// Invariant: while a table is taken its regions are claimed and under watch, and none that others
-//            claim is discarded.
-// Thread: the device's lock guards all of it, but for what says any.
+// vhost/memory_control.hpp - takes the memory tables of a VMM: claims the regions, puts them under
+//                            watch, and finds those that others have as well.
+// Invariant: while a table is taken, its regions are claimed and under watch, and no region that
+//            others claim is discarded.
+// Thread: the device's lock guards all of it, except the functions that say "any".
 // Source: vhost-user protocol, "Memory region description".
 #pragma once
 
@@ -25,7 +25,7 @@ namespace vballoon::vhost {
 
 class MemoryControl {
  public:
-  /// All of them outlive this. @param session  its memory is this one's to change.
+  /// The arguments outlive this object. @param session  this object changes its `memory`.
   MemoryControl(MemoryClaims& claims, Session& session, vm::Balloon& balloon, vm::Restart& restart,
                 Attachment& attachment, vm::Notices& notices)
       : claims_(claims),
@@ -35,35 +35,37 @@ class MemoryControl {
         attachment_(attachment),
         notices_(notices) {}
 
-  /// Claims the table of a SET_MEM_TABLE, before anything of it is mapped. What was claimed before
-  /// stands where this is refused.
-  /// @errors what is wrong with it, to be followed by "that is refused".
+  /// Claims the regions of a SET_MEM_TABLE, before librte_vhost maps them. Where the table is
+  /// refused, the present claim stands.
+  /// @errors kInvalidArgument with what is wrong with the table, in the form of check_message().
   [[nodiscard]] Result<void> claim(const Message& message);
   /// librte_vhost is about to unmap the old table. @pre no ring runs
   void let_go_of_table() noexcept;
-  /// The newest table could not be taken: where in it anything is, is not known. @pre no ring runs
+  /// The newest table could not be taken, so it is not known what is where in guest memory. No ring
+  /// starts before the next table is taken.
   void miss_table() noexcept { memory().table = SharedMemory::Table::kMissing; }
-  /// librte_vhost has mapped the table that was claimed, unless it was missed.
+  /// Takes the claimed table, which librte_vhost has mapped. No effect after miss_table().
   void take_table(int vid);
   [[nodiscard]] bool table_taken() const noexcept {
     return session_.memory.table == SharedMemory::Table::kTaken;
   }
 
-  /// A page that another VM has, too, or the guest at another address, is not discarded for this
-  /// one. What had to stay for that goes when the guest gives it again: a guest that started over
-  /// without a word may be using what is in the ledger.
+  /// From now on no page is discarded that another VM has as well, or the guest at another address.
+  /// Pages that were kept for that reason, and need not be kept any more, are discarded when the
+  /// guest gives them again: a guest that started over without a word may use pages that are still
+  /// in the ledger.
   void look_at_shares();
-  /// Whether somebody's claims changed since. Thread: any.
+  /// Whether the claims of any VM have changed since look_at_shares(). Thread: any.
   [[nodiscard]] bool shares_due() const noexcept {
     return claims_seen_.load(std::memory_order_relaxed) != claims_.generation();
   }
 
-  /// Some of it was not there when it was read or written. Thread: any.
+  /// Whether a part of the memory was missing when it was read or written. Thread: any.
   [[nodiscard]] bool lost() const noexcept { return watch_.lost(); }
 
   /// The VMM is gone, and its memory is about to be unmapped. @pre no ring runs
   void unwatch() noexcept { watch_.clear(); }
-  /// Nothing is claimed any more.
+  /// Drops the claim.
   void release() noexcept { claims_.drop(notices_.name()); }
 
  private:
@@ -78,7 +80,7 @@ class MemoryControl {
   Attachment& attachment_;
   vm::Notices& notices_;
   gmem::MemoryWatch watch_;
-  std::atomic<std::uint64_t> claims_seen_{0};  // MemoryClaims::generation()
+  std::atomic<std::uint64_t> claims_seen_{0};  // generation() at look_at_shares()
 };
 
 }  // namespace vballoon::vhost

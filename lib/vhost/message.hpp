@@ -67,7 +67,7 @@ class Message {
   void reply_empty() noexcept { set_word(8, 0); }
   void reply_u64(std::uint64_t value) noexcept;
 
-  /// Clears the front end's wish for an acknowledgement (VHOST_USER_NEED_REPLY).
+  /// Clears the front end's request for an acknowledgement (VHOST_USER_NEED_REPLY).
   void want_no_reply() noexcept { set_word(4, word(4) & ~wire::kFlagNeedReply); }
 
   [[nodiscard]] bool wants_reply() const noexcept { return (word(4) & wire::kFlagNeedReply) != 0; }

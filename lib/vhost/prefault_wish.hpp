@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/prefault_wish.hpp - the operator's wish that memory is put back for a guest before it gets
-//                           its pages; it has an effect only where the VM is charged for that
+// vhost/prefault_wish.hpp - the operator's wish that memory is put back before the guest gets its
+//                           pages. The wish has an effect only where the VM is charged for that
 //                           memory, and not the daemon.
-// Thread: the device's lock guards all of it, but for what says the control thread.
+// Thread: the device's lock guards all of it, except set() and wanted().
 #pragma once
 
 #include <sys/types.h>
@@ -18,23 +18,23 @@ namespace vballoon::vhost {
 
 class PrefaultWish {
  public:
-  /// All of them outlive this.
+  /// The objects that are passed outlive this one.
   PrefaultWish(bool wanted, datapath::DataPath& path, SharedMemory& memory,
                vm::Notices& notices) noexcept
       : wanted_(wanted), path_(path), memory_(memory), notices_(notices) {}
 
-  /// It outlives the VMM: with the next one it may have an effect. What is not wanted ends at once;
-  /// what is wanted begins with settle(). Thread: the control thread.
+  /// Sets the wish. It outlives the VMM: with the next VMM it may have an effect. Prefault that is
+  /// not wanted any more ends at once; settle() begins it. Thread: the control thread.
   void set(bool wanted) noexcept;
   [[nodiscard]] bool wanted() const noexcept { return wanted_.load(std::memory_order_relaxed); }
 
-  /// Finds out whether it has an effect, and why not (SharedMemory::no_prefault). The operator may
-  /// move a VMM to another cgroup at any time: so that is read again whenever pages may come back
-  /// soon, with a memory table, a target, and this switch.
+  /// Finds out whether the wish has an effect, and if not, why (SharedMemory::no_prefault). The
+  /// operator may move a VMM to another cgroup at any time. So the cgroups are read again whenever
+  /// pages may come back soon: after a memory table, a target, or a new wish.
   void settle(pid_t vmm);
 
  private:
-  std::atomic<bool> wanted_;  // written by the control thread, read by both
+  std::atomic<bool> wanted_;  // written by the control thread; the event thread reads it, too
   datapath::DataPath& path_;
   SharedMemory& memory_;
   vm::Notices& notices_;

@@ -31,7 +31,7 @@ bool RingControl::may_serve() const noexcept {
   return memory.table == SharedMemory::Table::kTaken && !memory.lost;
 }
 
-/// @post where it started, the data path is off its lcore.
+/// @post if the ring was started, the data path is off its lcore
 void RingControl::start(unsigned index) {
   const vm::Guest& guest = parts_.session.guest;
   if (!may_serve() || rings()[index].served()) return;
@@ -44,7 +44,7 @@ void RingControl::start(unsigned index) {
   serve(index, *role, *found);
 }
 
-/// Rings that waited for decide(), the one that tells of a reset first.
+/// Starts the rings that waited for decide(); first the inflate ring, which tells of a reset.
 void RingControl::start_waiting() {
   for (unsigned index = 0; index < rings().size(); ++index) {
     if (rings()[index].ready()) start(index);
@@ -81,8 +81,8 @@ void RingControl::serve(unsigned index, Role role, const Found& found) {
   const vm::RingState& ring = rings()[index];
   const bool suspended = ring.suspended();
   parts_.attachment.take_back();
-  // A reset shows at the inflate ring; and at whichever ring comes first, for once that is served
-  // the window is, too, and its pages are the new driver's.
+  // A reset shows at the inflate ring, and at the ring that starts first. As soon as any ring is
+  // served, pages of the window are discarded; after a reset the new driver may use them.
   const bool tells = role == Role::kInflate || !path().any_running();
   if (tells && !found.start.resumed) parts_.restart.meet_driver(ring, found.start);
   if (role == Role::kStats) parts_.stats.start(found.start.resumed);
@@ -93,7 +93,8 @@ void RingControl::serve(unsigned index, Role role, const Found& found) {
   note_begun(index, role);
   if (role != Role::kInflate) return;
   parts_.session.guest.resident_then.reset();
-  // A fresh driver reads it by itself; one that has not inflated yet looks like that, too.
+  // A new driver reads its target by itself. A driver that goes on and has not inflated yet looks
+  // like a new one. So a driver that looks new is told as well, unless its target is 0.
   const bool reads = found.start.unused && parts_.balloon.config().num_pages() == 0;
   if (!suspended && !reads) parts_.target.tell();
 }
@@ -110,7 +111,7 @@ datapath::QueueSetup RingControl::setup_of(unsigned index, const Found& found) {
   return setup;
 }
 
-/// @return where the ring says from now on how far it came.
+/// @return the words in which the ring marks its position from now on.
 virtq::MarkWords RingControl::marks_of(unsigned index) noexcept {
   const auto word = [](vm::RingRecord* record) {
     return record != nullptr ? &record->mark : nullptr;
@@ -118,7 +119,7 @@ virtq::MarkWords RingControl::marks_of(unsigned index) noexcept {
   return {{word(parts_.session.inflight.ring(index)), word(parts_.balloon.state().ring(index))}};
 }
 
-/// @pre Its mark is stored.
+/// @pre the ring's mark is stored
 void RingControl::note_begun(unsigned index, Role role) noexcept {
   rings()[index].start(role);
   const std::uint32_t layout = vm::ring_layout(parts_.session.guest.acked);
@@ -129,13 +130,13 @@ void RingControl::note_begun(unsigned index, Role role) noexcept {
   parts_.restart.note_begun();
 }
 
-/// Once a connection: the driver will not change its mind, and has five rings.
+/// Warns once a connection: the driver will not change its features, and has five rings.
 void RingControl::warn_of_legacy() {
   if (std::exchange(parts_.session.told_of_legacy, true)) return;
   parts_.notices.warn(kLegacy);
 }
 
-/// @return where it goes on. @pre it is served, and the data path is off its lcore
+/// @return where the ring goes on. @pre the ring is served, and the data path is off its lcore
 std::uint16_t RingControl::halt(unsigned index) {
   const Role role = rings()[index].role();
   const std::uint16_t position = path().stop(role);
@@ -180,7 +181,8 @@ void RingControl::resume() {
     if (rings()[index].ready()) start(index);
     rings()[index].settle();
   }
-  // So do those that waited for decide(), which a new memory table may have answered.
+  // Rings that waited for decide() start as well: a new memory table may have settled whose balloon
+  // it is.
   start_waiting();
   parts_.attachment.hand_over();
 }

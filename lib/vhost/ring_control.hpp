@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/ring_control.hpp - starts and stops the rings of a device, one by one.
-// Invariant: a ring is served (vm/ring_state.hpp) as long as the data path runs its queue, and it
-//            marks its position in the session's in-flight region and in the state file.
-// Thread: the device's lock guards all of it; the vhost event thread, but for stop_all().
+// Invariant: a ring is served (vm::RingState) as long as the data path runs its queue. The ring
+//            then marks its position in the session's in-flight region and in the state file.
+// Thread: the device's lock guards all of it. Only the vhost event thread calls it, except for
+//         stop_all().
 // Source: vhost-user protocol, "Ring states"; VIRTIO 1.2, 2.7, 2.8.
 #pragma once
 
@@ -22,14 +23,14 @@
 
 namespace vballoon::vhost {
 
-/// Said in the log, and to whoever asks for the device's state.
+/// Shown in the log, and as the reason in the device's figures.
 inline constexpr const char* kLegacy =
     "the guest's driver is a legacy one (it did not accept VIRTIO_F_VERSION_1) and is not served; "
     "start the VM with a modern device (disable-legacy=on) or a newer driver";
 
 class RingControl {
  public:
-  /// What of a device it works on. All of them outlive it.
+  /// The parts of a device that this class works on. They outlive the object.
   struct Parts {
     const wire::BitTwo bit_two;
     Session& session;
@@ -44,26 +45,27 @@ class RingControl {
   };
   explicit RingControl(const Parts& parts);
 
-  /// librte_vhost calls it ready, or does so no longer.
+  /// librte_vhost calls the ring ready, or no longer ready.
   void announced(unsigned index, bool ready);
-  /// SET_VRING_KICK came for it.
+  /// SET_VRING_KICK came for the ring.
   void kicked(unsigned index) noexcept { rings()[index].kick(); }
 
-  /// A ring that is not there, or not served, is left as it is.
+  /// Stops the ring. A ring that is not there, or not served, is left as it is.
   void stop(unsigned index);
-  /// All at once, and librte_vhost is not told where they stand: what there is of them is over.
+  /// Stops all rings. librte_vhost is not told where they stand, because its rings are over.
   void stop_all();
-  /// Until resume().
+  /// Stops the ring until resume().
   void suspend(unsigned index);
   void suspend_all();
-  /// The message at hand is dealt with. Rings go on where librte_vhost still has them ready; the
-  /// others it announces when they are.
+  /// The message at hand has been handled. Suspended rings that librte_vhost still has ready go on;
+  /// librte_vhost announces the others when they are ready.
   void resume();
-  /// What is there is no ring any more, or not the one that it was.
+  /// Stops the ring, and leaves it alone until its next SET_VRING_KICK: it is no ring any more, or
+  /// no longer the ring that it was.
   void end(unsigned index);
   void end_all();
 
-  /// The other layout was negotiated.
+  /// The other ring layout was negotiated.
   void forget_positions() noexcept;
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/session.hpp - all that a VMM has said and given on its connection, as values. A new
-//                     connection begins with a new one, so nothing is left of the one before.
+// vhost/session.hpp - all that a VMM has said and given on its connection, as values. Each
+//                     connection begins with a new session, so nothing is left of the one before.
 // Thread: the device's lock guards all of it.
 #pragma once
 
@@ -20,39 +20,40 @@
 
 namespace vballoon::vhost {
 
-/// As the VMM sent it, region by region.
+/// A memory table as the VMM sent it, region by region.
 struct MemoryTable {
   std::vector<wire::MemoryRegion> regions;
   std::vector<ClaimedRegion> files;
 };
 
-/// The guest's memory as the VMM shares it. MemoryControl's.
+/// The guest's memory as the VMM shares it. MemoryControl sets all but `lost` and `no_prefault`.
 struct SharedMemory {
   enum class Table : std::uint8_t {
-    kNone,     ///< none came yet, or one is being changed
-    kMissing,  ///< the newest one could not be taken
+    kNone,     ///< no table came yet, or a message is changing it
+    kMissing,  ///< the newest table could not be taken
     kTaken,
   };
   Table table = Table::kNone;
-  /// Some of it is gone: nothing is served any more, whatever table comes.
+  /// Some of the memory is gone: no ring is served any more, whatever table comes.
   bool lost = false;
-  MemoryTable taken;                   ///< what librte_vhost has mapped
-  MemoryTable next;                    ///< of the message at hand
-  std::vector<ClaimedRegion> claimed;  ///< as the regions of the memory map are
-  std::uint32_t shared = 0;            ///< of these, those that others claim, too: a bit each
-  std::string shared_with;             ///< one of the others
-  std::optional<unsigned> home_node;   ///< that it is bound to
-  std::string no_prefault;             ///< why that has no effect; else empty
+  MemoryTable taken;                   ///< the table that librte_vhost has mapped
+  MemoryTable next;                    ///< the table of the message at hand
+  std::vector<ClaimedRegion> claimed;  ///< the claims, in the order of the memory map's regions
+  std::uint32_t shared = 0;            ///< a bit for each of these that others claim as well
+  std::string shared_with;             ///< one of these others
+  std::optional<unsigned> home_node;   ///< the NUMA node that the memory is bound to
+  std::string no_prefault;             ///< why prefault has no effect; else empty
 };
 
 struct Session {
-  vm::Guest guest;  ///< RingControl's and vm::Restart's
+  vm::Guest guest;
   SharedMemory memory;
   InflightRegion inflight;
-  UniqueFd lent;   ///< travels with a reply
-  LogMapping log;  ///< DirtyLog's
+  UniqueFd lent;   ///< the descriptor that goes with a reply
+  LogMapping log;  ///< mapped by DirtyLog
   BackendChannel channel;
-  /// The VMM let PROTOCOL_FEATURES go, and with it SET_VRING_ENABLE to take a ring away with.
+  /// The VMM gave up PROTOCOL_FEATURES, and with that SET_VRING_ENABLE, by which VMMs take a ring
+  /// away. So it may take its rings away without a word.
   bool ends_unsaid = false;
   bool told_of_legacy = false;
 };

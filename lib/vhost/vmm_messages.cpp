@@ -23,8 +23,8 @@ rte_vhost_msg_result VmmMessages::before(Message message) {
       return get_inflight(message);
     case Request::kSetInflightFd:
       return set_inflight(message);
-    // As the protocol recommends. librte_vhost would forget, and keep, what it allocated for the
-    // rings: some megabytes a message, until no VM of this daemon can have any.
+    // Ignored, as the protocol recommends. librte_vhost would lose the memory that it allocated for
+    // the rings: some megabytes a message, until none is left for any VM of this daemon.
     case Request::kResetOwner:
       return RTE_VHOST_MSG_RESULT_OK;
     case Request::kSetMemTable:
@@ -37,7 +37,7 @@ rte_vhost_msg_result VmmMessages::before(Message message) {
   }
 }
 
-/// For what librte_vhost is going to do.
+/// Prepares the device for what librte_vhost is going to do.
 void VmmMessages::prepare(Message message) {
   RingControl& rings = device_.rings;
   switch (message.request()) {
@@ -50,7 +50,7 @@ void VmmMessages::prepare(Message message) {
       return;
     case Request::kSetVringAddr:
       return rings.suspend(message.ring_index());
-    // Of a ring that runs nobody moves the place, nor the size: it is set up anew.
+    // No front end changes the size or the base of a ring that runs: the ring is set up anew.
     case Request::kSetVringNum:
     case Request::kSetVringBase:
       return rings.end(message.ring_index());
@@ -71,7 +71,8 @@ void VmmMessages::after(Message message) {
     case Request::kSetFeatures:
       load_features();
       break;
-    // librte_vhost looked up the ring's addresses, and newer ones put it into core files.
+    // librte_vhost has looked up the ring's addresses. Newer versions then put the ring back into
+    // core files.
     case Request::kSetVringAddr:
     case Request::kSetVringKick:
       if (device_.memory.table_taken()) gmem::keep_out_of_core(*device_.balloon.path().memory());
@@ -82,8 +83,8 @@ void VmmMessages::after(Message message) {
   device_.rings.resume();
 }
 
-/// Without its newest memory table nothing of the VMM is served, for what is where in it is not
-/// known; but what is in the balloon is, and it is not to be lost with the connection.
+/// Without the VMM's newest memory table it is not known what is where in guest memory, so no ring
+/// is served. But the balloon is known, and must not be lost with the connection.
 rte_vhost_msg_result VmmMessages::without_descriptors(Message message, bool served) {
   device_.notices.warn(
       fmt::format("descriptors that came with vhost-user message {} could not be taken: {}",
@@ -117,9 +118,9 @@ void VmmMessages::load_memory() {
   device_.balloon.provide_tables();
 }
 
-/// Before features are acknowledged. No driver changes its mind but by a reset, and then its rings
-/// are over; the log alone is its VMM's. What was not offered librte_vhost refuses, and as long as
-/// all rings are ready any change.
+/// Prepares for a SET_FEATURES. A driver changes its features only by a reset, after which its
+/// rings are over. LOG_ALL alone is the VMM's to change. librte_vhost refuses features that were
+/// not offered; and any change, while all rings are ready.
 void VmmMessages::prepare_for(wire::Features features) {
   constexpr auto kLog = wire::Feature::kLogAll;
   const wire::Features acked = device_.session.guest.acked;
@@ -139,9 +140,10 @@ void VmmMessages::load_features() {
   const wire::Features before = std::exchange(session.guest.acked, wire::Features(bits));
   const wire::Features now = session.guest.acked;
   constexpr auto kProtocol = wire::Feature::kVhostProtocolFeatures;
-  // Without this one there is no SET_VRING_ENABLE to take a ring away with. Who had it, and lets it
-  // go, may know no other way, as User Mode Linux: all that it does then is to wait for an answer
-  // to GET_FEATURES. (Others use that to wait for what came before it, while their rings run.)
+  // Without PROTOCOL_FEATURES a VMM has no SET_VRING_ENABLE, by which it takes a ring away. A VMM
+  // that had PROTOCOL_FEATURES and gives it up may know no other way. User Mode Linux is one: when
+  // its rings are over, it only waits for an answer to GET_FEATURES. (Other VMMs send GET_FEATURES
+  // while their rings run, to wait until earlier messages are handled.)
   session.ends_unsaid = !now.has(kProtocol) && (session.ends_unsaid || before.has(kProtocol));
   constexpr auto kPacked = wire::Feature::kRingPacked;
   if (before.has(kPacked) != now.has(kPacked)) device_.rings.forget_positions();
@@ -171,7 +173,8 @@ rte_vhost_msg_result VmmMessages::set_config(Message message) {
   return taken ? RTE_VHOST_MSG_RESULT_OK : RTE_VHOST_MSG_RESULT_ERR;
 }
 
-/// Answered here: librte_vhost has no log, and so marks nothing. The answer has no payload.
+/// Answers the message here, so that librte_vhost has no log and marks nothing. The answer has no
+/// payload.
 rte_vhost_msg_result VmmMessages::set_log(Message message) {
   device_.rings.suspend_all();
   if (auto replaced = device_.log.replace(message); !replaced) {
@@ -191,7 +194,7 @@ rte_vhost_msg_result VmmMessages::get_inflight(Message message) {
     device_.notices.warn(region.error().message);
     return RTE_VHOST_MSG_RESULT_ERR;
   }
-  // Ours until the reply is out; the front end then has a duplicate.
+  // Stays open here until the reply is sent; then the front end has a duplicate.
   UniqueFd& lent = device_.session.lent;
   lent = std::move(*region);
   payload->mmap_size = InflightRegion::kBytes;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/vmm_messages.hpp - what a message of the VMM that is connected means to its device, before
-//                          librte_vhost acts on it and after.
+// vhost/vmm_messages.hpp - handles each message of the connected VMM, before librte_vhost acts on
+//                          the message and after.
 // Thread: the vhost event thread, under the device's lock.
 // Source: section 8 of the design; vhost-user protocol, "Front-end message types".
 #pragma once
@@ -13,15 +13,15 @@ namespace vballoon::vhost {
 
 class VmmMessages {
  public:
-  /// @param device  outlives this.
+  /// @param device  outlives this object.
   explicit VmmMessages(DeviceParts& device) noexcept : device_(device) {}
 
-  /// @return what librte_vhost shall do with it. @pre check_message() took it
+  /// @return what librte_vhost does with the message. @pre check_message() passed
   [[nodiscard]] rte_vhost_msg_result before(Message message);
-  /// Not after one that failed.
+  /// Called after librte_vhost acted on a message, unless that failed.
   void after(Message message);
-  /// Descriptors came with it that could not be taken, which is not the VMM's fault.
-  /// @param served  else it waits for its turn.
+  /// Descriptors that came with the message could not be taken, which is not the VMM's fault.
+  /// @param served  the VMM is served; otherwise it waits for the device.
   [[nodiscard]] rte_vhost_msg_result without_descriptors(Message message, bool served);
 
  private:

@@ -10,7 +10,7 @@ std::byte* bytes_at(void* area) noexcept {
   return static_cast<std::byte*>(area);
 }
 
-/// librte_vhost has the areas of both layouts in the same three places.
+/// librte_vhost has the areas of both layouts in the same three fields.
 virtq::QueueAreas areas_of(const rte_vhost_vring& vring, bool packed) noexcept {
   std::byte* const descriptors = bytes_at(vring.desc);
   std::byte* const driver = bytes_at(vring.avail);
