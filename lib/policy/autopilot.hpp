@@ -90,7 +90,7 @@ class Autopilot {
     [[nodiscard]] bool automatic() const noexcept { return wish && wish->automatic; }
   };
 
-  /// For finding one by a name that is no std::string.
+  /// Lets an entry be found by a name that is no std::string.
   struct NameHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view name) const noexcept {

@@ -57,7 +57,8 @@ constexpr std::uint64_t kMostAlarm = 100;
 constexpr Time kAlarmForgets{1000};
 constexpr std::uint64_t kForgotten = 5;
 
-/// What explains a decision, as it is shown. The last two where its pool is known.
+/// The names of the figures that explain a decision. The last two figures are there only where the
+/// VM's pool is known.
 constexpr std::array<std::string_view, Terms::kMost> kTerms{
     "guest_bytes",       "has_bytes",     "uses_bytes",   "available_bytes",
     "headroom_bytes",    "needs_bytes",   "margin_bytes", "share_bytes",

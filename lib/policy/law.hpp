@@ -53,15 +53,15 @@ struct Term {
   std::uint64_t value = 0;
 };
 
-/// The figures of a decision, by the names that its law has for them. Plain: a law decides over a
-/// thousand VMs a turn, and few decisions are ever explained.
+/// The figures that explain a decision, by the names that its law has for them. They allocate no
+/// memory: a law decides over a thousand VMs a turn, and few decisions are ever explained.
 class Terms {
  public:
   static constexpr std::size_t kMost = 13;
 
   Terms() = default;
-  /// @param names   of these values, in their order, and of those that add() adds. They outlive
-  ///                all use.
+  /// @param names   the names of these values, in their order, and then of those that add() adds.
+  ///                The names outlive all use.
   Terms(std::span<const std::string_view> names, std::initializer_list<std::uint64_t> values);
   void add(std::uint64_t value);
 

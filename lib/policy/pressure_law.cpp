@@ -9,7 +9,7 @@
 namespace vballoon::policy {
 namespace {
 
-/// What explains a decision, as it is shown.
+/// The names of the figures that explain a decision.
 constexpr std::array<std::string_view, 8> kTerms{"guest_bytes", "has_bytes",   "available_bytes",
                                                  "step_bytes",  "floor_bytes", "ceiling_bytes",
                                                  "host_events", "guest_signs"};
