@@ -55,7 +55,7 @@ void JsonWriter::value(std::string_view text) {
   text_ += '"';
 }
 
-/// A serializer takes memory for each value that it dumps: not for those that need none.
+/// A serializer allocates memory for each value, so null and unsigned numbers do without one.
 void JsonWriter::put_json(const Json& json) {
   if (json.is_null()) return put("null");
   if (json.is_number_unsigned()) return put_number(json.get<std::uint64_t>());

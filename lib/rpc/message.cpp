@@ -15,7 +15,7 @@ bool is_id(const Json& id) {
   return id.is_null() || id.is_number() || id.is_string();
 }
 
-/// @return why a line is no request, by what was found in it; or nothing.
+/// @return why a line is no request, by what the reader found in it; or nothing.
 std::optional<Error> request_fault(RequestReader::Found found) {
   switch (found) {
     case RequestReader::Found::kNoJson:
@@ -34,7 +34,7 @@ std::optional<Error> request_fault(RequestReader::Found found) {
   return std::nullopt;
 }
 
-/// @return why the members are none of a request, or nothing.
+/// @return why these members make no request, or nothing.
 std::optional<Error> request_fault(const RequestMembers& found) {
   if (!found.version || *found.version != "2.0") {
     return Error{kInvalidRequest, "\"jsonrpc\" must be \"2.0\""};

@@ -42,7 +42,7 @@ bool RequestReader::key(std::string& name) {
   return true;
 }
 
-/// Where the next value belongs.
+/// @return where the next value is to be stored.
 Json* RequestReader::next() {
   if (depth_ == 0) return &whole_;
   Json* const parent = open_[depth_ - 1];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// rpc/request_reader.hpp - the members of a request, taken from its line while that is parsed: what
-// is no member of a request is read and dropped, and nothing is built beyond the bounds.
+// rpc/request_reader.hpp - takes the members of a request from its line while the line is parsed.
+//                          Other members are read and dropped, and nothing is built beyond the
+//                          bounds.
 #pragma once
 
 #include <array>
@@ -15,7 +16,7 @@
 
 namespace vballoon::rpc {
 
-/// As they were found, of whatever kind; of several of one name the last.
+/// The members that a line has, each of any kind. Of several with one name the last counts.
 struct RequestMembers {
   std::optional<Json> version;  ///< "jsonrpc"
   std::optional<Json> id;
@@ -23,14 +24,15 @@ struct RequestMembers {
   std::optional<Json> params;
 };
 
-/// What nlohmann's parser tells of one line. Its rules are the parser's; ours are the bounds.
+/// Takes what nlohmann's parser finds in one line. The rules of JSON are the parser's; only the
+/// bounds are this class's own.
 class RequestReader final : public nlohmann::json_sax<Json> {
  public:
   static constexpr std::size_t kMaxDepth = 8;
-  static constexpr unsigned kMaxValues = 1024;  // names, beginnings and ends count as well
+  static constexpr unsigned kMaxValues = 1024;  // names, and both ends of a container, count, too
 
   enum class Found { kNoJson, kBeyondBounds, kObject, kArray, kOther };
-  /// @param members  as far as they were found.
+  /// @param members  gets the members that were found.
   static Found read(std::string_view line, RequestMembers* members);
 
   bool null() override { return put(Json()); }
@@ -59,10 +61,10 @@ class RequestReader final : public nlohmann::json_sax<Json> {
   bool close();
 
   RequestMembers* members_;
-  std::optional<Json> dropped_;            // the newest member that none asks for
-  std::optional<Json>* member_ = nullptr;  // of the request, that was named last
-  Json whole_;                             // what is no object; of an object only that it is one
-  std::string name_;                       // of what comes next in an inner object
+  std::optional<Json> dropped_;            // the last member that is none of a request's
+  std::optional<Json>* member_ = nullptr;  // the member that was named last
+  Json whole_;                             // a line that is no object; of an object, only its kind
+  std::string name_;                       // the name of the next value in an inner object
   std::array<Json*, kMaxDepth + 1> open_{};
   std::size_t depth_ = 0;
   unsigned values_ = 0;

@@ -14,9 +14,9 @@
 namespace vballoon::service {
 namespace {
 
-/// How long one client is served in a row; a request that takes longer is the last of its turn.
+/// How long one client is served in a row. A request that takes longer is the last one in the row.
 constexpr std::chrono::microseconds kTurn{100};
-/// What is read at once of a client that has sent more than one piece.
+/// How many bytes are read at once from a client that has sent more than one read took.
 constexpr std::size_t kManyLines = 8192;
 
 }  // namespace
@@ -58,12 +58,13 @@ void RpcSession::on_read(const asio::error_code& error, std::size_t size) {
   if (peer_.is_open()) read();
 }
 
-/// Serves the lines that are here until its time is over: other clients and timers are served next.
+/// Serves the lines that have arrived, until kTurn is over; then other clients and timers have
+/// their time.
 /// @param size  the length of the line at the front of in_, with its newline.
 void RpcSession::serve_lines(std::size_t size) {
   held_ = true;
   const auto over = std::chrono::steady_clock::now() + kTurn;
-  std::size_t begin = 0;  // of the first line that was not served
+  std::size_t begin = 0;  // where the first line begins that was not served
   std::size_t newline = size - 1;
   do {
     serve_line(std::string_view(in_).substr(begin, newline - begin));
@@ -78,8 +79,9 @@ void RpcSession::serve_lines(std::size_t size) {
   if (!held_) flush();
 }
 
-/// A client that sent more than was read at once is read in larger pieces from then on.
-/// @param bytes  of the lines at the front of in_ that were served.
+/// Removes the lines that were served. From a client that has sent more than these, larger pieces
+/// are read from then on.
+/// @param bytes  the length of the served lines at the front of in_.
 void RpcSession::drop_served(std::size_t bytes) {
   in_.erase(0, bytes);
   if (in_.empty()) {
