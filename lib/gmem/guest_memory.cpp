@@ -38,7 +38,8 @@ Region make_region(const RegionSpec& spec) {
   return region;
 }
 
-/// @param regions  ascending by address; the region is one of them.
+/// Whether a region at a lower address is of the same file.
+/// @param regions  ascending by address; `region` is one of them.
 bool has_file_below(std::span<const Region> regions, const Region& region) {
   return std::any_of(regions.data(), &region, [&region](const Region& below) {
     return below.backing.same_file(region.backing);

@@ -35,7 +35,7 @@ struct Backing {
   bool can_discard = false;             ///< a writable file of a kind that takes holes
   bool huge_pages = false;              ///< the kernel may use transparent huge pages for it
   bool memory = false;                  ///< its blocks are memory, not of a disk
-  dev_t device = 0;                     ///< which file it is, with the inode: both 0 without one
+  dev_t device = 0;                     ///< with `inode`, which file it is; both 0 without a file
   ino_t inode = 0;
 
   [[nodiscard]] bool same_file(const Backing& other) const noexcept {
@@ -51,7 +51,7 @@ struct Region {
   std::uint64_t file_offset = 0;
   Backing backing;
   std::uint64_t first_index = 0;  ///< page index of `first`: 4 KiB pages in the regions below it
-  bool file_below = false;        ///< a region below it is of the same file
+  bool file_below = false;        ///< a region below this one is of the same file
 
   [[nodiscard]] bool holds(Gpa gpa) const noexcept { return gpa.value - first.value < bytes; }
   [[nodiscard]] Gpa end() const noexcept { return Gpa{first.value + bytes}; }
@@ -103,7 +103,7 @@ void keep_out_of_core(std::span<std::byte> shared) noexcept;
 /// Looks at the file: hugetlbfs tells its page size, everything else is freed by 4 KiB.
 [[nodiscard]] Backing inspect_backing(int fd) noexcept;
 
-/// Memory of the host that the files behind the guest's take, swapped-out pages included. Asks each
+/// The host's memory that the files behind guest memory take, swapped-out pages included. Asks each
 /// file once, with a system call, and touches no page.
 /// @return at most the guest's size; nothing where a file is not one of memory.
 [[nodiscard]] std::optional<std::uint64_t> resident_bytes(const GuestMemory& memory) noexcept;

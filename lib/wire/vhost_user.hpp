@@ -90,7 +90,7 @@ struct Inflight {
   std::uint32_t padding = 0;
 };
 static_assert(sizeof(Inflight) == 24);
-/// What of it the protocol has: front ends send the padding, too, or not.
+/// The bytes of Inflight that the protocol has. Some front ends send the padding as well.
 inline constexpr std::uint32_t kInflightBytes = 20;
 
 struct MemoryHeader {
