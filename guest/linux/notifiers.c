@@ -196,9 +196,12 @@ static int lb_memory(struct notifier_block *notifier, unsigned long action, void
 		if (!lb->stopping)
 			err = lb_release_range(lb, memory->start_pfn, memory->nr_pages);
 		break;
+	case MEM_ONLINE:
+		WRITE_ONCE(lb->oom_until, 0);
+		lb->tries = 0;
+		fallthrough;
 	case MEM_OFFLINE:
 	case MEM_CANCEL_OFFLINE:
-	case MEM_ONLINE:
 		lb_end_sweep(lb); /* what it knows of memory is old */
 		lb->next_try = jiffies;
 		lb->idle = false;
