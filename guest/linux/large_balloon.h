@@ -128,6 +128,7 @@ struct large_balloon {
 
 	struct lb_pages *oom_pages;	/* that oom_message asks for */
 	unsigned long oom_until;	/* jiffies; 0: no OOM */
+	bool memory_came;		/* online, or it stays so */
 	bool oom_took;			/* the balloon is smaller than the worker left it */
 	unsigned long pressure;		/* bit per level: to be told */
 	atomic_t pressure_count[LB_PRESSURE_OOM + 1];

@@ -183,34 +183,40 @@ static int lb_release_range(struct large_balloon *lb, unsigned long pfn, unsigne
 	return err;
 }
 
-static int lb_memory(struct notifier_block *notifier, unsigned long action, void *arg)
+static int lb_going_offline(struct large_balloon *lb, const struct memory_notify *memory)
+{
+	int err = mutex_lock_killable(&lb->mutex);
+
+	if (err)
+		return err;
+	lb_end_sweep(lb);
+	if (!lb->stopping)
+		err = lb_release_range(lb, memory->start_pfn, memory->nr_pages);
+	mutex_unlock(&lb->mutex);
+	return err;
+}
+
+/* There may be more memory now: what could not be found a while ago may be there. */
+static void lb_memory_came(struct large_balloon *lb)
+{
+	WRITE_ONCE(lb->oom_until, 0);
+	WRITE_ONCE(lb->memory_came, true);
+	lb_wake(lb);
+}
+
+static int lb_memory(struct notifier_block *notifier, unsigned long action, void *memory)
 {
 	struct large_balloon *lb = container_of(notifier, struct large_balloon, memory_notifier);
-	const struct memory_notify *memory = arg;
-	int err = 0;
 
-	mutex_lock(&lb->mutex);
 	switch (action) {
 	case MEM_GOING_OFFLINE:
-		lb_end_sweep(lb);
-		if (!lb->stopping)
-			err = lb_release_range(lb, memory->start_pfn, memory->nr_pages);
-		break;
-	case MEM_ONLINE:
-		WRITE_ONCE(lb->oom_until, 0);
-		lb->tries = 0;
-		fallthrough;
-	case MEM_OFFLINE:
+		return notifier_from_errno(lb_going_offline(lb, memory));
 	case MEM_CANCEL_OFFLINE:
-		lb_end_sweep(lb); /* what it knows of memory is old */
-		lb->next_try = jiffies;
-		lb->idle = false;
+	case MEM_ONLINE:
+		lb_memory_came(lb);
 		break;
 	}
-	mutex_unlock(&lb->mutex);
-	if (!err)
-		lb_wake(lb);
-	return notifier_from_errno(err);
+	return NOTIFY_OK;
 }
 
 /* The kernel that is started next knows nothing of the balloon. */

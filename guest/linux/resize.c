@@ -296,12 +296,22 @@ static void lb_resize(struct large_balloon *lb)
 	}
 }
 
+/* What notifiers have left for the worker. */
+static void lb_take_notes(struct large_balloon *lb)
+{
+	if (xchg(&lb->oom_took, false))
+		lb->idle = false;
+	if (xchg(&lb->memory_came, false)) {
+		lb->idle = false;
+		lb->tries = 0;
+		lb->next_try = jiffies;
+		lb_begin_tries(lb);
+	}
+}
+
 static void lb_step(struct large_balloon *lb)
 {
-	if (READ_ONCE(lb->oom_took)) {
-		WRITE_ONCE(lb->oom_took, false);
-		lb->idle = false;
-	}
+	lb_take_notes(lb);
 	if (lb->idle || time_before(jiffies, lb->next_try))
 		return;
 	lb_resize(lb);

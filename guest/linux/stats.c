@@ -19,9 +19,14 @@ struct lb_stats {
 	unsigned int count;
 };
 
-/* The wire has the number that the firmware gave a node; Linux has its own. */
+/*
+ * The wire has the number that the firmware gave a node; Linux has its own. A guest of one node may
+ * have firmware that knows of none.
+ */
 int lb_node_of(u32 node)
 {
+	if (node == 0 && num_online_nodes() == 1)
+		return first_online_node;
 #ifdef CONFIG_ACPI_NUMA
 	return node < MAX_PXM_DOMAINS ? pxm_to_node(node) : NUMA_NO_NODE;
 #else
