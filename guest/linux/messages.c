@@ -181,8 +181,10 @@ int lb_wait(struct large_balloon *lb, struct lb_message *message, unsigned long 
 		return 0;
 	/* A second at a time: no task looks hung, and a device that has gone is noticed. */
 	while (!wait_for_completion_timeout(&message->done, min_t(unsigned long, left, HZ))) {
-		if (virtqueue_is_broken(lb->vq[LB_TODEVQ]))
+		if (virtqueue_is_broken(lb->vq[LB_TODEVQ])) {
+			WRITE_ONCE(lb->lost, true);
 			return -EIO;
+		}
 		if (READ_ONCE(lb->stopping) && left > LB_ANSWER_TIMEOUT)
 			left = LB_ANSWER_TIMEOUT;
 		if (left <= HZ)

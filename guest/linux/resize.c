@@ -128,10 +128,12 @@ static void lb_add(struct large_balloon *lb, struct lb_pages *pages, unsigned lo
 	struct lb_message *message = &lb->message;
 
 	lb_prepare(lb, message, LB_MSG_PAGES, pages->shift, 0);
-	if (lb_send(lb, message, count * sizeof(message->page[0]), 0))
-		lb_take_back(pages, message, count); /* the device never saw them */
-	else
+	if (!lb_send(lb, message, count * sizeof(message->page[0]), 0)) {
 		lb_wait(lb, message, MAX_SCHEDULE_TIMEOUT);
+		return;
+	}
+	lb_take_back(pages, message, count); /* the device never saw them */
+	lb->next_try = jiffies + HZ;
 }
 
 /* The largest size that fits, of those that have not been given up. */
@@ -251,6 +253,8 @@ static void lb_deflate(struct large_balloon *lb, u64 units)
 		lb->tries = 0;
 	else if (back == 0)
 		lb_rest(lb, LB_STATE_WITHHELD); /* [DRV-14] */
+	else
+		lb->next_try = jiffies + HZ;
 }
 
 /* Return: false where the device kept pages back. @pre the worker has stopped */
