@@ -11,7 +11,7 @@
 
 #include "base/socket_file.hpp"
 #include "base/unique_fd.hpp"
-#include "support/scratch_folder.hpp"
+#include "driver/temporary_folder.hpp"
 
 namespace vballoon {
 namespace {
@@ -32,7 +32,7 @@ class SocketFile : public testing::Test {
     return info;
   }
   [[nodiscard]] std::string path() const { return folder_.path("s"); }
-  test::ScratchFolder folder_;
+  driver::TemporaryFolder folder_;
 };
 
 TEST_F(SocketFile, IsItsOwnersAloneUntilItIsShared) {

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "driver/temporary_folder.hpp"
 #include "lcore/huge_page_advice.hpp"
-#include "support/scratch_folder.hpp"
 
 namespace vballoon::lcore {
 namespace {
@@ -28,7 +28,7 @@ class HugePageAdvice : public testing::Test {
     return text.find(part) != std::string::npos;
   }
 
-  test::ScratchFolder folder_;
+  driver::TemporaryFolder folder_;
 };
 
 TEST_F(HugePageAdvice, AddsToWhatOthersHave) {

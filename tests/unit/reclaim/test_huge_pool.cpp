@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "driver/huge_pages.hpp"
+#include "driver/temporary_folder.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/huge/reserve.hpp"
 #include "reclaim/reclaimer.hpp"
 #include "support/guest_ram.hpp"
-#include "support/scratch_folder.hpp"
 
 namespace vballoon::reclaim {
 namespace {
@@ -32,7 +32,7 @@ class SysfsPoolTest : public testing::Test {
   void put(const char* name, const char* text) {
     std::ofstream(folder_ / "hugepages-2048kB" / name) << text << '\n';
   }
-  test::ScratchFolder scratch_;
+  driver::TemporaryFolder scratch_;
   const std::filesystem::path folder_ = scratch_.path();
 };
 

@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "driver/temporary_folder.hpp"
 #include "policy/autopilot.hpp"
-#include "support/scratch_folder.hpp"
 
 namespace vballoon::service {
 
@@ -29,7 +29,7 @@ class FakeHost {
                                                         const std::string& pressure = "none") const;
 
  private:
-  test::ScratchFolder folder_;
+  driver::TemporaryFolder folder_;
 };
 
 }  // namespace vballoon::service

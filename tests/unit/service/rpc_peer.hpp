@@ -14,14 +14,14 @@
 #include <thread>
 
 #include "base/unique_fd.hpp"
+#include "driver/temporary_folder.hpp"
 #include "fake_fleet.hpp"
 #include "fake_host.hpp"
 #include "service/rpc/server.hpp"
-#include "support/scratch_folder.hpp"
 
 namespace vballoon::service {
 
-using test::ScratchFolder;
+using driver::TemporaryFolder;
 
 /// Serves a FakeFleet until it goes out of scope.
 class ServedFleet {
@@ -46,7 +46,7 @@ class ServedFleet {
   FakeFleet fleet;
 
  private:
-  ScratchFolder folder_;
+  TemporaryFolder folder_;
   asio::io_context loop_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   FakeHost host_;

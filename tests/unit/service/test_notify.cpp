@@ -36,7 +36,7 @@ std::string received(const UniqueFd& fd) {
 }
 
 TEST(Notifier, SendsToTheSocketOfTheEnvironment) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const UniqueFd manager = listen_on(folder.path("notify"));
   ::setenv("NOTIFY_SOCKET", folder.path("notify").c_str(), 1);
   const Notifier notifier;

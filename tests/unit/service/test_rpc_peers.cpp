@@ -45,7 +45,7 @@ class RpcPeers : public testing::Test {
     return check_peer(peer.get(), socket.group()).has_value();
   }
 
-  ScratchFolder folder_;
+  TemporaryFolder folder_;
   std::string path_ = folder_.path("rpc.sock");
 };
 

@@ -19,7 +19,7 @@ class RpcSocketTest : public testing::Test {
   [[nodiscard]] static bool exists(const std::string& path) {
     return ::access(path.c_str(), F_OK) == 0;
   }
-  ScratchFolder folder_;
+  TemporaryFolder folder_;
   std::string path_ = folder_.path("rpc.sock");
 };
 

@@ -92,7 +92,7 @@ TEST_F(Seccomp, ACallThatNoDaemonMakesEndsIt) {
 }
 
 TEST_F(Seccomp, NothingIsOpenedForWriting) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const std::string file = folder.path("file");
   const std::string there = folder.path("there");
   ASSERT_EQ(::close(::open(there.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
@@ -112,7 +112,7 @@ TEST_F(Seccomp, NothingIsOpenedForWriting) {
 }
 
 TEST_F(Seccomp, ButInTheStateFolder) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const auto writes = [&folder](std::optional<int> allowed) {
     const int fd = ::open(folder.path("").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return status_of([=] {
@@ -196,7 +196,7 @@ TEST_F(Seccomp, WhatLibrariesDoWithoutIsRefusedWithoutARecord) {
 }
 
 TEST_F(Seccomp, NoRightsAreGivenAway) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const std::string file = folder.path("file");
   ASSERT_EQ(::close(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
   expect_refused("mode", SYS_fchmodat, AT_FDCWD, file.c_str(), 04755);
@@ -208,7 +208,7 @@ TEST_F(Seccomp, NoRightsAreGivenAway) {
 }
 
 TEST_F(Seccomp, ADaemonsWorkGoesOn) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   expect_works("a thread", [] {
     int done = 1;
     std::thread([&done] { done = 0; }).join();

@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "driver/temporary_folder.hpp"
 #include "support/guest_ram.hpp"
-#include "support/scratch_folder.hpp"
 #include "vm/state/device_state.hpp"
 
 namespace vballoon::vm {
@@ -48,7 +48,7 @@ class KeptState : public ::testing::Test {
   const std::shared_ptr<const gmem::GuestMemory> memory_ = ram_.map();
 
  private:
-  test::ScratchFolder scratch_;
+  driver::TemporaryFolder scratch_;
   const std::filesystem::path path_ = scratch_.path();
   std::optional<Folder> folder_;
 };

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "driver/temporary_folder.hpp"
 #include "policy/host/memory.hpp"
-#include "support/scratch_folder.hpp"
 
 namespace vballoon::policy {
 
@@ -38,7 +38,7 @@ class Scratch {
   }
 
  private:
-  test::ScratchFolder folder_;
+  driver::TemporaryFolder folder_;
 };
 
 }  // namespace vballoon::policy
