@@ -79,7 +79,8 @@ std::string_view mode_of(PressureReach reach) noexcept {
   return "";
 }
 
-/// The kernel takes the text in one write, with the terminating zero or without.
+/// The kernel takes the text in one write. /proc/pressure overwrites the last byte with a zero, so
+/// the terminating zero has to come along.
 bool write_whole(int fd, const std::string& text) noexcept {
   const ssize_t put = ::write(fd, text.c_str(), text.size() + 1);
   return put == static_cast<ssize_t>(text.size() + 1);
