@@ -10,7 +10,7 @@
 # Is:      on hugetlbfs the private mapping reads zeroes in all of the hole: its own pages are gone, and
 #          also where the file had a hole already and fallocate() had nothing to free.
 # So:      a VM whose memory is a private mapping of huge pages (share=off) loses what its guest wrote, by
-#          a hole in the file: who makes holes has to know that all mappings are shared.
+#          a hole in the file: a program that makes holes has to know that all mappings are shared.
 set -eu
 [ "$(id -u)" = 0 ] || { echo "needs root, for vm.nr_overcommit_hugepages" >&2; exit 2; }
 command -v gcc > /dev/null || { echo "needs gcc" >&2; exit 2; }

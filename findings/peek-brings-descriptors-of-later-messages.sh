@@ -10,8 +10,8 @@
 # Is:      a peek that has all the bytes it asked for looks on, past every message without descriptors,
 #          and brings those of the first message that has some. Where the peek begins in the middle of
 #          such a message (SO_PEEK_OFF) it brings them again. Received, they come as guessed.
-# So:      who peeks at a header of vhost-user (12 bytes, MSG_PEEK) closes what comes along, and takes
-#          descriptors from the receive alone.
+# So:      a backend that peeks at a header of vhost-user (12 bytes, MSG_PEEK) closes the descriptors that
+#          come along, and takes descriptors from the receive alone.
 set -eu
 command -v gcc > /dev/null || { echo "needs gcc" >&2; exit 2; }
 [ "$(dpkg --print-architecture)" = amd64 ] || { echo "needs amd64, for User Mode Linux" >&2; exit 2; }

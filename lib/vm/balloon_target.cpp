@@ -68,7 +68,7 @@ Result<TargetSet> BalloonTarget::set(const Target& target) {
   const std::uint64_t before = pages_to_bytes(pages_of(guest));
   wanted_ = target;
   keep(guest);
-  show();
+  show_to(guest);
   return TargetSet{pages_to_bytes(pages_of(guest)), before, guest};
 }
 
@@ -80,7 +80,10 @@ void BalloonTarget::keep(std::uint64_t guest) {
 }
 
 void BalloonTarget::show() {
-  const std::uint64_t guest = guest_bytes();
+  show_to(guest_bytes());
+}
+
+void BalloonTarget::show_to(std::uint64_t guest) {
   const std::uint32_t pages = pages_of(guest);
   if (pages == balloon_.config().num_pages()) return;
   balloon_.config().set_num_pages(pages);

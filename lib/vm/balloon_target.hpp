@@ -68,6 +68,7 @@ class BalloonTarget {
   void load();
   [[nodiscard]] Result<void> check(const Target& target, std::uint64_t guest_bytes) const;
   void keep(std::uint64_t guest_bytes);
+  void show_to(std::uint64_t guest_bytes);
 
   Balloon& balloon_;
   const Guest& guest_;
