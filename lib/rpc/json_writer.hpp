@@ -18,6 +18,8 @@ namespace vballoon::rpc {
 
 class JsonWriter {
  public:
+  JsonWriter() { text_.reserve(kUsualBytes); }
+
   void begin_object() { begin('{'); }
   void end_object() { text_ += '}'; }
   void begin_array() { begin('['); }
@@ -53,6 +55,9 @@ class JsonWriter {
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
+  /// Most results are no longer.
+  static constexpr std::size_t kUsualBytes = 256;
+
   void separate();
   void begin(char bracket);
   void put(std::string_view text);

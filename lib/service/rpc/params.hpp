@@ -3,6 +3,7 @@
 // service/rpc/params.hpp - takes a request's parameters by name, and refuses unknown ones.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,7 +18,9 @@ namespace vballoon::service {
 class Params {
  public:
   /// @param method  the method's name in errors.
-  Params(const rpc::Json& object, std::string_view method) : object_(object), method_(method) {}
+  Params(const rpc::Json& object, std::string_view method) : object_(object), method_(method) {
+    known_.reserve(kUsualParameters);
+  }
 
   [[nodiscard]] std::string text(std::string_view key);
   [[nodiscard]] std::uint64_t number(std::string_view key, std::uint64_t most);
@@ -36,6 +39,8 @@ class Params {
   [[nodiscard]] rpc::Outcome<void> finish() const;
 
  private:
+  static constexpr std::size_t kUsualParameters = 8;
+
   const rpc::Json* find(std::string_view key);
   void fail(std::string message);
 
