@@ -14,6 +14,7 @@
 #include "base/group.hpp"
 #include "base/log.hpp"
 #include "gmem/lost_memory.hpp"
+#include "keep/notifier.hpp"
 #include "lcore/call_guard.hpp"
 #include "lcore/crew.hpp"
 #include "lcore/eal.hpp"
@@ -28,7 +29,6 @@
 #include "service/config/config_check.hpp"
 #include "service/process/descriptors.hpp"
 #include "service/process/log_level.hpp"
-#include "service/process/notify.hpp"
 #include "service/process/seccomp.hpp"
 #include "service/reload.hpp"
 #include "service/repeater.hpp"
@@ -87,7 +87,7 @@ class Daemon {
 
   Config config_;
   const DaemonHooks& hooks_;
-  Notifier notifier_;
+  keep::Notifier notifier_;
   asio::io_context loop_{1};
   asio::signal_set signals_;
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "service/process/log_level.hpp"
 
+#include <fmt/format.h>
 #include <rte_log.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,7 +19,6 @@
 #include "base/log.hpp"
 #include "base/printable.hpp"
 #include "lcore/plan.hpp"
-#include "service/process/notify.hpp"
 
 namespace vballoon::service {
 namespace {
@@ -23,6 +26,15 @@ namespace {
 std::uint32_t eal_level(std::string_view name) {
   if (name == "error") return RTE_LOG_ERR;
   return name == "info" ? RTE_LOG_INFO : RTE_LOG_WARNING;
+}
+
+/// Whether standard error goes to the journal, which adds the time to each line itself.
+/// @source systemd.exec(5), $JOURNAL_STREAM
+bool logs_to_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat info {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &info) != 0) return false;
+  return fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
 }
 
 /// The message of a line, made printable: it may contain what a VMM or an RPC client sent.

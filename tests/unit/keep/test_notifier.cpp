@@ -11,11 +11,13 @@
 #include <string>
 
 #include "base/unique_fd.hpp"
-#include "rpc_peer.hpp"
-#include "service/process/notify.hpp"
+#include "keep/notifier.hpp"
+#include "support/scratch_folder.hpp"
 
-namespace vballoon::service {
+namespace vballoon::keep {
 namespace {
+
+using test::ScratchFolder;
 
 /// What a service manager listens on. A path that begins with '@' is abstract.
 UniqueFd listen_on(const std::string& path) {
@@ -74,4 +76,4 @@ TEST(Notifier, LeavesSomebodyElsesWatchdogAlone) {
 }
 
 }  // namespace
-}  // namespace vballoon::service
+}  // namespace vballoon::keep

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/process/notify.hpp - tells the service manager the daemon's state.
+// keep/notifier.hpp - tells the service manager the daemon's state, and hands it descriptors.
+// Thread: any.
 // Source: sd_notify(3), "Notes": a datagram of lines to the UNIX socket $NOTIFY_SOCKET;
 //         sd_watchdog_enabled(3).
 #pragma once
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
-namespace vballoon::service {
+namespace vballoon::keep {
 
 /// Does nothing where no service manager started the daemon.
 class Notifier {
@@ -18,8 +20,17 @@ class Notifier {
   /// Reads the environment, and removes its variables from the environment of children.
   Notifier();
 
+  /// A service manager started us, and listens.
+  [[nodiscard]] bool listened() const noexcept { return !path_.empty(); }
+
   /// @param state  one or more lines: "READY=1", "STATUS=...", "WATCHDOG=1", "STOPPING=1".
   void send(std::string_view state) const noexcept;
+
+  /// Sends descriptors as well, which the caller keeps. Waits a second at most where the manager
+  /// has too much to read.
+  /// @pre     listened(); at most kMaxDescriptors.
+  /// @return  0, or errno.
+  [[nodiscard]] int send_with(std::string_view state, std::span<const int> fds) const noexcept;
 
   /// @return how often to send WATCHDOG=1: half of what the service manager allows; nothing: never.
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval() const noexcept {
@@ -31,8 +42,4 @@ class Notifier {
   std::optional<std::chrono::microseconds> watchdog_;
 };
 
-/// Whether standard error goes to the journal, which adds the time to each line itself.
-/// @source systemd.exec(5), $JOURNAL_STREAM
-[[nodiscard]] bool logs_to_journal();
-
-}  // namespace vballoon::service
+}  // namespace vballoon::keep
