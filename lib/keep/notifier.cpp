@@ -7,11 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
-#include <cstdlib>
 
 #include "base/unique_fd.hpp"
+#include "keep/environment.hpp"
 #include "keep/packet.hpp"
 
 namespace vballoon::keep {
@@ -19,32 +18,6 @@ namespace {
 
 /// For a manager that does not read.
 constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
-
-std::string take_environment(const char* name) {
-  const char* value = std::getenv(name);
-  std::string text = value == nullptr ? "" : value;
-  ::unsetenv(name);
-  return text;
-}
-
-std::optional<std::uint64_t> to_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, number);
-  if (error != std::errc{} || end != last) return std::nullopt;
-  return number;
-}
-
-}  // namespace
-
-Notifier::Notifier() : path_(take_environment("NOTIFY_SOCKET")) {
-  const auto limit_us = to_number(take_environment("WATCHDOG_USEC"));
-  const auto pid = to_number(take_environment("WATCHDOG_PID"));
-  const bool ours = !pid || *pid == static_cast<std::uint64_t>(::getpid());
-  if (limit_us && *limit_us > 0 && ours) watchdog_ = std::chrono::microseconds(*limit_us / 2);
-}
-
-namespace {
 
 struct ManagerAddress {
   sockaddr_un address{};
@@ -75,6 +48,13 @@ int send_to_manager(std::string_view path, std::string_view state, std::span<con
 }
 
 }  // namespace
+
+Notifier::Notifier() : path_(take_environment("NOTIFY_SOCKET")) {
+  const auto limit_us = to_number(take_environment("WATCHDOG_USEC"));
+  const auto pid = to_number(take_environment("WATCHDOG_PID"));
+  const bool ours = !pid || *pid == static_cast<std::uint64_t>(::getpid());
+  if (limit_us && *limit_us > 0 && ours) watchdog_ = std::chrono::microseconds(*limit_us / 2);
+}
 
 void Notifier::send(std::string_view state) const noexcept {
   if (!listened()) return;
