@@ -16,6 +16,7 @@ _PAGES = (
     "man1/vballoon-driver.1",
     "man5/vballoond.toml.5",
     "man8/vballoond.8",
+    "man8/vballoon-keeper.8",
 )
 
 
@@ -40,7 +41,8 @@ class Install(unittest.TestCase):
         return Path(self.folder.name + path)
 
     def test_programs_run(self):
-        programs = {"SBINDIR": ("vballoond",), "BINDIR": ("vballoonctl", "vballoon-driver")}
+        programs = {"SBINDIR": ("vballoond", "vballoon-keeper"),
+                    "BINDIR": ("vballoonctl", "vballoon-driver")}
         for folder, names in programs.items():
             for name in names:
                 program = self.installed(f"{os.environ[folder]}/{name}")
@@ -48,8 +50,8 @@ class Install(unittest.TestCase):
                 self.assertIn(name, answer.stdout.decode())
 
     def test_output_that_is_lost_is_a_failure(self):
-        for folder, name in (("SBINDIR", "vballoond"), ("BINDIR", "vballoonctl"),
-                             ("BINDIR", "vballoon-driver")):
+        for folder, name in (("SBINDIR", "vballoond"), ("SBINDIR", "vballoon-keeper"),
+                             ("BINDIR", "vballoonctl"), ("BINDIR", "vballoon-driver")):
             program = self.installed(f"{os.environ[folder]}/{name}")
             for option in ("--help", "--version"):
                 with open("/dev/full", "w") as full:

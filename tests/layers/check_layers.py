@@ -29,6 +29,7 @@ def tool():
 # Programs. The guest's side never gets into the daemon, nor the daemon into its client.
 APPS = {
     "vballoond": "base lcore service",
+    "vballoon-keeper": "base keep",
     "vballoonctl": "base rpc vm",
     "vballoon-driver": "base wire driver",
 }
@@ -41,7 +42,7 @@ EXTERNAL = [
     (r"asio([./].*)?", "base policy service"),
     (r"nlohmann/.*", "rpc policy service vballoonctl vballoon-driver"),
     (r"toml\+\+/.*", "service"),
-    (r"CLI/.*", "vballoond vballoonctl vballoon-driver"),
+    (r"CLI/.*", "vballoond vballoon-keeper vballoonctl vballoon-driver"),
     (r"spdlog/.*", "base service"),
     (r"seccomp\.h", "service"),
     (r"linux/virtio_\w+\.h", "wire"),
