@@ -5,6 +5,7 @@
 // Source: vhost-user protocol, "Message Specification" and "Front-end message types".
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace vballoon::wire {
@@ -59,6 +60,29 @@ inline constexpr std::uint64_t kStatus = 1U << 16;
 
 /// Bit 8 of the number in SET_VRING_KICK, _CALL and _ERR: no descriptor comes with it.
 inline constexpr std::uint64_t kNoFd = 1U << 8;
+
+/// How many descriptors come with a message at most. A socket that is only looked into may give
+/// those of the message behind as well.
+/// @param first  the first 8 bytes of its payload; 0 where there are none.
+[[nodiscard]] constexpr std::size_t descriptors_of(Request request, std::uint64_t first) noexcept {
+  switch (request) {
+    case Request::kSetMemTable:
+      return first & 0xFFFFFFFF;
+    case Request::kSetVringKick:
+    case Request::kSetVringCall:
+    case Request::kSetVringErr:
+      return (first & kNoFd) != 0 ? 0 : 1;
+    case Request::kSetLogBase:
+    case Request::kSetLogFd:
+    case Request::kSetBackendReqFd:
+    case Request::kSetInflightFd:
+    case Request::kAddMemReg:
+    case Request::kRemMemReg:  // by an older text of the protocol; to be closed
+      return 1;
+    default:
+      return 0;
+  }
+}
 
 struct Header {
   std::uint32_t request = 0;
