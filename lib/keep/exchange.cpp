@@ -84,6 +84,12 @@ ssize_t Exchange::look_on(msghdr* message, int flags) noexcept {
   return got;
 }
 
+void Exchange::unlook() noexcept {
+  again_ = seen_ != 0;
+  seen_ = 0;
+  if (again_) answers_.set_attempts(answers_.attempts() - 1);
+}
+
 int Exchange::cut(std::size_t bytes) noexcept {
   VB_CHECK(bytes != 0 && bytes <= seen_);
   if (seen_ == bytes) return 0;

@@ -46,6 +46,8 @@ class Exchange {
   [[nodiscard]] ssize_t look(msghdr* message, int flags) noexcept;
   /// recvmsg(2) of what comes behind that.
   [[nodiscard]] ssize_t look_on(msghdr* message, int flags) noexcept;
+  /// Nothing was looked at: look() gives it again. For one who could not take its descriptors.
+  void unlook() noexcept;
   /// Of all that was looked at, so many bytes are the message at hand; the others are to be looked
   /// at again.
   /// @pre     so many were looked at.

@@ -151,6 +151,18 @@ TEST_F(ExchangeOfOne, CountsHowOftenAMessageWasLookedAt) {
   EXPECT_EQ(exchange_->attempts(), 1U) << "of the next message";
 }
 
+TEST_F(ExchangeOfOne, GivesAgainWhatCouldNotBeTaken) {
+  ASSERT_EQ(::send(client_.get(), "ab", 2, 0), 2);
+  ASSERT_TRUE(look());
+  exchange_->unlook();
+  ASSERT_TRUE(look());
+  EXPECT_EQ(exchange_->attempts(), 1U);
+  ASSERT_EQ(exchange_->finish(), 0);
+  char next = 0;
+  ASSERT_EQ(::recv(server_.get(), &next, 1, MSG_DONTWAIT), 1);
+  EXPECT_EQ(next, 'b');
+}
+
 TEST_F(ExchangeOfOne, CannotTellOfAnAnswerThatIsSentBeside) {
   ASSERT_EQ(::send(client_.get(), "ab", 2, 0), 2);
   ASSERT_TRUE(look());
