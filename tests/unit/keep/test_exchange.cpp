@@ -7,9 +7,13 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <iterator>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "asker.hpp"
@@ -178,26 +182,41 @@ TEST_F(ExchangeOfOne, KnowsOfAnAnswerBesideOnceItIsFinished) {
   EXPECT_EQ(go_on(), Settled::kNothing);
 }
 
+std::vector<std::byte> all_of(int socket) {
+  std::vector<std::byte> all;
+  std::array<std::byte, 4096> piece{};
+  for (;;) {
+    const ssize_t got = ::recv(socket, piece.data(), piece.size(), MSG_DONTWAIT);
+    if (got <= 0) return all;
+    all.insert(all.end(), piece.begin(), piece.begin() + got);
+  }
+}
+
+/// Linux 6.1 takes an answer though the socket is full; later ones refuse it.
 TEST_F(ExchangeOfOne, AnswersAPeerThatReadsAgain) {
   constexpr timeval kShort{.tv_sec = 0, .tv_usec = 1000};
   ::setsockopt(server_.get(), SOL_SOCKET, SO_SNDTIMEO, &kShort, sizeof(kShort));
   ASSERT_EQ(::send(client_.get(), "a", 1, 0), 1);
   ASSERT_TRUE(look());
-  const std::vector<std::byte> filler(4096);
-  while (::send(server_.get(), filler.data(), filler.size(), MSG_DONTWAIT) > 0) {
+  const std::array<std::byte, 4096> filler{};
+  std::size_t filled = 0;
+  for (ssize_t sent = 0; sent >= 0; filled += static_cast<std::size_t>(std::max(sent, 0L))) {
+    sent = ::send(server_.get(), filler.data(), filler.size(), MSG_DONTWAIT);
   }
   const auto answer = text_of(1, 300);
-  ASSERT_EQ(exchange_->answer(answer), EAGAIN);
-  EXPECT_EQ(go_on(), Settled::kAgain);
-  std::vector<std::byte> read(filler.size());
-  while (::recv(client_.get(), read.data(), read.size(), MSG_DONTWAIT) > 0) {
+  const int refused = exchange_->answer(answer);
+  std::vector<std::byte> read = all_of(client_.get());
+  if (refused != 0) {
+    EXPECT_EQ(refused, EAGAIN);
+    EXPECT_EQ(read.size(), filled) << "nothing of it was sent";
+    EXPECT_EQ(go_on(), Settled::kAgain);
+    ASSERT_TRUE(look());
+    EXPECT_EQ(exchange_->answer(answer), 0);
+    std::ranges::copy(all_of(client_.get()), std::back_inserter(read));
   }
-  ASSERT_TRUE(look());
-  EXPECT_EQ(exchange_->answer(answer), 0);
   EXPECT_EQ(go_on(), Settled::kTakenOut);
-  read.resize(answer.size());
-  ASSERT_EQ(::recv(client_.get(), read.data(), read.size(), 0), 300);
-  EXPECT_EQ(read, answer);
+  ASSERT_EQ(read.size(), filled + answer.size());
+  EXPECT_TRUE(std::ranges::equal(std::span(read).last(answer.size()), answer));
   EXPECT_TRUE(is_quiet(client_.get()));
 }
 

@@ -4,10 +4,12 @@
 // Source: vballoon-keeper(8); sd_notify(3).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -34,6 +36,7 @@ class KeeperTest : public testing::Test {
   void SetUp() override {
     ASSERT_NE(std::getenv("VBALLOON_KEEPER"), nullptr) << "run by meson, or set it";
     ASSERT_NE(std::getenv("VBALLOON_KEPT_DAEMON"), nullptr) << "run by meson, or set it";
+    program_ = std::getenv("VBALLOON_KEPT_DAEMON");
   }
 
   void TearDown() override {
@@ -80,7 +83,7 @@ class KeeperTest : public testing::Test {
 
   test::ScratchFolder folder_;
   driver::ChildProcess keeper_;
-  std::string program_ = std::getenv("VBALLOON_KEPT_DAEMON");
+  std::string program_;
   std::string manager_;
   std::size_t told_ = 0;
 };
@@ -243,11 +246,16 @@ TEST_F(KeeperTest, KeepsNothingUnderANameThatIsNone) {
 }
 
 TEST_F(KeeperTest, KeepsThousands) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlim_t count = std::min<rlim_t>(4000, limit.rlim_max / 2 - 100);
+  ASSERT_GT(count, 1000U) << "ulimit -Hn is too low for a keeper of thousands";
   std::string plan = "ready";
-  for (int i = 0; i < 4000; ++i) plan += fmt::format(" store:name-of-a-descriptor-{}", i);
-  start({plan + " settle crash", "take:name-of-a-descriptor-3999"});
+  for (rlim_t i = 1; i <= count; ++i) plan += fmt::format(" store:name-of-a-descriptor-{}", i);
+  const std::string last = fmt::format("name-of-a-descriptor-{}", count);
+  start({plan + " settle crash", "take:" + last});
   EXPECT_TRUE(told("settled"));
-  EXPECT_TRUE(told("name-of-a-descriptor-3999 = name-of-a-descriptor-3999"));
+  EXPECT_TRUE(told(fmt::format("{} = {}", last, last)));
 }
 
 TEST_F(KeeperTest, TellsItsOwnManagerHowTheDaemonIs) {
