@@ -145,7 +145,9 @@ Result<std::optional<BagContents>> Bag::look() {
     return fail(Code::kInvalidArgument, "what lies in a bag is no record; it is not used");
   }
   if (packet.lost || packet.descriptors.size() != label.descriptors) {
-    return fail(Code::kHost, why_not_taken(label.descriptors, packet.descriptors.size()));
+    const std::size_t got = packet.descriptors.size();
+    packet.descriptors.clear();  // whoever is told may need one
+    return fail(Code::kHost, why_not_taken(label.descriptors, got));
   }
   sequence_ = contents.sequence = label.sequence;
   contents.record.resize(packet.bytes - sizeof(label));

@@ -143,7 +143,7 @@ std::vector<std::byte> text_of(std::uint32_t number, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; ++i) {
     text[i] = static_cast<std::byte>((number * 2654435761U + i * 40503U) >> 8);
   }
-  std::memcpy(text.data(), &number, std::min(bytes, sizeof(number)));
+  if (bytes != 0) std::memcpy(text.data(), &number, std::min(bytes, sizeof(number)));
   return text;
 }
 

@@ -18,6 +18,13 @@
 
 namespace vballoon::keep {
 
+/// A process with a sanitizer takes its time to fork.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kSlowToFork = true;
+#else
+inline constexpr bool kSlowToFork = false;
+#endif
+
 struct Question {
   std::uint32_t number = 0;  ///< from 1, without gaps
   std::uint32_t answer_bytes = 0;

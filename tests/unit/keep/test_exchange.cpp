@@ -68,7 +68,7 @@ TEST_P(ExchangeSteps, AnEndAtAnyStepLosesNothingAndDoublesNothing) {
 }
 
 TEST_P(ExchangeSteps, NorDoesAnotherEndWhileTheNextProcessTakesOver) {
-  constexpr std::uint32_t kQuestions = 3;
+  constexpr std::uint32_t kQuestions = kSlowToFork ? 1 : 3;
   for (int step = 1;; ++step) {
     bool ended = true;
     for (int next = 1; ended; ++next) {
