@@ -32,6 +32,10 @@ void Arrived::take(msghdr& message) noexcept {
   lost_ = (message.msg_flags & MSG_CTRUNC) != 0 && count_ < fds_.size();
 }
 
+void Arrived::keep(std::size_t count) noexcept {
+  for (; count_ > count; --count_) ::close(fds_[count_ - 1]);
+}
+
 void Arrived::drop() noexcept {
   for (std::size_t i = 0; ours_ && i < count_; ++i) ::close(fds_[i]);
   count_ = 0;

@@ -3,7 +3,7 @@
 // vhost/arrived.hpp - the descriptors and the sender of the message that the event thread handles.
 // Thread: each thread has its own object; only the vhost event thread's has a use.
 // Why:    librte_vhost may give up on a message before it calls a handler. It then loses the
-//         message's descriptors, and it never tells the sender. So libc_calls.cpp keeps the
+//         message's descriptors, and it never tells the sender. So libc_messages.cpp keeps the
 //         descriptors from librte_vhost, and the handler puts them into the message. Descriptors
 //         that no handler takes are closed.
 // Source: unix(7), SCM_RIGHTS and SCM_CREDENTIALS; DPDK lib/vhost/vhost_user.c,
@@ -31,6 +31,8 @@ class Arrived {
 
   /// Takes descriptors and sender of a message that was received. @pre drop() was called.
   void take(msghdr& message) noexcept;
+  /// Closes all but the first so many descriptors. @pre none were released
+  void keep(std::size_t count) noexcept;
   /// Closes the descriptors that were not released, and forgets all.
   void drop() noexcept;
 

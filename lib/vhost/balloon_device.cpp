@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "vhost/arrived.hpp"
+#include "vhost/exchanges.hpp"
 #include "vhost/fd_reserve.hpp"
 #include "vhost/message_check.hpp"
 #include "vhost/room.hpp"
@@ -49,6 +50,11 @@ bool BalloonDevice::connected(int vid) {
   }
   if (!connection.valid() || !FdReserve::get().leaves(FdReserve::kOfAVm)) {
     parts_.notices.warn(fmt::format("a VMM is turned away: {}", no_descriptors_left()));
+    connection.shut_down();
+    return client;
+  }
+  if (auto begun = begin_exchange(connection.number()); !begun) {
+    parts_.notices.warn(fmt::format("a VMM is turned away: {}", begun.error().message));
     connection.shut_down();
     return client;
   }

@@ -11,6 +11,7 @@
 
 #include "vhost/arrived.hpp"
 #include "vhost/gate.hpp"
+#include "vhost/message_at_hand.hpp"
 #include "vhost/room.hpp"
 
 namespace vballoon::vhost {
@@ -78,7 +79,10 @@ rte_vhost_msg_result on_before_message(int vid, void* context) {
 }
 
 rte_vhost_msg_result on_after_message(int vid, void* context) {
-  if (const auto device = find(vid)) device->after_message(vid, Message(context));
+  const Message message(context);
+  if (const auto device = find(vid)) device->after_message(vid, message);
+  // An answer is sent before this, an acknowledgement after it: with either the message is done.
+  if (!message.wants_reply()) message_at_hand().finish();
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 

@@ -34,7 +34,7 @@ bool leads_here(int fd) noexcept {
   return peer_of(fd) == ::getpid();
 }
 
-Connection::Connection(int fd) : fd_(UniqueFd::duplicate(fd)) {
+Connection::Connection(int fd) : fd_(UniqueFd::duplicate(fd)), number_(fd) {
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kRestOfMessage, sizeof(kRestOfMessage));
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &kRestOfMessage, sizeof(kRestOfMessage));
   heard_from(peer());
@@ -48,6 +48,10 @@ Connection Connection::made() {
   return Connection(last_connected());
 }
 
+Connection Connection::taken_up(int number) {
+  return Connection(number);
+}
+
 pid_t Connection::peer() const noexcept {
   return peer_of(fd_.get());
 }
@@ -58,8 +62,8 @@ bool Connection::takes_answers() const noexcept {
 }
 
 bool Connection::hung_up() const noexcept {
-  std::byte next{};
-  return !valid() || ::recv(fd_.get(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  pollfd end{fd_.get(), POLLRDHUP, 0};
+  return !valid() || ::poll(&end, 1, 0) == 1;
 }
 
 void Connection::shut_down() noexcept {

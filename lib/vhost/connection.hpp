@@ -33,7 +33,14 @@ class Connection {
   /// holds for its messages.
   [[nodiscard]] static Connection made();
 
+  /// A connection that librte_vhost has by this number in the place of another one. The same holds
+  /// for its messages.
+  [[nodiscard]] static Connection taken_up(int number);
+
   [[nodiscard]] bool valid() const noexcept { return fd_.valid(); }
+  /// The descriptor that librte_vhost has of it.
+  [[nodiscard]] int number() const noexcept { return number_; }
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   /// The process that connected, or that listened; 0 where it is not known.
   [[nodiscard]] pid_t peer() const noexcept;
   /// The process that sent the last message, or else connected; 0 where it is not known.
@@ -57,6 +64,7 @@ class Connection {
   explicit Connection(int fd);
 
   UniqueFd fd_;  // a duplicate; closed before librte_vhost closes its own
+  int number_ = -1;
   pid_t process_ = 0;
   UniqueFd alive_;  // a pidfd of the process; invalid where the process was gone already
   std::optional<Clock::time_point> gone_since_;

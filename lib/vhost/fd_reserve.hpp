@@ -22,9 +22,10 @@ class FdReserve {
   /// The descriptors of one message: eight regions, each for librte_vhost and for this daemon, and
   /// a few more.
   static constexpr std::size_t kHeld = 24;
-  /// The descriptors that a VM takes in the end: its connection twice, its process, five rings with
-  /// a kick, a call (twice) and an error each, the backend channel, and some regions twice.
-  static constexpr std::size_t kOfAVm = 32;
+  /// The descriptors that a VM takes in the end: its connection twice, its process, the file of its
+  /// answers, five rings with a kick, a call (twice) and an error each, the backend channel, and
+  /// some regions twice.
+  static constexpr std::size_t kOfAVm = 33;
 
   /// Takes the reserve again after open(). @return whether the reserve is complete.
   /// @pre  no message is being handled.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/libc_calls.cpp - bind(2), listen(2), accept(2), connect(2), socket(2), recvmsg(2) and
-//                        close(2) in place of the C library's: the program's symbols come first.
-//                        Calls that are not librte_vhost's go on to the kernel unchanged.
+// vhost/libc_calls.cpp - bind(2), listen(2), accept(2), connect(2), socket(2) and close(2) in place
+//                        of the C library's: the program's symbols come first. Calls that are not
+//                        librte_vhost's go on to the kernel unchanged. Those that read and send are
+//                        in libc_messages.cpp.
 // Thread: the vhost event thread, and any other.
-// Why:    librte_vhost does not tell the socket of a connection (Connection), nor the sender of a
-//         message. It takes no connection that other code accepted (Gate). It loses descriptors
-//         (arrived.hpp). When a VMM that listens hangs up, it connects again at once, as often as
-//         the VMM likes. Without a free descriptor it goes on with the number of a socket that it
-//         has closed. And it waits in close(2) (closer.hpp).
+// Why:    librte_vhost does not tell the socket of a connection (Connection). It takes no
+//         connection that other code accepted (Gate). When a VMM that listens hangs up, it connects
+//         again at once, as often as the VMM likes. Without a free descriptor it goes on with the
+//         number of a socket that it has closed. And it waits in close(2) (closer.hpp).
 // Source: DPDK lib/vhost/socket.c, vhost_user_read_cb(), vhost_user_server_new_connection(),
 //         vhost_user_start_server() (22.11 to 26.07).
 #include "vhost/libc_calls.hpp"
@@ -26,10 +26,11 @@
 #include <cstring>
 #include <optional>
 
-#include "vhost/arrived.hpp"
-#include "vhost/at_work.hpp"
 #include "vhost/closer.hpp"
+#include "vhost/event_thread.hpp"
+#include "vhost/exchanges.hpp"
 #include "vhost/fd_reserve.hpp"
+#include "vhost/message_at_hand.hpp"
 #include "vhost/room.hpp"
 
 namespace vballoon::vhost {
@@ -37,8 +38,6 @@ namespace {
 
 thread_local int accepted = -1;
 thread_local int connected = -1;
-/// Set by the first message header: only librte_vhost's event thread reads these.
-thread_local bool is_event_thread = false;
 
 /// What the next socket that this thread binds becomes.
 struct Substitute {
@@ -74,52 +73,7 @@ int bind_substitute(int socket) noexcept {
   return -1;
 }
 
-constexpr std::size_t kHeaderBytes = 12;
-constexpr std::size_t kCredentialBytes = CMSG_SPACE(sizeof(ucred));
-constexpr std::size_t kFdBytes = CMSG_SPACE(Arrived::kMaxFds * sizeof(int));
 constexpr int kTelemetryPauseMs = 200;
-
-/// Whether this call is read_fd_message()'s.
-bool reads_header(const msghdr& message) noexcept {
-  return message.msg_controllen != 0 && message.msg_iovlen == 1 &&
-         message.msg_iov->iov_len == kHeaderBytes;
-}
-
-/// Peeks with room for the sender only. If the kernel then leaves something out, the message has
-/// descriptors.
-bool brings_fds(int socket) noexcept {
-  alignas(cmsghdr) std::array<std::byte, kCredentialBytes> control;
-  std::byte first{};
-  iovec part{&first, 1};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const long got = ::syscall(SYS_recvmsg, socket, &message, MSG_PEEK | MSG_DONTWAIT);
-  if (got <= 0) return false;
-  Arrived seen;
-  seen.take(message);
-  return (message.msg_flags & MSG_CTRUNC) != 0 || seen.any();
-}
-
-ssize_t receive_header(int socket, msghdr* message, int flags) noexcept {
-  is_event_thread = true;
-  static thread_local const CloseElsewhere always;
-  arrived().drop();
-  if (brings_fds(socket)) FdReserve::get().open();
-  alignas(cmsghdr) std::array<std::byte, kCredentialBytes + kFdBytes> control;
-  msghdr own{};
-  own.msg_iov = message->msg_iov;
-  own.msg_iovlen = 1;
-  own.msg_control = control.data();
-  own.msg_controllen = control.size();
-  const long got = ::syscall(SYS_recvmsg, socket, &own, flags | MSG_CMSG_CLOEXEC);
-  message->msg_controllen = 0;
-  message->msg_flags = own.msg_flags & ~MSG_CTRUNC;
-  if (got > 0) arrived().take(own);
-  return got;
-}
 
 bool out_of_descriptors() noexcept {
   return errno == EMFILE || errno == ENFILE;
@@ -176,7 +130,7 @@ extern "C" int accept(int socket, sockaddr* address, socklen_t* length) {
 
 extern "C" int connect(int socket, const sockaddr* address, socklen_t length) {
   // librte_vhost's thread for retries connects instead, once a second.
-  if (vballoon::vhost::is_event_thread) {
+  if (vballoon::vhost::on_event_thread()) {
     errno = EINPROGRESS;
     return -1;
   }
@@ -195,7 +149,7 @@ extern "C" int connect(int socket, const sockaddr* address, socklen_t length) {
 
 extern "C" int socket(int domain, int type, int protocol) noexcept {
   long fd = ::syscall(SYS_socket, domain, type, protocol);
-  if (fd < 0 && vballoon::vhost::is_event_thread && vballoon::vhost::out_of_descriptors()) {
+  if (fd < 0 && vballoon::vhost::on_event_thread() && vballoon::vhost::out_of_descriptors()) {
     vballoon::vhost::FdReserve::get().open();
     fd = ::syscall(SYS_socket, domain, type, protocol);
   }
@@ -203,17 +157,11 @@ extern "C" int socket(int domain, int type, int protocol) noexcept {
 }
 
 extern "C" int close(int fd) {
+  if (vballoon::vhost::on_event_thread()) vballoon::vhost::message_at_hand().forget(fd);
+  vballoon::vhost::drop_exchange(fd);
   if (fd >= 0 && vballoon::vhost::CloseElsewhere::here()) {
     vballoon::vhost::close_elsewhere(fd);
     return 0;
   }
   return static_cast<int>(::syscall(SYS_close, fd));
-}
-
-extern "C" ssize_t recvmsg(int socket, msghdr* message, int flags) {
-  vballoon::vhost::now_at(socket);
-  if (vballoon::vhost::reads_header(*message)) {
-    return vballoon::vhost::receive_header(socket, message, flags);
-  }
-  return ::syscall(SYS_recvmsg, socket, message, flags);
 }

@@ -29,6 +29,10 @@ struct ConfigPayload {
 /// A view of the message. The bytes are librte_vhost's own copy, so no VMM changes them meanwhile.
 class Message {
  public:
+  /// librte_vhost has room for no more.
+  static constexpr std::size_t kMaxPayload =
+      RTE_VERSION >= RTE_VERSION_NUM(25, 3, 0, 0) ? 1072 : 632;
+
   explicit Message(void* context) noexcept : bytes_(static_cast<std::byte*>(context)) {}
 
   [[nodiscard]] Request request() const noexcept { return static_cast<Request>(word(0)); }
@@ -41,8 +45,15 @@ class Message {
     return value;
   }
 
+  /// @pre  no longer than size().
+  void copy_payload(std::span<std::byte> to) const noexcept {
+    if (!to.empty()) std::memcpy(to.data(), bytes_ + kPayload, to.size());
+  }
+
   /// The ring that a vring message is about: the first word of the payload.
   [[nodiscard]] std::uint32_t ring_index() const noexcept { return word(kPayload); }
+  /// What SET_VRING_NUM, _BASE and _ENABLE say of it: the word behind that.
+  [[nodiscard]] std::uint32_t ring_value() const noexcept { return word(kPayload + 4); }
   /// The ring of SET_VRING_KICK, _CALL and _ERR: the low byte of that word. A flag is above it.
   [[nodiscard]] std::uint32_t fd_ring_index() const noexcept { return ring_index() & 0xFF; }
 
@@ -89,7 +100,7 @@ class Message {
   static constexpr std::size_t kPayload = 12;
   /// The offset of 8 descriptors, then their number, after the message. DPDK 25.03 moved it, for
   /// the crypto messages.
-  static constexpr std::size_t kFds = RTE_VERSION >= RTE_VERSION_NUM(25, 3, 0, 0) ? 1084 : 644;
+  static constexpr std::size_t kFds = kPayload + kMaxPayload;
   static constexpr std::size_t kMaxFds = 8;
 
   [[nodiscard]] std::uint32_t word(std::size_t offset) const noexcept {

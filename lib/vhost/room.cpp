@@ -13,10 +13,10 @@ namespace vballoon::vhost {
 namespace {
 
 /// The descriptors that one VM takes here: its listening socket, its connection (twice), its
-/// process, two or three for each ring, two for each memory region, its backend channel (twice),
-/// its in-flight region.
-constexpr rlim_t kOfTheLeastVm = 13;
-constexpr rlim_t kOfAStockVm = 25;
+/// process, the file of its answers, two or three for each ring, two for each memory region, its
+/// backend channel (twice), its in-flight region.
+constexpr rlim_t kOfTheLeastVm = 14;
+constexpr rlim_t kOfAStockVm = 26;
 /// Bytes that librte_vhost allocates for a VM with five rings of 128.
 constexpr std::size_t kMemoryOfAVm = std::size_t{64} * 1024;
 /// The descriptors of the daemon itself.

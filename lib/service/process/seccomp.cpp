@@ -32,7 +32,7 @@ constexpr std::array<std::string_view, 11> kAllowed{
     // The most frequent calls come first: holes in guests' memory, idle lcores, locks.
     "fallocate clock_nanosleep nanosleep futex sched_yield clock_gettime",
     // Messages of VMMs and of RPC clients, calls into guests, the log.
-    "read write readv writev recvmsg sendmsg recvfrom sendto close fcntl poll ppoll",
+    "read write readv writev recvmsg sendmsg recvfrom sendto sendfile close fcntl poll ppoll",
     // asio's loop and timers. librte_vhost's event thread, which starts with the first device: it
     // makes a pipe in 22.11, and in later versions an epoll descriptor by epoll_create. A new gate
     // (vhost/gate.hpp) is an epoll descriptor, too, and dup3 gives it another number.
