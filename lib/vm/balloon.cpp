@@ -26,12 +26,18 @@ void Balloon::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
 }
 
 void Balloon::empty(const Rings& rings) {
+  // The marks of rings that are served stay.
+  std::array<RingRecord, kRings> marks{};
+  for (unsigned index = 0; index < rings.size(); ++index) {
+    const RingRecord* const record = state_.ring(index);
+    if (record != nullptr && rings[index].served()) marks[index] = *record;
+  }
   // Comes first: a daemon that is killed below leaves a ledger that is only half emptied, and the
   // next daemon must not believe that ledger.
   state_.forget();
   for (unsigned index = 0; index < rings.size(); ++index) {
     RingRecord* const record = state_.ring(index);
-    if (record != nullptr && !rings[index].served()) *record = {};
+    if (record != nullptr) *record = marks[index];
   }
   path_.empty_balloon();
   tables_provided_ = false;

@@ -21,6 +21,7 @@ struct Guest {
   Takeover takeover;
   std::uint64_t boot_bytes = 0;                ///< what gmem::boot_bytes() found
   std::optional<std::uint64_t> resident_then;  ///< resident bytes as the inflate ring stopped last
+  bool handed_on = false;                      ///< the connection was an earlier daemon's, too
   bool ledger_whole = true;                    ///< the ledger has all pages of the guest's balloon
 };
 

@@ -18,6 +18,14 @@ void Restart::take_memory(std::shared_ptr<const gmem::GuestMemory> memory) {
   balloon_.state().commit(!first && !takeover.undecided());
   balloon_.note_kept();
   if (takeover.undecided() && !room.filled) drop_left();
+  if (guest_.handed_on && takeover.undecided()) take_up();
+}
+
+/// What was left is this guest's, and no ring has to tell so.
+void Restart::take_up() {
+  go_on();
+  guest_.takeover.drop();
+  guest_.handed_on = false;
 }
 
 void Restart::decide(const std::optional<RingStart>& inflate,

@@ -41,6 +41,7 @@ class Restart {
   void note_begun() noexcept { balloon_.state().begin(guest_.acked.bits()); }
 
  private:
+  void take_up();
   void go_on();
   void go_on_or_begin();
   void drop_left();

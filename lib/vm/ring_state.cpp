@@ -48,6 +48,18 @@ void RingState::kick() noexcept {
   if (stage_ == Stage::kOver) stage_ = Stage::kAbsent;
 }
 
+void RingState::take_up(const Past& past) noexcept {
+  VB_CHECK(!served());
+  generation_ = past.generation;
+  begun_ = past.begun;
+  stopped_at_ = past.stopped_at;
+  if (past.over) {
+    stage_ = Stage::kOver;
+  } else if (past.served) {
+    stage_ = ready() ? Stage::kSuspended : Stage::kWithdrawn;
+  }
+}
+
 bool gap_below(const Rings& rings, unsigned index) noexcept {
   for (auto below = static_cast<unsigned>(wire::Role::kStats); below < index; ++below) {
     if (!rings[below].ready()) return true;

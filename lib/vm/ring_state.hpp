@@ -61,12 +61,30 @@ class RingState {
   void end() noexcept;
   /// SET_VRING_KICK came for the ring.
   void kick() noexcept;
+  /// Grows with each SET_VRING_BASE: marks of an earlier one say nothing of what is there now.
+  [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
+  void renew() noexcept { ++generation_; }
+  void renew_after(std::uint32_t generation) noexcept { generation_ = generation + 1; }
+
+  [[nodiscard]] bool over() const noexcept { return stage_ == Stage::kOver; }
+  /// How the ring stood when the daemon before, which had the same connection, ended.
+  struct Past {
+    std::uint32_t generation = 0;
+    bool begun = false;
+    bool over = false;
+    bool served = false;  ///< as far as is known; the ring goes on as after a message
+    std::optional<std::uint16_t> stopped_at;
+  };
+  /// @pre not served
+  void take_up(const Past& past) noexcept;
+
   /// The other layout was negotiated: a position in one layout means nothing in the other.
   void forget_position() noexcept { stopped_at_.reset(); }
 
  private:
   Stage stage_ = Stage::kAbsent;
   bool begun_ = false;
+  std::uint32_t generation_ = 1;
   wire::Role role_ = wire::Role::kInflate;
   std::optional<std::uint16_t> stopped_at_;
 };

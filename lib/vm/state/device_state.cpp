@@ -26,6 +26,16 @@ std::string new_name(const std::string& device) {
   return "." + device + ".new";
 }
 
+std::string elder_name(const std::string& device) {
+  return "." + device + ".old";
+}
+
+std::uint64_t inode_at(const Folder& folder, const std::string& name) noexcept {
+  struct stat file {};
+  const bool there = ::fstatat(folder.fd(), name.c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0;
+  return there ? file.st_ino : 0;
+}
+
 /// Stores a field at once and in program order: this process may be killed at any instant, and the
 /// next daemon reads the file.
 template <typename T>
@@ -123,7 +133,9 @@ void DeviceState::commit(bool same_guest) {
 }
 
 void DeviceState::release() {
-  if (file_ == nullptr || file_->header().served != 0 || file_->header().fixed.regions == 0) return;
+  if (held_ || file_ == nullptr || file_->header().served != 0 ||
+      file_->header().fixed.regions == 0)
+    return;
   next_ = make(nullptr);
   commit(false);
 }
@@ -132,6 +144,11 @@ void DeviceState::release() {
 /// @return  whether that succeeded.
 bool DeviceState::rename() {
   const int folder = folder_->fd();
+  if (keeps_elder_) {
+    drop_elder();
+    has_elder_ =
+        ::linkat(folder, file_name(name_).c_str(), folder, elder_name(name_).c_str(), 0) == 0;
+  }
   if (::renameat(folder, new_name(name_).c_str(), folder, file_name(name_).c_str()) != 0) {
     fail_to("replace a file in", std::strerror(errno));
     return false;
@@ -168,10 +185,23 @@ void DeviceState::keep() {
 }
 
 void DeviceState::note_name() noexcept {
-  struct stat file {};
-  const bool there =
-      ::fstatat(folder_->fd(), file_name(name_).c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0;
-  inode_ = there ? file.st_ino : 0;
+  inode_ = inode_at(*folder_, file_name(name_));
+}
+
+void DeviceState::drop_elder() noexcept {
+  if (!std::exchange(has_elder_, false)) return;
+  ::unlinkat(folder_->fd(), elder_name(name_).c_str(), 0);
+}
+
+bool DeviceState::choose_file(const Folder& folder, const std::string& name,
+                              std::uint64_t inode) noexcept {
+  const std::string elder = elder_name(name);
+  const std::string file = file_name(name);
+  const bool chosen = inode_at(folder, file) == inode;
+  const bool found = !chosen && inode_at(folder, elder) == inode &&
+                     ::renameat(folder.fd(), elder.c_str(), folder.fd(), file.c_str()) == 0;
+  ::unlinkat(folder.fd(), elder.c_str(), 0);
+  return chosen || found;
 }
 
 /// Other programs tidy folders under /run, so the name may be gone.
@@ -315,6 +345,7 @@ void DeviceState::remove() noexcept {
   }
   ::unlinkat(folder_->fd(), file_name(name_).c_str(), 0);
   ::unlinkat(folder_->fd(), new_name(name_).c_str(), 0);
+  drop_elder();
   next_.reset();
   file_.reset();
   elder_.reset();

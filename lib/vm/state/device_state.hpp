@@ -26,8 +26,8 @@ inline constexpr std::size_t kRings = 8;
 /// How far a ring came. `mark` is a virtq::Mark of a ring of this layout.
 struct RingRecord {
   std::uint64_t mark = 0;
-  std::uint32_t layout = 0;  ///< kNoRing until the ring was started
-  std::uint32_t reserved = 0;
+  std::uint32_t layout = 0;      ///< kNoRing until the ring was started
+  std::uint32_t generation = 0;  ///< RingState's, stored after the first mark; 0: not known
 };
 inline constexpr std::uint32_t kNoRing = 0;
 inline constexpr std::uint32_t kSplitRing = 1;
@@ -140,6 +140,24 @@ class DeviceState {
   /// @return null where nothing is kept.
   [[nodiscard]] RingRecord* ring(std::size_t index) noexcept;
 
+  // --- A connection that outlives the daemon ---
+
+  /// The file that the next daemon reads, where it has all that there is: ledger and marks, once
+  /// there is a guest. Otherwise 0.
+  [[nodiscard]] std::uint64_t inode() const noexcept {
+    return (file_ != nullptr ? named_ : elder_ != nullptr) ? inode_ : 0;
+  }
+  /// From now on a file that is replaced keeps a name, by which choose_file() finds it, until
+  /// drop_elder(). What is recorded of the connection names the one file or the other.
+  void keep_elder() noexcept { keeps_elder_ = true; }
+  void drop_elder() noexcept;
+  /// Makes the file with this inode the one that the next DeviceState reads.
+  /// @return  false where there is no such file.
+  [[nodiscard]] static bool choose_file(const Folder& folder, const std::string& name,
+                                        std::uint64_t inode) noexcept;
+  /// The guest lives on with the next daemon: release() replaces no file.
+  void hold() noexcept { held_ = true; }
+
   /// Removes the device's files, so that the next daemon knows nothing of this device.
   void remove() noexcept;
 
@@ -170,7 +188,10 @@ class DeviceState {
   std::unique_ptr<File> elder_;  // where file_ has not: the file that has; only its wishes are true
   std::unique_ptr<File> next_;   // becomes file_ by commit()
   bool give_up_ = false;         // no file could be made: commit() makes file_ null
-  bool told_ = false;            // the log has said that something cannot be kept
+  bool keeps_elder_ = false;
+  bool has_elder_ = false;  // a file has the elder's name
+  bool held_ = false;
+  bool told_ = false;  // the log has said that something cannot be kept
   std::string why_not_;
   std::uint64_t inode_ = 0;  // of the file with the name that the next daemon reads
 };

@@ -60,6 +60,76 @@ TEST_F(KeptState, OfAnotherMemoryIsEmptyAndKeepsTheWishes) {
   EXPECT_EQ(state.automatic(), (AutomaticWord{.on = true, .configured = false}));
 }
 
+class ElderState : public KeptState {
+ protected:
+  /// The guest has other memory now. @return the file before.
+  std::uint64_t change_memory(DeviceState* state) {
+    state->keep_elder();
+    static_cast<void>(state->room_for(*memory_));
+    const std::uint64_t before = state->inode();
+    static_cast<void>(state->room_for(*other_.map()));
+    state->commit(true);
+    return before;
+  }
+  const test::GuestRam other_{{{Gpa{0}, 4 * kMiB, 0}}};
+};
+
+TEST_F(ElderState, IsChosenWhereTheRecordNamesIt) {
+  leave_a_guest();
+  std::uint64_t before = 0;
+  {
+    DeviceState state(&folder(), "vm");
+    before = change_memory(&state);
+    EXPECT_NE(state.inode(), before);
+  }
+  EXPECT_TRUE(DeviceState::choose_file(folder(), "vm", before));
+  DeviceState state(&folder(), "vm");
+  EXPECT_EQ(state.inode(), before);
+  EXPECT_TRUE(state.room_for(*memory_).filled);
+  EXPECT_FALSE(std::filesystem::exists(path() / "state" / ".vm.old"));
+}
+
+TEST_F(ElderState, IsNotChosenWhereTheRecordNamesTheNewOne) {
+  leave_a_guest();
+  std::uint64_t after = 0;
+  {
+    DeviceState state(&folder(), "vm");
+    static_cast<void>(change_memory(&state));
+    after = state.inode();
+  }
+  EXPECT_TRUE(DeviceState::choose_file(folder(), "vm", after));
+  EXPECT_EQ(DeviceState(&folder(), "vm").inode(), after);
+  EXPECT_FALSE(std::filesystem::exists(path() / "state" / ".vm.old"));
+}
+
+TEST_F(ElderState, GoesWhenTheRecordIsWritten) {
+  leave_a_guest();
+  DeviceState state(&folder(), "vm");
+  const std::uint64_t before = change_memory(&state);
+  EXPECT_TRUE(std::filesystem::exists(path() / "state" / ".vm.old"));
+  state.drop_elder();
+  EXPECT_FALSE(std::filesystem::exists(path() / "state" / ".vm.old"));
+  EXPECT_FALSE(DeviceState::choose_file(folder(), "vm", before)) << "nobody has it any more";
+}
+
+TEST_F(ElderState, IsNotMadeWhereNobodyAskedForIt) {
+  leave_a_guest();
+  DeviceState state(&folder(), "vm");
+  static_cast<void>(state.room_for(*other_.map()));
+  state.commit(true);
+  EXPECT_FALSE(std::filesystem::exists(path() / "state" / ".vm.old"));
+}
+
+TEST_F(KeptState, ThatIsHeldIsNotReplacedWhenItsVmmIsGone) {
+  DeviceState state(&folder(), "vm");
+  static_cast<void>(state.room_for(*memory_));
+  state.commit(false);
+  const std::uint64_t before = state.inode();
+  state.hold();
+  state.release();
+  EXPECT_EQ(state.inode(), before);
+}
+
 TEST_F(KeptState, OfAMemoryThatGrowsGoesAlong) {
   leave_a_guest();
   const auto more = ram_.specs();

@@ -56,6 +56,42 @@ TEST_F(Restarts, TheSameDriverHasItsBalloonBack) {
       << "nobody knows what of it was discarded";
 }
 
+TEST_F(Restarts, AGuestThatWasHandedOnHasItsBalloonWhateverItsRingsSay) {
+  Next next(folder());
+  next.guest.handed_on = true;
+  next.restart.take_memory(memory_);
+  EXPECT_FALSE(next.guest.takeover.undecided());
+  EXPECT_EQ(next.guest.takeover.left(), nullptr) << "its marks are no other ring's";
+  EXPECT_FALSE(next.guest.handed_on);
+  EXPECT_EQ(next.ballooned(), 4U);
+  EXPECT_EQ(next.balloon.config().actual(), 4U);
+  EXPECT_TRUE(next.target.notifies());
+}
+
+TEST_F(Restarts, AGuestThatWasHandedOnInOtherMemoryIsNotTakenForIt) {
+  Next next(folder());
+  next.guest.handed_on = true;
+  const test::GuestRam other{{{Gpa{0}, 4 * kMiB, 0}}};
+  next.restart.take_memory(other.map());
+  EXPECT_TRUE(next.guest.handed_on) << "nobody found its ledger";
+  EXPECT_EQ(next.ballooned(), 0U);
+}
+
+/// The inflate ring of another driver came after its deflate ring.
+TEST_F(Restarts, ARingThatIsServedKeepsItsMarkWhenTheBalloonIsEmptied) {
+  Next next(folder());
+  next.restart.take_memory(memory_);
+  RingRecord* const record = next.balloon.state().ring(1);
+  ASSERT_NE(record, nullptr);
+  *record = {.mark = 77, .layout = kSplitRing, .generation = 3};
+  next.guest.rings[1].announce();
+  next.guest.rings[1].start(wire::Role::kDeflate);
+  next.restart.decide(kNew, kNew);
+  EXPECT_EQ(record->mark, 77U);
+  EXPECT_EQ(record->layout, kSplitRing);
+  EXPECT_EQ(record->generation, 3U);
+}
+
 TEST_F(Restarts, AnotherDriversBalloonIsEmpty) {
   Next next(folder());
   next.restart.take_memory(memory_);

@@ -130,6 +130,49 @@ TEST(RingStates, AGapIsARingThatIsNotThereBehindDeflate) {
   EXPECT_TRUE(gap_below(rings, 4)) << "over";
 }
 
+TEST(RingStates, OneThatADaemonBeforeServedGoesOnWhenItIsThere) {
+  RingState ring;
+  ring.announce();
+  ring.take_up({.generation = 4, .begun = true, .served = true, .stopped_at = 9});
+  EXPECT_EQ(ring.stage(), Stage::kSuspended);
+  EXPECT_TRUE(ring.begun());
+  EXPECT_EQ(ring.generation(), 4U);
+  EXPECT_EQ(ring.stopped_at(), 9);
+  RingState away;
+  away.take_up({.generation = 4, .begun = true, .served = true, .stopped_at = 9});
+  EXPECT_EQ(away.stage(), Stage::kWithdrawn);
+  away.settle();
+  EXPECT_EQ(away.stage(), Stage::kAbsent);
+}
+
+TEST(RingStates, OneThatADaemonBeforeLeftAloneIsLeftAloneUntilItsNextKick) {
+  RingState ring;
+  ring.announce();
+  ring.take_up({.generation = 2, .begun = true, .over = true, .served = true, .stopped_at = 3});
+  EXPECT_TRUE(ring.over());
+  ring.announce();
+  EXPECT_FALSE(ring.ready());
+  ring.kick();
+  ring.announce();
+  EXPECT_TRUE(ring.ready());
+}
+
+TEST(RingStates, OneThatADaemonBeforeDidNotServeIsAsItIsAnnounced) {
+  RingState ring;
+  ring.announce();
+  ring.take_up({.generation = 2, .begun = false, .stopped_at = {}});
+  EXPECT_EQ(ring.stage(), Stage::kReady);
+  EXPECT_FALSE(ring.begun());
+}
+
+TEST(RingStates, MarksOfAnEarlierConnectionAreNoneOfThisOne) {
+  RingState ring;
+  ring.renew_after(7);
+  EXPECT_EQ(ring.generation(), 8U);
+  ring.renew();
+  EXPECT_EQ(ring.generation(), 9U);
+}
+
 TEST(RingStatesDeathTest, AServedRingIsStoppedBeforeItIsTakenAway) {
   EXPECT_DEATH(served().withdraw(), "served");
   EXPECT_DEATH(served().end(), "served");
