@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "gmem/lost_memory.hpp"
 #include "keep/notifier.hpp"
+#include "keep/store.hpp"
 #include "lcore/call_guard.hpp"
 #include "lcore/crew.hpp"
 #include "lcore/eal.hpp"
@@ -87,7 +88,9 @@ class Daemon {
 
   Config config_;
   const DaemonHooks& hooks_;
+  keep::Inherited inherited_ = keep::Inherited::take();
   keep::Notifier notifier_;
+  const keep::Store store_{notifier_};  // keeps connections of VMMs for the next daemon
   asio::io_context loop_{1};
   asio::signal_set signals_;
 
@@ -213,6 +216,7 @@ vhost::FleetSettings Daemon::fleet_settings(std::optional<gid_t> socket_group) c
   settings.limits = reclaim::ReclaimLimits::of(config_.window_mib * kMiB, config_.window_age_ms);
   settings.limits.reserve = reserve_.get();
   settings.claims = {config_.max_guest_gib * kGiB, config_.max_total_gib * kGiB};
+  settings.store = &store_;
   settings.socket_group = socket_group;
   settings.lcores = [this] { return report_lcores(); };
   return settings;
@@ -243,12 +247,14 @@ Result<void> Daemon::start_devices() {
   if (!group) return tl::unexpected(group.error());
   fleet_ = std::make_unique<vhost::DeviceFleet>(fleet_settings(*group), puncher_,
                                                 folder_ ? &*folder_ : nullptr);
+  if (auto ok = fleet_->inherit(inherited_); !ok) return ok;
   for (const vm::Settings& device : config_.devices) {
     if (auto added = fleet_->add(device); !added) {
       return tl::unexpected(blame_device(config_, device, "socket", added.error()));
     }
     say_device(device);
   }
+  fleet_->finish_inheriting();
   return start_autopilot();
 }
 

@@ -48,13 +48,11 @@ bool BalloonDevice::connected(int vid) {
     connection.shut_down();
     return true;
   }
-  if (!connection.valid() || !FdReserve::get().leaves(FdReserve::kOfAVm)) {
-    parts_.notices.warn(fmt::format("a VMM is turned away: {}", no_descriptors_left()));
-    connection.shut_down();
-    return client;
+  if (restore_ && !slot.taken()) {
+    slot.serve(vid, std::move(connection));
+    return true;
   }
-  if (auto begun = begin_exchange(connection.number()); !begun) {
-    parts_.notices.warn(fmt::format("a VMM is turned away: {}", begun.error().message));
+  if (!admit(connection, client)) {
     connection.shut_down();
     return client;
   }
@@ -67,7 +65,25 @@ bool BalloonDevice::connected(int vid) {
   return true;
 }
 
+/// From now on its messages leave the socket when they are answered.
+bool BalloonDevice::admit(Connection& connection, bool client) {
+  const std::size_t kept = parts_.kept.on() && !client ? kRecordDescriptors : 0;
+  if (!connection.valid() || !FdReserve::get().leaves(FdReserve::kOfAVm + kept)) {
+    parts_.notices.warn(fmt::format("a VMM is turned away: {}", no_descriptors_left()));
+    return false;
+  }
+  auto begun = begin_exchange(connection.number());
+  if (!begun) parts_.notices.warn("a VMM is turned away: " + begun.error().message);
+  return begun.has_value();
+}
+
 void BalloonDevice::welcome() {
+  for (unsigned index = 0; index < wire::kQueues; ++index) {
+    const vm::RingRecord* const record = parts_.balloon.state().ring(index);
+    // Marks of earlier connections say nothing of this one's rings.
+    if (record != nullptr) parts_.session.guest.rings[index].renew_after(record->generation);
+  }
+  parts_.keep();
   parts_.notices.note(fmt::format("a VMM connected (process {})", parts_.slot.connection().peer()));
   if (const auto shortage = Room::short_of_memory()) parts_.notices.warn(*shortage);
 }
@@ -77,17 +93,31 @@ void BalloonDevice::disconnected(int vid) {
   ConnectionSlot& slot = parts_.slot;
   slot.drop_waiting(vid);
   if (slot.closed() || slot.place_of(vid) != Place::kServed) return;
+  if (restore_) give_up_restore();
   const std::string end = slot.judge_end();
+  // Before the guest's state is let go of: the next daemon is not to go on with half of it.
+  parts_.kept.end();
   parts_.let_go();
   parts_.notices.note(end);
-  if (slot.advance()) welcome();
+  if (!slot.advance()) return;
+  parts_.kept.advance();
+  welcome();
 }
 
-void BalloonDevice::close() {
+void BalloonDevice::give_up_restore() {
+  parts_.notices.warn("its VMM's connection cannot be taken up, and ends");
+  restore_.reset();
+  restoring_.store(false);
+}
+
+void BalloonDevice::close(bool hands_on) {
   const std::scoped_lock lock(mutex_);
+  const bool stays = hands_on && parts_.kept.on();
+  if (stays) parts_.balloon.state().hold();
+  if (!stays) parts_.kept.end();
   // The thread that removes the device waits for the event thread, which may wait in the connection
   // until that is shut down.
-  parts_.slot.close();
+  parts_.slot.close(stays);
   parts_.attachment.take_back();
   // The guest goes on without these pages, and the host is to have them. No later pass discards
   // what is gathered, so it is discarded now.
@@ -106,6 +136,7 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
   }
   const Place place = parts_.slot.place_of(vid);
   if (place == Place::kNone) return end_connection(message, "was turned away");
+  if (restore_ && message.request() == kSwap) return swap(vid);
   Connection& connection = parts_.slot.connection_of(vid);
   connection.heard_from(arrived().sender());
   if (!connection.takes_answers()) return end_connection(message, "does not read its answers");
@@ -115,6 +146,9 @@ rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
     return RTE_VHOST_MSG_RESULT_ERR;
   }
   if (may_need_descriptors(message.request())) FdReserve::get().open();
+  if (parts_.kept.on() && (place == Place::kWaiting || !restore_)) {
+    (place == Place::kServed ? parts_.kept.said() : parts_.kept.waiting()).hear(message);
+  }
   return place == Place::kServed ? messages_.before(message) : answer_waiting(message);
 }
 
@@ -138,14 +172,19 @@ rte_vhost_msg_result BalloonDevice::answer_waiting(Message message) {
 
 void BalloonDevice::after_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
-  if (parts_.slot.closed() || parts_.slot.place_of(vid) != Place::kServed) return;
+  if (parts_.slot.closed()) return;
+  const Place place = parts_.slot.place_of(vid);
+  if (place == Place::kWaiting) static_cast<void>(parts_.kept.waiting().accept());
+  if (place != Place::kServed) return;
   messages_.after(message);
+  parts_.keep_if_changed();
 }
 
 void BalloonDevice::ring_changed(int vid, unsigned index, bool ready) {
   const std::scoped_lock lock(mutex_);
   if (parts_.slot.closed() || parts_.slot.place_of(vid) != Place::kServed) return;
   parts_.rings.announced(index, ready);
+  parts_.keep_if_changed();
 }
 
 }  // namespace vballoon::vhost

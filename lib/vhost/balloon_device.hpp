@@ -11,14 +11,17 @@
 // through.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 
 #include "reclaim/discarder.hpp"
 #include "vhost/device_parts.hpp"
 #include "vhost/message.hpp"
+#include "vhost/restore.hpp"
 #include "vhost/vmm_messages.hpp"
 #include "vm/vm.hpp"
 
@@ -45,13 +48,28 @@ class BalloonDevice final : public vm::Vm {
   void after_message(int vid, Message message);
   void ring_changed(int vid, unsigned index, bool ready);
 
+  // --- The control thread, before a VMM can connect ------------------------------------------
+
+  /// From now on a connection outlives the process, in this bag.
+  void keep_in(std::unique_ptr<StoredBag> bag);
+  /// The same, with the connection that an earlier daemon put there.
+  /// @return the end of a socket pair that librte_vhost is to accept for it.
+  /// @errors the reason why the connection ends instead.
+  [[nodiscard]] Result<UniqueFd> take_up(Inheritance inheritance);
+  /// It waits for that connection. Thread: any.
+  [[nodiscard]] bool restoring() const noexcept { return restoring_.load(); }
+
   // --- The control thread -------------------------------------------------------------------
 
   /// Ends the device for good: stops the rings and lets go of the guest. Later events have no
   /// effect.
-  void close();
+  /// @param hands_on  the connection is for the next daemon, where one is kept.
+  void close(bool hands_on);
   /// Removes the device's state: the next daemon knows nothing of the device. @pre close()
-  void remove_state() noexcept { parts_.balloon.state().remove(); }
+  void remove_state() noexcept {
+    parts_.balloon.state().remove();
+    parts_.kept.forget();
+  }
   /// Does work that is due and that nobody waits for: sends a config change that could not be sent
   /// yet, gives up a guest whose memory is gone, asks a driver that has not said its size, tries
   /// again to keep wishes, ends the connection of a VMM whose process is gone, and the like.
@@ -86,6 +104,11 @@ class BalloonDevice final : public vm::Vm {
   void welcome();
   [[nodiscard]] rte_vhost_msg_result end_connection(Message message, const char* why);
   [[nodiscard]] rte_vhost_msg_result answer_waiting(Message message);
+  [[nodiscard]] rte_vhost_msg_result swap(int vid);
+  [[nodiscard]] Result<void> go_on_with(Restore& restore, int vid);
+  [[nodiscard]] bool admit(Connection& connection, bool client);
+  void give_up_restore();
+  void settle_restore();
   [[nodiscard]] Result<void> check_asks_stats() const;
   void look();
   [[nodiscard]] bool time_to_look() noexcept;
@@ -96,6 +119,8 @@ class BalloonDevice final : public vm::Vm {
   mutable std::mutex mutex_;
   DeviceParts parts_;
   VmmMessages messages_{parts_};
+  std::unique_ptr<Restore> restore_;  // until the swap
+  std::atomic<bool> restoring_{false};
   // Used by the control thread only.
   mutable vm::DeviceReport last_report_;
   std::uint64_t lane_moves_ = 0;  // their number at the last tick

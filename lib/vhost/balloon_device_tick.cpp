@@ -37,6 +37,15 @@ void BalloonDevice::look() {
   parts_.balloon.state().give_up_lost();
   parts_.slot.end_orphans();
   parts_.target.follow();
+  settle_restore();
+}
+
+/// A connection that was served for long since it was taken up is not why daemons end.
+void BalloonDevice::settle_restore() {
+  if (!parts_.steady_at || std::chrono::steady_clock::now() < *parts_.steady_at) return;
+  parts_.steady_at.reset();
+  parts_.kept.set_restores(0);
+  parts_.keep();
 }
 
 /// Nothing announces what look() finds, so it looks once in a while.

@@ -32,12 +32,12 @@ tl::unexpected<Status> taken(const DeviceSpec& spec, const std::string& owner) {
 
 }  // namespace
 
-void take_down(Member& member) {
+void take_down(Member& member, bool hands_on) {
   const CloseElsewhere what_the_vmm_gave;
   const DeviceSpec& spec = member.spec();
   if (member.gate != nullptr) member.gate->bar(*member.listener);
   // Rings stop while librte_vhost still has the memory mapped.
-  member.device->close();
+  member.device->close(hands_on);
   // This frees a client's connection without any callback. A connection through a gate ends by
   // itself.
   if (spec.client) rte_vhost_driver_unregister(spec.socket.c_str());
@@ -173,7 +173,7 @@ Result<Gate*> Change::gate_for(const DeviceSpec& spec) {
 Result<void> Change::commit(const Make& make) {
   committed_ = true;
   for (Member* member : leaving_) {
-    take_down(*member);
+    take_down(*member, false);
     member->device->remove_state();
   }
   Result<void> alone;
@@ -201,12 +201,13 @@ Result<void> Change::bring_in(Incoming& incoming, const Make& make) {
       return ok;
   }
   auto member = std::make_unique<Member>();
-  member->device = make(spec);
+  Made made = make(spec);
+  member->device = std::move(made.device);
   member->canonical = std::move(incoming.canonical);
   if (spec.client) {
     bind_path(spec.socket, member->device);
     if (rte_vhost_driver_start(spec.socket.c_str()) != 0) {
-      take_down(*member);
+      take_down(*member, false);
       return fail(Code::kHost,
                   fmt::format("cannot connect to the vhost-user socket {}; see the log "
                               "for librte_vhost's reason",
@@ -224,6 +225,9 @@ Result<void> Change::bring_in(Incoming& incoming, const Make& make) {
     member->listener = std::move(incoming.listener);
   }
   const Member& there = roster_.add(std::move(member));
+  if (made.connection.valid()) {
+    if (auto ok = there.gate->bring(std::move(made.connection), there.device); !ok) return ok;
+  }
   there.gate->admit(*there.listener, there.device);
   return {};
 }

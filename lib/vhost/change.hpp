@@ -39,7 +39,12 @@ class Change {
   /// client mode, or for the thread that connects it. Such a device is missing afterwards, and the
   /// log says so; if the change is that device alone, commit() returns the error.
   /// @pre prepare() succeeded.
-  using Make = std::function<std::shared_ptr<BalloonDevice>(const DeviceSpec& spec)>;
+  struct Made {
+    std::shared_ptr<BalloonDevice> device;
+    /// For librte_vhost to accept, as the VMM's: see BalloonDevice::take_up().
+    UniqueFd connection = {};
+  };
+  using Make = std::function<Made(const DeviceSpec& spec)>;
   [[nodiscard]] Result<void> commit(const Make& make);
 
  private:
@@ -80,6 +85,7 @@ class Change {
 
 /// Ends a device, its VMM's connection, and librte_vhost's part of it. The listening socket
 /// remains, but no VMM gets in.
-void take_down(Member& member);
+/// @param hands_on  the connection does not end where it is kept for the next daemon.
+void take_down(Member& member, bool hands_on);
 
 }  // namespace vballoon::vhost

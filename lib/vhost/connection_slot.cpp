@@ -54,8 +54,8 @@ bool ConnectionSlot::advance() noexcept {
   return next.has_value();
 }
 
-void ConnectionSlot::close() noexcept {
-  connection_.shut_down();
+void ConnectionSlot::close(bool hands_on) noexcept {
+  if (!hands_on) connection_.shut_down();
   next_.shut_down();
   next_ = {};
   closed_ = true;

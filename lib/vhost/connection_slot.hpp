@@ -43,8 +43,11 @@ class ConnectionSlot {
   void vacate() noexcept;
   /// The connection that waited is served now. @return false where none waited. @pre not taken()
   bool advance() noexcept;
+  /// The served one is from now on this. @pre taken()
+  void replace(Connection connection) noexcept { connection_ = std::move(connection); }
   /// Ends both connections, and admits no other. The served one stays here until vacate().
-  void close() noexcept;
+  /// @param hands_on  the served one is not ended: another process goes on with it.
+  void close(bool hands_on) noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_; }
 
   /// @return the served connection's number; nothing where none is served.

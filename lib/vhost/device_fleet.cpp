@@ -1,23 +1,41 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vhost/device_fleet.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/log.hpp"
 #include "base/owner.hpp"
 #include "vhost/balloon_device.hpp"
 #include "vhost/change.hpp"
 #include "vhost/closer.hpp"
+#include "vhost/event_thread.hpp"
 #include "vhost/fd_reserve.hpp"
 #include "vhost/memory_claims.hpp"
 #include "vhost/room.hpp"
 #include "vhost/roster.hpp"
 #include "vhost/seats.hpp"
+#include "vhost/stored_bag.hpp"
 
 namespace vballoon::vhost {
 namespace {
 
 constexpr unsigned kTicksToHurry = 50;  // 1 s, at a tick every 20 ms
+
+/// For librte_vhost to hear all that VMMs said to the daemon before.
+constexpr std::chrono::seconds kRestore{5};
+
+/// A ring that was kicked may have been served, and then its place is in that file.
+bool has_its_state(const Inheritance& inheritance, const vm::Folder& folder) {
+  const Record& record = inheritance.record;
+  const bool kicked = std::any_of(record.said.begin(), record.said.end(), [](const auto& message) {
+    return message.request == wire::Request::kSetVringKick;
+  });
+  return vm::DeviceState::choose_file(folder, record.device, record.state_inode) || !kicked;
+}
 
 }  // namespace
 
@@ -29,7 +47,14 @@ struct DeviceFleet::Parts {
         discarder(discards),
         folder(keeps) {
     owner.take();
+    if (settings.store != nullptr && settings.store->keeps() && folder != nullptr) {
+      bags.emplace(*settings.store);
+    }
   }
+
+  Change::Made make(const DeviceSpec& spec);
+  Change::Made make_kept(const DeviceSpec& spec);
+  [[nodiscard]] std::shared_ptr<BalloonDevice> make_device(const DeviceSpec& spec);
 
   const FleetSettings settings;
   Seats seats;
@@ -39,9 +64,49 @@ struct DeviceFleet::Parts {
   Room room;
   Gates gates;
   Roster roster;
+  std::optional<Bags> bags;  // nothing: nobody keeps connections
   unsigned ticks = 0;
   Owner owner;  // the thread that made the fleet
 };
+
+std::shared_ptr<BalloonDevice> DeviceFleet::Parts::make_device(const DeviceSpec& spec) {
+  return std::make_shared<BalloonDevice>(spec, seats, claims, discarder, settings.limits, folder);
+}
+
+/// librte_vhost connects by itself to a VMM that listens, and that VMM can be connected to again.
+Change::Made DeviceFleet::Parts::make(const DeviceSpec& spec) {
+  if (bags && !spec.client) return make_kept(spec);
+  return {make_device(spec)};
+}
+
+Change::Made DeviceFleet::Parts::make_kept(const DeviceSpec& spec) {
+  auto inheritance = bags->take(spec.name);
+  // Before the device reads its file.
+  const bool whole = !inheritance || has_its_state(*inheritance, *folder);
+  Change::Made made{make_device(spec)};
+  if (inheritance && whole) {
+    auto connection = made.device->take_up(*std::move(inheritance));
+    if (connection) {
+      made.connection = *std::move(connection);
+    } else {
+      log::warn("{}: its VMM's connection ends: {}", spec.name, connection.error().message);
+    }
+    return made;
+  }
+  if (inheritance) {
+    log::warn("{}: its VMM's connection ends: what was kept of its balloon is gone", spec.name);
+    inheritance->bag->bag().empty();
+  }
+  auto bag =
+      inheritance ? Result<std::unique_ptr<StoredBag>>(std::move(inheritance->bag)) : bags->make();
+  if (bag) {
+    made.device->keep_in(*std::move(bag));
+  } else {
+    log::warn("{}: its VMM's connection will not outlive the daemon: {}", spec.name,
+              bag.error().message);
+  }
+  return made;
+}
 
 DeviceFleet::DeviceFleet(FleetSettings settings, reclaim::Discarder& discarder,
                          const vm::Folder* folder)
@@ -77,10 +142,29 @@ Result<void> DeviceFleet::change(std::span<const std::string> remove,
   }
   Change change(parts_->roster, parts_->gates, parts_->room);
   if (auto ok = change.prepare(remove, specs); !ok) return ok;
-  return change.commit([parts = parts_.get()](const DeviceSpec& spec) {
-    return std::make_shared<BalloonDevice>(spec, parts->seats, parts->claims, parts->discarder,
-                                           parts->settings.limits, parts->folder);
-  });
+  return change.commit(
+      [parts = parts_.get()](const DeviceSpec& spec) { return parts->make(spec); });
+}
+
+Result<void> DeviceFleet::inherit(keep::Inherited& inherited) {
+  if (!parts_->bags) {
+    if (parts_->settings.store != nullptr) parts_->settings.store->discard(std::move(inherited));
+    return {};
+  }
+  hurry_event_thread(true);
+  return parts_->bags->adopt(inherited);
+}
+
+void DeviceFleet::finish_inheriting() {
+  if (!parts_->bags) return;
+  const auto end = std::chrono::steady_clock::now() + kRestore;
+  for (const auto& member : parts_->roster.members()) {
+    while (member->device->restoring() && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  hurry_event_thread(false);
+  parts_->bags->forget_rest();
 }
 
 std::vector<lcore::LcoreReport> DeviceFleet::lcores() const {
@@ -105,7 +189,7 @@ void DeviceFleet::tick() {
 
 void DeviceFleet::stop() {
   VB_OWNED(parts_->owner);
-  for (const auto& member : parts_->roster.members()) take_down(*member);
+  for (const auto& member : parts_->roster.members()) take_down(*member, true);
   // Before the listening sockets, because the gates have these in their sets.
   parts_->gates.clear();
   parts_->roster.clear();

@@ -39,6 +39,12 @@ class DeviceFleet final : public vm::Fleet {
                       std::span<const vm::Settings> add) override;
   [[nodiscard]] std::vector<lcore::LcoreReport> lcores() const override;
 
+  /// Takes what an earlier daemon left of its connections. Devices that are added from now on go on
+  /// with theirs. @errors kHost: the limit of descriptors is too low for that.
+  [[nodiscard]] Result<void> inherit(keep::Inherited& inherited);
+  /// All devices are there: waits until they have their connections, and lets go of what is left.
+  void finish_inheriting();
+
   /// Does the work of all devices that is due. The control thread calls tick() every 20 ms. tick()
   /// costs next to nothing when no work is due.
   void tick();

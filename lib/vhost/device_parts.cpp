@@ -3,12 +3,15 @@
 
 #include <utility>
 
+#include "vhost/exchanges.hpp"
+
 namespace vballoon::vhost {
 
 DeviceParts::DeviceParts(DeviceSpec settings, Seats& seats, MemoryClaims& claims,
                          const reclaim::ReclaimLimits& limits, const vm::Folder* folder)
     : spec(std::move(settings)),
       notices(spec.name),
+      kept(notices),
       balloon(folder, spec.name, limits),
       target(balloon, session.guest, spec.bit_two(), notices),
       stats(balloon.path()),
@@ -20,6 +23,36 @@ DeviceParts::DeviceParts(DeviceSpec settings, Seats& seats, MemoryClaims& claims
       rings({spec.bit_two(), session, slot, balloon, target, stats, restart, attachment, log,
              notices}) {
   balloon.path().report(spec.reporting);
+}
+
+void DeviceParts::keep() {
+  if (!kept.on() || !slot.taken()) return;
+  const keep::Exchange* const exchange = find_exchange(slot.connection().number());
+  if (exchange == nullptr) return;
+  Record record;
+  record.device = spec.name;
+  const bool marks = balloon.path().memory() == nullptr || balloon.state().ring(0) != nullptr;
+  record.state_inode = marks ? balloon.state().inode() : 0;
+  record.undecided = undecided();
+  record.ends_unsaid = session.ends_unsaid;
+  record.ledger_whole = session.guest.ledger_whole;
+  for (unsigned index = 0; index < wire::kQueues; ++index) {
+    const vm::RingState& ring = session.guest.rings[index];
+    const auto stopped_at = ring.stopped_at();
+    record.rings[index] = {ring.generation(), stopped_at.value_or(0), ring.begun(),
+                           stopped_at.has_value(), ring.over()};
+  }
+  kept.put(std::move(record), slot.connection().fd(), exchange->answers());
+  balloon.state().drop_elder();
+}
+
+void DeviceParts::keep_if_changed() {
+  if (kept.differs(undecided(), session.guest.ledger_whole)) keep();
+}
+
+/// Whether the state file may be of another guest.
+bool DeviceParts::undecided() const noexcept {
+  return balloon.path().memory() == nullptr || session.guest.takeover.undecided();
 }
 
 void DeviceParts::let_go() {

@@ -9,6 +9,7 @@
 #include "vhost/connection_slot.hpp"
 #include "vhost/device_spec.hpp"
 #include "vhost/dirty_log.hpp"
+#include "vhost/kept_connection.hpp"
 #include "vhost/memory_control.hpp"
 #include "vhost/prefault_wish.hpp"
 #include "vhost/ring_control.hpp"
@@ -31,6 +32,12 @@ struct DeviceParts {
   DeviceParts(DeviceSpec settings, Seats& seats, MemoryClaims& claims,
               const reclaim::ReclaimLimits& limits, const vm::Folder* folder);
 
+  /// Records the connection for the next daemon, if anybody keeps it.
+  void keep();
+  /// The same, where something changed since that is no message's.
+  void keep_if_changed();
+  [[nodiscard]] bool undecided() const noexcept;
+
   /// Lets go of the VMM and its guest. The operator's wishes stay: they are for the VM, and not for
   /// this boot of it.
   void let_go();
@@ -45,6 +52,9 @@ struct DeviceParts {
   const DeviceSpec spec;
   vm::Notices notices;
   ConnectionSlot slot;
+  KeptConnection kept;
+  /// From then on the connection counts as never taken up; nothing: it does already.
+  std::optional<std::chrono::steady_clock::time_point> steady_at;
   Session session;  // its in-flight region outlives the queues, which write into it
   vm::Balloon balloon;
   vm::BalloonTarget target;

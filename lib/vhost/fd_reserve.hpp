@@ -24,7 +24,8 @@ class FdReserve {
   static constexpr std::size_t kHeld = 24;
   /// The descriptors that a VM takes in the end: its connection twice, its process, the file of its
   /// answers, five rings with a kick, a call (twice) and an error each, the backend channel, and
-  /// some regions twice.
+  /// some regions twice. A connection that is kept for the next daemon takes kRecordDescriptors
+  /// more.
   static constexpr std::size_t kOfAVm = 33;
 
   /// Takes the reserve again after open(). @return whether the reserve is complete.

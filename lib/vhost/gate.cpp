@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -77,6 +78,32 @@ void Gate::forget(const Listener& listener) {
   ::epoll_ctl(set_.get(), EPOLL_CTL_DEL, listener.fd(), nullptr);
 }
 
+Result<void> Gate::bring(UniqueFd connection, std::shared_ptr<BalloonDevice> device) {
+  const std::scoped_lock lock(mutex_);
+  if (!bell_.valid()) {
+    bell_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    epoll_event rings{};
+    rings.events = EPOLLIN;
+    rings.data.fd = bell_.get();
+    if (!bell_.valid() || ::epoll_ctl(set_.get(), EPOLL_CTL_ADD, bell_.get(), &rings) != 0) {
+      return fail(Code::kHost, "a connection cannot be brought in: " + reason());
+    }
+  }
+  brought_.push_back({std::move(connection), std::move(device)});
+  ::eventfd_write(bell_.get(), 1);
+  return {};
+}
+
+int Gate::accept_brought() noexcept {
+  Brought next = std::move(brought_.front());
+  brought_.pop_front();
+  eventfd_t rung = 0;
+  if (brought_.empty()) ::eventfd_read(bell_.get(), &rung);
+  visitor = {std::move(next.device), &room_};
+  belongs_to(next.connection.get(), visitor.device->spec().socket);
+  return next.connection.release();
+}
+
 void Gate::try_again() {
   if (!any_waits_.load(std::memory_order_relaxed)) return;
   const std::scoped_lock lock(mutex_);
@@ -96,6 +123,7 @@ void Gate::arm(int listener, bool on) noexcept {
 int Gate::accept() noexcept {
   visitor = {};
   const std::scoped_lock lock(mutex_);
+  if (!brought_.empty()) return accept_brought();
   epoll_event knock{};
   if (::epoll_wait(set_.get(), &knock, 1, 0) != 1) return -1;
   const auto door = doors_.find(knock.data.fd);

@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -58,6 +59,10 @@ class Gate final : private AcceptSource {
   /// Takes the listener out of the set.
   void forget(const Listener& listener);
 
+  /// librte_vhost accepts this connection of the device next, before any VMM that knocks.
+  /// @errors kHost.
+  [[nodiscard]] Result<void> bring(UniqueFd connection, std::shared_ptr<BalloonDevice> device);
+
   /// Lets VMMs try again that had to wait for room.
   void try_again();
 
@@ -69,6 +74,7 @@ class Gate final : private AcceptSource {
 
   Gate(std::string name, UniqueFd set, Room& room);
   [[nodiscard]] int accept() noexcept override;
+  [[nodiscard]] int accept_brought() noexcept;
   [[nodiscard]] int accept_from(int listener, Door& door);
   [[nodiscard]] bool short_of_descriptors();
   void wait(int listener, Door& door, const std::string& why);
@@ -79,6 +85,12 @@ class Gate final : private AcceptSource {
   Room& room_;
   std::mutex mutex_;  // guards the members below
   std::unordered_map<int, Door> doors_;
+  struct Brought {
+    UniqueFd connection;
+    std::shared_ptr<BalloonDevice> device;
+  };
+  std::deque<Brought> brought_;
+  UniqueFd bell_;  // makes the set readable while any is there
   std::chrono::steady_clock::time_point short_until_{};
   std::atomic<bool> any_waits_{false};
   LogGate log_gate_;

@@ -28,7 +28,7 @@ void RingControl::announced(unsigned index, bool ready) {
 
 bool RingControl::may_serve() const noexcept {
   const SharedMemory& memory = parts_.session.memory;
-  return memory.table == SharedMemory::Table::kTaken && !memory.lost;
+  return memory.table == SharedMemory::Table::kTaken && !memory.lost && !parts_.session.restores;
 }
 
 /// @post if the ring was started, the data path is off its lcore
@@ -127,6 +127,9 @@ void RingControl::note_begun(unsigned index, Role role) noexcept {
        {parts_.session.inflight.ring(index), parts_.balloon.state().ring(index)}) {
     if (record != nullptr) __atomic_store_n(&record->layout, layout, __ATOMIC_RELEASE);
   }
+  if (vm::RingRecord* const record = parts_.balloon.state().ring(index)) {
+    __atomic_store_n(&record->generation, rings()[index].generation(), __ATOMIC_RELEASE);
+  }
   parts_.restart.note_begun();
 }
 
@@ -152,6 +155,47 @@ void RingControl::stop(unsigned index) {
   parts_.attachment.take_back();
   rings()[index].stop(halt(index));
   parts_.attachment.hand_over();
+}
+
+/// Before librte_vhost knows of it, which tells of it only after an answer: the driver may free the
+/// ring then.
+void RingControl::disable(unsigned index) {
+  stop(index);
+  if (index < rings().size()) rings()[index].withdraw();
+}
+
+void RingControl::renew(unsigned index) {
+  end(index);
+  if (index < rings().size()) rings()[index].renew();
+}
+
+bool RingControl::take_up(unsigned index, const KeptRing& kept,
+                          const std::optional<vm::RingRecord>& left) {
+  vm::RingState::Past past{kept.generation, kept.begun, kept.over, false, {}};
+  if (kept.stopped) past.stopped_at = kept.stopped_at;
+  const bool marked = left && left->generation == kept.generation;
+  const auto mark =
+      marked ? vm::mark_of(left, vm::ring_layout(parts_.session.guest.acked)) : std::nullopt;
+  if (mark) {
+    past.begun = true;
+    past.served = !kept.over;
+    past.stopped_at = place_of(index, *mark);
+    if (!past.stopped_at) return false;
+  }
+  rings()[index].take_up(past);
+  return true;
+}
+
+/// A ring that its front end took away was stopped before, and may be other memory by now.
+std::optional<std::uint16_t> RingControl::place_of(unsigned index, const virtq::Mark& mark) {
+  if (!rings()[index].ready() || path().memory() == nullptr) return mark.published;
+  const bool packed = parts_.session.guest.acked.has(wire::Feature::kRingPacked);
+  const auto vring = describe_vring(*parts_.slot.vid(), index, packed);
+  if (!vring) return mark.published;
+  const auto found = virtq::recover(vring->areas, mark, *path().memory());
+  if (!found) return std::nullopt;
+  tell_position(*parts_.slot.vid(), index, found->position);
+  return found->position;
 }
 
 void RingControl::stop_all() {

@@ -14,6 +14,7 @@
 #include "vhost/call_trust.hpp"
 #include "vhost/connection_slot.hpp"
 #include "vhost/dirty_log.hpp"
+#include "vhost/record.hpp"
 #include "vhost/session.hpp"
 #include "vhost/vring.hpp"
 #include "vm/balloon_target.hpp"
@@ -52,6 +53,15 @@ class RingControl {
 
   /// Stops the ring. A ring that is not there, or not served, is left as it is.
   void stop(unsigned index);
+  /// SET_VRING_ENABLE takes it away.
+  void disable(unsigned index);
+  /// SET_VRING_BASE says where it begins.
+  void renew(unsigned index);
+  /// An earlier daemon had it so, on the same connection, and nothing is served yet.
+  /// @param left  its record in the state file.
+  /// @return false where what is there is not the ring that it was.
+  [[nodiscard]] bool take_up(unsigned index, const KeptRing& kept,
+                             const std::optional<vm::RingRecord>& left);
   /// Stops all rings. librte_vhost is not told where they stand, because its rings are over.
   void stop_all();
   /// Stops the ring until resume().
@@ -88,6 +98,7 @@ class RingControl {
   void note_begun(unsigned index, wire::Role role) noexcept;
   [[nodiscard]] std::uint16_t halt(unsigned index);
   void warn_of_legacy();
+  [[nodiscard]] std::optional<std::uint16_t> place_of(unsigned index, const virtq::Mark& mark);
 
   const Parts parts_;
   CallTrust calls_;

@@ -56,6 +56,8 @@ struct Session {
   /// away. So it may take its rings away without a word.
   bool ends_unsaid = false;
   bool told_of_legacy = false;
+  /// What an earlier daemon heard on the connection is being repeated; nothing is served yet.
+  bool restores = false;
 };
 
 }  // namespace vballoon::vhost

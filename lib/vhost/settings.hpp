@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/units.hpp"
+#include "keep/store.hpp"
 #include "lcore/poller.hpp"
 #include "lcore/report.hpp"
 #include "reclaim/reclaimer.hpp"
@@ -38,6 +39,8 @@ struct FleetSettings {
   std::vector<unsigned> worker_nodes;
   reclaim::ReclaimLimits limits;  ///< for each device
   ClaimLimits claims{};
+  /// Keeps connections for the next daemon; it outlives the fleet. Null: nobody does.
+  const keep::Store* store = nullptr;
   std::optional<gid_t> socket_group;  ///< for devices that name no group; nothing: the daemon's own
   /// @return the figures of each lcore. The fleet adds the number of devices.
   std::function<std::vector<lcore::LcoreReport>()> lcores;

@@ -51,16 +51,38 @@ void VmmMessages::prepare(Message message) {
     case Request::kSetVringAddr:
       return rings.suspend(message.ring_index());
     // No front end changes the size or the base of a ring that runs: the ring is set up anew.
-    case Request::kSetVringNum:
     case Request::kSetVringBase:
+      return rings.renew(message.ring_index());
+    case Request::kSetVringNum:
       return rings.end(message.ring_index());
+    case Request::kSetVringEnable:
+      if (message.ring_value() == 0) take_away(message.ring_index(), false);
+      return;
     case Request::kSetVringKick:
       return rings.kicked(message.fd_ring_index());
     case Request::kGetVringBase:
-      return rings.stop(message.ring_index());
+      return take_away(message.ring_index(), true);
     default:
       return;
   }
+}
+
+/// The VMM may free the ring once it is answered, so by then it is stopped, and the next daemon
+/// knows that.
+void VmmMessages::take_away(unsigned ring, bool for_good) {
+  if (for_good) {
+    device_.rings.stop(ring);
+  } else {
+    device_.rings.disable(ring);
+  }
+  if (!device_.kept.on()) return;
+  Said& said = device_.kept.said();
+  if (const auto position = device_.session.guest.rings[ring].stopped_at()) {
+    said.stand_at(ring, *position);
+  }
+  if (!for_good) return;
+  said.take_away(ring);
+  device_.keep();
 }
 
 void VmmMessages::after(Message message) {
@@ -80,6 +102,8 @@ void VmmMessages::after(Message message) {
     default:
       break;
   }
+  // Rings go on in new memory, and mark their places there, only when the next daemon knows of it.
+  if (device_.kept.said().accept()) device_.keep();
   device_.rings.resume();
 }
 
@@ -92,6 +116,8 @@ rte_vhost_msg_result VmmMessages::without_descriptors(Message message, bool serv
   if (served && message.request() == Request::kSetMemTable) {
     device_.memory.miss_table();
     device_.rings.suspend_all();
+    device_.kept.said().forget_memory();
+    device_.keep();
     if (!message.wants_reply()) return RTE_VHOST_MSG_RESULT_OK;
   } else if (served && !message.wants_reply()) {
     device_.slot.blame(no_descriptors_left());
@@ -183,6 +209,7 @@ rte_vhost_msg_result VmmMessages::set_log(Message message) {
     return RTE_VHOST_MSG_RESULT_ERR;
   }
   message.reply_empty();
+  if (device_.kept.said().accept()) device_.keep();
   return RTE_VHOST_MSG_RESULT_REPLY;
 }
 

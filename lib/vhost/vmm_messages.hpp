@@ -27,6 +27,7 @@ class VmmMessages {
  private:
   [[nodiscard]] rte_vhost_msg_result claim_memory(Message message);
   void prepare(Message message);
+  void take_away(unsigned ring, bool for_good);
   void prepare_for(wire::Features features);
   void load_features();
   void load_memory();

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "harness/fixture.hpp"
+#include "harness/walking_vm.hpp"
 
 namespace vballoon::model {
 namespace {
@@ -16,100 +17,42 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::uint64_t kCanary = 5;
+constexpr std::uint64_t kCanary = WalkingVm::kCanary;
 
-/// A VM whose VMM finds the next daemon by itself.
-class Vm {
+/// Where a VMM finds its backend.
+class Meeting {
  public:
-  Vm(Daemon& daemon, std::string name, bool client, DriverOptions options, std::uint64_t seed)
-      : daemon_(daemon), name_(std::move(name)), random_(seed) {
-    if (client) listener_.emplace(must(driver::Listener::bind(daemon.socket(name_))));
-    options.reconnect = [this](driver::Deadline deadline) { return find(deadline); };
-    driver_ = must(BalloonDriver::start(must(find(driver::Deadline(seconds(10)))), ram_,
-                                        of_this_run(std::move(options))));
-    pages_ = usable_pages(ram_, *driver_);
-    inside_.resize(pages_.size());
-    driver::fill_canaries(ram_, pages_, kCanary);
+  Meeting(Daemon& daemon, const std::string& name, bool client) : socket_(daemon.socket(name)) {
+    if (client) listener_.emplace(must(driver::Listener::bind(socket_)));
   }
-
-  [[nodiscard]] BalloonDriver& driver() { return *driver_; }
-  [[nodiscard]] GuestRam& ram() { return ram_; }
-  [[nodiscard]] std::span<const Pfn> pages() const { return pages_; }
 
   /// A backend, and not one that is gone already.
   Result<driver::MessageSocket> find(driver::Deadline deadline) {
     if (listener_) return listener_->accept(deadline);
-    return driver::MessageSocket::connect(daemon_.socket(name_), deadline);
+    return driver::MessageSocket::connect(socket_, deadline);
   }
 
-  /// Inflates or deflates some pages and tells how many there are.
-  void step() {
-    const bool in = random_() % 3 != 0;
-    const std::size_t run = 1 + random_() % 300;
-    std::vector<Pfn> chosen;
-    for (std::size_t at = random_() % pages_.size(); at < pages_.size() && chosen.size() < run;
-         ++at) {
-      if (inside_[at] == in) continue;
-      chosen.push_back(pages_[at]);
-      inside_[at] = in;
-    }
-    if (chosen.empty()) return;
-    must(in ? driver_->inflate(chosen) : driver_->deflate(chosen));
-    if (!in) driver::fill_canaries(ram_, chosen, kCanary);
-    must(driver_->write_actual(static_cast<std::uint32_t>(inside(true).size())));
-  }
-
-  /// Puts the first pages into the balloon; nothing comes out of it.
-  void inflate_first(std::size_t count) {
-    must(driver_->inflate(std::span(pages_).first(count)));
-    std::fill_n(inside_.begin(), count, true);
-    must(driver_->write_actual(static_cast<std::uint32_t>(count)));
-  }
-
-  /// The pages in the balloon, or the others.
-  [[nodiscard]] std::vector<Pfn> inside(bool yes) const {
-    std::vector<Pfn> found;
-    for (std::size_t i = 0; i < pages_.size(); ++i) {
-      if (inside_[i] == yes) found.push_back(pages_[i]);
-    }
-    return found;
-  }
-  [[nodiscard]] Json show() const { return daemon_.show(name_); }
-  [[nodiscard]] std::uint64_t bytes(const char* what) const {
-    return show().at(what).get<std::uint64_t>();
-  }
-
-  /// All that must be true of it once it rests.
-  void expect_whole() {
-    const std::vector<Pfn> in = inside(true);
-    const std::uint64_t balloon = pages_to_bytes(in.size());
-    EXPECT_TRUE(eventually([&] { return bytes("ballooned_bytes") == balloon; }))
-        << name_ << ": " << bytes("ballooned_bytes") << " instead of " << balloon;
-    EXPECT_EQ(bytes("actual_bytes"), balloon) << name_;
-    EXPECT_EQ(driver_->queue(Role::kInflate).outstanding(), 0U);
-    EXPECT_EQ(driver_->queue(Role::kDeflate).outstanding(), 0U);
-    const driver::Violations found = driver_->violations();
-    EXPECT_EQ(found.total(), 0U) << name_ << ": unknown id " << found.unknown_id
-                                 << ", not outstanding " << found.not_outstanding << ", jumps "
-                                 << found.index_jump << ", out of order " << found.out_of_order
-                                 << ", without a call " << found.missing_call;
-    const auto verdict = driver::check_canaries(ram_, inside(false), kCanary);
-    EXPECT_EQ(verdict.changed, 0U) << name_ << ": of " << verdict.checked;
-    const auto gone = [&] {
-      return std::none_of(in.begin(), in.end(), [this](Pfn pfn) { return ram_.is_allocated(pfn); });
-    };
-    EXPECT_TRUE(eventually(gone)) << name_ << ": not all of its balloon is the host's";
+ protected:
+  /// With these options the driver looks for the next backend.
+  DriverOptions looking(DriverOptions options) {
+    options.reconnect = [this](driver::Deadline deadline) { return find(deadline); };
+    return options;
   }
 
  private:
-  Daemon& daemon_;
-  std::string name_;
-  std::mt19937_64 random_;
+  std::string socket_;
   std::optional<driver::Listener> listener_;
-  GuestRam ram_ = must(GuestRam::create(driver::ram_with_hole(16 * kMiB, 8 * kMiB, kMiB)));
-  std::unique_ptr<BalloonDriver> driver_;
-  std::vector<Pfn> pages_;
-  std::vector<bool> inside_;
+};
+
+/// A VM whose VMM finds the next daemon by itself.
+class Vm : public Meeting, public WalkingVm {
+ public:
+  Vm(Daemon& daemon, const std::string& name, bool client, DriverOptions options,
+     std::uint64_t seed)
+      : Meeting(daemon, name, client),
+        WalkingVm(
+            name, [&daemon, name] { return daemon.show(name); },
+            must(find(driver::Deadline(seconds(10)))), looking(std::move(options)), seed) {}
 };
 
 DriverOptions options_of(unsigned vm) {

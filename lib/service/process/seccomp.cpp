@@ -74,12 +74,13 @@ constexpr std::uint64_t kNewOrWritten = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFI
 constexpr std::uint64_t kThread = CLONE_VM | CLONE_THREAD;
 constexpr std::uint64_t kSocketMode = 0660;
 
-constexpr std::array<Limited, 15> kLimited{{
+constexpr std::array<Limited, 16> kLimited{{
     {"openat", 2, kNewOrWritten, O_RDONLY},  // no file is opened for writing any more
     {"open", 1, kNewOrWritten, O_RDONLY},
     {"mmap", 2, PROT_EXEC, 0},  // no new code
     {"mprotect", 2, PROT_EXEC, 0},
     {"socket", 0, kInt, AF_UNIX},  // no network
+    {"socketpair", 0, kInt, AF_UNIX},
     // Threads, but no processes. glibc calls clone where clone3 does not exist. A filter cannot see
     // the flags of clone3.
     {"clone", 0, kThread, kThread},
@@ -177,6 +178,7 @@ void allow_files_in(Filter& filter, int folder) {
   filter.allow({"openat", 0, kInt, fd});
   filter.allow({"renameat", 0, kInt, fd});
   filter.allow({"renameat2", 0, kInt, fd});
+  filter.allow({"linkat", 0, kInt, fd});
 }
 
 void fill(Filter& filter) {

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/balloon_device_restore.cpp - a device goes on with the connection of an earlier daemon.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "vhost/balloon_device.hpp"
+#include "vhost/exchanges.hpp"
+
+namespace vballoon::vhost {
+namespace {
+
+/// Whoever was served for so long was not the reason why the daemon before ended.
+constexpr std::chrono::seconds kSteady{1};
+
+}  // namespace
+
+void BalloonDevice::keep_in(std::unique_ptr<StoredBag> bag) {
+  const std::scoped_lock lock(mutex_);
+  parts_.kept.use(std::move(bag));
+  parts_.balloon.state().keep_elder();
+}
+
+Result<UniqueFd> BalloonDevice::take_up(Inheritance inheritance) {
+  const std::scoped_lock lock(mutex_);
+  StoredBag& bag = *inheritance.bag;
+  parts_.kept.use(std::move(inheritance.bag));
+  parts_.balloon.state().keep_elder();
+  auto restore = std::make_unique<Restore>(std::move(inheritance), parts_.balloon.state().left());
+  if (const std::string why = restore->why_not(parts_.spec.offered()); !why.empty()) {
+    bag.bag().empty();
+    return fail(Code::kUnavailable, why);
+  }
+  Result<UniqueFd> begun;
+  if (auto counted = restore->count(bag.bag()); !counted) {
+    begun = tl::unexpected(counted.error());
+  } else {
+    begun = restore->begin();
+  }
+  if (!begun) {
+    bag.bag().empty();
+    return begun;
+  }
+  Session& session = parts_.session;
+  session.restores = true;
+  session.guest.handed_on = !restore->record().undecided;
+  session.ends_unsaid = restore->record().ends_unsaid;
+  session.guest.ledger_whole = restore->record().ledger_whole;
+  restore_ = std::move(restore);
+  restoring_.store(true);
+  return begun;
+}
+
+/// All was repeated. From here on the VMM itself is heard.
+rte_vhost_msg_result BalloonDevice::swap(int vid) {
+  const std::unique_ptr<Restore> restore = std::move(restore_);
+  const Result<void> done = go_on_with(*restore, vid);
+  restoring_.store(false);
+  if (done) return RTE_VHOST_MSG_RESULT_OK;
+  parts_.notices.warn(fmt::format("its VMM's connection ends: {}", done.error().message));
+  parts_.kept.end();
+  return RTE_VHOST_MSG_RESULT_ERR;
+}
+
+Result<void> BalloonDevice::go_on_with(Restore& restore, int vid) {
+  Session& session = parts_.session;
+  // Where the ledger was found, this was cleared.
+  if (restore.left() && std::exchange(session.guest.handed_on, false)) {
+    return fail(Code::kHost, "what was kept of its balloon is not of its memory");
+  }
+  for (unsigned index = 0; index < wire::kQueues; ++index) {
+    if (!parts_.rings.take_up(index, restore.record().rings[index], restore.left_of(index))) {
+      return fail(Code::kInvalidArgument, fmt::format("ring {} is not where it was left", index));
+    }
+  }
+  const int number = parts_.slot.connection_of(vid).number();
+  if (::dup3(restore.connection(), number, O_CLOEXEC) < 0) {
+    return fail(Code::kHost, std::strerror(errno));
+  }
+  parts_.slot.replace(Connection::taken_up(number));
+  if (auto ok = take_up_exchange(number, restore.take_answers()); !ok) return ok;
+  parts_.kept.said() = restore.take_said();
+  parts_.kept.set_restores(restore.record().restores);
+  parts_.steady_at = std::chrono::steady_clock::now() + kSteady;
+  session.restores = false;
+  session.guest.handed_on = false;
+  parts_.keep();
+  parts_.target.notify();
+  parts_.rings.resume();
+  parts_.notices.note(
+      fmt::format("goes on with its VMM (process {})", parts_.slot.connection().peer()));
+  return {};
+}
+
+}  // namespace vballoon::vhost

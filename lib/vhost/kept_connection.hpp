@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vhost/kept_connection.hpp - what of a device's connection outlives the process.
+// Invariant: the bag has all that was said on the connection that is served, as of the newest
+//            message that was answered; or it is empty.
+// Thread: the device's lock guards all of it.
+#pragma once
+
+#include <memory>
+
+#include "vhost/record.hpp"
+#include "vhost/said.hpp"
+#include "vhost/stored_bag.hpp"
+#include "vm/notices.hpp"
+
+namespace vballoon::vhost {
+
+class KeptConnection {
+ public:
+  /// Nothing is kept until use(). @param notices  outlives this.
+  explicit KeptConnection(vm::Notices& notices) noexcept : notices_(notices) {}
+
+  void use(std::unique_ptr<StoredBag> bag) noexcept { bag_ = std::move(bag); }
+  [[nodiscard]] bool on() const noexcept { return bag_ != nullptr; }
+
+  /// On the connection that is served, or on the one that waits.
+  [[nodiscard]] Said& said() noexcept { return said_; }
+  [[nodiscard]] Said& waiting() noexcept { return waiting_; }
+  /// The one that waited is served from now on.
+  void advance() noexcept { said_ = std::exchange(waiting_, {}); }
+
+  /// Records the connection that is served. Where that is impossible, nothing is kept of it.
+  /// @param record  all but what was said.
+  /// @param connection, answers  to be kept with it.
+  void put(Record record, int connection, int answers);
+  /// Whether a record with these would be another one than the newest.
+  [[nodiscard]] bool differs(bool undecided, bool ledger_whole) const noexcept {
+    return full_ && (undecided != undecided_ || ledger_whole != ledger_whole_);
+  }
+
+  /// How often the connection was taken up lately.
+  [[nodiscard]] std::uint32_t restores() const noexcept { return restores_; }
+  void set_restores(std::uint32_t restores) noexcept { restores_ = restores; }
+
+  /// The connection ended.
+  void end() noexcept;
+  /// The device is removed. Thread: the control thread.
+  void forget() noexcept;
+
+ private:
+  void fail_to_keep(const std::string& why);
+
+  vm::Notices& notices_;
+  std::unique_ptr<StoredBag> bag_;  // null: nobody keeps it
+  Said said_;
+  Said waiting_;
+  std::uint32_t restores_ = 0;
+  // As in the newest record:
+  bool full_ = false;
+  bool undecided_ = false;
+  bool ledger_whole_ = true;
+  bool told_ = false;  // the log has said that this connection is not kept
+};
+
+}  // namespace vballoon::vhost

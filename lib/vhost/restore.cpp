@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vhost/restore.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <span>
+#include <utility>
+
+#include "keep/packet.hpp"
+#include "virtq/mark.hpp"
+
+namespace vballoon::vhost {
+namespace {
+
+using wire::Request;
+
+/// A connection that is taken up so often, without being served for long between, is the reason why
+/// daemons end.
+constexpr std::uint32_t kMostRestores = 10;
+
+std::uint64_t first_number(const SaidMessage& message) noexcept {
+  std::uint64_t number = 0;
+  std::memcpy(&number, message.payload.data(), std::min(message.payload.size(), sizeof(number)));
+  return number;
+}
+
+bool hung_up(int fd) noexcept {
+  pollfd end{fd, POLLRDHUP, 0};
+  return ::poll(&end, 1, 0) == 1;
+}
+
+}  // namespace
+
+Restore::Restore(Inheritance inheritance, const std::optional<vm::Left>& left)
+    : record_(std::move(inheritance.record)), left_(left) {
+  auto next = std::make_move_iterator(inheritance.descriptors.begin());
+  connection_ = *next++;
+  answers_ = *next++;
+  for (const SaidMessage& message : record_.said) {
+    std::vector<UniqueFd> descriptors(next,
+                                      next + static_cast<std::ptrdiff_t>(message.descriptors));
+    next += static_cast<std::ptrdiff_t>(message.descriptors);
+    said_.repeat(message, std::move(descriptors));
+  }
+}
+
+std::string Restore::why_not(wire::Features offered) const {
+  if (hung_up(connection_.get())) return "the VMM disconnected meanwhile";
+  if (record_.restores >= kMostRestores) {
+    return fmt::format("{} daemons in a row ended soon after they took it up", record_.restores);
+  }
+  for (const SaidMessage& message : record_.said) {
+    const std::uint64_t bits = first_number(message);
+    if (message.request == Request::kSetFeatures && (bits & ~offered.bits()) != 0) {
+      return fmt::format("its driver accepted features {:#x} that are not offered any more",
+                         bits & ~offered.bits());
+    }
+  }
+  return {};
+}
+
+std::optional<vm::RingRecord> Restore::left_of(unsigned ring) const noexcept {
+  return left_ ? std::optional(left_->rings[ring]) : std::nullopt;
+}
+
+Result<void> Restore::count(keep::Bag& bag) {
+  ++record_.restores;
+  std::vector<int> fds{connection_.get(), answers_.get()};
+  said_.list(&fds);
+  return bag.put(encode(record_), fds);
+}
+
+/// librte_vhost warns of a ring whose place is not where its used index is.
+SaidMessage Restore::with_place(SaidMessage message) const {
+  if (message.request != Request::kSetVringBase) return message;
+  wire::VringState state;
+  std::memcpy(&state, message.payload.data(), sizeof(state));
+  const auto left = left_of(state.index);
+  if (!left || left->layout == vm::kNoRing ||
+      left->generation != record_.rings[state.index].generation) {
+    return message;
+  }
+  state.num = std::bit_cast<virtq::Mark>(left->mark).published;
+  std::memcpy(message.payload.data(), &state, sizeof(state));
+  return message;
+}
+
+Result<UniqueFd> Restore::begin() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return fail(Code::kHost, fmt::format("no socket pair can be made: {}", std::strerror(errno)));
+  }
+  ours_.reset(ends[0]);
+  UniqueFd theirs(ends[1]);
+  std::vector<int> fds;
+  said_.list(&fds);
+  auto next = fds.cbegin();
+  for (const SaidMessage& message : record_.said) {
+    const auto last = next + static_cast<std::ptrdiff_t>(message.descriptors);
+    if (auto ok = say(ends[0], with_place(message), {next, last}); !ok) {
+      return tl::unexpected(ok.error());
+    }
+    next = last;
+  }
+  if (auto ok = say(ends[0], {kSwap, {}, 0}, {}); !ok) return tl::unexpected(ok.error());
+  return theirs;
+}
+
+Result<void> Restore::say(int to, const SaidMessage& message, const std::vector<int>& fds) const {
+  wire::Header header{static_cast<std::uint32_t>(message.request), wire::kVersion,
+                      static_cast<std::uint32_t>(message.payload.size())};
+  const std::array<iovec, 2> parts{
+      {{&header, sizeof(header)},
+       {const_cast<std::byte*>(message.payload.data()), message.payload.size()}}};
+  const int error = keep::send_packet({to}, parts, fds, MSG_DONTWAIT);
+  if (error == 0) return {};
+  return fail(Code::kHost, fmt::format("message {} cannot be repeated: {}", header.request,
+                                       std::strerror(error)));
+}
+
+}  // namespace vballoon::vhost

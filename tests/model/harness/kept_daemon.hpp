@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/model/harness/kept_daemon.hpp - vballoond under vballoon-keeper, which starts it again.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "driver/child_process.hpp"
+#include "driver/temporary_folder.hpp"
+#include "fixture.hpp"
+
+namespace vballoon::model {
+
+class KeptDaemon {
+ public:
+  /// @param devices  their names.
+  explicit KeptDaemon(const std::vector<std::string>& devices, const std::string& config = {});
+  /// Ends both; whoever does not end cleanly fails the test.
+  ~KeptDaemon();
+  KeptDaemon(const KeptDaemon&) = delete;
+  KeptDaemon& operator=(const KeptDaemon&) = delete;
+
+  [[nodiscard]] std::string socket(const std::string& device) const;
+  [[nodiscard]] driver::MessageSocket connect(const std::string& device) const;
+
+  /// @errors throws, with the daemon's message. The daemon may be a new one with each call.
+  Json call(const std::string& method, const Json& params) const;
+  [[nodiscard]] Json show(const std::string& device) const {
+    return call("device.show", {{"name", device}});
+  }
+
+  /// The daemon that runs now; waits for one.
+  [[nodiscard]] pid_t pid() const;
+  /// Sends it a signal, and does not wait.
+  void hit(int signal) const;
+  /// Until another one than this answers.
+  void await_successor_of(pid_t old) const;
+  /// hit(), await_successor_of().
+  void replace(int signal) const;
+  /// SIGUSR1 to the keeper: an upgrade.
+  void upgrade();
+
+  [[nodiscard]] std::string log() const { return driver::text_of(folder_.path() / "log"); }
+  [[nodiscard]] std::size_t logged(const std::string& text) const;
+  [[nodiscard]] const driver::ChildProcess& keeper() const { return keeper_; }
+
+ private:
+  driver::TemporaryFolder folder_;
+  driver::ChildProcess keeper_;
+};
+
+}  // namespace vballoon::model

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The daemon ends under vballoon-keeper, by whatever signal, and its VMMs do not notice: no driver
+// in here knows how to connect again, so one hang-up fails its test.
+#include <signal.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "harness/kept_daemon.hpp"
+#include "harness/walking_vm.hpp"
+
+namespace vballoon::model {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// How many kills a storm has: VBALLOON_MODEL_KILLS, 12 by default.
+unsigned kills() {
+  const char* const text = std::getenv("VBALLOON_MODEL_KILLS");
+  return text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 12;
+}
+
+DriverOptions options_of(unsigned vm) {
+  DriverOptions options;
+  options.timeout = seconds(30);
+  options.depth = vm % 2 == 0 ? 1 : 8;
+  options.batch_pages = vm % 2 == 0 ? 256 : 40;
+  if (vm % 3 == 1) options.protocol_features = ~wire::protocol::kInflightShmfd;
+  if (vm % 4 == 3) options.features = all_but({wire::Feature::kMustTellHost});
+  return options;
+}
+
+class Kept : public ::testing::Test {
+ protected:
+  std::unique_ptr<WalkingVm> start(const std::string& name, DriverOptions options,
+                                   std::uint64_t seed) {
+    return std::make_unique<WalkingVm>(
+        name, [this, name] { return daemon_.show(name); }, daemon_.connect(name),
+        std::move(options), seed);
+  }
+
+  const std::uint64_t seed_ = test_seed();
+  ::testing::ScopedTrace trace_{__FILE__, __LINE__, "VBALLOON_MODEL_SEED=" + std::to_string(seed_)};
+  KeptDaemon daemon_{{"vm0", "vm1", "vm2", "vm3"}};
+};
+
+TEST_F(Kept, ADaemonThatIsKilledWhileItIsIdleGoesOnWithItsVm) {
+  const auto vm = start("vm0", options_of(0), seed_);
+  daemon_.call("device.set", {{"name", "vm0"}, {"target_bytes", 3 * kMiB}});
+  for (int i = 0; i < 5; ++i) vm->step();
+  for (int round = 0; round < 3; ++round) {
+    daemon_.replace(SIGKILL);
+    vm->expect_whole();
+    EXPECT_EQ(must(vm->driver().num_pages()), bytes_to_pages(3 * kMiB));
+    for (int i = 0; i < 5; ++i) vm->step();
+    vm->expect_whole();
+  }
+  EXPECT_EQ(daemon_.logged("goes on with its VMM"), 3U);
+}
+
+TEST_F(Kept, AVmWhoseDriverIsNotLoadedGoesOn) {
+  // Connected, and nothing more than the first question.
+  auto socket = daemon_.connect("vm1");
+  driver::FrontEnd vmm(std::move(socket), milliseconds(10'000));
+  const auto before = must(vmm.get_features());
+  daemon_.replace(SIGKILL);
+  EXPECT_EQ(must(vmm.get_features()), before);
+}
+
+TEST_F(Kept, ADaemonThatIsKilledTwiceInARowLosesNothing) {
+  const auto vm = start("vm0", options_of(1), seed_);
+  for (int i = 0; i < 5; ++i) vm->step();
+  for (int round = 0; round < 4; ++round) {
+    const pid_t first = daemon_.pid();
+    daemon_.hit(SIGKILL);
+    // The next one, in the middle of its start.
+    pid_t second = first;
+    while (second == first) second = daemon_.pid();
+    std::this_thread::sleep_for(milliseconds(40 * round));
+    ::kill(second, SIGKILL);
+    daemon_.await_successor_of(second);
+    vm->step();
+    vm->expect_whole();
+  }
+}
+
+TEST_F(Kept, AnUpgradeGoesUnnoticed) {
+  const auto vm = start("vm0", options_of(0), seed_);
+  for (int i = 0; i < 5; ++i) vm->step();
+  daemon_.upgrade();
+  vm->expect_whole();
+  for (int i = 0; i < 5; ++i) vm->step();
+  daemon_.upgrade();
+  vm->expect_whole();
+}
+
+TEST_F(Kept, APauseAndAResetHoldOverAKill) {
+  const auto vm = start("vm0", options_of(0), seed_);
+  for (int i = 0; i < 5; ++i) vm->step();
+  must(vm->driver().pause());
+  daemon_.replace(SIGKILL);
+  EXPECT_EQ(vm->show().at("state"), "stopped");
+  must(vm->driver().resume());
+  vm->expect_whole();
+  vm->step();
+  daemon_.replace(SIGKILL);
+  must(vm->driver().reset());
+  EXPECT_EQ(vm->bytes("ballooned_bytes"), 0U);
+  daemon_.replace(SIGKILL);
+  EXPECT_EQ(vm->bytes("ballooned_bytes"), 0U);
+}
+
+TEST_F(Kept, AVmmThatIsGoneMeanwhileMakesRoomForAnother) {
+  pid_t old = -1;
+  {
+    const auto vm = start("vm0", options_of(0), seed_);
+    vm->step();
+    old = daemon_.pid();
+    ::kill(old, SIGSTOP);
+  }
+  ::kill(old, SIGKILL);
+  daemon_.await_successor_of(old);
+  EXPECT_EQ(daemon_.show("vm0").at("state"), "waiting");
+  const auto next = start("vm0", options_of(0), seed_);
+  next->step();
+  next->expect_whole();
+}
+
+/// Four VMs under load, and a daemon that is killed at moments that nobody chose.
+TEST_F(Kept, AStormOfKillsUnderLoadLosesNothing) {
+  std::vector<std::unique_ptr<WalkingVm>> vms;
+  for (unsigned i = 0; i < 4; ++i) {
+    vms.push_back(start("vm" + std::to_string(i), options_of(i), seed_ + i));
+  }
+  std::atomic<bool> end{false};
+  std::atomic<unsigned> failed{0};
+  {
+    std::vector<std::jthread> guests;
+    for (const auto& vm : vms) {
+      guests.emplace_back([&end, &failed, &vm] {
+        try {
+          while (!end) vm->step();
+        } catch (const std::exception& error) {
+          ++failed;
+          std::fprintf(stderr, "a guest: %s\n", error.what());
+        }
+      });
+    }
+    std::mt19937_64 random(seed_);
+    for (unsigned round = 0; round < kills() && failed == 0; ++round) {
+      const pid_t old = daemon_.pid();
+      std::this_thread::sleep_for(milliseconds(random() % 900));
+      ::kill(old, SIGKILL);
+      if (random() % 2 == 0) daemon_.await_successor_of(old);
+      // More in a row would count as their VMMs' fault.
+      if (round % 7 == 6) std::this_thread::sleep_for(seconds(2));
+    }
+    std::this_thread::sleep_for(seconds(1));
+    end = true;
+  }
+  EXPECT_EQ(failed, 0U);
+  for (const auto& vm : vms) vm->expect_whole();
+}
+
+}  // namespace
+}  // namespace vballoon::model
