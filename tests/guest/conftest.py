@@ -102,25 +102,31 @@ def huge_qemu_lab():
         yield from _own_lab("qemu", huge_pages=True)
 
 
+@pytest.fixture(params=["uml", "qemu"])
+def kept_lab(request):
+    """A guest whose daemon is started again by vballoon-keeper, and whose VMM cannot reconnect."""
+    yield from _own_lab(request.param, kept=True)
+
+
 def _own_lab(kind, **options):
     path = Path(tempfile.mkdtemp(prefix="vbt-"))
     yield from _running(kind, path, **options)
     shutil.rmtree(path, ignore_errors=True)
 
 
-def _daemon(folder, keys):
+def _daemon(folder, keys, kept):
     """@param keys  more of the device's block in the configuration."""
     if not keys:
-        return Daemon(folder)
-    daemon = Daemon(folder, devices=(), arguments=("--config", str(folder / "device.toml")))
+        return Daemon(folder, kept=kept)
+    daemon = Daemon(folder, devices=(), arguments=("--config", str(folder / "device.toml")), kept=kept)
     device = f'name = "vm1"\nsocket = "{daemon.socket("vm1")}"\n{keys}\n'
     (folder / "device.toml").write_text(f"[[device]]\n{device}")
     return daemon
 
 
-def _running(kind, folder, packed=True, keys="", **options):
+def _running(kind, folder, packed=True, keys="", kept=False, **options):
     keys = keys if packed else "packed = false"
-    with _daemon(folder, keys) as daemon, Lab(kind, daemon, **options) as lab:
+    with _daemon(folder, keys, kept) as daemon, Lab(kind, daemon, **options) as lab:
         _labs.append(lab)
         yield lab
         _labs.remove(lab)

@@ -30,11 +30,17 @@ class Daemon:
     """A running vballoond. Its folder holds the RPC socket, the devices' sockets and the log."""
 
     def __init__(
-        self, folder: Path, devices: tuple[str, ...] = ("vm1",), arguments: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        devices: tuple[str, ...] = ("vm1",),
+        arguments: tuple[str, ...] = (),
+        kept: bool = False,
     ):
         """@param folder     short: the path of a UNIX socket has at most 107 bytes.
         @param devices    names; the socket of one is self.socket(name).
-        @param arguments  more of them for the daemon."""
+        @param arguments  more of them for the daemon.
+        @param kept       under vballoon-keeper, which starts it again: see replace()."""
+        self.kept = kept
         self.folder = Path(folder)
         self.devices = devices
         self.arguments = arguments
@@ -55,6 +61,9 @@ class Daemon:
     def start(self, timeout: float = 30) -> None:
         """Returns when the RPC socket answers. @errors  LabError with the end of the log"""
         command = [built("vballoond"), "--dev", "--rpc", self.rpc_socket, *self.arguments]
+        if self.kept:
+            keeper = [built("vballoon-keeper"), "--longest-pause", "0.02", "--steady", "0", "--"]
+            command = keeper + command + ["--state", self.folder / "state"]
         for name in self.devices:
             command += ["--device", f"{name}={self.socket(name)}"]
         with open(self.log, "ab") as log:
@@ -94,6 +103,17 @@ class Daemon:
         self._rpc.close()
         if self.process is not None:
             self.process.kill()
+
+    def replace(self, number: int = signal.SIGKILL, timeout: float = 30) -> None:
+        """Ends the daemon by this signal, and waits for the next one. @pre  kept"""
+        old = self._kept_pid()
+        self._rpc.close()
+        os.kill(old, number)
+        deadline = time.monotonic() + timeout
+        while self._kept_pid() in (None, old) or not self._answers():
+            if time.monotonic() > deadline:
+                raise LabError(self._explain(f"no next daemon after {timeout:g} s"))
+            time.sleep(0.01)
 
     def ctl(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess:
         """Runs vballoonctl against this daemon."""
@@ -154,6 +174,11 @@ class Daemon:
         return shown
 
     # Private
+
+    def _kept_pid(self) -> int | None:
+        keeper = self.process.pid
+        children = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+        return int(children[0]) if children else None
 
     def _answers(self) -> bool:
         try:
