@@ -5,10 +5,12 @@
 #include <signal.h>
 
 #include <atomic>
+#include <functional>
 #include <random>
 #include <thread>
 
 #include "harness/kept_daemon.hpp"
+#include "harness/raw_vmm.hpp"
 #include "harness/walking_vm.hpp"
 
 namespace vballoon::model {
@@ -16,6 +18,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using wire::Request;
 
 /// How many kills a storm has: VBALLOON_MODEL_KILLS, 12 by default.
 unsigned kills() {
@@ -33,6 +36,13 @@ DriverOptions options_of(unsigned vm) {
   return options;
 }
 
+/// Whatever comes next; nothing where the connection ended.
+auto answer_of(RawVmm& vmm) {
+  return vmm.socket().receive(driver::Deadline(seconds(10)));
+}
+
+constexpr auto kGetFeatures = static_cast<std::uint32_t>(Request::kGetFeatures);
+
 class Kept : public ::testing::Test {
  protected:
   std::unique_ptr<WalkingVm> start(const std::string& name, DriverOptions options,
@@ -40,6 +50,42 @@ class Kept : public ::testing::Test {
     return std::make_unique<WalkingVm>(
         name, [this, name] { return daemon_.show(name); }, daemon_.connect(name),
         std::move(options), seed);
+  }
+
+  using Vms = std::vector<std::unique_ptr<WalkingVm>>;
+
+  /// Each VM does its turns on a thread of its own while the daemon is killed again and again.
+  void storm(const Vms& vms, const std::function<void(WalkingVm&, unsigned)>& turn) {
+    std::atomic<bool> end{false};
+    std::atomic<unsigned> failed{0};
+    {
+      std::vector<std::jthread> guests;
+      for (const auto& vm : vms) {
+        guests.emplace_back([&end, &failed, &vm, &turn] {
+          try {
+            for (unsigned i = 0; !end; ++i) turn(*vm, i);
+          } catch (const std::exception& error) {
+            ++failed;
+            std::fprintf(stderr, "a guest: %s\n", error.what());
+          }
+        });
+      }
+      kill_again_and_again(failed);
+      end = true;
+    }
+    EXPECT_EQ(failed, 0U);
+  }
+  void kill_again_and_again(const std::atomic<unsigned>& failed) {
+    std::mt19937_64 random(seed_);
+    for (unsigned round = 0; round < kills() && failed == 0; ++round) {
+      const pid_t old = daemon_.pid();
+      std::this_thread::sleep_for(milliseconds(random() % 900));
+      ::kill(old, SIGKILL);
+      if (random() % 2 == 0) daemon_.await_successor_of(old);
+      // More in a row would count as their VMMs' fault.
+      if (round % 7 == 6) std::this_thread::sleep_for(seconds(2));
+    }
+    std::this_thread::sleep_for(seconds(1));
   }
 
   const std::uint64_t seed_ = test_seed();
@@ -129,39 +175,80 @@ TEST_F(Kept, AVmmThatIsGoneMeanwhileMakesRoomForAnother) {
   next->expect_whole();
 }
 
+TEST_F(Kept, WhatAVmmAsksWhileThereIsNoDaemonIsAnsweredOnce) {
+  RawVmm vmm(daemon_.connect("vm0"));
+  ASSERT_TRUE(vmm.send(kGetFeatures) && answer_of(vmm));
+  const pid_t old = daemon_.pid();
+  ::kill(old, SIGSTOP);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(vmm.send(kGetFeatures));
+  ::kill(old, SIGKILL);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(answer_of(vmm)) << i;
+  ASSERT_TRUE(vmm.send(static_cast<std::uint32_t>(Request::kGetQueueNum)));
+  const auto last = answer_of(vmm);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->header.request, static_cast<std::uint32_t>(Request::kGetQueueNum))
+      << "an answer came twice";
+}
+
+TEST_F(Kept, AVmmThatMayBeWhyDaemonsEndIsDisconnectedInTheEnd) {
+  const auto vm = start("vm0", options_of(0), seed_);
+  vm->step();
+  for (int i = 0; i < 30 && daemon_.logged("daemons in a row") == 0; ++i) daemon_.replace(SIGKILL);
+  EXPECT_EQ(daemon_.logged("daemons in a row"), 1U);
+  EXPECT_FALSE(vm->driver().num_pages());
+  const auto next = start("vm0", options_of(0), seed_);
+  next->step();
+  next->expect_whole();
+}
+
+TEST_F(Kept, ADeviceThatIsRemovedIsNotKept) {
+  RawVmm vmm(daemon_.connect("vm0"));
+  ASSERT_TRUE(vmm.send(kGetFeatures) && answer_of(vmm));
+  daemon_.call("device.remove", {{"name", "vm0"}});
+  EXPECT_FALSE(vmm.send(kGetFeatures) && answer_of(vmm));
+  daemon_.replace(SIGKILL);
+  EXPECT_EQ(daemon_.show("vm0").at("state"), "waiting");
+}
+
+TEST(KeptByAFullStore, AVmIsLostWithTheDaemonAndTheOthersAreNot) {
+  KeptDaemon daemon({"vm0", "vm1"}, {"--max", "2"});
+  RawVmm first(daemon.connect("vm0"));
+  RawVmm second(daemon.connect("vm1"));
+  for (RawVmm* const vmm : {&first, &second}) {
+    ASSERT_TRUE(vmm->send(kGetFeatures) && answer_of(*vmm));
+  }
+  daemon.replace(SIGKILL);
+  EXPECT_TRUE(first.send(kGetFeatures) && answer_of(first));
+  EXPECT_FALSE(second.send(kGetFeatures) && answer_of(second));
+  RawVmm third(daemon.connect("vm1"));
+  EXPECT_TRUE(third.send(kGetFeatures) && answer_of(third));
+}
+
+/// Every message that sets a device up, takes it away or stops it, and kills between any two.
+TEST_F(Kept, AStormOfKillsWhileGuestsRebootAndPauseLosesNothing) {
+  std::vector<std::unique_ptr<WalkingVm>> vms;
+  for (unsigned i = 0; i < 4; ++i) {
+    vms.push_back(start("vm" + std::to_string(i), options_of(i), seed_ + i));
+  }
+  storm(vms, [](WalkingVm& vm, unsigned turn) {
+    for (int i = 0; i < 3; ++i) vm.step();
+    if (turn % 3 == 0) vm.reboot();
+    if (turn % 3 == 1) {
+      must(vm.driver().pause());
+      must(vm.driver().resume());
+    }
+    if (turn % 3 == 2) must(vm.driver().update_memory());
+  });
+  for (const auto& vm : vms) vm->expect_whole();
+}
+
 /// Four VMs under load, and a daemon that is killed at moments that nobody chose.
 TEST_F(Kept, AStormOfKillsUnderLoadLosesNothing) {
   std::vector<std::unique_ptr<WalkingVm>> vms;
   for (unsigned i = 0; i < 4; ++i) {
     vms.push_back(start("vm" + std::to_string(i), options_of(i), seed_ + i));
   }
-  std::atomic<bool> end{false};
-  std::atomic<unsigned> failed{0};
-  {
-    std::vector<std::jthread> guests;
-    for (const auto& vm : vms) {
-      guests.emplace_back([&end, &failed, &vm] {
-        try {
-          while (!end) vm->step();
-        } catch (const std::exception& error) {
-          ++failed;
-          std::fprintf(stderr, "a guest: %s\n", error.what());
-        }
-      });
-    }
-    std::mt19937_64 random(seed_);
-    for (unsigned round = 0; round < kills() && failed == 0; ++round) {
-      const pid_t old = daemon_.pid();
-      std::this_thread::sleep_for(milliseconds(random() % 900));
-      ::kill(old, SIGKILL);
-      if (random() % 2 == 0) daemon_.await_successor_of(old);
-      // More in a row would count as their VMMs' fault.
-      if (round % 7 == 6) std::this_thread::sleep_for(seconds(2));
-    }
-    std::this_thread::sleep_for(seconds(1));
-    end = true;
-  }
-  EXPECT_EQ(failed, 0U);
+  storm(vms, [](WalkingVm& vm, unsigned) { vm.step(); });
   for (const auto& vm : vms) vm->expect_whole();
 }
 

@@ -28,23 +28,13 @@ pid_t child_of(pid_t parent) {
 
 }  // namespace
 
-KeptDaemon::KeptDaemon(const std::vector<std::string>& devices, const std::string& config) {
-  std::vector<std::string> words{program_in("VBALLOON_KEEPER"),
-                                 "--longest-pause",
-                                 "0.02",
-                                 "--steady",
-                                 "0",
-                                 "--",
-                                 program_in("VBALLOOND"),
-                                 "--dev",
-                                 "--rpc",
-                                 folder_.path() / "rpc",
-                                 "--state",
-                                 folder_.path() / "state"};
-  if (!config.empty()) {
-    std::ofstream(folder_.path() / "toml") << config;
-    words.insert(words.end(), {"--config", folder_.path() / "toml"});
-  }
+KeptDaemon::KeptDaemon(const std::vector<std::string>& devices,
+                       const std::vector<std::string>& keeper) {
+  std::vector<std::string> words{program_in("VBALLOON_KEEPER"), "--longest-pause", "0.02",
+                                 "--steady", "0"};
+  words.insert(words.end(), keeper.begin(), keeper.end());
+  words.insert(words.end(), {"--", program_in("VBALLOOND"), "--dev", "--rpc",
+                             folder_.path() / "rpc", "--state", folder_.path() / "state"});
   for (const std::string& device : devices) {
     words.insert(words.end(), {"--device", device + "=" + socket(device)});
   }

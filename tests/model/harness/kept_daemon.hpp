@@ -17,7 +17,9 @@ namespace vballoon::model {
 class KeptDaemon {
  public:
   /// @param devices  their names.
-  explicit KeptDaemon(const std::vector<std::string>& devices, const std::string& config = {});
+  /// @param keeper   more of the keeper's command line.
+  explicit KeptDaemon(const std::vector<std::string>& devices,
+                      const std::vector<std::string>& keeper = {});
   /// Ends both; whoever does not end cleanly fails the test.
   ~KeptDaemon();
   KeptDaemon(const KeptDaemon&) = delete;

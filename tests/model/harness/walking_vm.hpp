@@ -48,6 +48,13 @@ class WalkingVm {
     must(driver_->write_actual(static_cast<std::uint32_t>(inside(true).size())));
   }
 
+  /// Its guest reboots: all pages are its own again, and in use.
+  void reboot() {
+    must(driver_->reset());
+    inside_.assign(inside_.size(), false);
+    driver::fill_canaries(ram_, pages_, kCanary);
+  }
+
   /// Puts the first pages into the balloon; nothing comes out of it.
   void inflate_first(std::size_t count) {
     must(driver_->inflate(std::span(pages_).first(count)));
