@@ -25,6 +25,7 @@
 #include "vhost/closer.hpp"
 #include "vhost/event_thread.hpp"
 #include "vhost/exchanges.hpp"
+#include "vhost/fd_reserve.hpp"
 #include "vhost/message_at_hand.hpp"
 
 namespace vballoon::vhost {
@@ -45,8 +46,10 @@ bool reads_header(const msghdr& message) noexcept {
          message.msg_iov->iov_len == MessageAtHand::kHeaderBytes;
 }
 
-/// Of a connection that has no exchange: it was turned away.
+/// Of a connection that has no exchange: it was turned away, or is an earlier daemon's that is
+/// repeated. It cannot be looked at again, so there is to be room for all of its descriptors.
 ssize_t take_header(int socket, const msghdr& message, int flags) noexcept {
+  FdReserve::get().open();
   alignas(cmsghdr) std::array<std::byte, kControlBytes> control;
   msghdr own{};
   own.msg_iov = message.msg_iov;

@@ -228,7 +228,10 @@ TEST(KeptByAFullStore, AVmIsLostWithTheDaemonAndTheOthersAreNot) {
 TEST_F(Kept, AStormOfKillsWhileGuestsRebootAndPauseLosesNothing) {
   std::vector<std::unique_ptr<WalkingVm>> vms;
   for (unsigned i = 0; i < 4; ++i) {
-    vms.push_back(start("vm" + std::to_string(i), options_of(i), seed_ + i));
+    DriverOptions options = options_of(i);
+    // Nobody can tell whether an in-flight region was sent, and such a connection is ended.
+    options.protocol_features = ~wire::protocol::kInflightShmfd;
+    vms.push_back(start("vm" + std::to_string(i), options, seed_ + i));
   }
   storm(vms, [](WalkingVm& vm, unsigned turn) {
     for (int i = 0; i < 3; ++i) vm.step();
