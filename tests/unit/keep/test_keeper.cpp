@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "driver/child_process.hpp"
+#include "driver/temporary_folder.hpp"
 #include "keep/packet.hpp"
-#include "support/scratch_folder.hpp"
 
 namespace vballoon::keep {
 namespace {
@@ -81,7 +81,7 @@ class KeeperTest : public testing::Test {
     return keeper_.wait(10s) ? keeper_.ending() : "none: " + log() + output();
   }
 
-  test::ScratchFolder folder_;
+  driver::TemporaryFolder folder_;
   driver::ChildProcess keeper_;
   std::string program_;
   std::string manager_;

@@ -11,13 +11,13 @@
 #include <string>
 
 #include "base/unique_fd.hpp"
+#include "driver/temporary_folder.hpp"
 #include "keep/notifier.hpp"
-#include "support/scratch_folder.hpp"
 
 namespace vballoon::keep {
 namespace {
 
-using test::ScratchFolder;
+using driver::TemporaryFolder;
 
 /// What a service manager listens on. A path that begins with '@' is abstract.
 UniqueFd listen_on(const std::string& path) {

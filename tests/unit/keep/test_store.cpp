@@ -18,10 +18,10 @@
 #include <string>
 #include <thread>
 
+#include "driver/temporary_folder.hpp"
 #include "keep/notice.hpp"
 #include "keep/packet.hpp"
 #include "keep/store.hpp"
-#include "support/scratch_folder.hpp"
 
 namespace vballoon::keep {
 namespace {
@@ -49,7 +49,7 @@ class StoreTest : public testing::Test {
     return {text.data(), packet->bytes};
   }
 
-  test::ScratchFolder folder_;
+  driver::TemporaryFolder folder_;
   UniqueFd manager_;
   std::optional<Notifier> notifier_;
 };
