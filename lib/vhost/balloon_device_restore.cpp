@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vhost/balloon_device_restore.cpp - a device goes on with the connection of an earlier daemon.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "vhost/balloon_device.hpp"
 #include "vhost/exchanges.hpp"
+#include "vhost/libc_events.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -79,8 +77,8 @@ Result<void> BalloonDevice::go_on_with(Restore& restore, int vid) {
     }
   }
   const int number = parts_.slot.connection_of(vid).number();
-  if (::dup3(restore.connection(), number, O_CLOEXEC) < 0) {
-    return fail(Code::kHost, std::strerror(errno));
+  if (const int error = give_number(restore.connection(), number); error != 0) {
+    return fail(Code::kHost, std::strerror(error));
   }
   parts_.slot.replace(Connection::taken_up(number));
   if (auto ok = take_up_exchange(number, restore.take_answers()); !ok) return ok;

@@ -17,7 +17,6 @@
 #include "vhost/memory_claims.hpp"
 #include "vhost/room.hpp"
 #include "vhost/roster.hpp"
-#include "vhost/rte_vhost_include.hpp"
 #include "vhost/seats.hpp"
 #include "vhost/stored_bag.hpp"
 
@@ -25,10 +24,6 @@ namespace vballoon::vhost {
 namespace {
 
 constexpr unsigned kTicksToHurry = 50;  // 1 s, at a tick every 20 ms
-
-/// From 24.11 on librte_vhost waits by epoll(7), which goes on with a socket and not with a number:
-/// a connection that takes another one's number is not heard there.
-constexpr bool kSwaps = RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0);
 
 /// For librte_vhost to hear all that VMMs said to the daemon before.
 constexpr std::chrono::seconds kRestore{5};
@@ -52,7 +47,7 @@ struct DeviceFleet::Parts {
         discarder(discards),
         folder(keeps) {
     owner.take();
-    if (kSwaps && settings.store != nullptr && settings.store->keeps() && folder != nullptr) {
+    if (settings.store != nullptr && settings.store->keeps() && folder != nullptr) {
       bags.emplace(*settings.store);
     }
   }

@@ -5,29 +5,25 @@
 
 #include <array>
 #include <atomic>
-#include <cstddef>
 #include <memory>
 #include <utility>
 
 namespace vballoon::vhost {
 namespace {
 
-/// Descriptors have the lowest number that is free, so these do for a thousand VMs. Pages of the
+/// A lock would not do: close(2) is called by signal handlers and by run times, too. Pages of the
 /// table that nobody uses are not there.
-constexpr std::size_t kNumbers = std::size_t{1} << 17;
-
-/// A lock would not do: close(2) is called by signal handlers and by run times, too.
-std::array<std::atomic<keep::Exchange*>, kNumbers> all;
+std::array<std::atomic<keep::Exchange*>, kConnectionNumbers> all;
 
 std::atomic<keep::Exchange*>* slot_of(int connection) noexcept {
   const auto number = static_cast<std::size_t>(connection);
-  return connection >= 0 && number < kNumbers ? &all[number] : nullptr;
+  return connection >= 0 && number < kConnectionNumbers ? &all[number] : nullptr;
 }
 
 tl::unexpected<Status> out_of_bounds(int connection) {
   return fail(Code::kHost, fmt::format("descriptor {} of a connection is above the {} that are "
                                        "served; lower LimitNOFILE= of the service (ulimit -n)",
-                                       connection, kNumbers));
+                                       connection, kConnectionNumbers));
 }
 
 }  // namespace

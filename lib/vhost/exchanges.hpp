@@ -7,10 +7,16 @@
 //         (libc_messages.cpp).
 #pragma once
 
+#include <cstddef>
+
 #include "base/result.hpp"
 #include "keep/exchange.hpp"
 
 namespace vballoon::vhost {
+
+/// Connections have lower numbers than this. Descriptors have the lowest number that is free, so
+/// these do for a thousand VMs.
+inline constexpr std::size_t kConnectionNumbers = std::size_t{1} << 17;
 
 /// From now on messages of this connection leave the socket when they are answered.
 /// @pre     librte_vhost has read nothing of it, and has the descriptor by this number.

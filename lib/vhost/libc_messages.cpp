@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/libc_messages.cpp - recvmsg(2), read(2), sendmsg(2) and poll(2) in place of the C
-//                           library's: the program's symbols come first. Calls that are not
-//                           librte_vhost's go on to the kernel unchanged.
+// vhost/libc_messages.cpp - recvmsg(2), read(2) and sendmsg(2) in place of the C library's: the
+//                           program's symbols come first. Calls that are not librte_vhost's go on
+//                           to the kernel unchanged.
 // Thread: the vhost event thread, and any other.
 // Why:    librte_vhost takes a message out of the socket before it acts on it, loses descriptors of
 //         messages that it does not like (arrived.hpp), and does not tell who sent one. Here a
 //         message stays in the socket until it is answered (message_at_hand.hpp).
 // Source: DPDK lib/vhost/socket.c, read_fd_message() and send_fd_message(); lib/vhost/vhost_user.c,
 //         read_vhost_message() (22.11 to 26.07).
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 
-#include "base/check.hpp"
 #include "vhost/arrived.hpp"
 #include "vhost/at_work.hpp"
 #include "vhost/closer.hpp"
@@ -33,9 +30,6 @@ namespace {
 
 /// Set by the first message header that is read: only librte_vhost's event thread reads these.
 thread_local bool is_event_thread = false;
-
-std::atomic<bool> in_a_hurry{false};
-constexpr int kHurryMs = 5;
 
 constexpr std::size_t kControlBytes =
     CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(Arrived::kMaxFds * sizeof(int));
@@ -80,10 +74,6 @@ bool at_hand(int socket) noexcept {
 
 }  // namespace
 
-void hurry_event_thread(bool on) noexcept {
-  in_a_hurry.store(on, std::memory_order_relaxed);
-}
-
 bool on_event_thread() noexcept {
   return is_event_thread;
 }
@@ -109,13 +99,4 @@ extern "C" ssize_t sendmsg(int socket, const msghdr* message, int flags) {
     return vballoon::vhost::message_at_hand().answer(*message, flags);
   }
   return ::syscall(SYS_sendmsg, socket, message, flags);
-}
-
-// As librte_vhost of a distribution calls poll(2).
-// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
-extern "C" int __poll_chk(pollfd* fds, nfds_t count, int timeout, std::size_t bytes) {
-  VB_CHECK(count <= bytes / sizeof(pollfd));
-  const bool hurry = vballoon::vhost::in_a_hurry.load(std::memory_order_relaxed);
-  return ::poll(fds, count,
-                hurry && timeout > vballoon::vhost::kHurryMs ? vballoon::vhost::kHurryMs : timeout);
 }
