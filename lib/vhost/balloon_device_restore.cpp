@@ -16,6 +16,11 @@ namespace {
 /// Whoever was served for so long was not the reason why the daemon before ended.
 constexpr std::chrono::seconds kSteady{1};
 
+/// The file is there, but it may be one that cannot be opened, or be mapped, or trusted.
+bool is_of(const vm::DeviceState& state, const Record& record) noexcept {
+  return state.inode() == record.state_inode;
+}
+
 }  // namespace
 
 void BalloonDevice::keep_in(std::unique_ptr<StoredBag> bag) {
@@ -33,6 +38,10 @@ Result<UniqueFd> BalloonDevice::take_up(Inheritance inheritance) {
   if (const std::string why = restore->why_not(parts_.spec.offered()); !why.empty()) {
     bag.bag().empty();
     return fail(Code::kUnavailable, why);
+  }
+  if (restore->needs_state() && !is_of(parts_.balloon.state(), restore->record())) {
+    bag.bag().empty();
+    return fail(Code::kHost, "what was kept of its balloon cannot be used");
   }
   Result<UniqueFd> begun;
   if (auto counted = restore->count(bag.bag()); !counted) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -63,6 +64,12 @@ std::string Restore::why_not(wire::Features offered) const {
     }
   }
   return {};
+}
+
+bool Restore::needs_state() const noexcept {
+  return std::any_of(record_.said.begin(), record_.said.end(), [](const SaidMessage& message) {
+    return message.request == Request::kSetVringKick;
+  });
 }
 
 std::optional<vm::RingRecord> Restore::left_of(unsigned ring) const noexcept {

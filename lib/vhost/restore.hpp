@@ -31,6 +31,8 @@ class Restore {
 
   /// @return why it cannot be taken up by a device that offers these; empty where it can.
   [[nodiscard]] std::string why_not(wire::Features offered) const;
+  /// A ring that was kicked may have been served, and then its place is in the state file.
+  [[nodiscard]] bool needs_state() const noexcept;
   /// Counts this attempt in the bag, before anything can go wrong. @errors of keep::Bag::put().
   [[nodiscard]] Result<void> count(keep::Bag& bag);
   /// Repeats all that was said. @return the end that librte_vhost is to accept. @errors kHost.

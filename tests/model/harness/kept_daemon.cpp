@@ -29,9 +29,11 @@ pid_t child_of(pid_t parent) {
 }  // namespace
 
 KeptDaemon::KeptDaemon(const std::vector<std::string>& devices,
-                       const std::vector<std::string>& keeper) {
-  std::vector<std::string> words{program_in("VBALLOON_KEEPER"), "--longest-pause", "0.02",
-                                 "--steady", "0"};
+                       const std::vector<std::string>& keeper,
+                       const std::vector<std::string>& before) {
+  std::vector<std::string> words = before;
+  words.insert(words.end(),
+               {program_in("VBALLOON_KEEPER"), "--longest-pause", "0.02", "--steady", "0"});
   words.insert(words.end(), keeper.begin(), keeper.end());
   words.insert(words.end(), {"--", program_in("VBALLOOND"), "--dev", "--rpc",
                              folder_.path() / "rpc", "--state", folder_.path() / "state"});

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,10 @@ class KeptDaemon {
  public:
   /// @param devices  their names.
   /// @param keeper   more of the keeper's command line.
+  /// @param before   a command that becomes the keeper: its path and arguments.
   explicit KeptDaemon(const std::vector<std::string>& devices,
-                      const std::vector<std::string>& keeper = {});
+                      const std::vector<std::string>& keeper = {},
+                      const std::vector<std::string>& before = {});
   /// Ends both; whoever does not end cleanly fails the test.
   ~KeptDaemon();
   KeptDaemon(const KeptDaemon&) = delete;
@@ -47,6 +50,7 @@ class KeptDaemon {
 
   [[nodiscard]] std::string log() const { return driver::text_of(folder_.path() / "log"); }
   [[nodiscard]] std::size_t logged(const std::string& text) const;
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] const driver::ChildProcess& keeper() const { return keeper_; }
 
  private:
