@@ -73,6 +73,11 @@ int bind_substitute(int socket) noexcept {
   return -1;
 }
 
+/// Of the sockets that are connected, only librte_vhost's do not block.
+bool is_librte_vhosts(int socket) noexcept {
+  return (::fcntl(socket, F_GETFL) & O_NONBLOCK) != 0;
+}
+
 constexpr int kTelemetryPauseMs = 200;
 
 bool out_of_descriptors() noexcept {
@@ -135,9 +140,11 @@ extern "C" int connect(int socket, const sockaddr* address, socklen_t length) {
     return -1;
   }
   // Before connect(2): otherwise a message that comes before Connection sets the option would have
-  // no sender.
+  // no sender. Not for the socket of DPDK's telemetry: connect(2) names a socket that has the
+  // option, and telemetry wants to bind it afterwards, where a daemon that was killed left its
+  // file.
   const int yes = 1;
-  if (address->sa_family == AF_UNIX) {
+  if (address->sa_family == AF_UNIX && vballoon::vhost::is_librte_vhosts(socket)) {
     ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
   }
   const long done = ::syscall(SYS_connect, socket, address, length);
