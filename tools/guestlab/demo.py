@@ -35,11 +35,11 @@ def main() -> int:
 
 def _show(daemon: Daemon) -> int:
     """@return  bytes that the host got back, at most the balloon's size."""
-    _say("vballoond runs in its development profile: no root, no huge pages, no cpu of its own.")
+    say("vballoond runs in its development profile: no root, no huge pages, no cpu of its own.")
     started = time.monotonic()
     with UmlGuest(mem=_GUEST, socket=daemon.socket("vm1")) as guest:
         daemon.wait_for_state("vm1", "running")
-        _say(
+        say(
             f"A User Mode Linux guest of {_GUEST // MiB} MiB has booted on its socket, and the"
             f" balloon driver is up ({time.monotonic() - started:.1f} s)."
         )
@@ -48,7 +48,7 @@ def _show(daemon: Daemon) -> int:
         empty = _deflate(daemon, guest, full)
         _table(before, full, empty)
         guest.poweroff()
-        _say("The guest has powered itself off.")
+        say("The guest has powered itself off.")
     return min(_BALLOON, max(0, before["blocks"] - full["blocks"]))
 
 
@@ -60,7 +60,7 @@ def _used_memory(daemon: Daemon, guest: UmlGuest) -> dict[str, int]:
         before = _measure(daemon, guest)
         if before["reported"] == seen:
             break  # else free page reporting was quicker than we: what it took is not ours to show
-    _say(
+    say(
         f"The guest wrote to {touched // MiB} MiB and freed them again. It does not need them any"
         " more, and the host still provides them: the file behind its RAM takes"
         f" {before['blocks'] // MiB} MiB."
@@ -76,7 +76,7 @@ def _inflate(daemon: Daemon, guest: UmlGuest, before: dict[str, int]) -> dict[st
     full = _measure(daemon, guest)
     buffers = _buffers(shown, "inflate")
     calls = shown["counters"].get("discard_calls")
-    _say(
+    say(
         f"The balloon grew to {shown['actual_bytes'] // MiB} MiB in {took:.1f} s"
         + (f": {buffers} buffers of up to 256 pages" if buffers else "")
         + (f", {calls} system calls to give them back" if calls else "")
@@ -84,7 +84,7 @@ def _inflate(daemon: Daemon, guest: UmlGuest, before: dict[str, int]) -> dict[st
     )
     reported = full["reported"] - before["reported"]
     if reported:
-        _say(
+        say(
             f"Free page reporting, which needs no target, gave back {reported // MiB} MiB as well."
         )
     return full
@@ -93,13 +93,13 @@ def _inflate(daemon: Daemon, guest: UmlGuest, before: dict[str, int]) -> dict[st
 def _deflate(daemon: Daemon, guest: UmlGuest, full: dict[str, int]) -> dict[str, int]:
     daemon.resize("vm1", 0)
     empty = _measure(daemon, guest)
-    _say(
+    say(
         "The balloon is empty again. The guest has its memory back; the host provides each page"
         " anew when the guest first touches it."
     )
     reported = empty["reported"] - full["reported"]
     if reported:
-        _say(f"Free page reporting has given back another {reported // MiB} MiB by now.")
+        say(f"Free page reporting has given back another {reported // MiB} MiB by now.")
     return empty
 
 
@@ -141,7 +141,7 @@ def _table(*columns: dict[str, int]) -> None:
     print()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(textwrap.fill(text, 92, subsequent_indent="  "), flush=True)
 
 
