@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "harness/growth.hpp"
 #include "harness/kept_daemon.hpp"
 #include "harness/raw_vmm.hpp"
 #include "harness/walking_vm.hpp"
@@ -20,10 +21,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using wire::Request;
 
-/// How many kills a storm has: VBALLOON_MODEL_KILLS, 12 by default.
+/// How many kills a storm has: VBALLOON_MODEL_KILLS, 25 by default. There are two storms.
 unsigned kills() {
   const char* const text = std::getenv("VBALLOON_MODEL_KILLS");
-  return text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 12;
+  return text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 25;
 }
 
 DriverOptions options_of(unsigned vm) {
@@ -58,6 +59,8 @@ class Kept : public ::testing::Test {
   void storm(const Vms& vms, const std::function<void(WalkingVm&, unsigned)>& turn) {
     std::atomic<bool> end{false};
     std::atomic<unsigned> failed{0};
+    daemon_.replace(SIGKILL);
+    const Growth growth(daemon_);
     {
       std::vector<std::jthread> guests;
       for (const auto& vm : vms) {
@@ -74,6 +77,7 @@ class Kept : public ::testing::Test {
       end = true;
     }
     EXPECT_EQ(failed, 0U);
+    growth.expect_none();
   }
   void kill_again_and_again(const std::atomic<unsigned>& failed) {
     std::mt19937_64 random(seed_);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// tests/model/harness/growth.hpp - what a daemon and its keeper cost, before many ends and after.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <thread>
+
+#include "driver/process_figures.hpp"
+#include "kept_daemon.hpp"
+
+namespace vballoon::model {
+
+class Growth {
+ public:
+  /// @pre  VMs are connected; the daemon has taken them up once.
+  explicit Growth(const KeptDaemon& daemon) : daemon_(daemon), before_(at_rest()) {}
+
+  /// @pre  the same VMs are connected.
+  void expect_none() const {
+    EXPECT_TRUE(eventually([this] { return now().files == before_.files; }))
+        << "open files of the daemon: " << now().files << " instead of " << before_.files;
+    EXPECT_EQ(now().keeper_files, before_.keeper_files);
+    EXPECT_LE(now().bytes, before_.bytes + 4 * kMiB);
+    EXPECT_LE(now().keeper_bytes, before_.keeper_bytes + kMiB / 2);
+  }
+
+ private:
+  struct Costs {
+    int files = 0;
+    int keeper_files = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t keeper_bytes = 0;
+  };
+  static int files_of(pid_t process) {
+    int count = 0;
+    for (const auto& [kind, number] : driver::open_files(process)) count += number;
+    return count;
+  }
+  [[nodiscard]] Costs now() const {
+    const pid_t daemon = daemon_.pid();
+    const pid_t keeper = daemon_.keeper().pid();
+    return {files_of(daemon), files_of(keeper), driver::resident(daemon).own,
+            driver::resident(keeper).own};
+  }
+
+  /// The daemon opens some in reserve after its start.
+  [[nodiscard]] Costs at_rest() const {
+    Costs last = now();
+    for (int same = 0; same < 5;) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      const Costs next = now();
+      same = next.files == last.files ? same + 1 : 0;
+      last = next;
+    }
+    return last;
+  }
+
+  const KeptDaemon& daemon_;
+  const Costs before_;
+};
+
+}  // namespace vballoon::model
