@@ -56,6 +56,9 @@ class SocketFile {
   SocketFile& operator=(SocketFile&&) = delete;
   ~SocketFile();
 
+  /// It stays when this object goes: its socket is kept for the next process.
+  void leave() noexcept { path_.clear(); }
+
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] dev_t device() const noexcept { return device_; }
   [[nodiscard]] ino_t inode() const noexcept { return inode_; }

@@ -28,6 +28,7 @@
 #include "reclaim/engine.hpp"
 #include "reclaim/huge/reserve.hpp"
 #include "service/config/config_check.hpp"
+#include "service/first_devices.hpp"
 #include "service/process/descriptors.hpp"
 #include "service/process/log_level.hpp"
 #include "service/process/seccomp.hpp"
@@ -71,8 +72,8 @@ class Daemon {
   Result<void> start_reclaimers();
   Result<void> start_pollers();
   Result<void> start_devices();
-  Result<void> start_autopilot();
-  [[nodiscard]] policy::PolicyConfig policy() const;
+  Result<void> start_autopilot(const FirstDevices& first);
+  [[nodiscard]] policy::PolicyConfig policy(const std::vector<vm::Settings>& devices) const;
   [[nodiscard]] vhost::FleetSettings fleet_settings(std::optional<gid_t> socket_group) const;
   [[nodiscard]] std::vector<lcore::LcoreReport> report_lcores() const;
   void start_rpc(RpcSocket socket);
@@ -82,7 +83,6 @@ class Daemon {
   void on_signal(int signal);
   void reload();
   void apply(const ReloadPlan& plan);
-  void say_device(const vm::Settings& device) const;
   void sample_all();
   void pet_watchdog();
 
@@ -231,9 +231,9 @@ std::vector<lcore::LcoreReport> Daemon::report_lcores() const {
 
 /// A PSI trigger costs a kernel thread, which may run on any cpu. So the daemon opens one only if a
 /// device is automatic.
-policy::PolicyConfig Daemon::policy() const {
+policy::PolicyConfig Daemon::policy(const std::vector<vm::Settings>& devices) const {
   policy::PolicyConfig policy = config_.policy;
-  if (!policy::Autopilot::wanted(*fleet_, config_.devices)) policy.host_pressure = "none";
+  if (!policy::Autopilot::wanted(*fleet_, devices)) policy.host_pressure = "none";
   return policy;
 }
 
@@ -248,23 +248,19 @@ Result<void> Daemon::start_devices() {
   fleet_ = std::make_unique<vhost::DeviceFleet>(fleet_settings(*group), puncher_,
                                                 folder_ ? &*folder_ : nullptr);
   if (auto ok = fleet_->inherit(inherited_); !ok) return ok;
-  for (const vm::Settings& device : config_.devices) {
-    if (auto added = fleet_->add(device); !added) {
-      return tl::unexpected(blame_device(config_, device, "socket", added.error()));
-    }
-    say_device(device);
-  }
+  auto first = FirstDevices::add(*fleet_, config_, hooks_.say);
+  if (!first) return tl::unexpected(first.error());
   fleet_->finish_inheriting();
-  return start_autopilot();
+  return start_autopilot(*first);
 }
 
 /// Starts after the devices, which have a person's earlier word on `automatic`.
-Result<void> Daemon::start_autopilot() {
-  auto autopilot = policy::Autopilot::open(loop_, *fleet_, policy());
+Result<void> Daemon::start_autopilot(const FirstDevices& first) {
+  auto autopilot = policy::Autopilot::open(loop_, *fleet_, policy(first.settings()));
   if (!autopilot) return tl::unexpected(blame(config_, "policy.cgroup", autopilot.error()));
   autopilot_ = std::move(*autopilot);
   settings_.emplace(*fleet_, *autopilot_);
-  for (const vm::Settings& device : config_.devices) settings_->begin(device);
+  first.begin(*settings_);
   return {};
 }
 
@@ -353,7 +349,7 @@ void Daemon::apply(const ReloadPlan& plan) {
     log::info("reload: {} removed", name);
   }
   for (const vm::Settings& device : plan.add) {
-    settings_->begin(device);
+    settings_->begin(device, true);
     log::info("reload: {} added on {}", device.name, device.socket);
   }
   for (const vm::Settings& device : plan.switched) {
@@ -365,12 +361,6 @@ void Daemon::apply(const ReloadPlan& plan) {
     log::warn("reload: {} changed; that needs a restart", key);
   }
   if (plan.remove.empty() && plan.add.empty()) log::info("reload: the devices are the same");
-}
-
-void Daemon::say_device(const vm::Settings& device) const {
-  hooks_.say(fmt::format("{} {} {}", device.name,
-                         device.client ? "connects to its VMM at" : "waits for its VMM on",
-                         device.socket));
 }
 
 void Daemon::sample_all() {

@@ -26,9 +26,25 @@ Status needs_new_device(const std::string& name, const vm::Setting& setting) {
 
 }  // namespace
 
-void VmSettings::begin(const vm::Settings& settings) {
-  settings_[settings.name] = settings;
+void VmSettings::set(const vm::KeptSettings& settings) {
+  settings_[settings.added.name] = settings;
+  fleet_.keep_settings(settings);
+}
+
+void VmSettings::begin(const vm::Settings& settings, bool configured) {
+  set({configured, settings, settings});
   autopilot_.wish(settings);
+}
+
+/// The state folder has a person's word on `automatic`.
+void VmSettings::resume(const vm::KeptSettings& kept) {
+  set(kept);
+  vm::Settings wish = kept.now;
+  wish.automatic = kept.added.automatic;
+  autopilot_.wish(wish);
+  const auto vm = fleet_.find(kept.added.name);
+  VB_CHECK(vm);
+  if (kept.now != kept.added) static_cast<void>(apply(kept.now, vm::live_settings(), *vm));
 }
 
 void VmSettings::end(const std::string& name) {
@@ -38,7 +54,7 @@ void VmSettings::end(const std::string& name) {
 
 vm::Settings VmSettings::of(const std::string& name) const {
   const auto at = settings_.find(name);
-  vm::Settings settings = at == settings_.end() ? vm::Settings{name, {}} : at->second;
+  vm::Settings settings = at == settings_.end() ? vm::Settings{name, {}} : at->second.now;
   settings.automatic = autopilot_.automatic(name);
   return settings;
 }
@@ -53,7 +69,10 @@ Result<VmSettings::Changed> VmSettings::change(const std::string& name, const vm
     vm::put(*row, vm::get(*row, to), &now);
   }
   if (auto ok = vm::check_limits(now); !ok) return tl::unexpected(ok.error());
-  settings_[name] = now;
+  vm::KeptSettings kept = settings_[name];
+  if (kept.added.name.empty()) kept.added = now;
+  kept.now = now;
+  set(kept);
   if (has(rows, "automatic")) autopilot_.set_automatic(name, now.automatic);
   return Changed{now, apply(now, rows, *vm)};
 }
@@ -61,8 +80,7 @@ Result<VmSettings::Changed> VmSettings::change(const std::string& name, const vm
 VmSettings::Changed VmSettings::take_over(const vm::Settings& settings) {
   const auto vm = fleet_.find(settings.name);
   VB_CHECK(vm);
-  settings_[settings.name] = settings;
-  autopilot_.wish(settings);
+  begin(settings, true);
   auto no_effect = apply(settings, vm::live_settings(), *vm);
   return {of(settings.name), std::move(no_effect)};
 }

@@ -24,7 +24,11 @@ class VmSettings {
       : fleet_(fleet), autopilot_(autopilot) {}
 
   /// Call it after a VM was added with these settings.
-  void begin(const vm::Settings& settings);
+  /// @param configured  by the configuration, and not by a client.
+  void begin(const vm::Settings& settings, bool configured);
+  /// The same, where an earlier daemon had the VM: what was changed there is changed here.
+  /// @pre the VM is in the fleet.
+  void resume(const vm::KeptSettings& kept);
   /// Call it after a VM was removed.
   void end(const std::string& name);
 
@@ -47,11 +51,12 @@ class VmSettings {
   Changed take_over(const vm::Settings& settings);
 
  private:
+  void set(const vm::KeptSettings& settings);
   std::optional<Status> apply(const vm::Settings& settings, const vm::Rows& rows, vm::Vm* vm);
 
   vm::Fleet& fleet_;
   policy::Autopilot& autopilot_;
-  std::map<std::string, vm::Settings, std::less<>> settings_;
+  std::map<std::string, vm::KeptSettings, std::less<>> settings_;
 };
 
 }  // namespace vballoon::service

@@ -110,7 +110,7 @@ void BalloonDevice::give_up_restore() {
   restoring_.store(false);
 }
 
-void BalloonDevice::close(bool hands_on) {
+bool BalloonDevice::close(bool hands_on) {
   const std::scoped_lock lock(mutex_);
   const bool stays = hands_on && parts_.kept.on();
   if (stays) parts_.balloon.state().hold();
@@ -125,6 +125,7 @@ void BalloonDevice::close(bool hands_on) {
   parts_.balloon.path().discard_gathered(here);
   parts_.balloon.note_complete(parts_.session.guest.rings);
   parts_.let_go();
+  return stays;
 }
 
 rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {

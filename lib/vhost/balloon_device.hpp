@@ -20,6 +20,7 @@
 
 #include "reclaim/discarder.hpp"
 #include "vhost/device_parts.hpp"
+#include "vhost/listener.hpp"
 #include "vhost/message.hpp"
 #include "vhost/restore.hpp"
 #include "vhost/vmm_messages.hpp"
@@ -50,12 +51,14 @@ class BalloonDevice final : public vm::Vm {
 
   // --- The control thread, before a VMM can connect ------------------------------------------
 
-  /// From now on a connection outlives the process, in this bag.
-  void keep_in(std::unique_ptr<StoredBag> bag);
+  /// From now on the device and its connection outlive the process, in this bag.
+  /// @param settings  see keep_settings().
+  /// @param door      where its VMMs knock; null: it connects to them.
+  void keep_in(std::unique_ptr<StoredBag> bag, std::string settings, const Listener* door);
   /// The same, with the connection that an earlier daemon put there.
   /// @return the end of a socket pair that librte_vhost is to accept for it.
   /// @errors the reason why the connection ends instead.
-  [[nodiscard]] Result<UniqueFd> take_up(Inheritance inheritance);
+  [[nodiscard]] Result<UniqueFd> take_up(Inheritance inheritance, const Listener* door);
   /// It waits for that connection. Thread: any.
   [[nodiscard]] bool restoring() const noexcept { return restoring_.load(); }
 
@@ -63,8 +66,11 @@ class BalloonDevice final : public vm::Vm {
 
   /// Ends the device for good: stops the rings and lets go of the guest. Later events have no
   /// effect.
-  /// @param hands_on  the connection is for the next daemon, where one is kept.
-  void close(bool hands_on);
+  /// @param hands_on  the device is for the next daemon, where it is kept.
+  /// @return whether it is.
+  bool close(bool hands_on);
+  /// These lines are for the next daemon, where the device outlives this one.
+  void keep_settings(std::string lines);
   /// Removes the device's state: the next daemon knows nothing of the device. @pre close()
   void remove_state() noexcept {
     parts_.balloon.state().remove();
@@ -107,6 +113,7 @@ class BalloonDevice final : public vm::Vm {
   [[nodiscard]] rte_vhost_msg_result swap(int vid);
   [[nodiscard]] Result<void> go_on_with(Restore& restore, int vid);
   [[nodiscard]] bool admit(Connection& connection, bool client);
+  void use_bag(std::unique_ptr<StoredBag> bag, std::string settings, const Listener* door);
   void give_up_restore();
   void settle_restore();
   [[nodiscard]] Result<void> check_asks_stats() const;

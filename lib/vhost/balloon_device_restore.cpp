@@ -23,20 +23,39 @@ bool is_of(const vm::DeviceState& state, const Record& record) noexcept {
 
 }  // namespace
 
-void BalloonDevice::keep_in(std::unique_ptr<StoredBag> bag) {
-  const std::scoped_lock lock(mutex_);
+void BalloonDevice::use_bag(std::unique_ptr<StoredBag> bag, std::string settings,
+                            const Listener* door) {
   parts_.kept.use(std::move(bag));
+  static_cast<void>(parts_.kept.set_settings(std::move(settings)));
+  if (door != nullptr) parts_.kept.set_door(door->door());
   parts_.balloon.state().keep_elder();
 }
 
-Result<UniqueFd> BalloonDevice::take_up(Inheritance inheritance) {
+void BalloonDevice::keep_in(std::unique_ptr<StoredBag> bag, std::string settings,
+                            const Listener* door) {
+  const std::scoped_lock lock(mutex_);
+  use_bag(std::move(bag), std::move(settings), door);
+  parts_.kept.put_device();
+}
+
+/// Until the swap the bag has what an earlier daemon put there, and with the swap all is recorded.
+void BalloonDevice::keep_settings(std::string lines) {
+  const std::scoped_lock lock(mutex_);
+  if (!parts_.kept.on() || !parts_.kept.set_settings(std::move(lines)) || restore_) return;
+  if (parts_.slot.taken()) {
+    parts_.keep();
+  } else {
+    parts_.kept.put_device();
+  }
+}
+
+Result<UniqueFd> BalloonDevice::take_up(Inheritance inheritance, const Listener* door) {
   const std::scoped_lock lock(mutex_);
   StoredBag& bag = *inheritance.bag;
-  parts_.kept.use(std::move(inheritance.bag));
-  parts_.balloon.state().keep_elder();
+  use_bag(std::move(inheritance.bag), inheritance.record.settings, door);
   auto restore = std::make_unique<Restore>(std::move(inheritance), parts_.balloon.state().left());
   if (const std::string why = restore->why_not(parts_.spec.offered()); !why.empty()) {
-    bag.bag().empty();
+    parts_.kept.put_device();
     return fail(Code::kUnavailable, why);
   }
   if (restore->needs_state() && !is_of(parts_.balloon.state(), restore->record())) {
@@ -44,13 +63,13 @@ Result<UniqueFd> BalloonDevice::take_up(Inheritance inheritance) {
     return fail(Code::kHost, "what was kept of its balloon cannot be used");
   }
   Result<UniqueFd> begun;
-  if (auto counted = restore->count(bag.bag()); !counted) {
+  if (auto counted = restore->count(bag.bag(), parts_.kept.door()); !counted) {
     begun = tl::unexpected(counted.error());
   } else {
     begun = restore->begin();
   }
   if (!begun) {
-    bag.bag().empty();
+    parts_.kept.put_device();
     return begun;
   }
   Session& session = parts_.session;

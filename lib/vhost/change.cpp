@@ -37,7 +37,8 @@ void take_down(Member& member, bool hands_on) {
   const DeviceSpec& spec = member.spec();
   if (member.gate != nullptr) member.gate->bar(*member.listener);
   // Rings stop while librte_vhost still has the memory mapped.
-  member.device->close(hands_on);
+  const bool stays = member.device->close(hands_on);
+  if (stays && member.listener) member.listener->hand_on();
   // This frees a client's connection without any callback. A connection through a gate ends by
   // itself.
   if (spec.client) rte_vhost_driver_unregister(spec.socket.c_str());
@@ -60,6 +61,8 @@ void Change::undo(Incoming& incoming) noexcept {
   } else if (incoming.listener && incoming.gate != nullptr) {
     incoming.gate->forget(*incoming.listener);
   }
+  // An earlier daemon's is for the next one.
+  if (incoming.adopted) incoming.listener->hand_on();
 }
 
 Result<void> Change::prepare(std::span<const std::string> remove, std::span<const DeviceSpec> add) {
@@ -137,13 +140,25 @@ Result<void> Change::open_door(Incoming& incoming) {
   if (!gate) return tl::unexpected(gate.error());
   if (auto ok = borrow_door(incoming); !ok) return ok;
   if (incoming.lender == nullptr) {
-    auto listener = Listener::open(incoming.spec.socket, incoming.spec.socket_group);
+    auto listener = listen(incoming.spec, &incoming.adopted);
     if (!listener) return tl::unexpected(listener.error());
     incoming.listener = std::make_unique<Listener>(*std::move(listener));
   }
   auto watched = (*gate)->watch(incoming.door());
   if (watched) incoming.gate = *gate;
   return watched;
+}
+
+/// A VMM that knocked while there was no daemon waits at the socket that the earlier one left.
+Result<Listener> Change::listen(const DeviceSpec& spec, bool* adopted) const {
+  auto left = left_ == nullptr ? std::nullopt : left_->take(spec.socket);
+  if (left) {
+    auto listener = Listener::adopt(spec.socket, *std::move(left), spec.socket_group);
+    *adopted = listener.has_value();
+    if (listener) return listener;
+    log::warn("{}: VMMs that wait for it are turned away: {}", spec.name, listener.error().message);
+  }
+  return Listener::open(spec.socket, spec.socket_group);
 }
 
 /// Borrows the listener of a leaving device with the same path. VMMs that knock there meanwhile
@@ -201,7 +216,7 @@ Result<void> Change::bring_in(Incoming& incoming, const Make& make) {
       return ok;
   }
   auto member = std::make_unique<Member>();
-  Made made = make(spec);
+  Made made = make(spec, spec.client ? nullptr : &incoming.door());
   member->device = std::move(made.device);
   member->canonical = std::move(incoming.canonical);
   if (spec.client) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "vhost/left_doors.hpp"
 #include "vhost/roster.hpp"
 
 namespace vballoon::vhost {
@@ -23,8 +24,9 @@ using Gates = std::map<std::uint64_t, std::unique_ptr<Gate>>;  // by the feature
 
 class Change {
  public:
-  Change(Roster& roster, Gates& gates, Room& room) noexcept
-      : roster_(roster), gates_(gates), room_(room) {}
+  /// @param left  what an earlier daemon left; null: nothing.
+  Change(Roster& roster, Gates& gates, Room& room, LeftDoors* left) noexcept
+      : roster_(roster), gates_(gates), room_(room), left_(left) {}
   /// Undoes prepare(), unless commit() followed.
   ~Change();
   Change(const Change&) = delete;
@@ -44,7 +46,8 @@ class Change {
     /// For librte_vhost to accept, as the VMM's: see BalloonDevice::take_up().
     UniqueFd connection = {};
   };
-  using Make = std::function<Made(const DeviceSpec& spec)>;
+  /// @param door  where the device's VMMs knock; null: it connects to them.
+  using Make = std::function<Made(const DeviceSpec& spec, const Listener* door)>;
   [[nodiscard]] Result<void> commit(const Make& make);
 
  private:
@@ -58,8 +61,9 @@ class Change {
     gid_t lent_group = 0;                // the group of that listener's file before
     Gate* gate = nullptr;
     bool registered = false;  // with librte_vhost
+    bool adopted = false;     // the listener is an earlier daemon's
 
-    [[nodiscard]] const Listener& door() const noexcept {
+    [[nodiscard]] Listener& door() const noexcept {
       return lender != nullptr ? *lender->listener : *listener;
     }
   };
@@ -70,6 +74,7 @@ class Change {
   [[nodiscard]] Result<void> prepare_one(Incoming& incoming);
   [[nodiscard]] Result<void> open_door(Incoming& incoming);
   [[nodiscard]] Result<void> borrow_door(Incoming& incoming);
+  [[nodiscard]] Result<Listener> listen(const DeviceSpec& spec, bool* adopted) const;
   [[nodiscard]] Result<Gate*> gate_for(const DeviceSpec& spec);
   [[nodiscard]] Result<void> bring_in(Incoming& incoming, const Make& make);
   [[nodiscard]] bool leaves_from(const DeviceSpec& spec) const;
@@ -78,6 +83,7 @@ class Change {
   Roster& roster_;
   Gates& gates_;
   Room& room_;
+  LeftDoors* const left_;
   std::vector<Incoming> incoming_;
   std::vector<Member*> leaving_;
   bool committed_ = false;

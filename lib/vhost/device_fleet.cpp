@@ -52,8 +52,9 @@ struct DeviceFleet::Parts {
     }
   }
 
-  Change::Made make(const DeviceSpec& spec);
-  Change::Made make_kept(const DeviceSpec& spec);
+  Change::Made make(const DeviceSpec& spec, const Listener* door);
+  Change::Made make_kept(const DeviceSpec& spec, const Listener* door);
+  [[nodiscard]] LeftDoors* left_doors() noexcept { return bags ? &bags->doors() : nullptr; }
   [[nodiscard]] std::shared_ptr<BalloonDevice> make_device(const DeviceSpec& spec);
 
   const FleetSettings settings;
@@ -74,18 +75,19 @@ std::shared_ptr<BalloonDevice> DeviceFleet::Parts::make_device(const DeviceSpec&
 }
 
 /// librte_vhost connects by itself to a VMM that listens, and that VMM can be connected to again.
-Change::Made DeviceFleet::Parts::make(const DeviceSpec& spec) {
-  if (bags && !spec.client) return make_kept(spec);
+Change::Made DeviceFleet::Parts::make(const DeviceSpec& spec, const Listener* door) {
+  if (bags && !spec.client) return make_kept(spec, door);
   return {make_device(spec)};
 }
 
-Change::Made DeviceFleet::Parts::make_kept(const DeviceSpec& spec) {
+Change::Made DeviceFleet::Parts::make_kept(const DeviceSpec& spec, const Listener* door) {
   auto inheritance = bags->take(spec.name);
   // Before the device reads its file.
-  const bool whole = !inheritance || has_its_state(*inheritance, *folder);
+  const bool connected = inheritance && inheritance->record.connected;
+  const bool whole = !connected || has_its_state(*inheritance, *folder);
   Change::Made made{make_device(spec)};
-  if (inheritance && whole) {
-    auto connection = made.device->take_up(*std::move(inheritance));
+  if (connected && whole) {
+    auto connection = made.device->take_up(*std::move(inheritance), door);
     if (connection) {
       made.connection = *std::move(connection);
     } else {
@@ -93,14 +95,14 @@ Change::Made DeviceFleet::Parts::make_kept(const DeviceSpec& spec) {
     }
     return made;
   }
-  if (inheritance) {
+  if (!whole) {
     log::warn("{}: its VMM's connection ends: what was kept of its balloon is gone", spec.name);
-    inheritance->bag->bag().empty();
   }
+  std::string lines = inheritance ? inheritance->record.settings : std::string();
   auto bag =
       inheritance ? Result<std::unique_ptr<StoredBag>>(std::move(inheritance->bag)) : bags->make();
   if (bag) {
-    made.device->keep_in(*std::move(bag));
+    made.device->keep_in(*std::move(bag), std::move(lines), door);
   } else {
     log::warn("{}: its VMM's connection will not outlive the daemon: {}", spec.name,
               bag.error().message);
@@ -140,10 +142,11 @@ Result<void> DeviceFleet::change(std::span<const std::string> remove,
     if (!spec) return tl::unexpected(spec.error());
     specs.push_back(*std::move(spec));
   }
-  Change change(parts_->roster, parts_->gates, parts_->room);
+  Change change(parts_->roster, parts_->gates, parts_->room, parts_->left_doors());
   if (auto ok = change.prepare(remove, specs); !ok) return ok;
-  return change.commit(
-      [parts = parts_.get()](const DeviceSpec& spec) { return parts->make(spec); });
+  return change.commit([parts = parts_.get()](const DeviceSpec& spec, const Listener* door) {
+    return parts->make(spec, door);
+  });
 }
 
 Result<void> DeviceFleet::inherit(keep::Inherited& inherited) {
@@ -179,6 +182,18 @@ std::vector<lcore::LcoreReport> DeviceFleet::lcores() const {
   return lcores;
 }
 
+std::vector<vm::KeptSettings> DeviceFleet::left() const {
+  if (!parts_->bags) return {};
+  return parts_->bags->settings();
+}
+
+void DeviceFleet::keep_settings(const vm::KeptSettings& settings) {
+  VB_OWNED(parts_->owner);
+  const Member* const member = parts_->roster.find(settings.added.name);
+  VB_CHECK(member != nullptr);
+  member->device->keep_settings(vm::lines_of(settings));
+}
+
 void DeviceFleet::tick() {
   VB_OWNED(parts_->owner);
   FdReserve::get().fill_again();
@@ -189,7 +204,8 @@ void DeviceFleet::tick() {
 
 void DeviceFleet::stop() {
   VB_OWNED(parts_->owner);
-  for (const auto& member : parts_->roster.members()) take_down(*member, true);
+  const bool kept = parts_->settings.store != nullptr && parts_->settings.store->keeps();
+  for (const auto& member : parts_->roster.members()) take_down(*member, kept);
   // Before the listening sockets, because the gates have these in their sets.
   parts_->gates.clear();
   parts_->roster.clear();

@@ -38,6 +38,8 @@ class DeviceFleet final : public vm::Fleet {
   Result<void> change(std::span<const std::string> remove,
                       std::span<const vm::Settings> add) override;
   [[nodiscard]] std::vector<lcore::LcoreReport> lcores() const override;
+  [[nodiscard]] std::vector<vm::KeptSettings> left() const override;
+  void keep_settings(const vm::KeptSettings& settings) override;
 
   /// Takes what an earlier daemon left of its connections. Devices that are added from now on go on
   /// with theirs. @errors kHost: the limit of descriptors is too low for that.

@@ -11,7 +11,7 @@ DeviceParts::DeviceParts(DeviceSpec settings, Seats& seats, MemoryClaims& claims
                          const reclaim::ReclaimLimits& limits, const vm::Folder* folder)
     : spec(std::move(settings)),
       notices(spec.name),
-      kept(notices),
+      kept(spec.name, notices),
       balloon(folder, spec.name, limits),
       target(balloon, session.guest, spec.bit_two(), notices),
       stats(balloon.path()),

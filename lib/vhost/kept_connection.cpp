@@ -10,9 +10,16 @@ namespace vballoon::vhost {
 void KeptConnection::put(Record record, int connection, int answers) {
   if (said_.incomplete()) return fail_to_keep("a descriptor of it could not be duplicated");
   if (record.state_inode == 0) return fail_to_keep("its balloon is not kept");
+  record.connected = true;
+  record.settings = settings_;
   record.restores = restores_;
   record.said = said_.messages();
-  std::vector<int> fds{connection, answers};
+  std::vector<int> fds;
+  if (door_) {
+    record.door = door_->is;
+    fds.push_back(door_->fd);
+  }
+  fds.insert(fds.end(), {connection, answers});
   said_.list(&fds);
   const auto bytes = encode(record);
   if (auto put = bag_->bag().put(bytes, fds); !put) return fail_to_keep(put.error().message);
@@ -21,17 +28,39 @@ void KeptConnection::put(Record record, int connection, int answers) {
   ledger_whole_ = record.ledger_whole;
 }
 
+bool KeptConnection::set_settings(std::string lines) {
+  if (lines.size() > kMaxSettingsBytes) {
+    notices_.warn(
+        fmt::format("its settings have {} bytes, and are not for the next daemon", lines.size()));
+    lines.clear();
+  }
+  return std::exchange(settings_, lines) != lines;
+}
+
+Record KeptConnection::device_alone() const {
+  Record record;
+  record.device = device_;
+  record.settings = settings_;
+  if (door_) record.door = door_->is;
+  return record;
+}
+
 /// A record that is out of date is worse than none.
-void KeptConnection::fail_to_keep(const std::string& why) {
-  bag_->bag().empty();
+void KeptConnection::put_device() {
   full_ = false;
+  std::vector<int> fds;
+  if (door_) fds.push_back(door_->fd);
+  if (!bag_->bag().put(encode(device_alone()), fds)) bag_->bag().empty();
+}
+
+void KeptConnection::fail_to_keep(const std::string& why) {
+  put_device();
   if (std::exchange(told_, true)) return;
   notices_.warn(fmt::format("its VMM's connection will not outlive the daemon: {}", why));
 }
 
 void KeptConnection::end() noexcept {
-  if (on()) bag_->bag().empty();
-  full_ = false;
+  if (on()) put_device();
   told_ = false;
   restores_ = 0;
   said_ = {};

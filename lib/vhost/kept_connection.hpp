@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/kept_connection.hpp - what of a device's connection outlives the process.
+// vhost/kept_connection.hpp - what of a device and of its connection outlives the process.
 // Invariant: the bag has all that was said on the connection that is served, as of the newest
-//            message that was answered; or it is empty.
+//            message that was answered; or it has the device alone.
 // Thread: the device's lock guards all of it.
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
+#include "vhost/kept_door.hpp"
 #include "vhost/record.hpp"
 #include "vhost/said.hpp"
 #include "vhost/stored_bag.hpp"
@@ -18,10 +21,19 @@ namespace vballoon::vhost {
 class KeptConnection {
  public:
   /// Nothing is kept until use(). @param notices  outlives this.
-  explicit KeptConnection(vm::Notices& notices) noexcept : notices_(notices) {}
+  KeptConnection(std::string device, vm::Notices& notices) noexcept
+      : device_(std::move(device)), notices_(notices) {}
 
   void use(std::unique_ptr<StoredBag> bag) noexcept { bag_ = std::move(bag); }
   [[nodiscard]] bool on() const noexcept { return bag_ != nullptr; }
+
+  /// The socket at which its VMMs knock; it is in each record from now on.
+  /// @pre  it stays open while this object lives, or until forget().
+  void set_door(const Door& door) noexcept { door_ = door; }
+  [[nodiscard]] const std::optional<Door>& door() const noexcept { return door_; }
+  /// The device's settings, as lines; in each record from now on.
+  /// @return whether they are other ones than before.
+  [[nodiscard]] bool set_settings(std::string lines);
 
   /// On the connection that is served, or on the one that waits.
   [[nodiscard]] Said& said() noexcept { return said_; }
@@ -33,6 +45,8 @@ class KeptConnection {
   /// @param record  all but what was said.
   /// @param connection, answers  to be kept with it.
   void put(Record record, int connection, int answers);
+  /// Records the device alone: nobody is connected.
+  void put_device();
   /// Whether a record with these would be another one than the newest.
   [[nodiscard]] bool differs(bool undecided, bool ledger_whole) const noexcept {
     return full_ && (undecided != undecided_ || ledger_whole != ledger_whole_);
@@ -49,9 +63,13 @@ class KeptConnection {
 
  private:
   void fail_to_keep(const std::string& why);
+  [[nodiscard]] Record device_alone() const;
 
+  const std::string device_;
   vm::Notices& notices_;
   std::unique_ptr<StoredBag> bag_;  // null: nobody keeps it
+  std::optional<Door> door_;
+  std::string settings_;
   Said said_;
   Said waiting_;
   std::uint32_t restores_ = 0;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -16,6 +17,15 @@ namespace {
 
 /// So many VMMs may wait at one socket to be accepted.
 constexpr int kBacklog = 128;
+
+bool listens(int fd) noexcept {
+  int on = 0;
+  socklen_t bytes = sizeof(on);
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &bytes) != 0 || on == 0) return false;
+  int domain = 0;
+  bytes = sizeof(domain);
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes) == 0 && domain == AF_UNIX;
+}
 
 tl::unexpected<Status> failed(const std::string& path, const char* what) {
   return fail(Code::kHost, fmt::format("socket {}: {}: {}", path, what, std::strerror(errno)));
@@ -41,11 +51,28 @@ Result<Listener> Listener::open(const std::string& path, std::optional<gid_t> gr
   const int yes = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
   if (::listen(fd.get(), kBacklog) != 0) return failed(path, "cannot listen");
-  return Listener(std::move(fd), std::move(file));
+  return Listener(std::move(fd), std::move(file), group);
 }
 
-Result<void> Listener::share(std::optional<gid_t> group) const {
-  return share_socket(file_.path(), group);
+/// A listener's credentials are those of whoever called listen(2) last, and leads_here() knows this
+/// process's.
+Result<Listener> Listener::adopt(const std::string& path, LeftDoor door,
+                                 std::optional<gid_t> group) {
+  if (!listens(door.socket.get())) {
+    return fail(Code::kInvalidArgument, fmt::format("socket {}: what is kept of it is none", path));
+  }
+  Listener listener(std::move(door.socket), SocketFile(path), door.is.group);
+  if (::listen(listener.fd(), kBacklog) != 0) return failed(path, "cannot listen");
+  if (group == door.is.group) return listener;
+  if (auto ok = listener.share(group.value_or(::getegid())); !ok) return tl::unexpected(ok.error());
+  listener.group_ = group;
+  return listener;
+}
+
+Result<void> Listener::share(std::optional<gid_t> group) {
+  auto shared = share_socket(file_.path(), group);
+  if (shared) group_ = group;
+  return shared;
 }
 
 }  // namespace vballoon::vhost

@@ -49,14 +49,17 @@ const Kind* kind_of(Request request) noexcept {
 }
 
 constexpr std::uint32_t kMagic = 0x63654256;  // "VBec"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kNameBytes = 64;
 
 // Flags of a record.
 constexpr std::uint32_t kUndecided = 1;
 constexpr std::uint32_t kEndsUnsaid = 2;
 constexpr std::uint32_t kLedgerWhole = 4;
-constexpr std::uint32_t kAllFlags = 7;
+constexpr std::uint32_t kListens = 8;
+constexpr std::uint32_t kGroupNamed = 16;
+constexpr std::uint32_t kConnected = 32;
+constexpr std::uint32_t kAllFlags = 63;
 // Flags of a ring.
 constexpr std::uint32_t kBegun = 1;
 constexpr std::uint32_t kStopped = 2;
@@ -69,6 +72,11 @@ struct RingBytes {
   std::uint16_t flags = 0;
 };
 
+struct DoorBytes {
+  std::uint64_t file_device = 0;
+  std::uint64_t file_inode = 0;
+};
+
 struct Head {
   std::uint32_t magic = kMagic;
   std::uint32_t version = kVersion;
@@ -77,6 +85,9 @@ struct Head {
   std::uint32_t restores = 0;
   std::uint32_t flags = 0;
   std::array<RingBytes, wire::kQueues> rings{};
+  DoorBytes door{};
+  std::uint32_t group = 0;
+  std::uint32_t settings_bytes = 0;
   std::uint32_t messages = 0;
   std::uint32_t padding = 0;
 };
@@ -117,16 +128,33 @@ RingBytes bytes_of(const KeptRing& ring) noexcept {
   return {ring.generation, ring.stopped_at, static_cast<std::uint16_t>(flags)};
 }
 
+std::uint32_t flags_of(const Record& record) noexcept {
+  const bool grouped = record.door && record.door->group;
+  return (record.undecided ? kUndecided : 0U) | (record.ends_unsaid ? kEndsUnsaid : 0U) |
+         (record.ledger_whole ? kLedgerWhole : 0U) | (record.door ? kListens : 0U) |
+         (grouped ? kGroupNamed : 0U) | (record.connected ? kConnected : 0U);
+}
+
 Head head_of(const Record& record) noexcept {
   Head head;
   record.device.copy(head.device.data(), head.device.size());
   head.state_inode = record.state_inode;
   head.restores = record.restores;
-  head.flags = (record.undecided ? kUndecided : 0U) | (record.ends_unsaid ? kEndsUnsaid : 0U) |
-               (record.ledger_whole ? kLedgerWhole : 0U);
+  head.flags = flags_of(record);
   std::transform(record.rings.begin(), record.rings.end(), head.rings.begin(), bytes_of);
+  if (record.door) {
+    head.door = {record.door->file_device, record.door->file_inode};
+    head.group = record.door->group.value_or(0);
+  }
+  head.settings_bytes = static_cast<std::uint32_t>(record.settings.size());
   head.messages = static_cast<std::uint32_t>(record.said.size());
   return head;
+}
+
+void read_door(const Head& head, Record* record) noexcept {
+  if ((head.flags & kListens) == 0) return;
+  record->door.emplace(KeptDoor{head.door.file_device, head.door.file_inode, std::nullopt});
+  if ((head.flags & kGroupNamed) != 0) record->door->group = head.group;
 }
 
 Result<void> read_head(const Head& head, Record* record) {
@@ -139,12 +167,24 @@ Result<void> read_head(const Head& head, Record* record) {
   record->undecided = (head.flags & kUndecided) != 0;
   record->ends_unsaid = (head.flags & kEndsUnsaid) != 0;
   record->ledger_whole = (head.flags & kLedgerWhole) != 0;
+  record->connected = (head.flags & kConnected) != 0;
+  read_door(head, record);
   for (std::size_t i = 0; i < head.rings.size(); ++i) {
     const auto [generation, stopped_at, flags] = head.rings[i];
     if (flags > kAllRingFlags) return wrong(fmt::format("has ring {} with flags {:#x}", i, flags));
     record->rings[i] = {generation, stopped_at, (flags & kBegun) != 0, (flags & kStopped) != 0,
                         (flags & kOver) != 0};
   }
+  return {};
+}
+
+Result<void> read_settings(std::uint32_t count, std::span<const std::byte>* bytes, Record* record) {
+  if (count > kMaxSettingsBytes || count > bytes->size()) {
+    return wrong(fmt::format("has {} bytes of settings", count));
+  }
+  const auto text = bytes->first(count);
+  record->settings.assign(reinterpret_cast<const char*>(text.data()), text.size());
+  *bytes = bytes->subspan(count);
   return {};
 }
 
@@ -172,7 +212,8 @@ Result<SaidMessage> read_message(std::span<const std::byte>* bytes) {
 /// @return the number of descriptors.
 Result<std::size_t> read_messages(std::uint32_t count, std::span<const std::byte> bytes,
                                   Record* record) {
-  std::size_t descriptors = kOwnDescriptors;
+  std::size_t descriptors = own_descriptors(*record);
+  if (count != 0 && !record->connected) return wrong("has messages of nobody");
   for (std::uint32_t i = 0; i < count; ++i) {
     auto message = read_message(&bytes);
     if (!message) return tl::unexpected(message.error());
@@ -187,6 +228,10 @@ Result<std::size_t> read_messages(std::uint32_t count, std::span<const std::byte
 }
 
 }  // namespace
+
+std::size_t own_descriptors(const Record& record) noexcept {
+  return (record.door ? 1U : 0U) + (record.connected ? 2U : 0U);
+}
 
 bool is_said(Request request) noexcept {
   return kind_of(request) != nullptr;
@@ -208,6 +253,8 @@ unsigned order_of(const SaidMessage& message) noexcept {
 std::vector<std::byte> encode(const Record& record) {
   std::vector<std::byte> bytes;
   append(head_of(record), &bytes);
+  const auto settings = std::as_bytes(std::span(record.settings));
+  bytes.insert(bytes.end(), settings.begin(), settings.end());
   for (const SaidMessage& message : record.said) {
     append(MessageHead{static_cast<std::uint32_t>(message.request),
                        static_cast<std::uint32_t>(message.payload.size()),
@@ -231,6 +278,9 @@ Result<Record> decode(std::span<const std::byte> bytes, std::size_t descriptors)
   if (!take(&bytes, &head)) return wrong("is too short");
   Record record;
   if (auto ok = read_head(head, &record); !ok) return tl::unexpected(ok.error());
+  if (auto ok = read_settings(head.settings_bytes, &bytes, &record); !ok) {
+    return tl::unexpected(ok.error());
+  }
   const auto wanted = read_messages(head.messages, bytes, &record);
   if (!wanted) return tl::unexpected(wanted.error());
   if (*wanted == descriptors) return record;

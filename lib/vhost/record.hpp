@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/record.hpp - what of a VMM's connection the next daemon has to know, as bytes.
+// vhost/record.hpp - what of a device, and of its VMM's connection, the next daemon has to know, as
+//                    bytes.
 // Pure. Bytes that are decoded may be anybody's: what has a form here is checked here. The messages
 // in it are repeated to librte_vhost, and are checked then as a VMM's are.
 // Why:    a VMM says most things once. Whoever takes its connection up has to say them to
@@ -12,11 +13,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "vhost/kept_door.hpp"
 #include "wire/queue_map.hpp"
 #include "wire/vhost_user.hpp"
 
@@ -49,8 +52,14 @@ struct KeptRing {
   friend bool operator==(const KeptRing&, const KeptRing&) = default;
 };
 
+/// A record has at most so many bytes of settings.
+inline constexpr std::size_t kMaxSettingsBytes = 1536;
+
 struct Record {
   std::string device;             ///< its name
+  std::optional<KeptDoor> door;   ///< nothing: nobody listens, or that cannot be kept
+  std::string settings;           ///< lines of vm::KeptSettings, at most kMaxSettingsBytes; or none
+  bool connected = false;         ///< else it has nothing of what follows
   std::uint32_t restores = 0;     ///< how often the connection was taken up lately
   std::uint64_t state_inode = 0;  ///< of the state file with its ledger and its marks
   bool undecided = false;         ///< nobody knows whether that ledger is its guest's
@@ -62,10 +71,11 @@ struct Record {
   friend bool operator==(const Record&, const Record&) = default;
 };
 
-/// Before those of the messages come the connection and the file of its answers.
-inline constexpr std::size_t kOwnDescriptors = 2;
+/// Before those of the messages come the door, if there is one, and with a connection the
+/// connection itself and the file of its answers.
+[[nodiscard]] std::size_t own_descriptors(const Record& record) noexcept;
 /// The most that a record has: eight regions, and with each of five rings a kick and a call.
-inline constexpr std::size_t kRecordDescriptors = kOwnDescriptors + 3 + 8 + 2 * wire::kQueues;
+inline constexpr std::size_t kRecordDescriptors = 1 + 2 + 3 + 8 + 2 * wire::kQueues;
 
 /// @pre  said is in order.
 [[nodiscard]] std::vector<std::byte> encode(const Record& record);

@@ -76,9 +76,15 @@ std::optional<vm::RingRecord> Restore::left_of(unsigned ring) const noexcept {
   return left_ ? std::optional(left_->rings[ring]) : std::nullopt;
 }
 
-Result<void> Restore::count(keep::Bag& bag) {
+Result<void> Restore::count(keep::Bag& bag, const std::optional<Door>& door) {
   ++record_.restores;
-  std::vector<int> fds{connection_.get(), answers_.get()};
+  std::vector<int> fds;
+  record_.door.reset();
+  if (door) {
+    record_.door = door->is;
+    fds.push_back(door->fd);
+  }
+  fds.insert(fds.end(), {connection_.get(), answers_.get()});
   said_.list(&fds);
   return bag.put(encode(record_), fds);
 }

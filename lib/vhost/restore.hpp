@@ -34,7 +34,8 @@ class Restore {
   /// A ring that was kicked may have been served, and then its place is in the state file.
   [[nodiscard]] bool needs_state() const noexcept;
   /// Counts this attempt in the bag, before anything can go wrong. @errors of keep::Bag::put().
-  [[nodiscard]] Result<void> count(keep::Bag& bag);
+  /// @param door  the device's, from now on; nothing: it has none.
+  [[nodiscard]] Result<void> count(keep::Bag& bag, const std::optional<Door>& door);
   /// Repeats all that was said. @return the end that librte_vhost is to accept. @errors kHost.
   [[nodiscard]] Result<UniqueFd> begin();
 

@@ -97,6 +97,10 @@ void Bags::sort(std::unique_ptr<StoredBag> bag, keep::BagContents contents) {
     empty_.push_back(std::move(bag));
     return;
   }
+  if (record->door) {
+    doors_.add({std::move(contents.descriptors.front()), *record->door});
+    contents.descriptors.erase(contents.descriptors.begin());
+  }
   std::string device = record->device;
   left_.emplace(std::move(device),
                 Inheritance{std::move(bag), *std::move(record), std::move(contents.descriptors)});
@@ -106,6 +110,23 @@ std::optional<Inheritance> Bags::take(const std::string& device) {
   auto found = left_.extract(device);
   if (found.empty()) return std::nullopt;
   return std::move(found.mapped());
+}
+
+std::vector<vm::KeptSettings> Bags::settings() const {
+  std::vector<vm::KeptSettings> all;
+  for (const auto& [device, left] : left_) {
+    if (left.record.settings.empty()) continue;
+    auto kept = vm::read_kept_settings(left.record.settings);
+    if (kept && kept->added.name != device) {
+      kept = fail(Code::kInvalidArgument, fmt::format("they are of '{}'", kept->added.name));
+    }
+    if (kept) {
+      all.push_back(*std::move(kept));
+    } else {
+      log::warn("{}: its settings are not taken up: {}", device, kept.error().message);
+    }
+  }
+  return all;
 }
 
 Result<std::unique_ptr<StoredBag>> Bags::make() {
@@ -123,10 +144,13 @@ Result<std::unique_ptr<StoredBag>> Bags::make() {
 
 void Bags::forget_rest() {
   for (auto& [device, left] : left_) {
-    log::warn("{}: its VM's connection ends: there is no such device any more", device);
+    if (left.record.connected) {
+      log::warn("{}: its VM's connection ends: there is no such device any more", device);
+    }
     left.bag->forget();
   }
   left_.clear();
+  doors_.close_rest();
   for (const auto& bag : empty_) bag->forget();
   empty_.clear();
 }

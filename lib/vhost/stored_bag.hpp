@@ -16,7 +16,9 @@
 #include "base/unique_fd.hpp"
 #include "keep/bag.hpp"
 #include "keep/store.hpp"
+#include "vhost/left_doors.hpp"
 #include "vhost/record.hpp"
+#include "vm/kept_settings.hpp"
 
 namespace vballoon::vhost {
 
@@ -38,11 +40,11 @@ class StoredBag {
   keep::Bag bag_;
 };
 
-/// What an earlier daemon left of a device's connection.
+/// What an earlier daemon left of a device.
 struct Inheritance {
   std::unique_ptr<StoredBag> bag;
   Record record;
-  std::vector<UniqueFd> descriptors;  ///< in the order of the record
+  std::vector<UniqueFd> descriptors;  ///< in the order of the record, but without the door
 };
 
 class Bags {
@@ -57,6 +59,10 @@ class Bags {
   [[nodiscard]] std::optional<Inheritance> take(const std::string& device);
   /// An empty one, which the manager keeps. @errors kHost.
   [[nodiscard]] Result<std::unique_ptr<StoredBag>> make();
+  /// Of the devices that were left and not taken, those whose settings are there.
+  [[nodiscard]] std::vector<vm::KeptSettings> settings() const;
+  /// The listening sockets that were left; each may be taken by itself.
+  [[nodiscard]] LeftDoors& doors() noexcept { return doors_; }
   /// There are no more devices: what nobody took is forgotten.
   void forget_rest();
 
@@ -67,6 +73,7 @@ class Bags {
   const keep::Store& store_;
   unsigned next_ = 0;  // above all numbers that there are
   std::map<std::string, Inheritance> left_;
+  LeftDoors doors_;
   std::vector<std::unique_ptr<StoredBag>> empty_;
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "lcore/report.hpp"
+#include "vm/kept_settings.hpp"
 #include "vm/settings.hpp"
 #include "vm/vm.hpp"
 
@@ -45,6 +46,13 @@ class Fleet {
   }
 
   [[nodiscard]] virtual std::vector<lcore::LcoreReport> lcores() const = 0;
+
+  /// What an earlier daemon knew of the VMs that it left, those that were not added here yet.
+  /// Nothing where no daemon leaves any.
+  [[nodiscard]] virtual std::vector<KeptSettings> left() const = 0;
+  /// The next daemon, should there be one that goes on with this VM, gets these from left().
+  /// @pre the VM is in the fleet.
+  virtual void keep_settings(const KeptSettings& settings) = 0;
 };
 
 }  // namespace vballoon::vm

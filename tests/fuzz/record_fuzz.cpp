@@ -12,7 +12,9 @@ namespace {
 
 /// @return the number of its descriptors.
 std::size_t check(const vhost::Record& record) {
-  std::size_t descriptors = vhost::kOwnDescriptors;
+  std::size_t descriptors = vhost::own_descriptors(record);
+  VB_CHECK(record.connected || record.said.empty());
+  VB_CHECK(record.settings.size() <= vhost::kMaxSettingsBytes);
   for (std::size_t i = 0; i < record.said.size(); ++i) {
     const vhost::SaidMessage& message = record.said[i];
     VB_CHECK(vhost::is_said(message.request));

@@ -162,7 +162,7 @@ TEST_F(Meanwhile, AMigrationIsUnderWay) {
 
 /// A bag has two ends.
 TEST(KeptByAStoreOfOne, AVmIsLostWithTheDaemonAndTheNextOneIsServed) {
-  KeptDaemon daemon({"vm"}, {"--max", "1"});
+  KeptDaemon daemon({"vm"}, {.keeper = {"--max", "1"}});
   RawVmm lost(daemon.connect("vm"));
   ASSERT_TRUE(lost.send(kGetFeatures) && lost.socket().receive(driver::Deadline(seconds(10))));
   for (int round = 0; round < 3; ++round) {
@@ -177,7 +177,8 @@ TEST(KeptByAStoreOfOne, AVmIsLostWithTheDaemonAndTheNextOneIsServed) {
 /// From some day on it can be read and no more, as a file system of the host's after an error.
 TEST(KeptInAReadOnlyFolder, AVmIsLostWithTheDaemonAndTheNextOneIsServed) {
   if (!support::is_root()) GTEST_SKIP() << "only root can mount";
-  KeptDaemon daemon({"vm"}, {}, {"/usr/bin/unshare", "--mount", "--propagation", "private"});
+  KeptDaemon daemon({"vm"},
+                    {.before = {"/usr/bin/unshare", "--mount", "--propagation", "private"}});
   WalkingVm vm(
       "vm", [&] { return daemon.show("vm"); }, daemon.connect("vm"), {}, 1);
   vm.step();

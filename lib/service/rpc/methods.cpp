@@ -232,7 +232,7 @@ Methods::Answer Methods::add(const rpc::Json& object) {
     return rpc::refuse(rpc::kInvalidParams, "device.add: " + ok.error().message);
   }
   if (auto added = fleet_.add(device); !added) return refuse(added.error());
-  settings_.begin(device);
+  settings_.begin(device, false);
   say("{}: added, {} {}", device.name, mode, device.socket);
   return rpc::Json::object();
 }

@@ -26,17 +26,27 @@ pid_t child_of(pid_t parent) {
   return children ? child : -1;
 }
 
+bool has_ended(pid_t process) {
+  std::ifstream status(fmt::format("/proc/{}/stat", process));
+  std::string word;
+  std::string state;
+  status >> word >> word >> state;
+  return !status || state == "Z";
+}
+
 }  // namespace
 
-KeptDaemon::KeptDaemon(const std::vector<std::string>& devices,
-                       const std::vector<std::string>& keeper,
-                       const std::vector<std::string>& before) {
-  std::vector<std::string> words = before;
+KeptDaemon::KeptDaemon(const std::vector<std::string>& devices, const KeptOptions& options) {
+  std::vector<std::string> words = options.before;
   words.insert(words.end(),
                {program_in("VBALLOON_KEEPER"), "--longest-pause", "0.02", "--steady", "0"});
-  words.insert(words.end(), keeper.begin(), keeper.end());
+  words.insert(words.end(), options.keeper.begin(), options.keeper.end());
   words.insert(words.end(), {"--", program_in("VBALLOOND"), "--dev", "--rpc",
                              folder_.path() / "rpc", "--state", folder_.path() / "state"});
+  if (!options.config.empty()) {
+    configure(options.config);
+    words.insert(words.end(), {"--config", folder_.path() / "toml"});
+  }
   for (const std::string& device : devices) {
     words.insert(words.end(), {"--device", device + "=" + socket(device)});
   }
@@ -100,6 +110,23 @@ void KeptDaemon::replace(int signal) const {
 void KeptDaemon::upgrade() {
   const pid_t old = pid();
   keeper_.send(SIGUSR1);
+  await_successor_of(old);
+}
+
+void KeptDaemon::configure(const std::string& text) const {
+  std::ofstream(folder_.path() / "toml") << text;
+}
+
+/// The keeper is stopped meanwhile. A daemon that has ended is a zombie until the keeper looks, and
+/// has nothing open any more.
+void KeptDaemon::while_away(const std::function<void()>& what) {
+  const pid_t old = pid();
+  keeper_.send(SIGSTOP);
+  ::kill(old, SIGKILL);
+  const driver::Deadline deadline(kPatience);
+  while (!has_ended(old) && !deadline.passed()) std::this_thread::sleep_for(milliseconds(1));
+  what();
+  keeper_.send(SIGCONT);
   await_successor_of(old);
 }
 

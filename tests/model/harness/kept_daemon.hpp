@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,14 +16,16 @@
 
 namespace vballoon::model {
 
+struct KeptOptions {
+  std::vector<std::string> keeper{};  ///< more of the keeper's command line
+  std::vector<std::string> before{};  ///< a command that becomes the keeper: its path and arguments
+  std::string config{};               ///< the daemon's configuration file; empty: none
+};
+
 class KeptDaemon {
  public:
   /// @param devices  their names.
-  /// @param keeper   more of the keeper's command line.
-  /// @param before   a command that becomes the keeper: its path and arguments.
-  explicit KeptDaemon(const std::vector<std::string>& devices,
-                      const std::vector<std::string>& keeper = {},
-                      const std::vector<std::string>& before = {});
+  explicit KeptDaemon(const std::vector<std::string>& devices, const KeptOptions& options = {});
   /// Ends both; whoever does not end cleanly fails the test.
   ~KeptDaemon();
   KeptDaemon(const KeptDaemon&) = delete;
@@ -47,10 +50,15 @@ class KeptDaemon {
   void replace(int signal) const;
   /// SIGUSR1 to the keeper: an upgrade.
   void upgrade();
+  /// Kills the daemon, does this while none runs, and waits for the next one.
+  void while_away(const std::function<void()>& what);
+  /// The next daemon reads this. @pre it was started with a configuration.
+  void configure(const std::string& text) const;
 
   [[nodiscard]] std::string log() const { return driver::text_of(folder_.path() / "log"); }
   [[nodiscard]] std::size_t logged(const std::string& text) const;
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
+  [[nodiscard]] driver::ChildProcess& keeper() { return keeper_; }
   [[nodiscard]] const driver::ChildProcess& keeper() const { return keeper_; }
 
  private:

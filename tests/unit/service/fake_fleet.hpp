@@ -60,10 +60,16 @@ class FakeFleet final : public vm::Fleet {
   Result<void> change(std::span<const std::string> remove,
                       std::span<const vm::Settings> add) override;
   [[nodiscard]] std::vector<lcore::LcoreReport> lcores() const override { return lcore_reports; }
+  [[nodiscard]] std::vector<vm::KeptSettings> left() const override { return left_by_earlier; }
+  void keep_settings(const vm::KeptSettings& settings) override {
+    settings_kept[settings.added.name] = settings;
+  }
 
   std::vector<vm::Settings> added;                 ///< by change()
   std::map<std::string, vm::AutomaticWord> words;  ///< outlive the daemon
   std::vector<lcore::LcoreReport> lcore_reports;
+  std::vector<vm::KeptSettings> left_by_earlier;          ///< what left() has
+  std::map<std::string, vm::KeptSettings> settings_kept;  ///< by name
   bool answers_stats = true;  ///< at once; else only answer_stats() does
   unsigned stats_requests = 0;
   std::string why_not_kept;      ///< of all wishes

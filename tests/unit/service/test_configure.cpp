@@ -27,7 +27,7 @@ class Configure : public testing::Test {
 
   void add(const vm::Settings& settings) {
     ASSERT_TRUE(fleet_.add(settings));
-    settings_.begin(settings);
+    settings_.begin(settings, true);
   }
   rpc::Outcome<Json> call(const char* method, Json params) {
     params["name"] = "vm1";

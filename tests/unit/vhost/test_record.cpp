@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <string_view>
 
 #include "vhost/record.hpp"
 
@@ -17,8 +19,11 @@ constexpr std::size_t kRestores = kInode + 8;
 constexpr std::size_t kFlags = kRestores + 4;
 constexpr std::size_t kRings = kFlags + 4;
 constexpr std::size_t kRingBytes = 8;
-constexpr std::size_t kCount = kRings + wire::kQueues * kRingBytes;
-constexpr std::size_t kMessages = kCount + 8;
+constexpr std::size_t kDoor = kRings + wire::kQueues * kRingBytes;
+constexpr std::size_t kSettings = kDoor + 20;
+constexpr std::size_t kCount = kSettings + 4;
+constexpr std::string_view kSampleSettings = "weight=200\n.";
+constexpr std::size_t kMessages = kCount + 8 + kSampleSettings.size();
 
 template <typename Payload>
 std::vector<std::byte> bytes_of(const Payload& payload) {
@@ -34,6 +39,9 @@ SaidMessage about(Request request, unsigned ring, std::size_t descriptors = 0) {
 Record sample() {
   Record record;
   record.device = "vm-1.a";
+  record.door = {{0x801, 0x987654321, 44}};
+  record.settings = kSampleSettings;
+  record.connected = true;
   record.restores = 2;
   record.state_inode = 0x123456789;
   record.undecided = true;
@@ -56,7 +64,7 @@ Record sample() {
   return record;
 }
 
-constexpr std::size_t kSampleDescriptors = 8;
+constexpr std::size_t kSampleDescriptors = 9;
 
 Result<Record> changed(std::size_t at, std::uint32_t word) {
   auto bytes = encode(sample());
@@ -73,15 +81,39 @@ TEST(Record, ComesBackAsItWas) {
 TEST(Record, OfADeviceThatNobodySpokeToComesBack) {
   Record record;
   record.device = "x";
-  const auto decoded = decode(encode(record), kOwnDescriptors);
+  record.connected = true;
+  const auto decoded = decode(encode(record), own_descriptors(record));
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_EQ(*decoded, record);
+}
+
+TEST(Record, OfADeviceThatNobodyIsConnectedToComesBackWithItsDoor) {
+  Record record;
+  record.device = "x";
+  for (const std::size_t descriptors : {0U, 1U}) {
+    if (descriptors == 1) record.door = {{1, 2, std::nullopt}};
+    EXPECT_EQ(own_descriptors(record), descriptors);
+    const auto decoded = decode(encode(record), descriptors);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    EXPECT_EQ(*decoded, record);
+  }
+}
+
+TEST(Record, WithMessagesOfNobodyIsRefused) {
+  Record record = sample();
+  record.connected = false;
+  for (const std::size_t descriptors : {kSampleDescriptors - 2, kSampleDescriptors}) {
+    EXPECT_FALSE(decode(encode(record), descriptors));
+  }
 }
 
 TEST(Record, OfTheLargestVmFitsIntoABag) {
   Record record;
   record.device = std::string(64, 'a');
-  std::size_t descriptors = kOwnDescriptors;
+  record.door.emplace();
+  record.settings = std::string(kMaxSettingsBytes, 'a');
+  record.connected = true;
+  std::size_t descriptors = own_descriptors(record);
   const auto say = [&](Request request, std::vector<std::byte> payload, std::size_t fds) {
     payload.resize(longest_payload(request));
     record.said.push_back({request, std::move(payload), fds});
@@ -108,10 +140,13 @@ TEST(Record, OfTheLargestVmFitsIntoABag) {
 }
 
 TEST(Record, OfAnotherVersionIsToldApart) {
-  const auto other = changed(4, 2);
-  ASSERT_FALSE(other);
-  EXPECT_EQ(other.error().code, Code::kUnavailable);
-  EXPECT_NE(other.error().message.find("version 2"), std::string::npos);
+  for (const unsigned version : {1U, 3U, 99U}) {
+    const auto other = changed(4, version);
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().code, Code::kUnavailable);
+    EXPECT_NE(other.error().message.find(fmt::format("of version {},", version)),
+              std::string::npos);
+  }
 }
 
 TEST(Record, WhoseFieldsAreOutOfRangeIsRefused) {
@@ -122,7 +157,9 @@ TEST(Record, WhoseFieldsAreOutOfRangeIsRefused) {
   EXPECT_TRUE(refused(0, 0)) << "magic";
   EXPECT_TRUE(refused(kName, 0)) << "no name";
   EXPECT_TRUE(refused(kName, 0x2F2F2F2F)) << "a name of slashes";
-  EXPECT_TRUE(refused(kFlags, 8)) << "a flag";
+  EXPECT_TRUE(refused(kFlags, 64)) << "a flag";
+  EXPECT_TRUE(refused(kSettings, kMaxSettingsBytes + 1)) << "more settings than there may be";
+  EXPECT_TRUE(refused(kSettings, 1024)) << "settings beyond the end";
   EXPECT_TRUE(refused(kRings + 4, 8U << 16U)) << "a flag of a ring";
   EXPECT_TRUE(refused(kCount, 12)) << "bytes are left over";
   EXPECT_TRUE(refused(kCount, 14)) << "there are fewer messages";
