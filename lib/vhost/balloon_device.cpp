@@ -52,7 +52,7 @@ bool BalloonDevice::connected(int vid) {
     slot.serve(vid, std::move(connection));
     return true;
   }
-  if (!admit(connection, client)) {
+  if (!admit(connection)) {
     connection.shut_down();
     return client;
   }
@@ -66,8 +66,8 @@ bool BalloonDevice::connected(int vid) {
 }
 
 /// From now on its messages leave the socket when they are answered.
-bool BalloonDevice::admit(Connection& connection, bool client) {
-  const std::size_t kept = parts_.kept.on() && !client ? kRecordDescriptors : 0;
+bool BalloonDevice::admit(Connection& connection) {
+  const std::size_t kept = parts_.kept.on() ? kRecordDescriptors : 0;
   if (!connection.valid() || !FdReserve::get().leaves(FdReserve::kOfAVm + kept)) {
     parts_.notices.warn(fmt::format("a VMM is turned away: {}", no_descriptors_left()));
     return false;

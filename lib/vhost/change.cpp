@@ -11,6 +11,7 @@
 #include "vhost/callbacks.hpp"
 #include "vhost/closer.hpp"
 #include "vhost/driver.hpp"
+#include "vhost/libc_calls.hpp"
 #include "vhost/socket_path.hpp"
 #include "vm/device_name.hpp"
 
@@ -221,6 +222,7 @@ Result<void> Change::bring_in(Incoming& incoming, const Make& make) {
   member->canonical = std::move(incoming.canonical);
   if (spec.client) {
     bind_path(spec.socket, member->device);
+    const ConnectedTo instead(made.connection.get());
     if (rte_vhost_driver_start(spec.socket.c_str()) != 0) {
       take_down(*member, false);
       return fail(Code::kHost,

@@ -74,9 +74,8 @@ std::shared_ptr<BalloonDevice> DeviceFleet::Parts::make_device(const DeviceSpec&
   return std::make_shared<BalloonDevice>(spec, seats, claims, discarder, settings.limits, folder);
 }
 
-/// librte_vhost connects by itself to a VMM that listens, and that VMM can be connected to again.
 Change::Made DeviceFleet::Parts::make(const DeviceSpec& spec, const Listener* door) {
-  if (bags && !spec.client) return make_kept(spec, door);
+  if (bags) return make_kept(spec, door);
   return {make_device(spec)};
 }
 

@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "vhost/closer.hpp"
 #include "vhost/event_thread.hpp"
@@ -45,6 +46,8 @@ struct Substitute {
   AcceptSource* source;
 };
 thread_local std::optional<Substitute> substitute;
+/// What the next socket that this thread connects becomes; -1: itself.
+thread_local int peer = -1;
 
 /// The sockets that are substitutes: one for each gate, eight at most.
 struct Bound {
@@ -78,6 +81,25 @@ bool is_librte_vhosts(int socket) noexcept {
   return (::fcntl(socket, F_GETFL) & O_NONBLOCK) != 0;
 }
 
+int connect_kernel(int socket, const sockaddr* address, socklen_t length) noexcept {
+  // Before connect(2): otherwise a message that comes before Connection sets the option would have
+  // no sender. Not for the socket of DPDK's telemetry: connect(2) names a socket that has the
+  // option, and telemetry wants to bind it afterwards, where a daemon that was killed left its
+  // file.
+  const int yes = 1;
+  if (address->sa_family == AF_UNIX && is_librte_vhosts(socket)) {
+    ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
+  }
+  const long done = ::syscall(SYS_connect, socket, address, length);
+  // librte_vhost would take EISCONN for success, but then the number is that of another socket.
+  if (done != 0 && errno == EISCONN) errno = EBADF;
+  return static_cast<int>(done);
+}
+
+int connect_substitute(int socket) noexcept {
+  return ::dup3(std::exchange(peer, -1), socket, O_CLOEXEC) < 0 ? -1 : 0;
+}
+
 constexpr int kTelemetryPauseMs = 200;
 
 bool out_of_descriptors() noexcept {
@@ -99,6 +121,13 @@ BoundTo::BoundTo(int descriptor, AcceptSource& source) noexcept {
 }
 BoundTo::~BoundTo() {
   substitute.reset();
+}
+
+ConnectedTo::ConnectedTo(int descriptor) noexcept {
+  peer = descriptor;
+}
+ConnectedTo::~ConnectedTo() {
+  peer = -1;
 }
 
 void forget_source(const AcceptSource& source) noexcept {
@@ -139,19 +168,11 @@ extern "C" int connect(int socket, const sockaddr* address, socklen_t length) {
     errno = EINPROGRESS;
     return -1;
   }
-  // Before connect(2): otherwise a message that comes before Connection sets the option would have
-  // no sender. Not for the socket of DPDK's telemetry: connect(2) names a socket that has the
-  // option, and telemetry wants to bind it afterwards, where a daemon that was killed left its
-  // file.
-  const int yes = 1;
-  if (address->sa_family == AF_UNIX && vballoon::vhost::is_librte_vhosts(socket)) {
-    ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
-  }
-  const long done = ::syscall(SYS_connect, socket, address, length);
+  const int done = vballoon::vhost::peer >= 0
+                       ? vballoon::vhost::connect_substitute(socket)
+                       : vballoon::vhost::connect_kernel(socket, address, length);
   if (done == 0) vballoon::vhost::connected = socket;
-  // librte_vhost would take EISCONN for success, but then the number is that of another socket.
-  if (done != 0 && errno == EISCONN) errno = EBADF;
-  return static_cast<int>(done);
+  return done;
 }
 
 extern "C" int socket(int domain, int type, int protocol) noexcept {

@@ -32,4 +32,14 @@ class BoundTo {
 
 void forget_source(const AcceptSource& source) noexcept;
 
+/// While an object of this class lives, connect(2) on its thread makes the socket a duplicate of
+/// this descriptor instead, once; below 0: it connects.
+class ConnectedTo {
+ public:
+  explicit ConnectedTo(int descriptor) noexcept;
+  ~ConnectedTo();
+  ConnectedTo(const ConnectedTo&) = delete;
+  ConnectedTo& operator=(const ConnectedTo&) = delete;
+};
+
 }  // namespace vballoon::vhost

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // A device whose VMM listens and whose daemon connects, and connects again.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <optional>
+
 #include "harness/fixture.hpp"
+#include "harness/kept_daemon.hpp"
+#include "harness/walking_vm.hpp"
 
 namespace vballoon::model {
 namespace {
@@ -36,6 +43,71 @@ TEST(ClientMode, AListenerThatHangsUpIsConnectedToOnceASecond) {
   EXPECT_LE(times, 6);
   // Of which not each has a line in the log.
   EXPECT_EQ(daemon.log().find("process 0"), std::string::npos);
+}
+
+/// A VMM that listens, and whose daemon is kept by vballoon-keeper.
+class KeptClientMode : public ::testing::Test {
+ protected:
+  std::unique_ptr<WalkingVm> accept() {
+    DriverOptions options;
+    options.timeout = seconds(30);
+    return std::make_unique<WalkingVm>(
+        "vm", [this] { return daemon_.show("vm"); },
+        must(listener_.accept(driver::Deadline(seconds(10)))), std::move(options), test_seed());
+  }
+  bool is_connected_to() {
+    return listener_.accept(driver::Deadline(std::chrono::milliseconds(1500))).has_value();
+  }
+
+  const driver::TemporaryFolder folder_;
+  const std::string path_ = folder_.path() / "vm.sock";
+  driver::Listener listener_ = must(driver::Listener::bind(path_));
+  KeptDaemon daemon_{
+      {},
+      {.config =
+           fmt::format("[[device]]\nname = \"vm\"\nsocket = \"{}\"\nmode = \"client\"\n", path_)}};
+};
+
+TEST_F(KeptClientMode, AVmmIsNotConnectedToAgain) {
+  const auto vm = accept();
+  vm->step();
+  for (const int signal : {SIGKILL, SIGKILL, SIGTERM, SIGKILL}) {
+    if (signal == SIGTERM) {
+      daemon_.upgrade();
+    } else {
+      daemon_.replace(signal);
+    }
+    vm->expect_whole();
+    vm->step();
+    vm->expect_whole();
+  }
+  EXPECT_FALSE(is_connected_to());
+  vm->step();
+  vm->expect_whole();
+}
+
+TEST_F(KeptClientMode, AVmmThatHangsUpAfterwardsIsConnectedToAgain) {
+  {
+    const auto vm = accept();
+    vm->step();
+    daemon_.replace(SIGKILL);
+    vm->step();
+    vm->expect_whole();
+  }
+  const auto next = accept();
+  next->step();
+  next->expect_whole();
+}
+
+TEST_F(KeptClientMode, AVmmThatHungUpMeanwhileIsConnectedToAgain) {
+  std::optional<std::unique_ptr<WalkingVm>> vm(accept());
+  (*vm)->step();
+  daemon_.while_away([&] { vm.reset(); });
+  const auto next = accept();
+  next->step();
+  next->expect_whole();
+  daemon_.call("device.remove", {{"name", "vm"}});
+  EXPECT_FALSE(next->driver().num_pages());
 }
 
 }  // namespace
