@@ -19,6 +19,7 @@
 #include <string_view>
 #include <utility>
 
+#include "keep/notice.hpp"
 #include "keep/packet.hpp"
 #include "keep/store.hpp"
 
@@ -70,7 +71,8 @@ Result<void> Keeper::listen() {
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   notices_.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const std::string path = fmt::format("{}/keeper-{}", runtime_folder(), ::getpid());
+  const std::string path =
+      fmt::format("{}/{}{}", runtime_folder(), keep::kKeeperSocket, ::getpid());
   if (auto ok = check_socket_path(path); !ok) return ok;
   if (auto ok = provide_socket_folder(path); !ok) return ok;
   sockaddr_un address{};
@@ -143,7 +145,7 @@ void Keeper::obey(int signal) {
   } else {
     (signal == SIGUSR1 ? restarting_ : ending_) = true;
     if (daemon_ > 0) {
-      ::kill(daemon_, SIGTERM);
+      ::kill(daemon_, ending_ ? SIGINT : SIGTERM);
     } else if (ending_) {
       exit_status_ = 0;
     } else {
@@ -164,6 +166,7 @@ void Keeper::read_notices() {
     held_.obey(notice, packet.descriptors);
     was_ready_ |= notice.ready;
     if (!notice.state.empty()) manager_.send(notice.state);
+    if (notice.restart) obey(SIGUSR1);
   }
 }
 

@@ -161,6 +161,12 @@ void add_commands(CLI::App& app, Arguments* out) {
       ->required()
       ->type_name("");
   add_command(app, "lcores", "What each lcore does, and why on that cpu", out);
+  add_command(app, "restarts", "Ends of the daemon that VMs did not notice, and how long each was",
+              out);
+  add_command(app, "upgrade", "Have vballoon-keeper start the vballoond that is there now", out)
+      ->add_option("--timeout", out->timeout_s, "Seconds to wait for it, 60 by default")
+      ->type_name("S")
+      ->check(CLI::Range(1u, 3600u));
   add_policy(app, out);
 }
 

@@ -22,7 +22,7 @@ struct Entry {
   std::string_view name;
   int (*run)(Command&);
 };
-constexpr std::array<Entry, 17> kCommands{{{"list", run_list},
+constexpr std::array<Entry, 19> kCommands{{{"list", run_list},
                                            {"show", run_show},
                                            {"set", run_set},
                                            {"stats", run_stats},
@@ -36,6 +36,8 @@ constexpr std::array<Entry, 17> kCommands{{{"list", run_list},
                                            {"hint", run_hint},
                                            {"move", run_move},
                                            {"lcores", run_lcores},
+                                           {"restarts", run_restarts},
+                                           {"upgrade", run_upgrade},
                                            {"policy show", run_policy_show},
                                            {"policy explain", run_policy_explain},
                                            {"policy auto", run_policy_auto}}};
@@ -65,8 +67,9 @@ void print_warnings(const Command& command, const Json& result) {
   if (command.arguments.json) return;
   for (const Json& warning : result.value("warnings", Json::array())) {
     if (!warning.is_string()) continue;
-    fmt::print(stderr, "vballoonctl: {}: warning: {}\n", command.arguments.name,
-               warning.get<std::string>());
+    const std::string& name = command.arguments.name;
+    fmt::print(stderr, "vballoonctl: {}{}warning: {}\n", name, name.empty() ? "" : ": ",
+               printable(warning.get<std::string>()));
   }
 }
 

@@ -35,6 +35,8 @@ struct Command {
 [[nodiscard]] int run_hint(Command& command);
 [[nodiscard]] int run_move(Command& command);
 [[nodiscard]] int run_lcores(Command& command);
+[[nodiscard]] int run_restarts(Command& command);
+[[nodiscard]] int run_upgrade(Command& command);
 [[nodiscard]] int run_policy_show(Command& command);
 [[nodiscard]] int run_policy_explain(Command& command);
 [[nodiscard]] int run_policy_auto(Command& command);

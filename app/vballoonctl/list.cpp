@@ -18,6 +18,7 @@ int run_list(Command& command) {
   const rpc::Json devices = result->value("devices", rpc::Json::array());
   if (devices.empty()) {
     fmt::print("no VMs yet; add one: vballoonctl add NAME SOCKET\n");
+    print_warnings(command, *result);
     return kDone;
   }
   Table table({"NAME", "STATE", ">GUEST", ">TARGET", ">ACTUAL", ">RECLAIMED", ">RESIDENT", "AUTO",
@@ -29,6 +30,7 @@ int run_list(Command& command) {
                device.value("automatic", false) ? "yes" : "no", text(device, "socket")});
   }
   fmt::print("{}", table.str());
+  print_warnings(command, *result);
   return kDone;
 }
 

@@ -145,6 +145,23 @@ void print_queues(const Json& device) {
   }
 }
 
+/// What its VMM noticed of ends of the daemon, and what it would notice of the next one.
+void print_restarts(const Json& device) {
+  if (text(device, "state") == "waiting" || !device.contains("outlives")) return;
+  const Json counts = device.value("restarts", Json::object());
+  const std::uint64_t count = number(counts, "count");
+  std::string said = count == 0
+                         ? "none since its VMM connected"
+                         : fmt::format(
+                               "{} since its VMM connected; not served for {} ms at the "
+                               "last, {} ms at most",
+                               count, number(counts, "last_ms"), number(counts, "longest_ms"));
+  if (!device.value("outlives", false)) {
+    said += "; the next one disconnects the VMM: " + text(device, "why_not_outlives");
+  }
+  print_field("restarts", said);
+}
+
 void print_counters(const Json& device) {
   const Json counters = device.value("counters", Json::object());
   bool headed = false;
@@ -194,6 +211,7 @@ int run_show(Command& command) {
     const std::string changed = changed_options(*settings);
     print_field("settings", changed.empty() ? "the defaults" : changed + "; else the defaults");
   }
+  print_restarts(device);
   print_sizes(device);
   print_free_pages(device);
   print_features(device);

@@ -12,6 +12,7 @@ void read_line(std::string_view line, Notice* notice) {
   notice->ready |= line == "READY=1";
   notice->store |= line == "FDSTORE=1";
   notice->remove |= line == "FDSTOREREMOVE=1";
+  notice->restart |= line == kRestartLine;
   notice->polled &= line != "FDPOLL=0";
   if (line.starts_with(kName)) notice->name = line.substr(kName.size());
   if (line == "READY=1" || line == "WATCHDOG=1" || line.starts_with("STATUS=")) {

@@ -23,6 +23,11 @@ class Notifier {
   /// A service manager started us, and listens.
   [[nodiscard]] bool listened() const noexcept { return !path_.empty(); }
 
+  /// Where it listens; empty where nobody does.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// It has ended: from now on nobody listens.
+  void forget() noexcept { path_.clear(); }
+
   /// @param state  one or more lines: "READY=1", "STATUS=...", "WATCHDOG=1", "STOPPING=1".
   void send(std::string_view state) const noexcept;
 

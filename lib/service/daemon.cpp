@@ -4,6 +4,7 @@
 #include "service/daemon.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <asio/signal_set.hpp>
 #include <csignal>
@@ -36,6 +37,7 @@
 #include "service/repeater.hpp"
 #include "service/rpc/methods.hpp"
 #include "service/rpc/server.hpp"
+#include "service/succession.hpp"
 #include "vhost/device_fleet.hpp"
 #include "vhost/log_line.hpp"
 #include "vm/state/folder.hpp"
@@ -53,6 +55,7 @@ class Daemon {
         signals_(loop_),
         tick_(loop_,
               [this] {
+                succession_.beat();
                 fleet_->tick();
                 crew_->recruit();
               }),
@@ -92,6 +95,7 @@ class Daemon {
   keep::Notifier notifier_;
   const keep::Store store_{notifier_};  // keeps connections of VMMs for the next daemon
   asio::io_context loop_{1};
+  Succession succession_{loop_, inherited_, store_, notifier_};
   asio::signal_set signals_;
 
   // In the order of their start. The destructor ends them from the last to the first.
@@ -114,6 +118,7 @@ class Daemon {
   Repeater sample_;
   Repeater watchdog_;
   lcore::Heartbeat heartbeat_;
+  bool hands_on_ = true;  // VMMs are for the next daemon, where they are kept
 };
 
 Result<void> Daemon::start() {
@@ -217,6 +222,7 @@ vhost::FleetSettings Daemon::fleet_settings(std::optional<gid_t> socket_group) c
   settings.limits.reserve = reserve_.get();
   settings.claims = {config_.max_guest_gib * kGiB, config_.max_total_gib * kGiB};
   settings.store = &store_;
+  if (const auto earlier = succession_.earlier()) settings.last_sign_ms = earlier->at_ms;
   settings.socket_group = socket_group;
   settings.lcores = [this] { return report_lcores(); };
   return settings;
@@ -267,7 +273,8 @@ Result<void> Daemon::start_autopilot(const FirstDevices& first) {
 void Daemon::start_rpc(RpcSocket socket) {
   methods_ = std::make_unique<Methods>(
       loop_, *fleet_, *autopilot_, *settings_,
-      rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", lcore::eal_version()}});
+      rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", lcore::eal_version()}, {"pid", ::getpid()}},
+      &succession_);
   rpc_ = std::make_unique<RpcServer>(loop_, std::move(socket), *methods_);
   hooks_.say(fmt::format("rpc on {}", config_.rpc_socket));
 }
@@ -302,6 +309,8 @@ void Daemon::run() {
 
 void Daemon::on_signal(int signal) {
   if (signal == SIGHUP) return reload();
+  // As by Ctrl-C, or by a keeper that ends, too: nobody goes on.
+  hands_on_ = signal != SIGINT;
   log::info("stopping: guests keep their balloons as they are");
   loop_.stop();
 }
@@ -311,7 +320,7 @@ void Daemon::stop() {
   if (methods_) methods_->stop();
   if (autopilot_) autopilot_->stop();
   // While the poll lcores still run: each device has to be detached from its lcore.
-  if (fleet_) fleet_->stop();
+  if (fleet_) fleet_->stop(hands_on_);
   for (const auto& poller : pollers_) poller->stop();
   for (const auto& reclaimer : reclaimers_) reclaimer->stop();
   if (crew_) crew_->stop();

@@ -112,6 +112,7 @@ Result<void> BalloonDevice::go_on_with(Restore& restore, int vid) {
   if (auto ok = take_up_exchange(number, restore.take_answers()); !ok) return ok;
   parts_.kept.said() = restore.take_said();
   parts_.kept.set_restores(restore.record().restores);
+  parts_.kept.set_restarts(restore.restarts());
   parts_.steady_at = std::chrono::steady_clock::now() + kSteady;
   session.restores = false;
   session.guest.handed_on = false;

@@ -192,6 +192,10 @@ vm::DeviceReport report_of(const DeviceParts& device) {
   report.forced = device.target.wanted().forced;
   report.kept = balloon.state().kept();
   report.why_not_kept = balloon.state().why_not();
+  if (device.slot.taken()) {
+    report.restarts = device.kept.restarts();
+    report.why_not_outlives = device.kept.why_not();
+  }
   if (device.slot.taken() && balloon.path().memory() != nullptr) {
     report.shared_with = device.session.memory.shared_with;
   }

@@ -86,6 +86,7 @@ Change::Made DeviceFleet::Parts::make_kept(const DeviceSpec& spec, const Listene
   const bool whole = !connected || has_its_state(*inheritance, *folder);
   Change::Made made{make_device(spec)};
   if (connected && whole) {
+    inheritance->last_sign_ms = settings.last_sign_ms;
     auto connection = made.device->take_up(*std::move(inheritance), door);
     if (connection) {
       made.connection = *std::move(connection);
@@ -201,10 +202,11 @@ void DeviceFleet::tick() {
   for (const auto& [features, gate] : parts_->gates) gate->try_again();
 }
 
-void DeviceFleet::stop() {
+void DeviceFleet::stop(bool hands_on) {
   VB_OWNED(parts_->owner);
-  const bool kept = parts_->settings.store != nullptr && parts_->settings.store->keeps();
-  for (const auto& member : parts_->roster.members()) take_down(*member, kept);
+  const keep::Store* const store = parts_->settings.store;
+  const bool kept = store != nullptr && store->keeps();
+  for (const auto& member : parts_->roster.members()) take_down(*member, hands_on && kept);
   // Before the listening sockets, because the gates have these in their sets.
   parts_->gates.clear();
   parts_->roster.clear();

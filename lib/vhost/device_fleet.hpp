@@ -52,7 +52,8 @@ class DeviceFleet final : public vm::Fleet {
   void tick();
 
   /// Ends every device. The state that is kept for the next daemon stays.
-  void stop();
+  /// @param hands_on  so do connections and listening sockets, where somebody keeps them.
+  void stop(bool hands_on = true);
 
  private:
   struct Parts;

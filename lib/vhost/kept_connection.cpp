@@ -13,6 +13,7 @@ void KeptConnection::put(Record record, int connection, int answers) {
   record.connected = true;
   record.settings = settings_;
   record.restores = restores_;
+  record.restarts = restarts_;
   record.said = said_.messages();
   std::vector<int> fds;
   if (door_) {
@@ -55,14 +56,22 @@ void KeptConnection::put_device() {
 
 void KeptConnection::fail_to_keep(const std::string& why) {
   put_device();
+  why_not_ = why;
   if (std::exchange(told_, true)) return;
   notices_.warn(fmt::format("its VMM's connection will not outlive the daemon: {}", why));
+}
+
+std::string KeptConnection::why_not() const {
+  if (!on()) return "nobody keeps it";
+  if (!bag_->kept()) return "vballoon-keeper has ended";
+  return full_ ? "" : why_not_;
 }
 
 void KeptConnection::end() noexcept {
   if (on()) put_device();
   told_ = false;
   restores_ = 0;
+  restarts_ = {};
   said_ = {};
 }
 

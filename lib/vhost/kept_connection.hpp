@@ -56,6 +56,13 @@ class KeptConnection {
   [[nodiscard]] std::uint32_t restores() const noexcept { return restores_; }
   void set_restores(std::uint32_t restores) noexcept { restores_ = restores; }
 
+  /// The ends of the daemon that it outlived.
+  [[nodiscard]] const vm::Restarts& restarts() const noexcept { return restarts_; }
+  void set_restarts(const vm::Restarts& restarts) noexcept { restarts_ = restarts; }
+
+  /// Why the connection that is served does not outlive the daemon; empty where it does.
+  [[nodiscard]] std::string why_not() const;
+
   /// The connection ended.
   void end() noexcept;
   /// The device is removed. Thread: the control thread.
@@ -73,6 +80,8 @@ class KeptConnection {
   Said said_;
   Said waiting_;
   std::uint32_t restores_ = 0;
+  vm::Restarts restarts_;
+  std::string why_not_;
   // As in the newest record:
   bool full_ = false;
   bool undecided_ = false;

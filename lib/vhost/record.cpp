@@ -77,6 +77,14 @@ struct DoorBytes {
   std::uint64_t file_inode = 0;
 };
 
+struct RestartBytes {
+  std::uint32_t count = 0;
+  std::uint32_t last_ms = 0;
+  std::uint32_t longest_ms = 0;
+  std::uint32_t padding = 0;
+  std::uint64_t last_at_ms = 0;
+};
+
 struct Head {
   std::uint32_t magic = kMagic;
   std::uint32_t version = kVersion;
@@ -86,6 +94,7 @@ struct Head {
   std::uint32_t flags = 0;
   std::array<RingBytes, wire::kQueues> rings{};
   DoorBytes door{};
+  RestartBytes restarts{};
   std::uint32_t group = 0;
   std::uint32_t settings_bytes = 0;
   std::uint32_t messages = 0;
@@ -146,6 +155,8 @@ Head head_of(const Record& record) noexcept {
     head.door = {record.door->file_device, record.door->file_inode};
     head.group = record.door->group.value_or(0);
   }
+  const vm::Restarts& restarts = record.restarts;
+  head.restarts = {restarts.count, restarts.last_ms, restarts.longest_ms, 0, restarts.last_at_ms};
   head.settings_bytes = static_cast<std::uint32_t>(record.settings.size());
   head.messages = static_cast<std::uint32_t>(record.said.size());
   return head;
@@ -168,6 +179,8 @@ Result<void> read_head(const Head& head, Record* record) {
   record->ends_unsaid = (head.flags & kEndsUnsaid) != 0;
   record->ledger_whole = (head.flags & kLedgerWhole) != 0;
   record->connected = (head.flags & kConnected) != 0;
+  const RestartBytes& restarts = head.restarts;
+  record->restarts = {restarts.count, restarts.last_ms, restarts.longest_ms, restarts.last_at_ms};
   read_door(head, record);
   for (std::size_t i = 0; i < head.rings.size(); ++i) {
     const auto [generation, stopped_at, flags] = head.rings[i];

@@ -20,6 +20,7 @@
 
 #include "base/result.hpp"
 #include "vhost/kept_door.hpp"
+#include "vm/restarts.hpp"
 #include "wire/queue_map.hpp"
 #include "wire/vhost_user.hpp"
 
@@ -61,6 +62,7 @@ struct Record {
   std::string settings;           ///< lines of vm::KeptSettings, at most kMaxSettingsBytes; or none
   bool connected = false;         ///< else it has nothing of what follows
   std::uint32_t restores = 0;     ///< how often the connection was taken up lately
+  vm::Restarts restarts;          ///< and since it was made
   std::uint64_t state_inode = 0;  ///< of the state file with its ledger and its marks
   bool undecided = false;         ///< nobody knows whether that ledger is its guest's
   bool ends_unsaid = false;       ///< see Session

@@ -8,11 +8,14 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <span>
 #include <utility>
 
+#include "keep/life_sign.hpp"
 #include "keep/packet.hpp"
 #include "virtq/mark.hpp"
 
@@ -39,7 +42,7 @@ bool hung_up(int fd) noexcept {
 }  // namespace
 
 Restore::Restore(Inheritance inheritance, const std::optional<vm::Left>& left)
-    : record_(std::move(inheritance.record)), left_(left) {
+    : record_(std::move(inheritance.record)), left_(left), last_sign_ms_(inheritance.last_sign_ms) {
   auto next = std::make_move_iterator(inheritance.descriptors.begin());
   connection_ = *next++;
   answers_ = *next++;
@@ -87,6 +90,20 @@ Result<void> Restore::count(keep::Bag& bag, const std::optional<Door>& door) {
   fds.insert(fds.end(), {connection_.get(), answers_.get()});
   said_.list(&fds);
   return bag.put(encode(record_), fds);
+}
+
+vm::Restarts Restore::restarts() const noexcept {
+  vm::Restarts restarts = record_.restarts;
+  ++restarts.count;
+  const std::uint64_t now = keep::boot_ms();
+  const std::uint64_t gap = last_sign_ms_ && *last_sign_ms_ < now ? now - *last_sign_ms_ : 0;
+  restarts.last_ms = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(gap, std::numeric_limits<std::uint32_t>::max()));
+  restarts.longest_ms = std::max(restarts.longest_ms, restarts.last_ms);
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  restarts.last_at_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+  return restarts;
 }
 
 /// librte_vhost warns of a ring whose place is not where its used index is.

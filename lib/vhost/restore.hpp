@@ -40,6 +40,8 @@ class Restore {
   [[nodiscard]] Result<UniqueFd> begin();
 
   [[nodiscard]] const Record& record() const noexcept { return record_; }
+  /// With this one.
+  [[nodiscard]] vm::Restarts restarts() const noexcept;
   [[nodiscard]] const std::optional<vm::Left>& left() const noexcept { return left_; }
   [[nodiscard]] std::optional<vm::RingRecord> left_of(unsigned ring) const noexcept;
   [[nodiscard]] int connection() const noexcept { return connection_.get(); }
@@ -54,6 +56,7 @@ class Restore {
 
   Record record_;
   std::optional<vm::Left> left_;
+  std::optional<std::uint64_t> last_sign_ms_;
   UniqueFd connection_;
   UniqueFd answers_;
   Said said_;

@@ -41,6 +41,8 @@ struct FleetSettings {
   ClaimLimits claims{};
   /// Keeps connections for the next daemon; it outlives the fleet. Null: nobody does.
   const keep::Store* store = nullptr;
+  /// The last sign of life of the daemon before, by keep::boot_ms(); nothing: not known.
+  std::optional<std::uint64_t> last_sign_ms = {};
   std::optional<gid_t> socket_group;  ///< for devices that name no group; nothing: the daemon's own
   /// @return the figures of each lcore. The fleet adds the number of devices.
   std::function<std::vector<lcore::LcoreReport>()> lcores;

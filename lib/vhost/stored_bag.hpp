@@ -29,6 +29,8 @@ class StoredBag {
       : store_(store), number_(number), bag_(std::move(bag)) {}
 
   [[nodiscard]] keep::Bag& bag() noexcept { return bag_; }
+  /// The manager is still there.
+  [[nodiscard]] bool kept() const noexcept { return store_.keeps(); }
   /// From now on the manager keeps it. @errors of keep::Store::add().
   [[nodiscard]] Result<void> store();
   /// Empties it, and the manager keeps it no longer. Thread: the control thread.
@@ -45,6 +47,8 @@ struct Inheritance {
   std::unique_ptr<StoredBag> bag;
   Record record;
   std::vector<UniqueFd> descriptors;  ///< in the order of the record, but without the door
+  /// The last sign of life of whoever left it, by keep::boot_ms(); nothing: not known.
+  std::optional<std::uint64_t> last_sign_ms = {};
 };
 
 class Bags {

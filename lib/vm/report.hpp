@@ -11,6 +11,7 @@
 
 #include "datapath/counters.hpp"
 #include "vm/figures.hpp"
+#include "vm/restarts.hpp"
 
 namespace vballoon::vm {
 
@@ -35,10 +36,12 @@ struct DeviceReport : VmFigures {
   bool forced = false;       ///< the target may leave the guest less than left_to_guest()
   bool kept = false;         ///< the operator's wishes are kept for the next daemon
   std::string why_not_kept;  ///< empty where nothing has to be kept
-  std::string shared_with;   ///< a VM (may be this one) with the same memory: it is not discarded
-  bool prefault = false;     ///< memory is put where a page was before the guest gets it back
-  std::string no_prefault;   ///< why prefault has no effect with this VMM; else empty
-  bool reporting = true;     ///< pages of reports are discarded
+  Restarts restarts;
+  std::string why_not_outlives;  ///< why its connection ends with the daemon; empty: it does not
+  std::string shared_with;  ///< a VM (may be this one) with the same memory: it is not discarded
+  bool prefault = false;    ///< memory is put where a page was before the guest gets it back
+  std::string no_prefault;  ///< why prefault has no effect with this VMM; else empty
+  bool reporting = true;    ///< pages of reports are discarded
   std::uint32_t poison_value = 0;
   HintReport hints;
   wire::Features offered;

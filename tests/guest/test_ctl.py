@@ -3,12 +3,19 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
+import shutil
+import signal
+import socket
 import struct
 import subprocess
+import tempfile
 import termios
+import time
+from pathlib import Path
 
 import pytest
 
@@ -156,3 +163,68 @@ def test_show_tells_who_sets_the_target_and_what_the_guest_takes(uml_lab):
     heading, line = uml_lab.daemon.ctl("list").stdout.splitlines()
     row = dict(zip(heading.split(), re.split(r"  +", line)))
     assert row["AUTO"] == "no" and row["RESIDENT"].endswith("MiB")
+
+
+@pytest.fixture
+def kept_daemon():
+    path = Path(tempfile.mkdtemp(prefix="vbt-"))
+    with Daemon(path, devices=("vm1",), kept=True) as daemon:
+        yield daemon
+        if daemon.alive():
+            daemon.stop()
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def test_upgrade_starts_the_next_daemon_and_says_what_it_cost(kept_daemon):
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as vmm:
+        vmm.connect(str(kept_daemon.socket("vm1")))
+        while kept_daemon.show("vm1")["state"] == "waiting":
+            time.sleep(0.01)
+        done = kept_daemon.ctl("upgrade")
+        assert done.returncode == 0, done.stderr
+        assert re.fullmatch(
+            r"vballoond \S+ \(process \d+\) goes on for \S+ \(process \d+\): "
+            r"1 VM was not served for \d+ ms at most\n",
+            done.stdout,
+        )
+        restarts = kept_daemon.ctl("restarts").stdout.splitlines()
+        assert restarts[0].split()[:2] == ["VM", "RESTARTS"]
+        assert re.fullmatch(r"vm1 +1 +\S+ \S+ ago +(\d+ ms) +\1 +would not notice", restarts[1])
+        shown = kept_daemon.ctl("show", "vm1").stdout
+        assert "1 since its VMM connected; not served for" in shown
+    done = kept_daemon.ctl("upgrade", "--json", "--timeout", "30")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["before"]["pid"] != said["now"]["pid"]
+    assert said["vms"][0]["name"] == "vm1"
+
+
+def test_upgrade_without_a_keeper_says_what_to_do(daemon):
+    refused = daemon.ctl("upgrade")
+    assert refused.returncode == 1
+    assert "stop this one and start the next" in refused.stderr
+
+
+def test_the_end_of_the_keeper_is_said(folder):
+    """The keeper is this test's own: the lab's would take its daemon along."""
+    daemon = Daemon(folder / "orphan", devices=())
+    daemon.folder.mkdir()
+    command = [built("vballoond"), "--dev", "--rpc", daemon.rpc_socket]
+    command += ["--state", daemon.folder / "state"]
+    with (
+        open(daemon.log, "wb") as log,
+        subprocess.Popen([built("vballoon-keeper"), "--", *command], stdout=log, stderr=log) as keeper,
+    ):
+        while daemon.ctl("list").returncode:
+            time.sleep(0.05)
+        pid = daemon.rpc("version")["pid"]
+        keeper.kill()
+    try:
+        while not (said := daemon.ctl("list").stderr):
+            time.sleep(0.01)
+        assert re.fullmatch(
+            r"vballoonctl: warning: vballoon-keeper \(process \d+\) has ended: .*\n", said
+        )
+        assert daemon.ctl("restarts").stderr == said
+    finally:
+        os.kill(pid, signal.SIGTERM)

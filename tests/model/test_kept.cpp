@@ -215,7 +215,7 @@ TEST_F(Kept, ADeviceThatIsRemovedIsNotKept) {
 }
 
 TEST(KeptByAFullStore, AVmIsLostWithTheDaemonAndTheOthersAreNot) {
-  KeptDaemon daemon({"vm0", "vm1"}, {.keeper = {"--max", "2"}});
+  KeptDaemon daemon({"vm0", "vm1"}, {.keeper = {"--max", "3"}});
   RawVmm first(daemon.connect("vm0"));
   RawVmm second(daemon.connect("vm1"));
   for (RawVmm* const vmm : {&first, &second}) {

@@ -133,11 +133,32 @@ void write_summary(const vm::Settings& settings, const vm::VmFigures& figures, b
   out->end_object();
 }
 
+void write_restarts(const vm::DeviceReport& report, JsonWriter* out) {
+  const bool connected = report.state != vm::State::kWaiting;
+  out->key("restarts");
+  out->begin_object();
+  out->field("count", report.restarts.count);
+  out->field("last_ms", report.restarts.last_ms);
+  out->field("longest_ms", report.restarts.longest_ms);
+  out->field("last_at_ms", report.restarts.last_at_ms);
+  out->end_object();
+  out->field("outlives", connected && report.why_not_outlives.empty());
+  out->field("why_not_outlives", report.why_not_outlives);
+}
+
+void write_warnings(const std::vector<std::string>& warnings, JsonWriter* out) {
+  out->key("warnings");
+  out->begin_array();
+  for (const std::string& warning : warnings) out->value(warning);
+  out->end_array();
+}
+
 void write_device(const vm::Settings& settings, const vm::DeviceReport& report, JsonWriter* out) {
   out->begin_object();
   write_identity(settings, report, out);
   write_sizes(report, out);
   write_wishes(report, out);
+  write_restarts(report, out);
   write_driver(report, out);
   out->key("queues");
   out->begin_array();

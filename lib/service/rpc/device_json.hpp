@@ -6,8 +6,11 @@
 
 #include <optional>
 
+#include <string>
+#include <vector>
 #include "base/size_text.hpp"
 #include "lcore/report.hpp"
+
 #include "rpc/json_writer.hpp"
 #include "vm/report.hpp"
 #include "vm/settings.hpp"
@@ -23,6 +26,12 @@ void write_summary(const vm::Settings& settings, const vm::VmFigures& figures, b
 /// @param settings  the VM's present settings.
 void write_device(const vm::Settings& settings, const vm::DeviceReport& report,
                   rpc::JsonWriter* out);
+
+/// Writes `restarts`, `outlives` and `why_not_outlives` into the object that is open.
+void write_restarts(const vm::DeviceReport& report, rpc::JsonWriter* out);
+
+/// Writes `warnings`, sentences for a person, into the object that is open.
+void write_warnings(const std::vector<std::string>& warnings, rpc::JsonWriter* out);
 
 /// Writes the last sample with its age, or null. Figures that the guest did not send are absent.
 void write_stats(const std::optional<vm::StatsReport>& stats, rpc::JsonWriter* out);

@@ -24,11 +24,11 @@ constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
 constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-constexpr std::array<std::string_view, 17> kNames{
-    "version",         "device.list",     "device.show",      "device.set",  "device.stats",
-    "device.add",      "device.remove",   "device.inhibit",   "device.move", "device.hint",
-    "device.prefault", "lcore.list",      "device.reporting", "policy.show", "policy.explain",
-    "policy.auto",     "device.configure"};
+constexpr std::array<std::string_view, 19> kNames{
+    "version",         "device.list",      "device.show",      "device.set",    "device.stats",
+    "device.add",      "device.remove",    "device.inhibit",   "device.move",   "device.hint",
+    "device.prefault", "lcore.list",       "device.reporting", "policy.show",   "policy.explain",
+    "policy.auto",     "device.configure", "daemon.restarts",  "daemon.upgrade"};
 
 tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
@@ -54,13 +54,6 @@ constexpr std::uint64_t most_unsaid(std::uint64_t guest) {
 std::vector<std::string> warnings_of(const vm::Kept& kept) {
   if (kept.why_not.empty()) return {};
   return {fmt::format("kept only as long as this daemon runs: {}", kept.why_not)};
-}
-
-void write_warnings(const std::vector<std::string>& warnings, rpc::JsonWriter* out) {
-  out->key("warnings");
-  out->begin_array();
-  for (const std::string& warning : warnings) out->value(warning);
-  out->end_array();
 }
 
 /// Begins an object: whether the wish is kept for the next daemon, and the warnings.
@@ -154,14 +147,10 @@ void Methods::call(const rpc::Request& request, Responder done) {
   if (name == "policy.show") return done(policy_show(params));
   if (name == "policy.explain") return done(policy_explain(params));
   if (name == "policy.auto") return done(policy_auto(params));
+  if (name == "daemon.restarts") return done(restarts(params));
+  if (name == "daemon.upgrade") return done(upgrade(params));
   done(rpc::refuse(rpc::kMethodNotFound,
                    fmt::format("unknown method '{}'{}", name, suggestion(name, kNames))));
-}
-
-Methods::Answer Methods::version(const rpc::Json& object) {
-  const Params params(object, "version");
-  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  return version_;
 }
 
 Methods::Answer Methods::list(const rpc::Json& object) {
@@ -176,6 +165,7 @@ Methods::Answer Methods::list(const rpc::Json& object) {
     write_summary(settings, vm->figures(), autopilot_.automatic(settings.name), &out);
   }
   out.end_array();
+  write_warnings(warnings(), &out);
   out.end_object();
   return rpc::Body(out.take());
 }

@@ -12,11 +12,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/log.hpp"
 #include "policy/autopilot.hpp"
 #include "rpc/message.hpp"
 #include "service/rpc/stats_waiter.hpp"
+#include "service/succession.hpp"
 #include "service/vm_settings.hpp"
 #include "vm/fleet.hpp"
 
@@ -24,14 +26,16 @@ namespace vballoon::service {
 
 class Methods {
  public:
-  /// @param version  the result of `version`.
+  /// @param version     the result of `version`.
+  /// @param succession  outlives this; null: there was no daemon before, and nobody starts a next.
   Methods(asio::io_context& loop, vm::Fleet& fleet, policy::Autopilot& autopilot,
-          VmSettings& settings, rpc::Json version)
+          VmSettings& settings, rpc::Json version, const Succession* succession = nullptr)
       : fleet_(fleet),
         autopilot_(autopilot),
         settings_(settings),
         stats_(loop, fleet),
-        version_(std::move(version)) {}
+        version_(std::move(version)),
+        succession_(succession) {}
 
   /// Answers at once, except for device.stats, which waits for its guest.
   void call(const rpc::Request& request, Responder done);
@@ -58,6 +62,10 @@ class Methods {
   Answer policy_show(const rpc::Json& params);
   Answer policy_explain(const rpc::Json& params);
   Answer policy_auto(const rpc::Json& params);
+  Answer restarts(const rpc::Json& params);
+  Answer upgrade(const rpc::Json& params);
+  /// What an operator has to know of the daemon, whatever he asked.
+  [[nodiscard]] std::vector<std::string> warnings() const;
   void stats(const rpc::Json& params, Responder done);
 
   /// Logs what a client changed. A client may ask as often as it likes, so lines beyond the gate's
@@ -73,6 +81,7 @@ class Methods {
   VmSettings& settings_;
   StatsWaiter stats_;
   rpc::Json version_;
+  const Succession* const succession_;
   LogGate gate_{50};
 };
 

@@ -55,6 +55,13 @@ KeptDaemon::KeptDaemon(const std::vector<std::string>& devices, const KeptOption
 }
 
 KeptDaemon::~KeptDaemon() {
+  if (orphan_ > 0) {
+    ::kill(orphan_, SIGTERM);
+    const driver::Deadline deadline(kPatience);
+    while (!has_ended(orphan_) && !deadline.passed()) std::this_thread::sleep_for(milliseconds(5));
+    if (::testing::Test::HasFailure()) std::fprintf(stderr, "log:\n%s", log().c_str());
+    return;
+  }
   keeper_.send(SIGTERM);
   EXPECT_TRUE(keeper_.wait(seconds(20))) << "the keeper did not end on SIGTERM";
   EXPECT_EQ(keeper_.wait_status().value_or(0), 0) << "wait status of the keeper";
@@ -77,7 +84,14 @@ Json KeptDaemon::call(const std::string& method, const Json& params) const {
   return *std::move(answer);
 }
 
+void KeptDaemon::kill_keeper() {
+  const pid_t daemon = pid();
+  keeper_.kill();
+  orphan_ = daemon;
+}
+
 pid_t KeptDaemon::pid() const {
+  if (orphan_ > 0) return orphan_;
   const driver::Deadline deadline(kPatience);
   while (!deadline.passed()) {
     if (const pid_t child = child_of(keeper_.pid()); child > 0) return child;

@@ -55,6 +55,9 @@ class KeptDaemon {
   /// The next daemon reads this. @pre it was started with a configuration.
   void configure(const std::string& text) const;
 
+  /// The daemon lives on without it, until this object ends.
+  void kill_keeper();
+
   [[nodiscard]] std::string log() const { return driver::text_of(folder_.path() / "log"); }
   [[nodiscard]] std::size_t logged(const std::string& text) const;
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
@@ -64,6 +67,7 @@ class KeptDaemon {
  private:
   driver::TemporaryFolder folder_;
   driver::ChildProcess keeper_;
+  pid_t orphan_ = -1;  // the daemon, once its keeper was killed
 };
 
 }  // namespace vballoon::model

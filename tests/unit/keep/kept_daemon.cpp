@@ -68,7 +68,7 @@ class Daemon {
       int signal = 0;
       ::sigwait(&signals(), &signal);
       tell(signal == SIGHUP ? "hup" : "term");
-      if (signal == SIGTERM) return 0;
+      if (signal != SIGHUP) return 0;
     }
   }
 
@@ -78,6 +78,7 @@ class Daemon {
       sigemptyset(&both);
       sigaddset(&both, SIGHUP);
       sigaddset(&both, SIGTERM);
+      sigaddset(&both, SIGINT);
       return both;
     }();
     return set;

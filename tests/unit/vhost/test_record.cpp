@@ -20,7 +20,7 @@ constexpr std::size_t kFlags = kRestores + 4;
 constexpr std::size_t kRings = kFlags + 4;
 constexpr std::size_t kRingBytes = 8;
 constexpr std::size_t kDoor = kRings + wire::kQueues * kRingBytes;
-constexpr std::size_t kSettings = kDoor + 20;
+constexpr std::size_t kSettings = kDoor + 44;
 constexpr std::size_t kCount = kSettings + 4;
 constexpr std::string_view kSampleSettings = "weight=200\n.";
 constexpr std::size_t kMessages = kCount + 8 + kSampleSettings.size();
@@ -43,6 +43,7 @@ Record sample() {
   record.settings = kSampleSettings;
   record.connected = true;
   record.restores = 2;
+  record.restarts = {5, 210, 350, 0x1234567890};
   record.state_inode = 0x123456789;
   record.undecided = true;
   record.rings[0] = {3, 0x8012, true, true, false};

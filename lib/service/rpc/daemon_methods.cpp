@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// service/rpc/daemon_methods.cpp - the methods about the daemon itself: which it is, what its VMs
+//                                  outlived, and its next one.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "rpc/json_writer.hpp"
+#include "service/rpc/device_json.hpp"
+#include "service/rpc/methods.hpp"
+#include "service/rpc/params.hpp"
+
+namespace vballoon::service {
+namespace {
+
+void write_vm(const vm::Vm& vm, rpc::JsonWriter* out) {
+  const vm::DeviceReport report = vm.report();
+  out->begin_object();
+  out->field("name", vm.settings().name);
+  out->field("state", vm::state_name(report.state));
+  write_restarts(report, out);
+  out->end_object();
+}
+
+}  // namespace
+
+Methods::Answer Methods::version(const rpc::Json& object) {
+  const Params params(object, "version");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  return version_;
+}
+
+Methods::Answer Methods::restarts(const rpc::Json& object) {
+  const Params params(object, "daemon.restarts");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  const auto earlier = succession_ == nullptr ? std::nullopt : succession_->earlier();
+  rpc::JsonWriter out;
+  out.begin_object();
+  out.field("started_by", succession_ == nullptr ? "nobody" : succession_->who());
+  out.field("earlier_version", earlier ? rpc::Json(earlier->version) : rpc::Json(nullptr));
+  write_warnings(warnings(), &out);
+  out.key("vms");
+  out.begin_array();
+  for (const vm::Vm* vm : fleet_.vms()) write_vm(*vm, &out);
+  out.end_array();
+  out.end_object();
+  return rpc::Body(out.take());
+}
+
+/// The answer is on its way before the keeper ends this daemon: it is sent with this call.
+Methods::Answer Methods::upgrade(const rpc::Json& object) {
+  const Params params(object, "daemon.upgrade");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  if (succession_ == nullptr) {
+    return rpc::refuse(rpc::kUnavailable, "nobody starts the next daemon");
+  }
+  if (auto asked = succession_->manager().ask_for_next(); !asked) {
+    return tl::unexpected<rpc::Error>(rpc::to_error(asked.error()));
+  }
+  say("the next daemon is to go on: a client asked for it");
+  return version_;
+}
+
+std::vector<std::string> Methods::warnings() const {
+  if (succession_ == nullptr || succession_->trouble().empty()) return {};
+  return {succession_->trouble()};
+}
+
+}  // namespace vballoon::service
