@@ -160,6 +160,8 @@ void add_commands(CLI::App& app, Arguments* out) {
       ->add_option("LCORE", out->lcore, "Its number, as `vballoonctl lcores` shows it")
       ->required()
       ->type_name("");
+  add_vm_command(app, "readmit",
+                 "Serve a VM again that was set aside because the daemon crashed for it", out);
   add_command(app, "lcores", "What each lcore does, and why on that cpu", out);
   add_command(app, "restarts", "Ends of the daemon that VMs did not notice, and how long each was",
               out);

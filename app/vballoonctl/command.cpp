@@ -22,7 +22,7 @@ struct Entry {
   std::string_view name;
   int (*run)(Command&);
 };
-constexpr std::array<Entry, 19> kCommands{{{"list", run_list},
+constexpr std::array<Entry, 20> kCommands{{{"list", run_list},
                                            {"show", run_show},
                                            {"set", run_set},
                                            {"stats", run_stats},
@@ -35,6 +35,7 @@ constexpr std::array<Entry, 19> kCommands{{{"list", run_list},
                                            {"reporting", run_reporting},
                                            {"hint", run_hint},
                                            {"move", run_move},
+                                           {"readmit", run_readmit},
                                            {"lcores", run_lcores},
                                            {"restarts", run_restarts},
                                            {"upgrade", run_upgrade},

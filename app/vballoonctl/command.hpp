@@ -34,6 +34,7 @@ struct Command {
 [[nodiscard]] int run_reporting(Command& command);
 [[nodiscard]] int run_hint(Command& command);
 [[nodiscard]] int run_move(Command& command);
+[[nodiscard]] int run_readmit(Command& command);
 [[nodiscard]] int run_lcores(Command& command);
 [[nodiscard]] int run_restarts(Command& command);
 [[nodiscard]] int run_upgrade(Command& command);

@@ -18,6 +18,7 @@ std::string stall_reason(const Json& device) {
     return "the rings of its driver are stopped: the VM is paused or suspended, or its guest was "
            "reset or unloaded the driver";
   }
+  if (state == "set-aside") return text(device, "reason");
   if (state == "broken") return "the device is broken; see vballoonctl show";
   if (!known(device, "actual_bytes")) {
     return "the driver has not said for 10 s how large its balloon is";

@@ -30,6 +30,10 @@ int run_list(Command& command) {
                device.value("automatic", false) ? "yes" : "no", text(device, "socket")});
   }
   fmt::print("{}", table.str());
+  for (const rpc::Json& device : devices) {
+    if (text(device, "state") != "set-aside") continue;
+    fmt::print("{}: {}\n", text(device, "name"), text(device, "reason"));
+  }
   print_warnings(command, *result);
   return kDone;
 }

@@ -100,4 +100,10 @@ int run_move(Command& command) {
                 fmt::format("{} is served by lcore {}", arguments.name, arguments.lcore));
 }
 
+int run_readmit(Command& command) {
+  const std::string& name = command.arguments.name;
+  return finish(command, command.call("device.readmit", {{"name", name}}),
+                fmt::format("{} is served; crashes of its doing are forgotten", name));
+}
+
 }  // namespace vballoon::ctl

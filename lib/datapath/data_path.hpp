@@ -131,6 +131,8 @@ class DataPath {
   [[nodiscard]] const std::shared_ptr<reclaim::Conduct>& conduct() const noexcept {
     return reclaimer_.handover().conduct();
   }
+  /// The address by which whoever carries its batches out names it (Tenure::enter()).
+  [[nodiscard]] const void* batches() const noexcept { return &reclaimer_.handover(); }
   /// Who serves it; null while it is its owner's off the lcore.
   [[nodiscard]] Carrier* carrier() const noexcept {
     return carrier_.load(std::memory_order_acquire);

@@ -50,17 +50,18 @@ bool put_zeroes(std::uintptr_t address) noexcept {
   return true;
 }
 
+/// What SIGBUS did before it came here.
+struct sigaction before;
+
 void on_bus_error(int signal, siginfo_t* info, void*) {
-  const int before = errno;
+  const int error = errno;
   const bool mended =
       info->si_code == BUS_ADRERR && put_zeroes(reinterpret_cast<std::uintptr_t>(info->si_addr));
-  errno = before;
+  errno = error;
   if (mended) return;
   // As if we had never been here: the access faults again on return, or the sender's signal is
-  // raised again, and ends the process.
-  struct sigaction ending {};
-  ending.sa_handler = SIG_DFL;
-  ::sigaction(signal, &ending, nullptr);
+  // raised again, and is whoever's it was before.
+  ::sigaction(signal, &before, nullptr);
   if (info->si_code <= 0) ::raise(signal);
 }
 
@@ -72,7 +73,7 @@ void survive_lost_memory() {
     struct sigaction ours {};
     ours.sa_sigaction = on_bus_error;
     ours.sa_flags = SA_SIGINFO | SA_RESTART;
-    ::sigaction(SIGBUS, &ours, nullptr);
+    ::sigaction(SIGBUS, &ours, &before);
   });
 }
 

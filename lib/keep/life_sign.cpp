@@ -10,8 +10,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <utility>
+
+#include "keep/boot_clock.hpp"
 
 namespace vballoon::keep {
 namespace {
@@ -30,13 +31,6 @@ struct LifeSign::Page {
   std::atomic<std::uint64_t> at_ms{0};  // 0: no sign yet
   std::array<char, kVersionBytes> version{};
 };
-
-std::uint64_t boot_ms() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
-         static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
-}
 
 LifeSign::Page* LifeSign::map(int fd) noexcept {
   struct stat file {};

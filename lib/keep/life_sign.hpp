@@ -17,9 +17,6 @@
 
 namespace vballoon::keep {
 
-/// Milliseconds since the host's start, of a clock that also runs while the host sleeps.
-[[nodiscard]] std::uint64_t boot_ms() noexcept;
-
 class LifeSign {
  public:
   struct Earlier {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "base/in_hand.hpp"
 #include "base/log.hpp"
 
 namespace vballoon::lcore {
@@ -77,7 +78,16 @@ void Crew::serve(Post& post) {
 
 void Crew::work(Hand& me) {
   enroll(me);
+  InHand::follow(&me.tenure);
   while (Post* post = next(me)) post->run(me.tenure);
+  InHand::follow(nullptr);
+}
+
+const void* Crew::whose(const Post& post) {
+  const std::scoped_lock lock(mutex_);
+  const auto has_it = [&post](const auto& hand) { return hand->post == &post; };
+  const auto at = std::ranges::find_if(hands_, has_it);
+  return at != hands_.end() ? (*at)->tenure.at() : nullptr;
 }
 
 void Crew::enroll(Hand& me) {

@@ -44,6 +44,9 @@ class Crew {
   /// the crew has for the thread.
   void serve(Post& post);
 
+  /// In whose memory the thread that has this post is now; null: in nobody's. Thread: any.
+  [[nodiscard]] const void* whose(const Post& post);
+
   /// Takes the posts from threads that have stood still since the last look.
   void look() noexcept;
 

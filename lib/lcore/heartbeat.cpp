@@ -5,10 +5,13 @@ namespace vballoon::lcore {
 
 bool Heartbeat::all_alive() {
   bool alive = true;
+  stands_still_in_ = nullptr;
   for (Pulse& pulse : pulses_) {
     // Reads every number, also after one that stands still: `seen` must be up to date for all.
     const std::uint64_t now = pulse.progress();
-    if (now == std::exchange(pulse.seen, now)) alive = false;
+    if (now != std::exchange(pulse.seen, now)) continue;
+    alive = false;
+    if (stands_still_in_ == nullptr) stands_still_in_ = pulse.whose();
   }
   return alive;
 }

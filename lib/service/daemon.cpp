@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "base/group.hpp"
+#include "base/in_hand.hpp"
 #include "base/log.hpp"
 #include "gmem/lost_memory.hpp"
+#include "keep/crash_notes.hpp"
 #include "keep/notifier.hpp"
 #include "keep/store.hpp"
 #include "lcore/call_guard.hpp"
@@ -129,7 +131,8 @@ Result<void> Daemon::start() {
   if (!socket) return tl::unexpected(blame(config_, "daemon.rpc_socket", socket.error()));
   if (auto ok = open_folder(); !ok) return ok;
   if (auto ok = start_lcores(); !ok) return ok;
-  // After DPDK has started, because DPDK uses SIGBUS itself while it starts.
+  // After DPDK has started, which uses SIGBUS itself meanwhile. Lost memory is no crash.
+  keep::note_crashes();
   gmem::survive_lost_memory();
   if (auto ok = start_devices(); !ok) return ok;
   start_rpc(std::move(*socket));
@@ -280,12 +283,8 @@ void Daemon::start_rpc(RpcSocket socket) {
 }
 
 void Daemon::start_timers() {
-  for (const auto& poller : pollers_) {
-    heartbeat_.listen_to([&counters = poller->counters()] { return counters.passes.get(); });
-  }
-  for (const auto& reclaimer : reclaimers_) {
-    heartbeat_.listen_to([&counters = reclaimer->counters()] { return counters.progress(); });
-  }
+  for (const auto& poller : pollers_) heartbeat_.listen_to(*poller, *crew_);
+  for (const auto& reclaimer : reclaimers_) heartbeat_.listen_to(*reclaimer, *crew_);
   tick_.start(kTick);
   autopilot_->start();
   sample_.start(std::chrono::milliseconds(config_.stats_interval_ms));
@@ -379,9 +378,11 @@ void Daemon::sample_all() {
   }
 }
 
-/// The watchdog is not fed while an lcore stands still, so the service manager restarts the daemon.
+/// The watchdog is not fed while an lcore stands still, so the service manager ends this process by
+/// SIGABRT and starts another one. The VM answers for it that the lcore has in hand.
 void Daemon::pet_watchdog() {
   if (heartbeat_.all_alive()) notifier_.send("WATCHDOG=1");
+  InHand::suspect(heartbeat_.stands_still_in());
 }
 
 }  // namespace

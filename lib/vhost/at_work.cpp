@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/in_hand.hpp"
 #include "vhost/gate.hpp"
 #include "vhost/log_line.hpp"
 
@@ -12,19 +13,24 @@ namespace {
 
 /// Grows to the most connections that the process ever had at once, because the numbers of
 /// descriptors are used again.
-thread_local std::unordered_map<int, std::string> sockets;
+struct Belonging {
+  std::string socket;
+  const void* device = nullptr;
+};
+thread_local std::unordered_map<int, Belonging> sockets;
 thread_local const std::string* at_work = nullptr;
 
 }  // namespace
 
-void belongs_to(int connection, const std::string& socket) {
-  at_work = &(sockets[connection] = socket);
+void belongs_to(int connection, const std::string& socket, const void* device) {
+  at_work = &(sockets[connection] = {socket, device}).socket;
 }
 
 void now_at(int connection) noexcept {
-  if (sockets.empty()) return;
   const auto found = sockets.find(connection);
-  at_work = found == sockets.end() ? nullptr : &found->second;
+  const bool known = found != sockets.end();
+  at_work = known ? &found->second.socket : nullptr;
+  InHand::set(known ? found->second.device : nullptr);
 }
 
 std::string readable_line(std::string_view line) {

@@ -11,9 +11,10 @@
 namespace vballoon::vhost {
 
 /// Notes that this connection, just accepted, belongs to the device with this socket.
-void belongs_to(int connection, const std::string& socket);
+/// @param device  what it is to have in hand (base/in_hand.hpp) who reads from the connection.
+void belongs_to(int connection, const std::string& socket, const void* device);
 
-/// Notes that this thread now reads from this connection.
+/// Notes that this thread now reads from this connection, and works for its device.
 void now_at(int connection) noexcept;
 
 }  // namespace vballoon::vhost

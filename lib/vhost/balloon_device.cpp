@@ -44,7 +44,7 @@ bool BalloonDevice::connected(int vid) {
   ConnectionSlot& slot = parts_.slot;
   if (!slot.admits(client)) return false;
   Connection connection = client ? Connection::made() : Connection::accepted();
-  if (slot.has_waiting()) {
+  if (slot.has_waiting() || parts_.blame.standing() == Blame::Standing::kShutOut) {
     connection.shut_down();
     return true;
   }
@@ -121,15 +121,23 @@ bool BalloonDevice::close(bool hands_on) {
   parts_.attachment.take_back();
   // The guest goes on without these pages, and the host is to have them. No later pass discards
   // what is gathered, so it is discarded now.
-  reclaim::InlineSink here(discarder_);
-  parts_.balloon.path().discard_gathered(here);
-  parts_.balloon.note_complete(parts_.session.guest.rings);
+  if (parts_.blame.standing() == Blame::Standing::kServed) {
+    reclaim::InlineSink here(discarder_);
+    parts_.balloon.path().discard_gathered(here);
+    parts_.balloon.note_complete(parts_.session.guest.rings);
+  }
   parts_.let_go();
   return stays;
 }
 
 rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
+  const auto result = judge(vid, message);
+  acting_ = result == RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+  return result;
+}
+
+rte_vhost_msg_result BalloonDevice::judge(int vid, Message message) {
   if (parts_.slot.closed()) {
     // A VMM may take a refusal for the answer, so none is sent: the connection ends.
     message.want_no_reply();
@@ -173,6 +181,7 @@ rte_vhost_msg_result BalloonDevice::answer_waiting(Message message) {
 
 void BalloonDevice::after_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
+  acting_ = false;
   if (parts_.slot.closed()) return;
   const Place place = parts_.slot.place_of(vid);
   if (place == Place::kWaiting) static_cast<void>(parts_.kept.waiting().accept());

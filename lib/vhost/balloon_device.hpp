@@ -51,6 +51,9 @@ class BalloonDevice final : public vm::Vm {
 
   // --- The control thread, before a VMM can connect ------------------------------------------
 
+  /// From now on crashes of its doing are noted on this page, which outlives the device. It may be
+  /// set aside because of those that are there.
+  void answer_for_crashes(keep::CrashPage& page);
   /// From now on the device and its connection outlive the process, in this bag.
   /// @param settings  see keep_settings().
   /// @param door      where its VMMs knock; null: it connects to them.
@@ -75,6 +78,7 @@ class BalloonDevice final : public vm::Vm {
   void remove_state() noexcept {
     parts_.balloon.state().remove();
     parts_.kept.forget();
+    parts_.blame.forget();
   }
   /// Does work that is due and that nobody waits for: sends a config change that could not be sent
   /// yet, gives up a guest whose memory is gone, asks a driver that has not said its size, tries
@@ -101,6 +105,7 @@ class BalloonDevice final : public vm::Vm {
   void reporting(bool on) override { parts_.balloon.path().report(on); }
   Result<std::uint32_t> hint(wire::HintAction action) override;
   Result<void> move_to(unsigned lcore) override;
+  Result<void> readmit() override;
 
  private:
   [[nodiscard]] std::unique_lock<std::mutex> knock(
@@ -108,6 +113,7 @@ class BalloonDevice final : public vm::Vm {
   [[nodiscard]] tl::unexpected<Status> busy() const;
   void note_busy() const;
   void welcome();
+  [[nodiscard]] rte_vhost_msg_result judge(int vid, Message message);
   [[nodiscard]] rte_vhost_msg_result end_connection(Message message, const char* why);
   [[nodiscard]] rte_vhost_msg_result answer_waiting(Message message);
   [[nodiscard]] rte_vhost_msg_result swap(int vid);
@@ -115,7 +121,6 @@ class BalloonDevice final : public vm::Vm {
   [[nodiscard]] bool admit(Connection& connection);
   void use_bag(std::unique_ptr<StoredBag> bag, std::string settings, const Listener* door);
   void give_up_restore();
-  void settle_restore();
   [[nodiscard]] Result<void> check_asks_stats() const;
   void look();
   [[nodiscard]] bool time_to_look() noexcept;
@@ -127,6 +132,7 @@ class BalloonDevice final : public vm::Vm {
   DeviceParts parts_;
   VmmMessages messages_{parts_};
   std::unique_ptr<Restore> restore_;  // until the swap
+  bool acting_ = false;  // librte_vhost acts on a message of the device: its rings may change
   std::atomic<bool> restoring_{false};
   // Used by the control thread only.
   mutable vm::DeviceReport last_report_;

@@ -13,9 +13,6 @@
 namespace vballoon::vhost {
 namespace {
 
-/// Whoever was served for so long was not the reason why the daemon before ended.
-constexpr std::chrono::seconds kSteady{1};
-
 /// The file is there, but it may be one that cannot be opened, or be mapped, or trusted.
 bool is_of(const vm::DeviceState& state, const Record& record) noexcept {
   return state.inode() == record.state_inode;
@@ -54,12 +51,14 @@ Result<UniqueFd> BalloonDevice::take_up(Inheritance inheritance, const Listener*
   StoredBag& bag = *inheritance.bag;
   use_bag(std::move(inheritance.bag), inheritance.record.settings, door);
   auto restore = std::make_unique<Restore>(std::move(inheritance), parts_.balloon.state().left());
-  if (const std::string why = restore->why_not(parts_.spec.offered()); !why.empty()) {
+  std::string why = restore->why_not(parts_.spec.offered());
+  if (parts_.blame.standing() == Blame::Standing::kShutOut) why = parts_.blame.why_not_served();
+  if (!why.empty()) {
     parts_.kept.put_device();
     return fail(Code::kUnavailable, why);
   }
   if (restore->needs_state() && !is_of(parts_.balloon.state(), restore->record())) {
-    bag.bag().empty();
+    parts_.kept.put_device();
     return fail(Code::kHost, "what was kept of its balloon cannot be used");
   }
   Result<UniqueFd> begun;
@@ -111,9 +110,7 @@ Result<void> BalloonDevice::go_on_with(Restore& restore, int vid) {
   parts_.slot.replace(Connection::taken_up(number));
   if (auto ok = take_up_exchange(number, restore.take_answers()); !ok) return ok;
   parts_.kept.said() = restore.take_said();
-  parts_.kept.set_restores(restore.record().restores);
   parts_.kept.set_restarts(restore.restarts());
-  parts_.steady_at = std::chrono::steady_clock::now() + kSteady;
   session.restores = false;
   session.guest.handed_on = false;
   parts_.keep();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "base/in_hand.hpp"
 #include "vhost/balloon_device.hpp"
 #include "vhost/device_figures.hpp"
 
@@ -15,6 +16,7 @@ constexpr std::chrono::milliseconds kLookEvery{500};
 }  // namespace
 
 void BalloonDevice::tick() {
+  const InHand hand(this);
   note_slow();
   settle_in();
   const bool lost = parts_.memory_lost();
@@ -37,15 +39,6 @@ void BalloonDevice::look() {
   parts_.balloon.state().give_up_lost();
   parts_.slot.end_orphans();
   parts_.target.follow();
-  settle_restore();
-}
-
-/// A connection that was served for long since it was taken up is not why daemons end.
-void BalloonDevice::settle_restore() {
-  if (!parts_.steady_at || std::chrono::steady_clock::now() < *parts_.steady_at) return;
-  parts_.steady_at.reset();
-  parts_.kept.set_restores(0);
-  parts_.keep();
 }
 
 /// Nothing announces what look() finds, so it looks once in a while.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/in_hand.hpp"
 #include "vhost/arrived.hpp"
 #include "vhost/gate.hpp"
 #include "vhost/message_at_hand.hpp"
@@ -66,6 +67,7 @@ Served set_vid(int vid, Served served) {
 
 rte_vhost_msg_result on_before_message(int vid, void* context) {
   const auto device = find(vid);
+  const InHand hand(device.get());
   Message message(context);
   message.attach(arrived().release());
   const auto result =
@@ -80,7 +82,9 @@ rte_vhost_msg_result on_before_message(int vid, void* context) {
 
 rte_vhost_msg_result on_after_message(int vid, void* context) {
   const Message message(context);
-  if (const auto device = find(vid)) device->after_message(vid, message);
+  const auto device = find(vid);
+  const InHand hand(device.get());
+  if (device != nullptr) device->after_message(vid, message);
   // An answer is sent before this, an acknowledgement after it: with either the message is done.
   if (!message.wants_reply()) message_at_hand().finish();
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
@@ -92,6 +96,7 @@ constexpr rte_vhost_user_extern_ops kMessageOps{.pre_msg_handle = on_before_mess
 int on_connection(int vid) {
   Served served = whose(vid);
   if (served.device == nullptr || static_cast<std::size_t>(vid) >= kMaxConnections) return -1;
+  const InHand hand(served.device.get());
   if (!served.device->connected(vid)) return -1;
   if (served.room != nullptr) served.room->take();
   set_vid(vid, std::move(served));
@@ -102,11 +107,14 @@ void on_disconnection(int vid) {
   arrived().drop();  // descriptors of a message that no handler saw
   const Served served = set_vid(vid, {});
   if (served.room != nullptr) served.room->give_back();
+  const InHand hand(served.device.get());
   if (served.device != nullptr) served.device->disconnected(vid);
 }
 
 int on_ring_changed(int vid, std::uint16_t index, int enable) {
-  if (const auto device = find(vid)) device->ring_changed(vid, index, enable != 0);
+  const auto device = find(vid);
+  const InHand hand(device.get());
+  if (device != nullptr) device->ring_changed(vid, index, enable != 0);
   return 0;
 }
 

@@ -28,7 +28,9 @@ vm::QueueReport report_queue(Role role, bool running, const datapath::QueueStatu
 }
 
 /// @return why the device is not served as it should be; empty where it is.
-std::string_view trouble(const Session& session, bool slow) noexcept {
+std::string_view trouble(const DeviceParts& device, bool slow) noexcept {
+  const Session& session = device.session;
+  if (const auto why = device.blame.why_not_served(); !why.empty()) return why;
   if (session.memory.lost) return kMemoryLost;
   if (session.memory.table == SharedMemory::Table::kMissing) return kTableMissing;
   const bool legacy = !session.guest.acked.has(wire::Feature::kVersion1);
@@ -98,7 +100,7 @@ void find_figures(const DeviceParts& device, vm::VmFigures* figures) {
   const datapath::DataPath& path = device.balloon.path();
   figures->state = state_of(device);
   figures->slow = path.conduct()->slow(now_ms());
-  figures->reason = trouble(device.session, figures->slow);
+  figures->reason = trouble(device, figures->slow);
   figures->alone = path.conduct()->alone.load(std::memory_order_relaxed);
   figures->lcore = device.attachment.lcore();
   vm::find_clues(device.balloon, device.session.guest, device.spec.bit_two(), figures);
@@ -166,6 +168,7 @@ std::vector<datapath::NamedCount> report_counters(const datapath::DataPath& path
 
 vm::State state_of(const DeviceParts& device) noexcept {
   const datapath::DataPath& path = device.balloon.path();
+  if (!device.blame.why_not_served().empty()) return vm::State::kSetAside;
   if (!device.slot.taken()) return vm::State::kWaiting;
   if (device.session.memory.lost) return vm::State::kBroken;
   for (unsigned number = 0; number < wire::kRoles; ++number) {

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/in_hand.hpp"
 #include "base/log.hpp"
 #include "base/owner.hpp"
+#include "keep/crash_book.hpp"
 #include "vhost/balloon_device.hpp"
 #include "vhost/change.hpp"
 #include "vhost/closer.hpp"
@@ -56,12 +58,14 @@ struct DeviceFleet::Parts {
   Change::Made make_kept(const DeviceSpec& spec, const Listener* door);
   [[nodiscard]] LeftDoors* left_doors() noexcept { return bags ? &bags->doors() : nullptr; }
   [[nodiscard]] std::shared_ptr<BalloonDevice> make_device(const DeviceSpec& spec);
+  void open_crash_book(keep::Inherited& inherited);
 
   const FleetSettings settings;
   Seats seats;
   MemoryClaims claims;
   reclaim::Discarder& discarder;
   const vm::Folder* const folder;
+  std::optional<keep::CrashBook> crashes;  // nothing: nobody keeps it
   Room room;
   Gates gates;
   Roster roster;
@@ -71,7 +75,33 @@ struct DeviceFleet::Parts {
 };
 
 std::shared_ptr<BalloonDevice> DeviceFleet::Parts::make_device(const DeviceSpec& spec) {
-  return std::make_shared<BalloonDevice>(spec, seats, claims, discarder, settings.limits, folder);
+  auto device =
+      std::make_shared<BalloonDevice>(spec, seats, claims, discarder, settings.limits, folder);
+  if (crashes) {
+    if (keep::CrashPage* const page = crashes->page_of(spec.name))
+      device->answer_for_crashes(*page);
+  }
+  return device;
+}
+
+/// Not to have it is no reason not to start: all VMs are served then, as if nothing had been.
+void DeviceFleet::Parts::open_crash_book(keep::Inherited& inherited) {
+  const keep::Store& store = *settings.store;
+  if (auto fd = inherited.take(keep::CrashBook::kStoreName)) {
+    auto book = keep::CrashBook::adopt(*std::move(fd));
+    if (book) {
+      crashes.emplace(*std::move(book));
+      return;
+    }
+    log::warn("{}", book.error().message);
+    store.remove(keep::CrashBook::kStoreName);
+  }
+  auto book = keep::CrashBook::make();
+  auto kept = book ? store.add(keep::CrashBook::kStoreName, book->fd())
+                   : Result<void>(tl::unexpected(book.error()));
+  if (!kept)
+    return log::warn("a VM that crashes the daemon is not set aside: {}", kept.error().message);
+  crashes.emplace(*std::move(book));
 }
 
 Change::Made DeviceFleet::Parts::make(const DeviceSpec& spec, const Listener* door) {
@@ -85,6 +115,7 @@ Change::Made DeviceFleet::Parts::make_kept(const DeviceSpec& spec, const Listene
   const bool connected = inheritance && inheritance->record.connected;
   const bool whole = !connected || has_its_state(*inheritance, *folder);
   Change::Made made{make_device(spec)};
+  const InHand hand(made.device.get());
   if (connected && whole) {
     inheritance->last_sign_ms = settings.last_sign_ms;
     auto connection = made.device->take_up(*std::move(inheritance), door);
@@ -150,6 +181,9 @@ Result<void> DeviceFleet::change(std::span<const std::string> remove,
 }
 
 Result<void> DeviceFleet::inherit(keep::Inherited& inherited) {
+  if (parts_->settings.store != nullptr && parts_->settings.store->keeps()) {
+    parts_->open_crash_book(inherited);
+  }
   if (!parts_->bags) {
     if (parts_->settings.store != nullptr) parts_->settings.store->discard(std::move(inherited));
     return {};
@@ -159,6 +193,10 @@ Result<void> DeviceFleet::inherit(keep::Inherited& inherited) {
 }
 
 void DeviceFleet::finish_inheriting() {
+  if (parts_->crashes) {
+    parts_->crashes->keep_only(
+        [this](std::string_view name) { return parts_->roster.find(name) != nullptr; });
+  }
   if (!parts_->bags) return;
   const auto end = std::chrono::steady_clock::now() + kRestore;
   for (const auto& member : parts_->roster.members()) {

@@ -20,7 +20,7 @@ DeviceParts::DeviceParts(DeviceSpec settings, Seats& seats, MemoryClaims& claims
       prefault(spec.prefault, balloon.path(), session.memory, notices),
       memory(claims, session, balloon, restart, attachment, notices),
       log(session.log),
-      rings({spec.bit_two(), session, slot, balloon, target, stats, restart, attachment, log,
+      rings({spec.bit_two(), session, slot, blame, balloon, target, stats, restart, attachment, log,
              notices}) {
   balloon.path().report(spec.reporting);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "vhost/attachment.hpp"
+#include "vhost/blame.hpp"
 #include "vhost/connection_slot.hpp"
 #include "vhost/device_spec.hpp"
 #include "vhost/dirty_log.hpp"
@@ -53,8 +54,7 @@ struct DeviceParts {
   vm::Notices notices;
   ConnectionSlot slot;
   KeptConnection kept;
-  /// From then on the connection counts as never taken up; nothing: it does already.
-  std::optional<std::chrono::steady_clock::time_point> steady_at;
+  Blame blame;
   Session session;  // its in-flight region outlives the queues, which write into it
   vm::Balloon balloon;
   vm::BalloonTarget target;

@@ -100,7 +100,7 @@ int Gate::accept_brought() noexcept {
   eventfd_t rung = 0;
   if (brought_.empty()) ::eventfd_read(bell_.get(), &rung);
   visitor = {std::move(next.device), &room_};
-  belongs_to(next.connection.get(), visitor.device->spec().socket);
+  belongs_to(next.connection.get(), visitor.device->spec().socket, visitor.device.get());
   return next.connection.release();
 }
 
@@ -146,7 +146,7 @@ int Gate::accept_from(int listener, Door& door) {
   const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
   if (fd >= 0) {
     visitor = {door.device, &room_};
-    belongs_to(fd, door.device->spec().socket);
+    belongs_to(fd, door.device->spec().socket, door.device.get());
   } else if (errno == EMFILE) {
     wait(listener, door, no_descriptors_left());
   } else if (errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

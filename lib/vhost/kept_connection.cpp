@@ -12,7 +12,6 @@ void KeptConnection::put(Record record, int connection, int answers) {
   if (record.state_inode == 0) return fail_to_keep("its balloon is not kept");
   record.connected = true;
   record.settings = settings_;
-  record.restores = restores_;
   record.restarts = restarts_;
   record.said = said_.messages();
   std::vector<int> fds;
@@ -70,7 +69,6 @@ std::string KeptConnection::why_not() const {
 void KeptConnection::end() noexcept {
   if (on()) put_device();
   told_ = false;
-  restores_ = 0;
   restarts_ = {};
   said_ = {};
 }

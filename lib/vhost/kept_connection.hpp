@@ -52,10 +52,6 @@ class KeptConnection {
     return full_ && (undecided != undecided_ || ledger_whole != ledger_whole_);
   }
 
-  /// How often the connection was taken up lately.
-  [[nodiscard]] std::uint32_t restores() const noexcept { return restores_; }
-  void set_restores(std::uint32_t restores) noexcept { restores_ = restores; }
-
   /// The ends of the daemon that it outlived.
   [[nodiscard]] const vm::Restarts& restarts() const noexcept { return restarts_; }
   void set_restarts(const vm::Restarts& restarts) noexcept { restarts_ = restarts; }
@@ -79,7 +75,6 @@ class KeptConnection {
   std::string settings_;
   Said said_;
   Said waiting_;
-  std::uint32_t restores_ = 0;
   vm::Restarts restarts_;
   std::string why_not_;
   // As in the newest record:

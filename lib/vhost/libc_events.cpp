@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vhost/libc_events.cpp - poll(2) and epoll_ctl(2) in place of the C library's: the program's
-//                         symbols come first. Calls that are not librte_vhost's go on to the kernel
-//                         unchanged.
+// vhost/libc_events.cpp - poll(2), epoll_ctl(2) and epoll_wait(2) in place of the C library's:
+//                         the program's symbols come first. Calls that are not librte_vhost's go on
+//                         to the kernel unchanged.
 // Thread: the vhost event thread, and any other.
 // Why:    librte_vhost 22.11 gives poll(2) numbers of descriptors, so a socket that takes another
 //         one's number is waited for without more ado. From 24.11 on it has a set of epoll(7). An
@@ -26,6 +26,7 @@
 #include <mutex>
 
 #include "base/check.hpp"
+#include "base/in_hand.hpp"
 #include "vhost/event_thread.hpp"
 #include "vhost/exchanges.hpp"
 #include "vhost/libc_calls.hpp"
@@ -61,6 +62,11 @@ Awaited noted(int number) noexcept {
   return index < awaited.size() ? awaited[index] : Awaited{};
 }
 
+/// Whatever message the event thread had in hand is done with.
+void note_wait() noexcept {
+  if (on_event_thread()) InHand::set(nullptr);
+}
+
 }  // namespace
 
 int give_number(int connection, int number) noexcept {
@@ -87,10 +93,16 @@ extern "C" int epoll_ctl(int set, int operation, int fd, epoll_event* event) noe
   return static_cast<int>(::syscall(SYS_epoll_ctl, set, operation, fd, event));
 }
 
+extern "C" int epoll_wait(int set, epoll_event* events, int most, int timeout) {
+  vballoon::vhost::note_wait();
+  return static_cast<int>(::syscall(SYS_epoll_wait, set, events, most, timeout));
+}
+
 // As librte_vhost of a distribution calls poll(2).
 // NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" int __poll_chk(pollfd* fds, nfds_t count, int timeout, std::size_t bytes) {
   VB_CHECK(count <= bytes / sizeof(pollfd));
+  vballoon::vhost::note_wait();
   const bool hurry = vballoon::vhost::in_a_hurry.load(std::memory_order_relaxed);
   return ::poll(fds, count,
                 hurry && timeout > vballoon::vhost::kHurryMs ? vballoon::vhost::kHurryMs : timeout);

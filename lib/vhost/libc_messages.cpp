@@ -17,6 +17,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/in_hand.hpp"
 #include "vhost/arrived.hpp"
 #include "vhost/at_work.hpp"
 #include "vhost/closer.hpp"

@@ -61,8 +61,8 @@ struct Record {
   std::optional<KeptDoor> door;   ///< nothing: nobody listens, or that cannot be kept
   std::string settings;           ///< lines of vm::KeptSettings, at most kMaxSettingsBytes; or none
   bool connected = false;         ///< else it has nothing of what follows
-  std::uint32_t restores = 0;     ///< how often the connection was taken up lately
-  vm::Restarts restarts;          ///< and since it was made
+  std::uint32_t restores = 0;     ///< how often it was begun to take it up, in vain
+  vm::Restarts restarts;          ///< the ends of the daemon since it was made
   std::uint64_t state_inode = 0;  ///< of the state file with its ledger and its marks
   bool undecided = false;         ///< nobody knows whether that ledger is its guest's
   bool ends_unsaid = false;       ///< see Session

@@ -28,7 +28,8 @@ void RingControl::announced(unsigned index, bool ready) {
 
 bool RingControl::may_serve() const noexcept {
   const SharedMemory& memory = parts_.session.memory;
-  return memory.table == SharedMemory::Table::kTaken && !memory.lost && !parts_.session.restores;
+  return memory.table == SharedMemory::Table::kTaken && !memory.lost && !parts_.session.restores &&
+         parts_.blame.standing() == Blame::Standing::kServed;
 }
 
 /// @post if the ring was started, the data path is off its lcore

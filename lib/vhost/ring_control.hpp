@@ -4,13 +4,14 @@
 // Invariant: a ring is served (vm::RingState) as long as the data path runs its queue. The ring
 //            then marks its position in the session's in-flight region and in the state file.
 // Thread: the device's lock guards all of it. Only the vhost event thread calls it, except for
-//         stop_all().
+//         stop_all(), and for resume() while librte_vhost acts on no message of the device.
 // Source: vhost-user protocol, "Ring states"; VIRTIO 1.2, 2.7, 2.8.
 #pragma once
 
 #include <optional>
 
 #include "vhost/attachment.hpp"
+#include "vhost/blame.hpp"
 #include "vhost/call_trust.hpp"
 #include "vhost/connection_slot.hpp"
 #include "vhost/dirty_log.hpp"
@@ -36,6 +37,7 @@ class RingControl {
     const wire::BitTwo bit_two;
     Session& session;
     const ConnectionSlot& slot;
+    const Blame& blame;
     vm::Balloon& balloon;
     vm::BalloonTarget& target;
     vm::GuestStats& stats;

@@ -15,6 +15,8 @@ std::string_view state_name(State state) noexcept {
       return "running";
     case State::kBroken:
       return "broken";
+    case State::kSetAside:
+      return "set-aside";
   }
   return "unknown";
 }

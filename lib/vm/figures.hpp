@@ -21,6 +21,7 @@ enum class State {
   kStopped,    ///< its rings were served and are stopped: paused, or reset, and nobody says which
   kRunning,    ///< the inflate and deflate rings are served
   kBroken,     ///< the guest broke the rules on a ring, or its memory is gone
+  kSetAside,   ///< the daemon crashed because of it, and serves it no more
 };
 [[nodiscard]] std::string_view state_name(State state) noexcept;
 
@@ -36,7 +37,8 @@ struct StatsReport {
 /// knows is nothing, and never 0.
 struct VmFigures {
   State state = State::kWaiting;
-  /// Why it is broken (where that is not a queue's doing) or slow; else empty. Of static text.
+  /// Why it is broken (where that is not a queue's doing), set aside or slow; else empty. Of static
+  /// text.
   std::string_view reason;
   bool slow = false;   ///< a thread stood still in its memory lately
   bool alone = false;  ///< no lcore serves its rings now, but a thread of its own

@@ -79,6 +79,10 @@ class Vm {
   /// Moves the device to another poll lcore. The guest does not notice.
   /// @errors kInvalidArgument when there is no such poll lcore.
   virtual Result<void> move_to(unsigned lcore) = 0;
+
+  /// Serves a VM again that was set aside because the daemon crashed while it worked for it, and
+  /// forgets these crashes. Of another VM they are forgotten as well. @errors kUnavailable
+  virtual Result<void> readmit() = 0;
 };
 
 }  // namespace vballoon::vm

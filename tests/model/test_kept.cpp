@@ -86,8 +86,6 @@ class Kept : public ::testing::Test {
       std::this_thread::sleep_for(milliseconds(random() % 900));
       ::kill(old, SIGKILL);
       if (random() % 2 == 0) daemon_.await_successor_of(old);
-      // More in a row would count as their VMMs' fault.
-      if (round % 7 == 6) std::this_thread::sleep_for(seconds(2));
     }
     std::this_thread::sleep_for(seconds(1));
   }
@@ -194,15 +192,13 @@ TEST_F(Kept, WhatAVmmAsksWhileThereIsNoDaemonIsAnsweredOnce) {
       << "an answer came twice";
 }
 
-TEST_F(Kept, AVmmThatMayBeWhyDaemonsEndIsDisconnectedInTheEnd) {
+/// However often: whatever kills the daemon so, no VM does.
+TEST_F(Kept, NoVmAnswersForKills) {
   const auto vm = start("vm0", options_of(0), seed_);
   vm->step();
-  for (int i = 0; i < 30 && daemon_.logged("daemons in a row") == 0; ++i) daemon_.replace(SIGKILL);
-  EXPECT_EQ(daemon_.logged("daemons in a row"), 1U);
-  EXPECT_FALSE(vm->driver().num_pages());
-  const auto next = start("vm0", options_of(0), seed_);
-  next->step();
-  next->expect_whole();
+  for (int i = 0; i < 35; ++i) daemon_.replace(SIGKILL);
+  vm->step();
+  vm->expect_whole();
 }
 
 TEST_F(Kept, ADeviceThatIsRemovedIsNotKept) {
@@ -215,7 +211,8 @@ TEST_F(Kept, ADeviceThatIsRemovedIsNotKept) {
 }
 
 TEST(KeptByAFullStore, AVmIsLostWithTheDaemonAndTheOthersAreNot) {
-  KeptDaemon daemon({"vm0", "vm1"}, {.keeper = {"--max", "3"}});
+  // For one device, for the book of crashes and for the sign of life.
+  KeptDaemon daemon({"vm0", "vm1"}, {.keeper = {"--max", "4"}});
   RawVmm first(daemon.connect("vm0"));
   RawVmm second(daemon.connect("vm1"));
   for (RawVmm* const vmm : {&first, &second}) {

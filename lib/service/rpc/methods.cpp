@@ -24,11 +24,11 @@ constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
 constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-constexpr std::array<std::string_view, 19> kNames{
-    "version",         "device.list",      "device.show",      "device.set",    "device.stats",
-    "device.add",      "device.remove",    "device.inhibit",   "device.move",   "device.hint",
-    "device.prefault", "lcore.list",       "device.reporting", "policy.show",   "policy.explain",
-    "policy.auto",     "device.configure", "daemon.restarts",  "daemon.upgrade"};
+constexpr std::array<std::string_view, 20> kNames{
+    "version",         "device.list",      "device.show",      "device.set",     "device.stats",
+    "device.add",      "device.remove",    "device.inhibit",   "device.move",    "device.hint",
+    "device.prefault", "lcore.list",       "device.reporting", "policy.show",    "policy.explain",
+    "policy.auto",     "device.configure", "daemon.restarts",  "daemon.upgrade", "device.readmit"};
 
 tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
@@ -143,6 +143,7 @@ void Methods::call(const rpc::Request& request, Responder done) {
   if (name == "device.reporting") return done(reporting(params));
   if (name == "device.hint") return done(hint(params));
   if (name == "device.move") return done(move(params));
+  if (name == "device.readmit") return done(readmit(params));
   if (name == "lcore.list") return done(lcores(params));
   if (name == "policy.show") return done(policy_show(params));
   if (name == "policy.explain") return done(policy_explain(params));

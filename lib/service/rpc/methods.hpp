@@ -58,6 +58,7 @@ class Methods {
   Answer reporting(const rpc::Json& params);
   Answer hint(const rpc::Json& params);
   Answer move(const rpc::Json& params);
+  Answer readmit(const rpc::Json& params);
   Answer lcores(const rpc::Json& params);
   Answer policy_show(const rpc::Json& params);
   Answer policy_explain(const rpc::Json& params);

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "fake_manager.hpp"
+#include "keep/boot_clock.hpp"
 #include "keep/life_sign.hpp"
 
 namespace vballoon::keep {

@@ -45,6 +45,26 @@ TEST_F(HeartbeatTest, ProgressIsSinceTheLastTimeAlsoAfterAnotherStoodStill) {
   EXPECT_FALSE(heartbeat_.all_alive()) << "what reclaim did was counted before";
 }
 
+TEST(Heartbeat, TellsInWhoseWorkAnLcoreStandsStill) {
+  const int vm = 0;
+  std::uint64_t poll = 1;
+  std::uint64_t reclaim = 1;
+  Heartbeat heartbeat;
+  heartbeat.listen_to([&] { return poll; });
+  heartbeat.listen_to([&] { return reclaim; }, [&] { return &vm; });
+  EXPECT_TRUE(heartbeat.all_alive());
+  EXPECT_EQ(heartbeat.stands_still_in(), nullptr);
+  ++poll;
+  EXPECT_FALSE(heartbeat.all_alive());
+  EXPECT_EQ(heartbeat.stands_still_in(), &vm);
+  ++reclaim;
+  EXPECT_FALSE(heartbeat.all_alive());
+  EXPECT_EQ(heartbeat.stands_still_in(), nullptr) << "nothing is known of the other one";
+  ++poll;
+  ++reclaim;
+  EXPECT_TRUE(heartbeat.all_alive());
+}
+
 TEST(Heartbeat, WithNobodyToListenToAllIsWell) {
   EXPECT_TRUE(Heartbeat().all_alive());
 }

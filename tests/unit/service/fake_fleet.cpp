@@ -59,6 +59,11 @@ Result<void> FakeVm::move_to(unsigned lcore) {
   return fail(Code::kInvalidArgument, "does not poll");
 }
 
+Result<void> FakeVm::readmit() {
+  if (shown.state == vm::State::kSetAside) shown.state = vm::State::kRunning;
+  return {};
+}
+
 FakeVm& FakeFleet::make(const vm::Settings& settings) {
   FakeVm& vm = *owned_.emplace_back(std::make_unique<FakeVm>(*this, settings));
   vms_.push_back(&vm);

@@ -35,6 +35,7 @@ class FakeVm final : public vm::Vm {
   void reporting(bool on) override { shown.reporting = on; }
   Result<std::uint32_t> hint(wire::HintAction action) override;
   Result<void> move_to(unsigned lcore) override;
+  Result<void> readmit() override;
 
   vm::DeviceReport shown;
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Source: docs/rpc.md, "device.readmit".
+#include <gtest/gtest.h>
+
+#include "fake_fleet.hpp"
+#include "fake_host.hpp"
+#include "service/rpc/methods.hpp"
+
+namespace vballoon::service {
+namespace {
+
+using rpc::Json;
+
+class ReadmitTest : public testing::Test {
+ protected:
+  rpc::Outcome<Json> call(const char* method, Json params) {
+    rpc::Outcome<Json> answer;
+    methods_.call({1, false, method, std::move(params)}, [&](const rpc::Outcome<rpc::Body>& said) {
+      answer = said.map([](const rpc::Body& body) { return Json::parse(body.text); });
+    });
+    return answer;
+  }
+
+  asio::io_context loop_;
+  FakeFleet fleet_;
+  FakeHost host_;
+  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, fleet_);
+  VmSettings settings_{fleet_, *autopilot_};
+  Methods methods_{loop_, fleet_, *autopilot_, settings_, Json{{"version", "1.2.3"}}};
+};
+
+TEST_F(ReadmitTest, AVmThatWasSetAsideIsServedAgain) {
+  vm::DeviceReport& device = fleet_.guest("vm1");
+  device.state = vm::State::kSetAside;
+  device.reason = "because";
+  const Json listed = call("device.list", Json::object())->at("devices")[0];
+  EXPECT_EQ(listed.at("state"), "set-aside");
+  EXPECT_EQ(listed.at("reason"), "because");
+  EXPECT_EQ(call("device.readmit", {{"name", "vm1"}})->dump(), "{}");
+  EXPECT_EQ(call("device.show", {{"name", "vm1"}})->at("state"), "running");
+}
+
+TEST_F(ReadmitTest, TheVmHasToBeNamed) {
+  const auto unnamed = call("device.readmit", Json::object());
+  ASSERT_FALSE(unnamed);
+  EXPECT_EQ(unnamed.error().code, rpc::kInvalidParams);
+  const auto unknown = call("device.readmit", {{"name", "vm2"}});
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, rpc::kNotFound);
+}
+
+}  // namespace
+}  // namespace vballoon::service
