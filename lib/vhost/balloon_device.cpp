@@ -52,7 +52,7 @@ bool BalloonDevice::connected(int vid) {
     slot.serve(vid, std::move(connection));
     return true;
   }
-  if (!admit(connection)) {
+  if (!admit(connection, client)) {
     connection.shut_down();
     return client;
   }
@@ -65,10 +65,13 @@ bool BalloonDevice::connected(int vid) {
   return true;
 }
 
-/// From now on its messages leave the socket when they are answered.
-bool BalloonDevice::admit(Connection& connection) {
+/// From now on its messages leave the socket when they are answered. Until the connection is
+/// recorded, an end of the daemon ends it, so there is little between accept(2) and that: whether
+/// there are descriptors for a VMM that knocks was found out before (Gate).
+bool BalloonDevice::admit(Connection& connection, bool client) {
   const std::size_t kept = parts_.kept.on() ? kRecordDescriptors : 0;
-  if (!connection.valid() || !FdReserve::get().leaves(FdReserve::kOfAVm + kept)) {
+  const bool room = !client || FdReserve::get().leaves(FdReserve::kOfAVm + kept);
+  if (!connection.valid() || !room) {
     parts_.notices.warn(fmt::format("a VMM is turned away: {}", no_descriptors_left()));
     return false;
   }

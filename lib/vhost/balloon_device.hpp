@@ -118,7 +118,7 @@ class BalloonDevice final : public vm::Vm {
   [[nodiscard]] rte_vhost_msg_result answer_waiting(Message message);
   [[nodiscard]] rte_vhost_msg_result swap(int vid);
   [[nodiscard]] Result<void> go_on_with(Restore& restore, int vid);
-  [[nodiscard]] bool admit(Connection& connection);
+  [[nodiscard]] bool admit(Connection& connection, bool client);
   void use_bag(std::unique_ptr<StoredBag> bag, std::string settings, const Listener* door);
   void give_up_restore();
   [[nodiscard]] Result<void> check_asks_stats() const;

@@ -15,6 +15,7 @@
 #include "vhost/closer.hpp"
 #include "vhost/driver.hpp"
 #include "vhost/fd_reserve.hpp"
+#include "vhost/record.hpp"
 
 namespace vballoon::vhost {
 namespace {
@@ -160,7 +161,8 @@ int Gate::accept_from(int listener, Door& door) {
 bool Gate::short_of_descriptors() {
   const auto now = std::chrono::steady_clock::now();
   if (now < short_until_) return true;
-  if (FdReserve::get().leaves(FdReserve::kOfAVm + 1)) return false;  // and the accepted one
+  // Of a VM, of what the next daemon gets of it, and the accepted one.
+  if (FdReserve::get().leaves(FdReserve::kOfAVm + kRecordDescriptors + 1)) return false;
   short_until_ = now + kShort;
   return true;
 }

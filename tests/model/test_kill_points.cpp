@@ -117,7 +117,7 @@ class KillPoints : public ::testing::Test {
     RecordProperty("places", static_cast<int>(all));
     RecordProperty("tried", static_cast<int>(tried));
     EXPECT_LE(missed_, 1 + tried / 4) << "VMMs that were turned away";
-    std::printf("  killed at %u places of %u\n", tried, all);
+    std::printf("  killed at %u places of %u, %u VMMs turned away\n", tried, all, missed_);
   }
 
   std::uint64_t seed_ = test_seed();
