@@ -123,6 +123,18 @@ BARS = (
         "hugetlb.2m.limit_ns_per_page",
     ),
     _most("memory.per_vm_bytes", 96 * 1024, "resident growth a VM of 1 GiB"),
+    _most(
+        "restart.wait_p99_ms",
+        300,
+        "ms, longest wait of a guest over a kill of the daemon, 100 under load",
+        limit="restart.undisturbed_p99_ms",
+    ),
+    _most(
+        "restart.300_vms_ms",
+        1000,
+        "ms, from the next daemon's start until 300 VMs are served",
+        limit="restart.plain_300_devices_ms",
+    ),
     _most("start.1000_devices_ms", 3000, "ms, from exec to ready, 1,000 devices"),
     _most("start.end_with_1000_vms_ms", 3000, "ms, from SIGTERM to the end, 1,000 VMs connected"),
     _most(

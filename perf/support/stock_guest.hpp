@@ -45,6 +45,8 @@ class StockGuest {
 
   /// All pages from now on, by step().
   void begin(driver::Role queue) noexcept;
+  /// Pages that were not sent yet.
+  [[nodiscard]] std::uint64_t left() const noexcept { return rest_.size(); }
   /// Takes back a used buffer, sends the next. @return false when all have come back.
   bool step();
 
