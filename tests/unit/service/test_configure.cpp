@@ -179,5 +179,23 @@ TEST_F(Configure, APersonsAutomaticHoldsUntilTheConfigurationsChanges) {
   EXPECT_FALSE(settings_.take_over(now).now.automatic);
 }
 
+TEST_F(Configure, TheNextDaemonIsToKnowWhatWasChanged) {
+  EXPECT_EQ(fleet_.settings_kept.at("vm1"), (vm::KeptSettings{true, kConfigured, kConfigured}));
+  configure({{"weight", 7U}});
+  vm::KeptSettings kept{true, kConfigured, kConfigured};
+  kept.now.weight = 7;
+  EXPECT_EQ(fleet_.settings_kept.at("vm1"), kept);
+}
+
+TEST_F(Configure, WhatWasChangedInAnEarlierDaemonIsChanged) {
+  vm::KeptSettings kept{true, kConfigured, kConfigured};
+  kept.now.weight = 7;
+  kept.now.reporting = false;
+  settings_.resume(kept);
+  EXPECT_EQ(shown(), settings_json(kept.now));
+  EXPECT_FALSE(fleet_.report("vm1").reporting);
+  EXPECT_EQ(fleet_.settings_kept.at("vm1"), kept);
+}
+
 }  // namespace
 }  // namespace vballoon::service

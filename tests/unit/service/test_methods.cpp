@@ -50,7 +50,7 @@ TEST_F(MethodsTest, VersionIsWhatWasGiven) {
 }
 
 TEST_F(MethodsTest, ListIsEmptyAtFirst) {
-  EXPECT_EQ(result("device.list").dump(), R"({"devices":[]})");
+  EXPECT_EQ(result("device.list").dump(), R"({"devices":[],"warnings":[]})");
 }
 
 TEST_F(MethodsTest, ListHasARowPerDeviceInOrder) {
