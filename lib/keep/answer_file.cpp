@@ -29,6 +29,7 @@ constexpr std::uint64_t kMagic = 0x3173776e41625600;  // "\0VbAnws1"
 constexpr std::uint64_t kOpenWord = 0;
 constexpr std::uint64_t kAnsweredWord = 1;
 constexpr std::uint64_t kDoubtfulWord = 2;
+constexpr std::uint64_t kBesideWord = 3;
 constexpr unsigned kLengthBits = 32;
 
 constexpr std::uint64_t word_of(std::size_t end, std::size_t bytes) noexcept {
@@ -108,6 +109,7 @@ AnswerFile::State AnswerFile::state() const noexcept {
   const std::uint64_t word = note().word.load();
   if (word == kOpenWord) return State::kOpen;
   if (word == kAnsweredWord) return State::kAnswered;
+  if (word == kBesideWord) return State::kBeside;
   const std::size_t end = word & ((std::uint64_t{1} << kLengthBits) - 1);
   const std::size_t at = offset_of(fd_.get());
   if (word == kDoubtfulWord || at > end || end - at > (word >> kLengthBits)) {
@@ -121,6 +123,7 @@ void AnswerFile::set(State state) noexcept {
   if (state == State::kOpen) note().word.store(kOpenWord);
   if (state == State::kAnswered) note().word.store(kAnsweredWord);
   if (state == State::kDoubtful) note().word.store(kDoubtfulWord);
+  if (state == State::kBeside) note().word.store(kBesideWord);
 }
 
 std::uint32_t AnswerFile::attempts() const noexcept {

@@ -30,7 +30,8 @@ class AnswerFile {
   enum class State {
     kOpen,      // nothing was sent
     kAnswered,  // the answer was sent, or none was due
-    kDoubtful,  // it may have been sent, or a part of it was
+    kDoubtful,  // a part of it was sent
+    kBeside,    // it may have been sent, together with a descriptor
   };
 
   /// A new one. @errors kHost with the reason.
@@ -47,7 +48,7 @@ class AnswerFile {
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
   [[nodiscard]] State state() const noexcept;
-  /// From here on the message counts as not answered, as answered, or as doubtful.
+  /// From here on this is what has become of the message.
   void set(State state) noexcept;
 
   /// Writes an answer and sends it.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "keep/lent.hpp"
 #include "keep/step.hpp"
 
 namespace vballoon::keep {
@@ -42,18 +43,27 @@ Result<Exchange> Exchange::begin(int socket) {
   return Exchange(socket, std::move(*answers));
 }
 
-Result<Exchange> Exchange::go_on(int socket, UniqueFd answers, Settled* settled) {
+Result<Exchange> Exchange::go_on(int socket, UniqueFd answers, Settled* settled, int witness) {
   auto file = AnswerFile::adopt(std::move(answers));
   if (!file) return tl::unexpected(file.error());
   const int offset = peek_offset(socket);
   if (offset < 0) return no_offset(ENOTCONN);
   Exchange exchange(socket, std::move(*file));
-  *settled = exchange.settle(static_cast<std::size_t>(offset));
+  *settled = exchange.settle(static_cast<std::size_t>(offset), witness);
   return exchange;
 }
 
-Settled Exchange::settle(std::size_t looked_at) noexcept {
+/// The note of an answer with a descriptor says then whether the answer was sent.
+void Exchange::judge_lent(int witness) noexcept {
+  const auto out = witness >= 0 ? is_out(witness) : std::nullopt;
+  if (!out) return answers_.set(AnswerFile::State::kDoubtful);
+  answers_.set(*out ? AnswerFile::State::kAnswered : AnswerFile::State::kOpen);
+  step(Step::kLentJudged);
+}
+
+Settled Exchange::settle(std::size_t looked_at, int witness) noexcept {
   seen_ = looked_at;
+  if (looked_at != 0 && answers_.state() == AnswerFile::State::kBeside) judge_lent(witness);
   const AnswerFile::State state = answers_.state();
   if (looked_at != 0 && state == AnswerFile::State::kDoubtful) return Settled::kDoubtful;
   if (looked_at != 0 && state == AnswerFile::State::kAnswered) {
@@ -101,6 +111,11 @@ int Exchange::cut(std::size_t bytes) noexcept {
 
 int Exchange::answer(std::span<const std::byte> bytes) noexcept {
   return answers_.send(socket_, bytes);
+}
+
+void Exchange::answer_beside() noexcept {
+  answers_.set(AnswerFile::State::kBeside);
+  step(Step::kLending);
 }
 
 int Exchange::finish() noexcept {

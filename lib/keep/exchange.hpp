@@ -37,8 +37,11 @@ class Exchange {
   /// @errors of AnswerFile::make(); kHost where the kernel has no SO_PEEK_OFF there.
   [[nodiscard]] static Result<Exchange> begin(int socket);
   /// Over one that another process had an exchange on, with the file of its answers.
+  /// @param witness  of the newest file that was to be sent with an answer (lent.hpp); -1: nobody
+  ///                 kept one.
   /// @errors of AnswerFile::adopt(); kHost.
-  [[nodiscard]] static Result<Exchange> go_on(int socket, UniqueFd answers, Settled* settled);
+  [[nodiscard]] static Result<Exchange> go_on(int socket, UniqueFd answers, Settled* settled,
+                                              int witness = -1);
 
   /// recvmsg(2) of what comes next, which stays in the socket. It may be more than one message, or
   /// less. Descriptors may be of the message behind: its number of bytes tells.
@@ -62,8 +65,9 @@ class Exchange {
   /// @pre  cut(); 1 to AnswerFile::kLongest bytes. SIGPIPE is ignored.
   /// @return  0, or errno: nothing was sent, or with EPROTO a part, and the connection has to end.
   [[nodiscard]] int answer(std::span<const std::byte> bytes) noexcept;
-  /// The answer is about to be sent by other means: until finish() nobody can tell whether it was.
-  void answer_beside() noexcept { answers_.set(AnswerFile::State::kDoubtful); }
+  /// The answer is about to be sent by sendmsg(2), with an open file that is locked. Until finish()
+  /// only its witness can tell whether it was.
+  void answer_beside() noexcept;
 
   /// The message at hand is done with, and leaves the socket.
   /// @pre     cut(); what became of it is recorded.
@@ -76,7 +80,8 @@ class Exchange {
  private:
   Exchange(int socket, AnswerFile answers) noexcept
       : socket_(socket), answers_(std::move(answers)) {}
-  [[nodiscard]] Settled settle(std::size_t looked_at) noexcept;
+  [[nodiscard]] Settled settle(std::size_t looked_at, int witness) noexcept;
+  void judge_lent(int witness) noexcept;
   [[nodiscard]] int take_out() noexcept;
 
   int socket_;

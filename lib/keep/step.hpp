@@ -21,6 +21,9 @@ enum class Step {
   kAnswerWritten,   // and is there
   kAnswerExpected,  // the note says where the answer will end
   kAnswered,        // it was sent
+  kLending,         // the note says that a descriptor goes with the answer
+  kLent,            // it was sent, by whoever sends it
+  kLentJudged,      // the note says whether it was
   kFinished,        // the note says that nothing is left to answer
   kTakenOut,        // the message, or a piece of it, left the socket
   kForgotten,       // the note is empty

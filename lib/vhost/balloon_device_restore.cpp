@@ -108,8 +108,9 @@ Result<void> BalloonDevice::go_on_with(Restore& restore, int vid) {
     return fail(Code::kHost, std::strerror(error));
   }
   parts_.slot.replace(Connection::taken_up(number));
-  if (auto ok = take_up_exchange(number, restore.take_answers()); !ok) return ok;
+  if (auto ok = take_up_exchange(number, restore.take_answers(), restore.witness()); !ok) return ok;
   parts_.kept.said() = restore.take_said();
+  parts_.kept.said().forget_lent();
   parts_.kept.set_restarts(restore.restarts());
   session.restores = false;
   session.guest.handed_on = false;

@@ -38,11 +38,11 @@ Result<void> begin_exchange(int connection) {
   return {};
 }
 
-Result<void> take_up_exchange(int connection, UniqueFd answers) {
+Result<void> take_up_exchange(int connection, UniqueFd answers, int witness) {
   auto* const slot = slot_of(connection);
   if (slot == nullptr) return out_of_bounds(connection);
   keep::Settled settled{};
-  auto exchange = keep::Exchange::go_on(connection, std::move(answers), &settled);
+  auto exchange = keep::Exchange::go_on(connection, std::move(answers), &settled, witness);
   if (!exchange) return tl::unexpected(exchange.error());
   if (settled == keep::Settled::kDoubtful) {
     return fail(Code::kUnavailable, "nobody can tell whether its VMM has the answer it waited for");

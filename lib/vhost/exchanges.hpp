@@ -24,8 +24,9 @@ inline constexpr std::size_t kConnectionNumbers = std::size_t{1} << 17;
 [[nodiscard]] Result<void> begin_exchange(int connection);
 
 /// The same for a connection that another process had, with the file of its answers.
+/// @param witness  as keep::Exchange::go_on() has it.
 /// @errors also kUnavailable: nobody can tell whether the VMM has the answer it waited for.
-[[nodiscard]] Result<void> take_up_exchange(int connection, UniqueFd answers);
+[[nodiscard]] Result<void> take_up_exchange(int connection, UniqueFd answers, int witness);
 
 /// @return null where the connection has none: it was turned away.
 [[nodiscard]] keep::Exchange* find_exchange(int connection) noexcept;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "keep/step.hpp"
 #include "vhost/arrived.hpp"
 #include "vhost/fd_reserve.hpp"
 
@@ -111,9 +112,10 @@ ssize_t MessageAtHand::answer(const msghdr& message, int flags) noexcept {
   const std::span bytes(static_cast<const std::byte*>(message.msg_iov->iov_base),
                         message.msg_iov->iov_len);
   if (message.msg_controllen != 0) {
-    // sendfile(2) takes no descriptors.
+    // sendfile(2) takes no descriptors. Who puts one into an answer keeps its witness before that.
     exchange_->answer_beside();
     const long sent = ::syscall(SYS_sendmsg, socket_, &message, flags);
+    keep::step(keep::Step::kLent);
     finish();
     return sent;
   }

@@ -24,7 +24,7 @@ struct Kind {
 };
 
 /// In the order in which librte_vhost has to hear of them.
-constexpr std::array<Kind, 13> kKinds{{
+constexpr std::array<Kind, 14> kKinds{{
     {Request::kSetOwner, false, 0, 0, 0},
     {Request::kSetProtocolFeatures, false, 8, 8, 0},
     {Request::kSetBackendReqFd, false, 0, 0, 1},
@@ -40,6 +40,9 @@ constexpr std::array<Kind, 13> kKinds{{
     {Request::kSetVringCall, true, 8, 8, 1},
     {Request::kSetVringKick, true, 8, 8, 1},
     {Request::kSetVringEnable, true, 8, 8, 0},
+    // Of this one nothing is repeated: its descriptor is the witness of what was sent with the
+    // answer (keep/lent.hpp).
+    {Request::kGetInflightFd, false, 0, 0, 1},
 }};
 
 const Kind* kind_of(Request request) noexcept {

@@ -76,8 +76,9 @@ struct Record {
 /// Before those of the messages come the door, if there is one, and with a connection the
 /// connection itself and the file of its answers.
 [[nodiscard]] std::size_t own_descriptors(const Record& record) noexcept;
-/// The most that a record has: eight regions, and with each of five rings a kick and a call.
-inline constexpr std::size_t kRecordDescriptors = 1 + 2 + 3 + 8 + 2 * wire::kQueues;
+/// The most that a record has: backend channel, in-flight region, its witness, log; eight regions;
+/// and with each of five rings a kick and a call.
+inline constexpr std::size_t kRecordDescriptors = 1 + 2 + 4 + 8 + 2 * wire::kQueues;
 
 /// @pre  said is in order.
 [[nodiscard]] std::vector<std::byte> encode(const Record& record);

@@ -46,6 +46,8 @@ class Restore {
   [[nodiscard]] std::optional<vm::RingRecord> left_of(unsigned ring) const noexcept;
   [[nodiscard]] int connection() const noexcept { return connection_.get(); }
   [[nodiscard]] UniqueFd take_answers() noexcept { return std::move(answers_); }
+  /// Of an in-flight region that may have been sent (Said); -1 where there is none.
+  [[nodiscard]] int witness() const noexcept { return said_.witness(); }
   /// For the device, which goes on hearing.
   [[nodiscard]] Said take_said() noexcept { return std::move(said_); }
 

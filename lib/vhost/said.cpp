@@ -8,6 +8,9 @@
 namespace vballoon::vhost {
 namespace {
 
+/// Under which the witness of its answer is kept. The message itself is not repeated.
+constexpr auto kLent = wire::Request::kGetInflightFd;
+
 std::vector<std::byte> payload_of(wire::VringState state) {
   std::vector<std::byte> payload(sizeof(state));
   std::memcpy(payload.data(), &state, sizeof(state));
@@ -25,7 +28,7 @@ std::vector<std::byte> payload_of(const Message& message) {
 
 void Said::hear(const Message& message) {
   heard_.reset();
-  if (!is_said(message.request())) return;
+  if (!is_said(message.request()) || message.request() == kLent) return;
   Entry entry{{message.request(), payload_of(message), message.fd_count()}, {}};
   for (std::size_t i = 0; i < message.fd_count(); ++i) {
     entry.descriptors.push_back(UniqueFd::duplicate(message.fd(i)));
@@ -37,6 +40,7 @@ void Said::hear(const Message& message) {
 bool Said::accept() {
   if (!heard_) return false;
   const unsigned order = order_of(heard_->message);
+  if (heard_->message.request == wire::Request::kSetInflightFd) forget_lent();
   entries_.insert_or_assign(order, *std::exchange(heard_, std::nullopt));
   return true;
 }
@@ -48,6 +52,22 @@ void Said::repeat(SaidMessage message, std::vector<UniqueFd> descriptors) {
 
 void Said::drop(wire::Request request, unsigned ring) {
   entries_.erase(order_of({request, payload_of({ring, 0}), 0}));
+}
+
+void Said::lend(UniqueFd witness) {
+  std::vector<UniqueFd> descriptors;
+  descriptors.push_back(std::move(witness));
+  repeat({kLent, {}, 1}, std::move(descriptors));
+}
+
+int Said::witness() const noexcept {
+  const auto found = entries_.find(order_of({kLent, {}, 0}));
+  const bool any = found != entries_.end() && !found->second.descriptors.empty();
+  return any ? found->second.descriptors.front().get() : -1;
+}
+
+void Said::forget_lent() {
+  entries_.erase(order_of({kLent, {}, 0}));
 }
 
 void Said::take_away(unsigned ring) {

@@ -26,6 +26,14 @@ class Said {
   /// As accept(), of one that the next daemon hears in a record.
   void repeat(SaidMessage message, std::vector<UniqueFd> descriptors);
 
+  /// An in-flight region is about to be sent, with the answer to GET_INFLIGHT_FD.
+  /// @param witness  of it: see keep/lent.hpp.
+  void lend(UniqueFd witness);
+  /// @return that witness; -1 where there is none.
+  [[nodiscard]] int witness() const noexcept;
+  /// What became of that answer is known.
+  void forget_lent();
+
   /// The ring was stopped by GET_VRING_BASE, which takes away what it was kicked and called by.
   void take_away(unsigned ring);
   /// The ring goes on there, unless its front end says otherwise.

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "keep/lent.hpp"
 #include "vhost/fd_reserve.hpp"
 
 namespace vballoon::vhost {
@@ -221,6 +222,10 @@ rte_vhost_msg_result VmmMessages::get_inflight(Message message) {
     device_.notices.warn(region.error().message);
     return RTE_VHOST_MSG_RESULT_ERR;
   }
+  if (auto ok = lend(region->get()); !ok) {
+    device_.notices.warn(ok.error().message);
+    return RTE_VHOST_MSG_RESULT_ERR;
+  }
   // Stays open here until the reply is sent; then the front end has a duplicate.
   UniqueFd& lent = device_.session.lent;
   lent = std::move(*region);
@@ -228,6 +233,16 @@ rte_vhost_msg_result VmmMessages::get_inflight(Message message) {
   payload->mmap_offset = 0;
   message.reply_inflight(*payload, lent.get());
   return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+/// For the next daemon, which is to know whether the region was sent.
+Result<void> VmmMessages::lend(int region) {
+  if (!device_.kept.on()) return {};
+  auto witness = keep::lock_lent(region);
+  if (!witness) return tl::unexpected(witness.error());
+  device_.kept.said().lend(*std::move(witness));
+  device_.keep();
+  return {};
 }
 
 rte_vhost_msg_result VmmMessages::set_inflight(Message message) {

@@ -35,6 +35,7 @@ class VmmMessages {
   [[nodiscard]] rte_vhost_msg_result set_config(Message message);
   [[nodiscard]] rte_vhost_msg_result set_log(Message message);
   [[nodiscard]] rte_vhost_msg_result get_inflight(Message message);
+  [[nodiscard]] Result<void> lend(int region);
   [[nodiscard]] rte_vhost_msg_result set_inflight(Message message);
   void adopt_channel(Message message);
 

@@ -13,7 +13,9 @@
 #include <utility>
 
 #include "keep/exchange.hpp"
+#include "keep/lent.hpp"
 #include "keep/packet.hpp"
+#include "keep/step.hpp"
 
 namespace vballoon::keep {
 namespace {
@@ -22,7 +24,7 @@ namespace {
 struct Record {
   std::uint32_t acted_on = 0;
 };
-enum Index : std::uint8_t { kConnection, kAnswers, kDescriptors };
+enum Index : std::uint8_t { kConnection, kAnswers, kWitness };
 
 /// An answer that does not come for so long will not come.
 constexpr timeval kLost{.tv_sec = 10, .tv_usec = 0};
@@ -48,7 +50,7 @@ class Looked {
     message_.msg_controllen = control_.size();
   }
   [[nodiscard]] msghdr* message() { return &message_; }
-  [[nodiscard]] UniqueFd descriptor() {
+  [[nodiscard]] UniqueFd descriptor() const {
     const cmsghdr* const part = CMSG_FIRSTHDR(&message_);
     if (part == nullptr || part->cmsg_type != SCM_RIGHTS) return {};
     int fd = -1;
@@ -116,24 +118,40 @@ class Server {
     if (!next && question.number != record_.acted_on) return false;
     if (question.brings_descriptor != 0 && !is_file_of(descriptor, question.number)) return false;
     record_.acted_on = question.number;
-    return bag_
-        .put(std::as_bytes(std::span(&record_, 1)),
-             std::array{connection_.get(), exchange_.answers()})
-        .has_value();
+    std::vector<int> fds{connection_.get(), exchange_.answers()};
+    UniqueFd witness;
+    if (question.wants_descriptor != 0) {
+      lent_ = file_of(question.number);
+      auto locked = lock_lent(lent_.get());
+      if (!locked) return false;
+      witness = *std::move(locked);
+      fds.push_back(witness.get());
+    }
+    return bag_.put(std::as_bytes(std::span(&record_, 1)), fds).has_value();
   }
 
   bool answer(const Question& question) {
-    if (question.answer_bytes != 0 &&
-        exchange_.answer(text_of(question.number, question.answer_bytes)) != 0) {
-      return false;
-    }
+    if (question.answer_bytes != 0 && !send_answer(question)) return false;
     return exchange_.finish() == 0;
+  }
+
+  bool send_answer(const Question& question) {
+    auto text = text_of(question.number, question.answer_bytes);
+    if (question.wants_descriptor == 0) return exchange_.answer(text) == 0;
+    exchange_.answer_beside();
+    const iovec part{text.data(), text.size()};
+    const int lent = lent_.get();
+    const int error = send_packet({connection_.get()}, {&part, 1}, {&lent, 1}, 0);
+    step(Step::kLent);
+    lent_.reset();
+    return error == 0;
   }
 
   Bag bag_;
   UniqueFd connection_;
   Exchange exchange_;
   Record record_;
+  UniqueFd lent_;
 };
 
 }  // namespace
@@ -153,6 +171,7 @@ Question question(std::uint32_t number) {
   asked.answer_bytes = number % 3 == 0 ? 0 : 4 + number * 37 % 400;
   asked.payload_bytes = static_cast<std::uint16_t>(number % 4 == 1 ? 0 : number * 31 % kMaxPayload);
   asked.brings_descriptor = number % 5 < 2 ? 1 : 0;
+  asked.wants_descriptor = number % 3 != 0 && number % 7 < 3 ? 1 : 0;
   return asked;
 }
 
@@ -171,13 +190,21 @@ bool ask(int socket, const Question& question, bool in_pieces) {
          static_cast<ssize_t>(payload.size());
 }
 
-bool read_answers(int socket, std::uint32_t first, std::uint32_t last) {
+bool read_answers(int socket, std::uint32_t first, std::uint32_t last, UniqueFd* came) {
   for (std::uint32_t number = first; number <= last; ++number) {
-    const std::size_t bytes = question(number).answer_bytes;
-    std::vector<std::byte> answer(bytes);
-    if (bytes == 0) continue;
-    const ssize_t got = ::recv(socket, answer.data(), bytes, MSG_WAITALL);
-    if (got != static_cast<ssize_t>(bytes) || answer != text_of(number, bytes)) return false;
+    const Question asked = question(number);
+    std::vector<std::byte> answer(asked.answer_bytes);
+    if (answer.empty()) continue;
+    Looked read(answer);
+    const ssize_t got = ::recvmsg(socket, read.message(), MSG_WAITALL | MSG_CMSG_CLOEXEC);
+    UniqueFd descriptor = got > 0 ? read.descriptor() : UniqueFd();
+    if (got != static_cast<ssize_t>(answer.size()) || answer != text_of(number, answer.size())) {
+      return false;
+    }
+    if (descriptor.valid() != (asked.wants_descriptor != 0)) return false;
+    if (!descriptor.valid()) continue;
+    if (!is_file_of(descriptor, number)) return false;
+    *came = std::move(descriptor);
   }
   return true;
 }
@@ -207,13 +234,12 @@ Served serve(const Bag& kept, int flags) {
   auto bag = Bag::adopt(UniqueFd::duplicate(kept.in()), UniqueFd::duplicate(kept.out()));
   if (!bag) return Served::kWrong;
   auto contents = bag->look();
-  if (!contents || !*contents || (*contents)->descriptors.size() != kDescriptors) {
-    return Served::kWrong;
-  }
+  if (!contents || !*contents || (*contents)->descriptors.size() < kWitness) return Served::kWrong;
   auto& descriptors = (*contents)->descriptors;
+  const int witness = descriptors.size() > kWitness ? descriptors[kWitness].get() : -1;
   Settled settled{};
-  auto exchange =
-      Exchange::go_on(descriptors[kConnection].get(), std::move(descriptors[kAnswers]), &settled);
+  auto exchange = Exchange::go_on(descriptors[kConnection].get(), std::move(descriptors[kAnswers]),
+                                  &settled, witness);
   if (!exchange || settled == Settled::kDoubtful) return Served::kWrong;
   return Server(std::move(*bag), std::move(**contents), std::move(*exchange)).serve(flags);
 }

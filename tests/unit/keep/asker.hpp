@@ -29,14 +29,15 @@ struct Question {
   std::uint32_t number = 0;  ///< from 1, without gaps
   std::uint32_t answer_bytes = 0;
   std::uint16_t payload_bytes = 0;
-  std::uint16_t brings_descriptor = 0;
+  std::uint8_t brings_descriptor = 0;
+  std::uint8_t wants_descriptor = 0;  ///< with its answer
 };
 inline constexpr std::size_t kMaxPayload = 200;
 
 /// What the answer to this one says, or its payload.
 [[nodiscard]] std::vector<std::byte> text_of(std::uint32_t number, std::size_t bytes);
 
-/// All kinds in turn: with and without payload, answer and descriptor.
+/// All kinds in turn: with and without payload and answer, and descriptors with either.
 [[nodiscard]] Question question(std::uint32_t number);
 
 /// Header and payload in one message, or in two.
@@ -44,8 +45,11 @@ inline constexpr std::size_t kMaxPayload = 200;
 bool ask(int socket, const Question& question, bool in_pieces = false);
 
 /// Reads the answers to these, which wait or will come.
+/// @param came  what came with the newest of them that wanted a descriptor. A peer that lets go of
+///              one before the next message is answered cannot be told from one that never got it.
 /// @return whether each was the next one, whole.
-[[nodiscard]] bool read_answers(int socket, std::uint32_t first, std::uint32_t last);
+[[nodiscard]] bool read_answers(int socket, std::uint32_t first, std::uint32_t last,
+                                UniqueFd* came);
 
 /// Nothing more can be read there.
 [[nodiscard]] bool is_quiet(int socket);

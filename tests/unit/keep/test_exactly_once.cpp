@@ -53,12 +53,13 @@ pid_t start(const Body& body) {
 int ask_until_enough(Asked& asked, Board& board) {
   std::mt19937 random(7);
   std::uint32_t number = 1;
+  UniqueFd came;
   while (!board.enough.load()) {
     const std::uint32_t last = number + static_cast<std::uint32_t>(random() % 6);
     for (std::uint32_t i = number; i <= last; ++i) {
       if (!ask(asked.client(), question(i), random() % 2 == 0)) return 1;
     }
-    if (!read_answers(asked.client(), number, last)) return 2;
+    if (!read_answers(asked.client(), number, last, &came)) return 2;
     board.asked.store(last);
     number = last + 1;
   }

@@ -18,6 +18,7 @@
 
 #include "asker.hpp"
 #include "keep/exchange.hpp"
+#include "keep/lent.hpp"
 #include "support/ending.hpp"
 
 namespace vballoon::keep {
@@ -46,7 +47,8 @@ void ask_all(Asked& asked, std::uint32_t first, std::uint32_t last, bool in_piec
 }
 
 void expect_each_answered_once(Asked& asked, std::uint32_t last) {
-  EXPECT_TRUE(read_answers(asked.client(), 1, last));
+  UniqueFd came;
+  EXPECT_TRUE(read_answers(asked.client(), 1, last, &came));
   EXPECT_TRUE(is_quiet(asked.client())) << "an answer came twice";
 }
 
@@ -64,7 +66,7 @@ TEST_P(ExchangeSteps, AnEndAtAnyStepLosesNothingAndDoublesNothing) {
     expect_each_answered_once(asked, kQuestions);
     if (!ended || HasFailure()) break;
   }
-  EXPECT_GT(step, 10 * static_cast<int>(kQuestions)) << "too few steps were seen";
+  EXPECT_GT(step, 9 * static_cast<int>(kQuestions)) << "too few steps were seen";
 }
 
 TEST_P(ExchangeSteps, NorDoesAnotherEndWhileTheNextProcessTakesOver) {
@@ -127,10 +129,10 @@ class ExchangeOfOne : public testing::Test {
     return exchange_->look(&message, MSG_DONTWAIT) == 1 && exchange_->cut(1) == 0;
   }
 
-  Settled go_on() {
+  Settled go_on(int witness = -1) {
     Settled settled{};
     UniqueFd answers = UniqueFd::duplicate(exchange_->answers());
-    auto next = Exchange::go_on(server_.get(), std::move(answers), &settled);
+    auto next = Exchange::go_on(server_.get(), std::move(answers), &settled, witness);
     EXPECT_TRUE(next);
     if (next) exchange_.emplace(std::move(*next));
     return settled;
@@ -167,11 +169,29 @@ TEST_F(ExchangeOfOne, GivesAgainWhatCouldNotBeTaken) {
   EXPECT_EQ(next, 'b');
 }
 
-TEST_F(ExchangeOfOne, CannotTellOfAnAnswerThatIsSentBeside) {
+TEST_F(ExchangeOfOne, CannotTellOfAnAnswerThatIsSentBesideWithoutAWitness) {
   ASSERT_EQ(::send(client_.get(), "ab", 2, 0), 2);
   ASSERT_TRUE(look());
   exchange_->answer_beside();
   EXPECT_EQ(go_on(), Settled::kDoubtful);
+}
+
+TEST_F(ExchangeOfOne, KnowsOfAnAnswerWithADescriptorByItsWitness) {
+  for (const bool sent : {false, true}) {
+    UniqueFd file(::memfd_create("lent", MFD_CLOEXEC));
+    const auto witness = lock_lent(file.get());
+    ASSERT_TRUE(witness);
+    ASSERT_EQ(::send(client_.get(), "a", 1, 0), 1);
+    ASSERT_TRUE(look());
+    exchange_->answer_beside();
+    UniqueFd peers = sent ? std::move(file) : UniqueFd();
+    file.reset();
+    EXPECT_EQ(go_on(witness->get()), sent ? Settled::kTakenOut : Settled::kAgain);
+    EXPECT_EQ(go_on(witness->get()), sent ? Settled::kNothing : Settled::kAgain);
+    if (sent) continue;
+    ASSERT_TRUE(look());
+    ASSERT_EQ(exchange_->finish(), 0);
+  }
 }
 
 TEST_F(ExchangeOfOne, KnowsOfAnAnswerBesideOnceItIsFinished) {

@@ -55,6 +55,7 @@ Record sample() {
                  {Request::kSetFeatures, bytes_of(~std::uint64_t{0}), 0},
                  {Request::kSetInflightFd, std::vector<std::byte>(wire::kInflightBytes), 1},
                  {Request::kSetMemTable, table, 2},
+                 {Request::kGetInflightFd, {}, 1},
                  about(Request::kSetVringNum, 0),
                  about(Request::kSetVringBase, 0),
                  {Request::kSetVringAddr, bytes_of(wire::VringAddresses{}), 0},
@@ -65,7 +66,7 @@ Record sample() {
   return record;
 }
 
-constexpr std::size_t kSampleDescriptors = 9;
+constexpr std::size_t kSampleDescriptors = 10;
 
 Result<Record> changed(std::size_t at, std::uint32_t word) {
   auto bytes = encode(sample());
@@ -126,6 +127,7 @@ TEST(Record, OfTheLargestVmFitsIntoABag) {
   say(Request::kSetFeatures, {}, 0);
   for (const auto request : {Request::kSetInflightFd, Request::kSetLogBase}) say(request, {}, 1);
   say(Request::kSetMemTable, {}, wire::kMaxRegions);
+  say(Request::kGetInflightFd, {}, 1);
   for (unsigned ring = 0; ring < wire::kQueues; ++ring) {
     for (const auto request :
          {Request::kSetVringNum, Request::kSetVringBase, Request::kSetVringAddr,
@@ -162,8 +164,8 @@ TEST(Record, WhoseFieldsAreOutOfRangeIsRefused) {
   EXPECT_TRUE(refused(kSettings, kMaxSettingsBytes + 1)) << "more settings than there may be";
   EXPECT_TRUE(refused(kSettings, 1024)) << "settings beyond the end";
   EXPECT_TRUE(refused(kRings + 4, 8U << 16U)) << "a flag of a ring";
-  EXPECT_TRUE(refused(kCount, 12)) << "bytes are left over";
-  EXPECT_TRUE(refused(kCount, 14)) << "there are fewer messages";
+  EXPECT_TRUE(refused(kCount, 13)) << "bytes are left over";
+  EXPECT_TRUE(refused(kCount, 15)) << "there are fewer messages";
   EXPECT_TRUE(refused(kMessages, 1)) << "no message of a record";
   EXPECT_TRUE(refused(kMessages + 4, 1)) << "longer than it may be";
   EXPECT_TRUE(refused(kMessages + 8, 1)) << "SET_OWNER with a descriptor";
