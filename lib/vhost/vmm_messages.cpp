@@ -100,6 +100,9 @@ void VmmMessages::after(Message message) {
     case Request::kSetVringKick:
       if (device_.memory.table_taken()) gmem::keep_out_of_core(*device_.balloon.path().memory());
       break;
+    case Request::kGetInflightFd:
+      device_.session.lent.reset();  // the reply is sent, and the front end has a duplicate
+      break;
     default:
       break;
   }
@@ -226,7 +229,7 @@ rte_vhost_msg_result VmmMessages::get_inflight(Message message) {
     device_.notices.warn(ok.error().message);
     return RTE_VHOST_MSG_RESULT_ERR;
   }
-  // Stays open here until the reply is sent; then the front end has a duplicate.
+  // Stays open here until the reply is sent (after()).
   UniqueFd& lent = device_.session.lent;
   lent = std::move(*region);
   payload->mmap_size = InflightRegion::kBytes;
