@@ -138,10 +138,12 @@ TEST(KeptConfiguration, ThatHasAClientsDeviceNowIsItsOwner) {
   KeptDaemon daemon({}, {.config = "[policy]\ninterval_ms = 1000\n"});
   daemon.call("device.add", {{"name", "vm0"}, {"socket", path}, {"weight", 9}});
   RawVmm vmm(path);
+  const auto is_connected = [&] { return daemon.show("vm0").at("state") == "connected"; };
+  ASSERT_TRUE(eventually(is_connected));
   daemon.configure(fmt::format("[[device]]\nname = \"vm0\"\nsocket = \"{}\"\n", path));
   daemon.replace(SIGKILL);
   EXPECT_EQ(daemon.show("vm0").at("settings").at("weight"), 100);
-  EXPECT_EQ(daemon.show("vm0").at("state"), "connected");
+  EXPECT_TRUE(is_connected());
   daemon.configure("[policy]\ninterval_ms = 1000\n");
   daemon.replace(SIGKILL);
   EXPECT_TRUE(daemon.call("device.list", Json::object()).at("devices").empty());
