@@ -32,7 +32,8 @@ constexpr std::uint32_t kMostRestores = 30;
 
 std::uint64_t first_number(const SaidMessage& message) noexcept {
   std::uint64_t number = 0;
-  std::memcpy(&number, message.payload.data(), std::min(message.payload.size(), sizeof(number)));
+  const std::size_t bytes = std::min(message.payload.size(), sizeof(number));
+  if (bytes != 0) std::memcpy(&number, message.payload.data(), bytes);
   return number;
 }
 
