@@ -116,8 +116,9 @@ tl::unexpected<Status> wrong(std::string what) {
 
 template <typename Part>
 void append(const Part& part, std::vector<std::byte>* to) {
-  const auto* const bytes = reinterpret_cast<const std::byte*>(&part);
-  to->insert(to->end(), bytes, bytes + sizeof(part));
+  const std::size_t at = to->size();
+  to->resize(at + sizeof(part));
+  std::memcpy(to->data() + at, &part, sizeof(part));
 }
 
 template <typename Part>
