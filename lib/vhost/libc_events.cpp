@@ -85,17 +85,33 @@ void hurry_event_thread(bool on) noexcept {
 
 }  // namespace vballoon::vhost
 
+#ifdef __SANITIZE_THREAD__
+// ThreadSanitizer learns from them which thread waited for which.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" int __interceptor_epoll_ctl(int set, int operation, int fd, epoll_event* event);
+extern "C" int __interceptor_epoll_wait(int set, epoll_event* events, int most, int timeout);
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
+#endif
+
 extern "C" int epoll_ctl(int set, int operation, int fd, epoll_event* event) noexcept {
   // Before the call: from then on the event thread may be woken.
   if (operation == EPOLL_CTL_ADD && event != nullptr && vballoon::vhost::is_connection(fd)) {
     vballoon::vhost::note(set, fd, *event);
   }
+#ifdef __SANITIZE_THREAD__
+  return __interceptor_epoll_ctl(set, operation, fd, event);
+#else
   return static_cast<int>(::syscall(SYS_epoll_ctl, set, operation, fd, event));
+#endif
 }
 
 extern "C" int epoll_wait(int set, epoll_event* events, int most, int timeout) {
   vballoon::vhost::note_wait();
+#ifdef __SANITIZE_THREAD__
+  return __interceptor_epoll_wait(set, events, most, timeout);
+#else
   return static_cast<int>(::syscall(SYS_epoll_wait, set, events, most, timeout));
+#endif
 }
 
 // As librte_vhost of a distribution calls poll(2).
