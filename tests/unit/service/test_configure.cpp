@@ -4,9 +4,7 @@
 // Source: docs/rpc.md, device.configure.
 #include <gtest/gtest.h>
 
-#include "fake_fleet.hpp"
-#include "fake_host.hpp"
-#include "service/rpc/methods.hpp"
+#include "methods_fixture.hpp"
 #include "service/rpc/settings_json.hpp"
 #include "support/another_value.hpp"
 
@@ -21,7 +19,7 @@ Json settings_json(const vm::Settings& settings) {
   return Json::parse(out.take());
 }
 
-class Configure : public testing::Test {
+class Configure : public MethodsFixture {
  protected:
   Configure() { add(kConfigured); }
 
@@ -29,35 +27,27 @@ class Configure : public testing::Test {
     ASSERT_TRUE(fleet_.add(settings));
     settings_.begin(settings, true);
   }
-  rpc::Outcome<Json> call(const char* method, Json params) {
+  rpc::Outcome<Json> call_of_vm1(const char* method, Json params) {
     params["name"] = "vm1";
-    std::optional<rpc::Outcome<Json>> answer;
-    methods_.call({1, false, method, std::move(params)}, [&](const rpc::Outcome<rpc::Body>& said) {
-      answer = said.map([](const rpc::Body& body) { return Json::parse(body.text); });
-    });
-    return answer.value_or(rpc::refuse(0, "no answer"));
+    return call(method, std::move(params));
   }
   Json configure(Json params) {
-    const auto outcome = call("device.configure", std::move(params));
+    const auto outcome = call_of_vm1("device.configure", std::move(params));
     EXPECT_TRUE(outcome) << (outcome ? "" : outcome.error().message);
     return outcome.value_or(Json());
   }
   std::string refused(Json params) {
-    const auto outcome = call("device.configure", std::move(params));
+    const auto outcome = call_of_vm1("device.configure", std::move(params));
     EXPECT_FALSE(outcome);
     if (outcome) return "";
     EXPECT_EQ(outcome.error().code, rpc::kInvalidParams);
     return outcome.error().message;
   }
-  Json shown() { return call("device.show", Json::object()).value_or(Json()).at("settings"); }
+  Json shown() {
+    return call_of_vm1("device.show", Json::object()).value_or(Json()).at("settings");
+  }
 
   const vm::Settings kConfigured{"vm1", "/run/vm1.sock"};
-  asio::io_context loop_;
-  FakeFleet fleet_;
-  FakeHost host_;
-  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, fleet_);
-  VmSettings settings_{fleet_, *autopilot_};
-  Methods methods_{loop_, fleet_, *autopilot_, settings_, Json::object()};
 };
 
 TEST_F(Configure, EverySettingIsShown) {
@@ -120,21 +110,21 @@ TEST_F(Configure, LimitsGoTogetherWithThoseThatAreThere) {
 }
 
 TEST_F(Configure, ADeviceThatIsNotThereIsNotFound) {
-  ASSERT_TRUE(call("device.remove", Json::object()));
-  EXPECT_EQ(call("device.configure", {{"weight", 7U}}).error().code, rpc::kNotFound);
+  ASSERT_TRUE(call_of_vm1("device.remove", Json::object()));
+  EXPECT_EQ(call_of_vm1("device.configure", {{"weight", 7U}}).error().code, rpc::kNotFound);
 }
 
 TEST_F(Configure, ADeviceOfTheSameNameBeginsAnew) {
   configure({{"weight", 7U}});
-  ASSERT_TRUE(call("device.remove", Json::object()));
+  ASSERT_TRUE(call_of_vm1("device.remove", Json::object()));
   add(kConfigured);
   EXPECT_EQ(shown().at("weight"), 100);
 }
 
 TEST_F(Configure, TheSwitchesOfTheirOwnMethodsAreTheSameSettings) {
-  ASSERT_TRUE(call("device.prefault", {{"on", true}}));
-  ASSERT_TRUE(call("device.reporting", {{"on", false}}));
-  ASSERT_TRUE(call("policy.auto", {{"on", true}}));
+  ASSERT_TRUE(call_of_vm1("device.prefault", {{"on", true}}));
+  ASSERT_TRUE(call_of_vm1("device.reporting", {{"on", false}}));
+  ASSERT_TRUE(call_of_vm1("policy.auto", {{"on", true}}));
   EXPECT_EQ(shown().at("prefault"), true);
   EXPECT_EQ(shown().at("reporting"), false);
   EXPECT_EQ(shown().at("automatic"), true);
@@ -146,7 +136,7 @@ TEST_F(Configure, AWishWithoutEffectIsTakenAndSaid) {
   EXPECT_EQ(result.at("warnings"), Json({"another memory cgroup"}));
   EXPECT_EQ(shown().at("prefault"), true);
   EXPECT_EQ(shown().at("weight"), 7);
-  EXPECT_EQ(call("device.prefault", {{"on", true}}).error().code, rpc::kUnavailable);
+  EXPECT_EQ(call_of_vm1("device.prefault", {{"on", true}}).error().code, rpc::kUnavailable);
 }
 
 TEST_F(Configure, IsSaidNotToBeKeptWhereThatIsSo) {

@@ -3,32 +3,14 @@
 // Methods about the daemon itself, of one that nobody starts again.
 #include <gtest/gtest.h>
 
-#include "fake_fleet.hpp"
-#include "fake_host.hpp"
-#include "service/rpc/methods.hpp"
+#include "methods_fixture.hpp"
 
 namespace vballoon::service {
 namespace {
 
 using rpc::Json;
 
-class DaemonMethods : public testing::Test {
- protected:
-  rpc::Outcome<Json> call(const char* method) {
-    std::optional<rpc::Outcome<Json>> answer;
-    methods_.call({1, false, method, Json::object()}, [&](const rpc::Outcome<rpc::Body>& said) {
-      answer = said.map([](const rpc::Body& body) { return Json::parse(body.text); });
-    });
-    return answer.value_or(rpc::refuse(0, "no answer"));
-  }
-
-  asio::io_context loop_;
-  FakeFleet fleet_;
-  FakeHost host_;
-  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, fleet_);
-  VmSettings settings_{fleet_, *autopilot_};
-  Methods methods_{loop_, fleet_, *autopilot_, settings_, Json::object()};
-};
+class DaemonMethods : public MethodsFixture {};
 
 TEST_F(DaemonMethods, RestartsAreThoseOfEachVm) {
   fleet_.guest("a").restarts = {2, 210, 350, 1'700'000'000'000};

@@ -7,25 +7,15 @@
 #include <utility>
 
 #include "base/units.hpp"
-#include "fake_fleet.hpp"
-#include "fake_host.hpp"
-#include "service/rpc/methods.hpp"
+#include "methods_fixture.hpp"
 
 namespace vballoon::service {
 namespace {
 
 using rpc::Json;
 
-class MethodsTest : public testing::Test {
+class MethodsTest : public MethodsFixture {
  protected:
-  rpc::Outcome<Json> call(const char* method, Json params = Json::object()) {
-    std::optional<rpc::Outcome<Json>> answer;
-    methods_.call({1, false, method, std::move(params)}, [&](const rpc::Outcome<rpc::Body>& said) {
-      answer = said.map([](const rpc::Body& body) { return Json::parse(body.text); });
-    });
-    EXPECT_TRUE(answer) << method << " did not answer at once";
-    return answer.value_or(rpc::refuse(0, ""));
-  }
   Json result(const char* method, Json params = Json::object()) {
     auto outcome = call(method, std::move(params));
     EXPECT_TRUE(outcome) << (outcome ? "" : outcome.error().message);
@@ -36,13 +26,6 @@ class MethodsTest : public testing::Test {
     EXPECT_FALSE(outcome);
     return outcome ? rpc::Error{0, ""} : outcome.error();
   }
-
-  asio::io_context loop_;
-  FakeFleet fleet_;
-  FakeHost host_;
-  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, fleet_);
-  VmSettings settings_{fleet_, *autopilot_};
-  Methods methods_{loop_, fleet_, *autopilot_, settings_, Json{{"version", "1.2.3"}}};
 };
 
 TEST_F(MethodsTest, VersionIsWhatWasGiven) {

@@ -3,32 +3,14 @@
 // Source: docs/rpc.md, "device.readmit".
 #include <gtest/gtest.h>
 
-#include "fake_fleet.hpp"
-#include "fake_host.hpp"
-#include "service/rpc/methods.hpp"
+#include "methods_fixture.hpp"
 
 namespace vballoon::service {
 namespace {
 
 using rpc::Json;
 
-class ReadmitTest : public testing::Test {
- protected:
-  rpc::Outcome<Json> call(const char* method, Json params) {
-    rpc::Outcome<Json> answer;
-    methods_.call({1, false, method, std::move(params)}, [&](const rpc::Outcome<rpc::Body>& said) {
-      answer = said.map([](const rpc::Body& body) { return Json::parse(body.text); });
-    });
-    return answer;
-  }
-
-  asio::io_context loop_;
-  FakeFleet fleet_;
-  FakeHost host_;
-  std::unique_ptr<policy::Autopilot> autopilot_ = host_.open(loop_, fleet_);
-  VmSettings settings_{fleet_, *autopilot_};
-  Methods methods_{loop_, fleet_, *autopilot_, settings_, Json{{"version", "1.2.3"}}};
-};
+class ReadmitTest : public MethodsFixture {};
 
 TEST_F(ReadmitTest, AVmThatWasSetAsideIsServedAgain) {
   vm::DeviceReport& device = fleet_.guest("vm1");
