@@ -40,20 +40,8 @@ pid_t thread_named(pid_t process, const std::string& begin) {
   return -1;
 }
 
-DriverOptions patient() {
-  DriverOptions options;
-  options.timeout = seconds(60);
-  return options;
-}
-
 class Blamed : public ::testing::Test {
  protected:
-  std::unique_ptr<WalkingVm> start(const std::string& name) {
-    return std::make_unique<WalkingVm>(
-        name, [this, name] { return daemon_.show(name); }, daemon_.connect(name), patient(),
-        test_seed());
-  }
-
   /// Sends that thread one signal after the other, each to another daemon, while the VM is busy;
   /// until the log has this line so often.
   void crash_until(const std::string& line, std::size_t times, const std::string& thread,
@@ -80,8 +68,8 @@ class Blamed : public ::testing::Test {
 };
 
 TEST_F(Blamed, AVmThatCrashesTheDaemonIsSetAsideAndNoOther) {
-  const auto hostile = start("vm0");
-  const auto other = start("vm1");
+  const auto hostile = daemon_.start("vm0");
+  const auto other = daemon_.start("vm1");
   for (int i = 0; i < 3; ++i) {
     hostile->step();
     other->step();
@@ -121,7 +109,7 @@ TEST_F(Blamed, AVmThatCrashesTheDaemonIsSetAsideAndNoOther) {
 
 /// What a VM that is set aside asks, pauses and changes goes on as its VMM wants it.
 TEST_F(Blamed, AVmThatIsSetAsideIsStillHeard) {
-  const auto vm = start("vm0");
+  const auto vm = daemon_.start("vm0");
   vm->step();
   crash_until("vm0: set aside", 1, "vhost-events",
               [&] { static_cast<void>(vm->driver().num_pages()); });
@@ -138,7 +126,7 @@ TEST_F(Blamed, AVmThatIsSetAsideIsStillHeard) {
 }
 
 TEST_F(Blamed, APollLcoreTellsWhoseRingsItServed) {
-  const auto vm = start("vm0");
+  const auto vm = daemon_.start("vm0");
   vm->step();
   crash_until("vm0: the daemon crashed", 1, "rte-worker", [&] { vm->step(); });
   vm->expect_whole();
@@ -146,9 +134,9 @@ TEST_F(Blamed, APollLcoreTellsWhoseRingsItServed) {
 
 /// Whose messages crash the daemon even then.
 TEST_F(Blamed, AVmThatIsHeardNoMoreIsLetInByTheOperatorAlone) {
-  const auto other = start("vm1");
+  const auto other = daemon_.start("vm1");
   {
-    const auto hostile = start("vm0");
+    const auto hostile = daemon_.start("vm0");
     const auto ask = [&] { static_cast<void>(hostile->driver().num_pages()); };
     crash_until("vm0: set aside", 1, "vhost-events", ask);
     crash_until("vm0: shut out", 1, "vhost-events", ask);
@@ -159,7 +147,7 @@ TEST_F(Blamed, AVmThatIsHeardNoMoreIsLetInByTheOperatorAlone) {
   driver::FrontEnd refused(daemon_.connect("vm0"), milliseconds(2000));
   EXPECT_FALSE(refused.get_features());
   daemon_.call("device.readmit", {{"name", "vm0"}});
-  const auto vm = start("vm0");
+  const auto vm = daemon_.start("vm0");
   vm->step();
   vm->expect_whole();
   other->step();
@@ -167,13 +155,13 @@ TEST_F(Blamed, AVmThatIsHeardNoMoreIsLetInByTheOperatorAlone) {
 }
 
 TEST_F(Blamed, ADeviceThatIsRemovedAndAddedIsAnother) {
-  const auto vm = start("vm0");
+  const auto vm = daemon_.start("vm0");
   crash_until("vm0: the daemon crashed", 2, "vhost-events",
               [&] { static_cast<void>(vm->driver().num_pages()); });
   const std::string socket = daemon_.socket("vm0");
   daemon_.call("device.remove", {{"name", "vm0"}});
   daemon_.call("device.add", {{"name", "vm0"}, {"socket", socket}});
-  const auto next = start("vm0");
+  const auto next = daemon_.start("vm0");
   crash_until("vm0: the daemon crashed", 2 + 4, "vhost-events",
               [&] { static_cast<void>(next->driver().num_pages()); });
   EXPECT_EQ(daemon_.logged("vm0: set aside"), 0U);

@@ -49,11 +49,7 @@ TEST(ClientMode, AListenerThatHangsUpIsConnectedToOnceASecond) {
 class KeptClientMode : public ::testing::Test {
  protected:
   std::unique_ptr<WalkingVm> accept() {
-    DriverOptions options;
-    options.timeout = seconds(30);
-    return std::make_unique<WalkingVm>(
-        "vm", [this] { return daemon_.show("vm"); },
-        must(listener_.accept(driver::Deadline(seconds(10)))), std::move(options), test_seed());
+    return daemon_.start_on(must(listener_.accept(driver::Deadline(seconds(10)))), "vm");
   }
   bool is_connected_to() {
     return listener_.accept(driver::Deadline(std::chrono::milliseconds(1500))).has_value();

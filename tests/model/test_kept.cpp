@@ -28,8 +28,7 @@ unsigned kills() {
 }
 
 DriverOptions options_of(unsigned vm) {
-  DriverOptions options;
-  options.timeout = seconds(30);
+  DriverOptions options = patient();
   options.depth = vm % 2 == 0 ? 1 : 8;
   options.batch_pages = vm % 2 == 0 ? 256 : 40;
   if (vm % 3 == 1) options.protocol_features = ~wire::protocol::kInflightShmfd;
@@ -46,13 +45,6 @@ constexpr auto kGetFeatures = static_cast<std::uint32_t>(Request::kGetFeatures);
 
 class Kept : public ::testing::Test {
  protected:
-  std::unique_ptr<WalkingVm> start(const std::string& name, DriverOptions options,
-                                   std::uint64_t seed) {
-    return std::make_unique<WalkingVm>(
-        name, [this, name] { return daemon_.show(name); }, daemon_.connect(name),
-        std::move(options), seed);
-  }
-
   using Vms = std::vector<std::unique_ptr<WalkingVm>>;
 
   /// Each VM does its turns on a thread of its own while the daemon is killed again and again.
@@ -114,7 +106,7 @@ class Kept : public ::testing::Test {
 };
 
 TEST_F(Kept, ADaemonThatIsKilledWhileItIsIdleGoesOnWithItsVm) {
-  const auto vm = start("vm0", options_of(0), seed_);
+  const auto vm = daemon_.start("vm0", options_of(0), seed_);
   daemon_.call("device.set", {{"name", "vm0"}, {"target_bytes", 3 * kMiB}});
   for (int i = 0; i < 5; ++i) vm->step();
   for (int round = 0; round < 3; ++round) {
@@ -137,7 +129,7 @@ TEST_F(Kept, AVmWhoseDriverIsNotLoadedGoesOn) {
 }
 
 TEST_F(Kept, ADaemonThatIsKilledTwiceInARowLosesNothing) {
-  const auto vm = start("vm0", options_of(1), seed_);
+  const auto vm = daemon_.start("vm0", options_of(1), seed_);
   for (int i = 0; i < 5; ++i) vm->step();
   for (int round = 0; round < 4; ++round) {
     const pid_t first = daemon_.pid();
@@ -154,7 +146,7 @@ TEST_F(Kept, ADaemonThatIsKilledTwiceInARowLosesNothing) {
 }
 
 TEST_F(Kept, AnUpgradeGoesUnnoticed) {
-  const auto vm = start("vm0", options_of(0), seed_);
+  const auto vm = daemon_.start("vm0", options_of(0), seed_);
   for (int i = 0; i < 5; ++i) vm->step();
   daemon_.upgrade();
   vm->expect_whole();
@@ -164,7 +156,7 @@ TEST_F(Kept, AnUpgradeGoesUnnoticed) {
 }
 
 TEST_F(Kept, APauseAndAResetHoldOverAKill) {
-  const auto vm = start("vm0", options_of(0), seed_);
+  const auto vm = daemon_.start("vm0", options_of(0), seed_);
   for (int i = 0; i < 5; ++i) vm->step();
   must(vm->driver().pause());
   daemon_.replace(SIGKILL);
@@ -182,7 +174,7 @@ TEST_F(Kept, APauseAndAResetHoldOverAKill) {
 TEST_F(Kept, AVmmThatIsGoneMeanwhileMakesRoomForAnother) {
   pid_t old = -1;
   {
-    const auto vm = start("vm0", options_of(0), seed_);
+    const auto vm = daemon_.start("vm0", options_of(0), seed_);
     vm->step();
     old = daemon_.pid();
     ::kill(old, SIGSTOP);
@@ -190,7 +182,7 @@ TEST_F(Kept, AVmmThatIsGoneMeanwhileMakesRoomForAnother) {
   ::kill(old, SIGKILL);
   daemon_.await_successor_of(old);
   EXPECT_EQ(daemon_.show("vm0").at("state"), "waiting");
-  const auto next = start("vm0", options_of(0), seed_);
+  const auto next = daemon_.start("vm0", options_of(0), seed_);
   next->step();
   next->expect_whole();
 }
@@ -212,7 +204,7 @@ TEST_F(Kept, WhatAVmmAsksWhileThereIsNoDaemonIsAnsweredOnce) {
 
 /// However often: whatever kills the daemon so, no VM does.
 TEST_F(Kept, NoVmAnswersForKills) {
-  const auto vm = start("vm0", options_of(0), seed_);
+  const auto vm = daemon_.start("vm0", options_of(0), seed_);
   vm->step();
   for (int i = 0; i < 35; ++i) daemon_.replace(SIGKILL);
   vm->step();
@@ -247,7 +239,7 @@ TEST(KeptByAFullStore, AVmIsLostWithTheDaemonAndTheOthersAreNot) {
 TEST_F(Kept, AStormOfKillsWhileGuestsRebootAndPauseLosesNothing) {
   std::vector<std::unique_ptr<WalkingVm>> vms;
   for (unsigned i = 0; i < 4; ++i) {
-    vms.push_back(start("vm" + std::to_string(i), options_of(i), seed_ + i));
+    vms.push_back(daemon_.start("vm" + std::to_string(i), options_of(i), seed_ + i));
   }
   storm(vms, [](WalkingVm& vm, unsigned turn) {
     for (int i = 0; i < 3; ++i) vm.step();
@@ -263,7 +255,7 @@ TEST_F(Kept, AStormOfKillsWhileGuestsRebootAndPauseLosesNothing) {
 
 /// Each comes with a descriptor, which says for itself whether it was sent.
 TEST_F(Kept, AnInflightRegionIsSentOnceWhateverIsKilledMeanwhile) {
-  const auto vm = start("vm0", options_of(0), seed_);
+  const auto vm = daemon_.start("vm0", options_of(0), seed_);
   storm_of_one([&] {
     const auto region = must(vm->driver().front_end().get_inflight(5, 128));
     EXPECT_EQ(region.info.mmap_size, 4096U);
@@ -278,7 +270,7 @@ TEST_F(Kept, AnInflightRegionIsSentOnceWhateverIsKilledMeanwhile) {
 TEST_F(Kept, AStormOfKillsUnderLoadLosesNothing) {
   std::vector<std::unique_ptr<WalkingVm>> vms;
   for (unsigned i = 0; i < 4; ++i) {
-    vms.push_back(start("vm" + std::to_string(i), options_of(i), seed_ + i));
+    vms.push_back(daemon_.start("vm" + std::to_string(i), options_of(i), seed_ + i));
   }
   storm(vms, [](WalkingVm& vm, unsigned) { vm.step(); });
   for (const auto& vm : vms) vm->expect_whole();

@@ -14,17 +14,8 @@
 namespace vballoon::model {
 namespace {
 
-using std::chrono::seconds;
-
 class KeptDevices : public ::testing::Test {
  protected:
-  std::unique_ptr<WalkingVm> start(const std::string& name) {
-    DriverOptions options;
-    options.timeout = seconds(30);
-    return std::make_unique<WalkingVm>(
-        name, [this, name] { return daemon_.show(name); }, daemon_.connect(name),
-        std::move(options), test_seed());
-  }
   void add(const std::string& name, Json more = Json::object()) {
     more.update({{"name", name}, {"socket", daemon_.socket(name)}});
     daemon_.call("device.add", more);
@@ -44,7 +35,7 @@ class KeptDevices : public ::testing::Test {
 
 TEST_F(KeptDevices, ThatAClientAddedComeBackWithTheirVms) {
   add("vm1", {{"weight", 300}, {"reporting", false}});
-  const auto vm = start("vm1");
+  const auto vm = daemon_.start("vm1");
   vm->step();
   for (const int signal : {SIGKILL, SIGKILL, SIGTERM}) {
     if (signal == SIGTERM) {
@@ -65,7 +56,7 @@ TEST_F(KeptDevices, ThatNobodyIsConnectedToComeBack) {
   add("vm1");
   daemon_.replace(SIGKILL);
   daemon_.replace(SIGKILL);
-  const auto vm = start("vm1");
+  const auto vm = daemon_.start("vm1");
   vm->step();
   vm->expect_whole();
 }

@@ -49,28 +49,15 @@ std::string table(const std::string& name, const std::string& socket, const std:
   return fmt::format("[[device]]\nname = \"{}\"\nsocket = \"{}\"\n{}", name, socket, more);
 }
 
-class KeptDoors : public ::testing::Test {
- protected:
-  std::unique_ptr<WalkingVm> start(const KeptDaemon& daemon, const std::string& name,
-                                   driver::MessageSocket socket) {
-    DriverOptions options;
-    options.timeout = seconds(30);
-    return std::make_unique<WalkingVm>(
-        name, [&daemon, name] { return daemon.show(name); }, std::move(socket), std::move(options),
-        seed_);
-  }
-  const std::uint64_t seed_ = test_seed();
-};
-
-TEST_F(KeptDoors, AVmmThatComesWhileThereIsNoDaemonIsServedByTheNextOne) {
+TEST(KeptDoors, AVmmThatComesWhileThereIsNoDaemonIsServedByTheNextOne) {
   KeptDaemon daemon({"vm0", "vm1"});
-  const auto other = start(daemon, "vm1", daemon.connect("vm1"));
+  const auto other = daemon.start("vm1");
   other->step();
   const ino_t inode = inode_of(daemon.socket("vm0"));
   for (int round = 0; round < 2; ++round) {
     std::optional<driver::MessageSocket> socket;
     daemon.while_away([&] { socket.emplace(daemon.connect("vm0")); });
-    const auto vm = start(daemon, "vm0", *std::move(socket));
+    const auto vm = daemon.start_on(*std::move(socket), "vm0");
     vm->step();
     vm->expect_whole();
     other->step();
@@ -79,7 +66,7 @@ TEST_F(KeptDoors, AVmmThatComesWhileThereIsNoDaemonIsServedByTheNextOne) {
   }
 }
 
-TEST_F(KeptDoors, AnUpgradeTurnsNobodyAwayEither) {
+TEST(KeptDoors, AnUpgradeTurnsNobodyAwayEither) {
   KeptDaemon daemon({"vm0"});
   const ino_t inode = inode_of(daemon.socket("vm0"));
   daemon.upgrade();
@@ -89,9 +76,9 @@ TEST_F(KeptDoors, AnUpgradeTurnsNobodyAwayEither) {
 }
 
 /// One of them is served, one waits for its place, and nobody else hears of them.
-TEST_F(KeptDoors, AFloodMeanwhileHarmsNobody) {
+TEST(KeptDoors, AFloodMeanwhileHarmsNobody) {
   KeptDaemon daemon({"vm0", "vm1"});
-  const auto other = start(daemon, "vm1", daemon.connect("vm1"));
+  const auto other = daemon.start("vm1");
   other->step();
   std::vector<UniqueFd> flood;
   daemon.while_away([&] {
@@ -105,24 +92,24 @@ TEST_F(KeptDoors, AFloodMeanwhileHarmsNobody) {
   other->expect_whole();
   flood.clear();
   EXPECT_TRUE(eventually([&] { return daemon.show("vm0").at("state") == "waiting"; }));
-  const auto vm = start(daemon, "vm0", daemon.connect("vm0"));
+  const auto vm = daemon.start("vm0");
   vm->step();
   vm->expect_whole();
 }
 
-TEST_F(KeptDoors, ThoseThatGaveUpMeanwhileAreNotServed) {
+TEST(KeptDoors, ThoseThatGaveUpMeanwhileAreNotServed) {
   KeptDaemon daemon({"vm0"});
   daemon.while_away([&] {
     for (int i = 0; i < 3; ++i) (void)knock(daemon.socket("vm0"));
   });
-  const auto vm = start(daemon, "vm0", daemon.connect("vm0"));
+  const auto vm = daemon.start("vm0");
   vm->step();
   vm->expect_whole();
 }
 
-TEST_F(KeptDoors, ASocketWhoseFileIsGoneIsMadeAnew) {
+TEST(KeptDoors, ASocketWhoseFileIsGoneIsMadeAnew) {
   KeptDaemon daemon({"vm0", "vm1"});
-  const auto other = start(daemon, "vm1", daemon.connect("vm1"));
+  const auto other = daemon.start("vm1");
   other->step();
   daemon.while_away([&] { fs::remove(daemon.socket("vm0")); });
   RawVmm vmm(daemon.connect("vm0"));
@@ -131,7 +118,7 @@ TEST_F(KeptDoors, ASocketWhoseFileIsGoneIsMadeAnew) {
   other->expect_whole();
 }
 
-TEST_F(KeptDoors, OfARemovedDeviceNothingIsLeft) {
+TEST(KeptDoors, OfARemovedDeviceNothingIsLeft) {
   KeptDaemon daemon({"vm0", "vm1"});
   daemon.call("device.remove", {{"name", "vm0"}});
   EXPECT_FALSE(fs::exists(daemon.socket("vm0")));
@@ -142,7 +129,7 @@ TEST_F(KeptDoors, OfARemovedDeviceNothingIsLeft) {
 }
 
 /// The device has another name, another path, or none of both.
-TEST_F(KeptDoors, AConfigurationThatChangedIsFollowed) {
+TEST(KeptDoors, AConfigurationThatChangedIsFollowed) {
   const driver::TemporaryFolder outer;
   const std::string first = outer.path() / "first.sock";
   const std::string second = outer.path() / "second.sock";
@@ -165,7 +152,7 @@ TEST_F(KeptDoors, AConfigurationThatChangedIsFollowed) {
   EXPECT_TRUE(is_answered(at_first));
 }
 
-TEST_F(KeptDoors, AnotherGroupInTheConfigurationIsThatOfTheFile) {
+TEST(KeptDoors, AnotherGroupInTheConfigurationIsThatOfTheFile) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, who may give a file to any group";
   const driver::TemporaryFolder outer;
   const std::string path = outer.path() / "vm.sock";

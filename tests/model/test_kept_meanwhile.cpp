@@ -25,13 +25,6 @@ constexpr auto kGetFeatures = static_cast<std::uint32_t>(Request::kGetFeatures);
 
 class Meanwhile : public ::testing::Test {
  protected:
-  std::unique_ptr<WalkingVm> start(const std::string& name, std::uint64_t seed) {
-    DriverOptions options;
-    options.timeout = seconds(30);
-    return std::make_unique<WalkingVm>(
-        name, [this, name] { return daemon_.show(name); }, daemon_.connect(name),
-        std::move(options), seed);
-  }
   /// Between these two nobody reads what VMMs say.
   pid_t stop_listening() const {
     const pid_t old = daemon_.pid();
@@ -58,7 +51,7 @@ class Meanwhile : public ::testing::Test {
 };
 
 TEST_F(Meanwhile, MemoryIsPlugged) {
-  const auto vm = start("vm0", seed_);
+  const auto vm = daemon_.start("vm0", patient(), seed_);
   for (int i = 0; i < 5; ++i) vm->step();
   for (int round = 0; round < 3; ++round) {
     end_during([&] { must(vm->driver().update_memory()); });
@@ -69,8 +62,8 @@ TEST_F(Meanwhile, MemoryIsPlugged) {
 }
 
 TEST_F(Meanwhile, AGuestRebootsAndAnotherIsPaused) {
-  const auto first = start("vm0", seed_);
-  const auto second = start("vm1", seed_ + 1);
+  const auto first = daemon_.start("vm0", patient(), seed_);
+  const auto second = daemon_.start("vm1", patient(), seed_ + 1);
   for (int i = 0; i < 5; ++i) first->step();
   for (int i = 0; i < 5; ++i) second->step();
   end_during([&] {
@@ -88,7 +81,7 @@ TEST_F(Meanwhile, AGuestRebootsAndAnotherIsPaused) {
 
 /// So many questions that all answers have room in its socket; each is answered once.
 TEST_F(Meanwhile, AVmmAsksAndAsks) {
-  const auto beside = start("vm1", seed_);
+  const auto beside = daemon_.start("vm1", patient(), seed_);
   beside->step();
   RawVmm flood(daemon_.connect("vm0"));
   ASSERT_TRUE(flood.send(kGetFeatures));
@@ -107,7 +100,7 @@ TEST_F(Meanwhile, AVmmAsksAndAsks) {
 
 /// It never reads an answer. What that costs is its own connection.
 TEST_F(Meanwhile, AVmmThatReadsNothingFloodsItsSocketAgainAndAgain) {
-  const auto beside = start("vm1", seed_);
+  const auto beside = daemon_.start("vm1", patient(), seed_);
   RawVmm flood(daemon_.connect("vm0"));
   const auto header = RawVmm::header(kGetFeatures, 0, false);
   for (int round = 0; round < 4; ++round) {
@@ -125,7 +118,7 @@ TEST_F(Meanwhile, AVmmThatReadsNothingFloodsItsSocketAgainAndAgain) {
 /// Where a daemon takes rings up it writes to them, and marks that, too.
 TEST_F(Meanwhile, AMigrationIsUnderWay) {
   const auto marked = [this](const std::string& name, bool kills) {
-    const auto vm = start(name, seed_);
+    const auto vm = daemon_.start(name, patient(), seed_);
     Log log;
     must(vm->driver().front_end().set_log_base(log.fd(), Log::kBytes, log.offset()));
     log_all(vm->driver(), true);

@@ -19,13 +19,6 @@ using std::chrono::seconds;
 
 class KeptRestarts : public ::testing::Test {
  protected:
-  std::unique_ptr<WalkingVm> start(const std::string& name) {
-    DriverOptions options;
-    options.timeout = seconds(30);
-    return std::make_unique<WalkingVm>(
-        name, [this, name] { return daemon_.show(name); }, daemon_.connect(name),
-        std::move(options), test_seed());
-  }
   [[nodiscard]] Json restarts_of(const std::string& name) const {
     const Json all = daemon_.call("daemon.restarts", Json::object());
     for (const Json& vm : all.at("vms")) {
@@ -39,7 +32,7 @@ class KeptRestarts : public ::testing::Test {
 
 TEST_F(KeptRestarts, AreCountedAndMeasuredForEachVm) {
   {
-    const auto vm = start("vm0");
+    const auto vm = daemon_.start("vm0");
     vm->step();
     EXPECT_EQ(restarts_of("vm0").at("restarts").at("count"), 0);
     std::uint64_t longest = 0;
@@ -58,21 +51,21 @@ TEST_F(KeptRestarts, AreCountedAndMeasuredForEachVm) {
     EXPECT_EQ(restarts_of("vm1").at("restarts").at("count"), 0);
     EXPECT_EQ(restarts_of("vm1").at("outlives"), false);
   }
-  const auto next = start("vm0");
+  const auto next = daemon_.start("vm0");
   next->step();
   EXPECT_EQ(restarts_of("vm0").at("restarts").at("count"), 0) << "its VMM is another one";
 }
 
 /// It includes the time in which there was no daemon at all.
 TEST_F(KeptRestarts, LastFromTheLastSignOfLifeOfTheDaemonBefore) {
-  const auto vm = start("vm0");
+  const auto vm = daemon_.start("vm0");
   vm->step();
   daemon_.while_away([] { std::this_thread::sleep_for(std::chrono::milliseconds(300)); });
   EXPECT_GE(restarts_of("vm0").at("restarts").at("last_ms"), 300);
 }
 
 TEST_F(KeptRestarts, ByAnUpgradeThatAClientAsksForGoUnnoticed) {
-  const auto vm = start("vm0");
+  const auto vm = daemon_.start("vm0");
   vm->step();
   const pid_t old = daemon_.pid();
   const Json said = daemon_.call("daemon.upgrade", Json::object());
@@ -89,7 +82,7 @@ TEST_F(KeptRestarts, ByAnUpgradeThatAClientAsksForGoUnnoticed) {
 }
 
 TEST_F(KeptRestarts, EndWithTheKeeperAndThatIsSaid) {
-  const auto vm = start("vm0");
+  const auto vm = daemon_.start("vm0");
   vm->step();
   EXPECT_TRUE(daemon_.call("device.list", Json::object()).at("warnings").empty());
   daemon_.kill_keeper();
@@ -120,10 +113,10 @@ TEST_F(KeptRestarts, AreNotForAVmWhoseBalloonCannotBeKept) {
     fs::remove(state / "vm0.state");
     fs::create_directories(state / ".vm0.new" / "full");
   });
-  const auto other = start("vm1");
+  const auto other = daemon_.start("vm1");
   other->step();
   {
-    const auto vm = start("vm0");
+    const auto vm = daemon_.start("vm0");
     vm->step();
     vm->expect_whole();
     const Json vm0 = restarts_of("vm0");
@@ -135,7 +128,7 @@ TEST_F(KeptRestarts, AreNotForAVmWhoseBalloonCannotBeKept) {
   }
   other->step();
   other->expect_whole();
-  const auto next = start("vm0");
+  const auto next = daemon_.start("vm0");
   next->step();
   next->expect_whole();
 }

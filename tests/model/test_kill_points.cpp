@@ -48,12 +48,8 @@ class KillPoints : public ::testing::Test {
   /// All that a VMM and its guest say, but the end: the device is set up, moves pages, gets another
   /// memory table, is stopped and goes on.
   Vm converse() {
-    DriverOptions options;
-    options.timeout = seconds(30);
-    // Nobody can tell whether an in-flight region was sent, and such a connection is ended.
-    options.protocol_features = ~wire::protocol::kInflightShmfd;
     auto vm = std::make_unique<WalkingVm>(
-        "vm", [this] { return show(); }, daemon_.connect("vm"), std::move(options), ++seed_);
+        "vm", [this] { return show(); }, daemon_.connect("vm"), patient(), ++seed_);
     vm->inflate_first(300);
     must(vm->driver().num_pages());
     vm->step();

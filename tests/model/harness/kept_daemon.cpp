@@ -36,6 +36,12 @@ bool has_ended(pid_t process) {
 
 }  // namespace
 
+DriverOptions patient() {
+  DriverOptions options;
+  options.timeout = std::chrono::seconds(60);
+  return options;
+}
+
 KeptDaemon::KeptDaemon(const std::vector<std::string>& devices, const KeptOptions& options) {
   std::vector<std::string> words = options.before;
   words.insert(words.end(),
@@ -149,6 +155,18 @@ std::size_t KeptDaemon::logged(const std::string& text) const {
   std::size_t count = 0;
   for (auto at = all.find(text); at != std::string::npos; at = all.find(text, at + 1)) ++count;
   return count;
+}
+
+std::unique_ptr<WalkingVm> KeptDaemon::start(const std::string& device, DriverOptions options,
+                                             std::uint64_t seed) const {
+  return start_on(connect(device), device, std::move(options), seed);
+}
+
+std::unique_ptr<WalkingVm> KeptDaemon::start_on(driver::MessageSocket socket,
+                                                const std::string& device, DriverOptions options,
+                                                std::uint64_t seed) const {
+  return std::make_unique<WalkingVm>(
+      device, [this, device] { return show(device); }, std::move(socket), std::move(options), seed);
 }
 
 }  // namespace vballoon::model

@@ -5,16 +5,22 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "driver/child_process.hpp"
 #include "driver/temporary_folder.hpp"
 #include "fixture.hpp"
+#include "walking_vm.hpp"
 
 namespace vballoon::model {
+
+/// Of a VM that waits for the next daemon.
+[[nodiscard]] DriverOptions patient();
 
 struct KeptOptions {
   std::vector<std::string> keeper{};  ///< more of the keeper's command line
@@ -33,6 +39,16 @@ class KeptDaemon {
 
   [[nodiscard]] std::string socket(const std::string& device) const;
   [[nodiscard]] driver::MessageSocket connect(const std::string& device) const;
+  /// A VM on that device's socket, which does not know how to connect again.
+  /// @pre  it ends before this object.
+  [[nodiscard]] std::unique_ptr<WalkingVm> start(const std::string& device,
+                                                 DriverOptions options = patient(),
+                                                 std::uint64_t seed = test_seed()) const;
+  /// The same, on a connection that is there.
+  [[nodiscard]] std::unique_ptr<WalkingVm> start_on(driver::MessageSocket socket,
+                                                    const std::string& device,
+                                                    DriverOptions options = patient(),
+                                                    std::uint64_t seed = test_seed()) const;
 
   /// @errors throws, with the daemon's message. The daemon may be a new one with each call.
   Json call(const std::string& method, const Json& params) const;
