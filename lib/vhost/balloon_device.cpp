@@ -135,12 +135,12 @@ bool BalloonDevice::close(bool hands_on) {
 
 rte_vhost_msg_result BalloonDevice::before_message(int vid, Message message) {
   const std::scoped_lock lock(mutex_);
-  const auto result = judge(vid, message);
+  const auto result = handle(vid, message);
   acting_ = result == RTE_VHOST_MSG_RESULT_NOT_HANDLED;
   return result;
 }
 
-rte_vhost_msg_result BalloonDevice::judge(int vid, Message message) {
+rte_vhost_msg_result BalloonDevice::handle(int vid, Message message) {
   if (parts_.slot.closed()) {
     // A VMM may take a refusal for the answer, so none is sent: the connection ends.
     message.want_no_reply();

@@ -113,7 +113,7 @@ class BalloonDevice final : public vm::Vm {
   [[nodiscard]] tl::unexpected<Status> busy() const;
   void note_busy() const;
   void welcome();
-  [[nodiscard]] rte_vhost_msg_result judge(int vid, Message message);
+  [[nodiscard]] rte_vhost_msg_result handle(int vid, Message message);
   [[nodiscard]] rte_vhost_msg_result end_connection(Message message, const char* why);
   [[nodiscard]] rte_vhost_msg_result answer_waiting(Message message);
   [[nodiscard]] rte_vhost_msg_result swap(int vid);

@@ -61,9 +61,13 @@ bool Connection::takes_answers() const noexcept {
   return ::poll(&room, 1, 0) == 1;
 }
 
+bool has_hung_up(int socket) noexcept {
+  pollfd end{socket, POLLRDHUP, 0};
+  return ::poll(&end, 1, 0) == 1;
+}
+
 bool Connection::hung_up() const noexcept {
-  pollfd end{fd_.get(), POLLRDHUP, 0};
-  return !valid() || ::poll(&end, 1, 0) == 1;
+  return !valid() || has_hung_up(fd_.get());
 }
 
 void Connection::shut_down() noexcept {

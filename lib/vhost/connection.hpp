@@ -20,6 +20,9 @@
 
 namespace vballoon::vhost {
 
+/// Whether the peer of a connected socket ended the connection.
+[[nodiscard]] bool has_hung_up(int socket) noexcept;
+
 class Connection {
  public:
   using Clock = std::chrono::steady_clock;

@@ -21,8 +21,8 @@ namespace vballoon::vhost {
 struct KeptDoor {
   std::uint64_t file_device = 0;
   std::uint64_t file_inode = 0;
-  std::optional<gid_t>
-      group;  ///< that may connect; nothing: the file kept the one it was made with
+  /// The group that may connect; nothing: the file kept the group that it was made with.
+  std::optional<gid_t> group;
   friend bool operator==(const KeptDoor&, const KeptDoor&) = default;
 };
 

@@ -2,7 +2,6 @@
 #include "vhost/restore.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 
 #include "keep/boot_clock.hpp"
 #include "keep/packet.hpp"
+#include "vhost/connection.hpp"
 #include "virtq/mark.hpp"
 
 namespace vballoon::vhost {
@@ -37,11 +37,6 @@ std::uint64_t first_number(const SaidMessage& message) noexcept {
   return number;
 }
 
-bool hung_up(int fd) noexcept {
-  pollfd end{fd, POLLRDHUP, 0};
-  return ::poll(&end, 1, 0) == 1;
-}
-
 }  // namespace
 
 Restore::Restore(Inheritance inheritance, const std::optional<vm::Left>& left)
@@ -58,7 +53,7 @@ Restore::Restore(Inheritance inheritance, const std::optional<vm::Left>& left)
 }
 
 std::string Restore::why_not(wire::Features offered) const {
-  if (hung_up(connection_.get())) return "the VMM disconnected meanwhile";
+  if (has_hung_up(connection_.get())) return "the VMM disconnected meanwhile";
   if (record_.restores >= kMostRestores) {
     return fmt::format("{} daemons in a row ended while they took it up", record_.restores);
   }
