@@ -17,6 +17,7 @@
 #include <cstring>
 #include <utility>
 
+#include "lcore/eal_clock.hpp"
 #include "lcore/eal_log.hpp"
 #include "lcore/huge_page_advice.hpp"
 
@@ -133,6 +134,8 @@ Result<std::unique_ptr<Eal>> Eal::start(const LcoreSettings& settings, const Lco
   for (std::string& arg : args) argv.push_back(arg.data());
   {
     const SignalsBlocked during_start;
+    // With arguments of the operator's EAL may be asked for times: its trace has them.
+    const ShortClockSleep clock_is_unused(settings.eal_args.empty());
     const EndOfEal ended([&settings, &eal, &blame] {
       const std::string reason = eal->log_->lines.last_error();
       if (!settings.eal_args.empty()) return blame(args_refused(settings, reason));
