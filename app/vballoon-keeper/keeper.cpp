@@ -142,15 +142,22 @@ void Keeper::obey(int signal) {
     child_ended_ = true;
   } else if (signal == SIGHUP) {
     if (daemon_ > 0) ::kill(daemon_, SIGHUP);
+  } else if (signal != SIGUSR1) {
+    ending_ = true;
+    end_daemon(SIGINT);
+  } else if (!restarting_ && !ending_) {
+    restarting_ = true;
+    end_daemon(SIGTERM);
+  }
+}
+
+void Keeper::end_daemon(int signal) {
+  if (daemon_ > 0) {
+    ::kill(daemon_, signal);
+  } else if (ending_) {
+    exit_status_ = 0;
   } else {
-    (signal == SIGUSR1 ? restarting_ : ending_) = true;
-    if (daemon_ > 0) {
-      ::kill(daemon_, ending_ ? SIGINT : SIGTERM);
-    } else if (ending_) {
-      exit_status_ = 0;
-    } else {
-      start_at_ = Clock::now();
-    }
+    start_at_ = Clock::now();
   }
 }
 

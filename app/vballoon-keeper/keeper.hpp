@@ -44,6 +44,7 @@ class Keeper {
   void wait();
   void read_signals();
   void obey(int signal);
+  void end_daemon(int signal);
   void read_notices();
   void see_to_end();
   void plan_start();

@@ -310,6 +310,7 @@ void Daemon::on_signal(int signal) {
   if (signal == SIGHUP) return reload();
   // As by Ctrl-C, or by a keeper that ends, too: nobody goes on.
   hands_on_ = signal != SIGINT;
+  if (hands_on_) succession_.call_next();
   log::info("stopping: guests keep their balloons as they are");
   loop_.stop();
 }

@@ -39,6 +39,12 @@ std::optional<keep::LifeSign::Earlier> Succession::earlier() const {
   return sign_ ? sign_->earlier() : std::nullopt;
 }
 
+void Succession::call_next() const noexcept {
+  using Kind = keep::Manager::Kind;
+  if (manager_.kind() != Kind::kKeeper || manager_.gone()) return;
+  if (auto asked = manager_.ask_for_next(); !asked) log::error("{}", asked.error().message);
+}
+
 const char* Succession::who() const noexcept {
   switch (manager_.kind()) {
     case keep::Manager::Kind::kKeeper:

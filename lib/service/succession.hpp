@@ -24,6 +24,9 @@ class Succession {
 
   /// What is known of the daemon before this one; nothing where there was none.
   [[nodiscard]] std::optional<keep::LifeSign::Earlier> earlier() const;
+  /// This daemon is about to end by SIGTERM, and the next one is to start. A keeper takes exit
+  /// status 0 for the end of the service otherwise.
+  void call_next() const noexcept;
   /// This daemon lives. Costs no system call.
   void beat() noexcept {
     if (sign_) sign_->beat();

@@ -81,6 +81,20 @@ TEST_F(KeptRestarts, ByAnUpgradeThatAClientAsksForGoUnnoticed) {
   vm->expect_whole();
 }
 
+TEST_F(KeptRestarts, ByASigtermOfTheDaemonGoUnnoticed) {
+  const auto vm = daemon_.start("vm0");
+  vm->step();
+  for (unsigned count = 1; count <= 3; ++count) {
+    const pid_t old = daemon_.pid();
+    daemon_.hit(SIGTERM);
+    daemon_.await_successor_of(old);
+    EXPECT_EQ(restarts_of("vm0").at("restarts").at("count"), count);
+    EXPECT_TRUE(fs::exists(daemon_.socket("vm1"))) << "a VMM that starts meanwhile waits";
+    vm->step();
+    vm->expect_whole();
+  }
+}
+
 TEST_F(KeptRestarts, EndWithTheKeeperAndThatIsSaid) {
   const auto vm = daemon_.start("vm0");
   vm->step();

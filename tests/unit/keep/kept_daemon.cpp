@@ -59,6 +59,7 @@ class Daemon {
     if (verb == "look") look_into_bag();
     if (verb == "pid") tell(fmt::format("pid {}", ::getpid()));
     if (verb == "watchdog") tell(fmt::format("watchdog {}", interval_ms()));
+    if (verb == "ask") notifier_.send("X_VBALLOON_RESTART=1");
     if (verb == "crash") ::raise(SIGKILL);
     if (verb == "exit") ::_exit(std::stoi(what));
   }

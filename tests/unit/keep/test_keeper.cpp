@@ -175,6 +175,13 @@ TEST_F(KeeperTest, RestartsOnRequestWithTheProgramThatIsThereThen) {
   EXPECT_EQ(ending(), "exit status 0") << "/bin/true";
 }
 
+TEST_F(KeeperTest, StartsTheNextOneForADaemonThatAskedForItAndEnded) {
+  start({"ready store:a ask exit:0", "take:a settle"});
+  EXPECT_TRUE(told("start: a"));
+  EXPECT_TRUE(told("a = a"));
+  EXPECT_TRUE(told("settled")) << "it is not told to end, for the one before has asked";
+}
+
 TEST_F(KeeperTest, PassesOnARequestToReload) {
   start({"ready settle"});
   EXPECT_TRUE(told("settled"));
