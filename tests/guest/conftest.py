@@ -61,8 +61,10 @@ def each_uml_lab(request):
 
 @pytest.fixture
 def large_uml_lab():
-    """The same with 1 GiB, of which the host provides little: its inflate takes a while."""
-    yield from _own_lab("uml", mem=1024 * MiB)
+    """The newest User Mode Linux with 1 GiB, of which the host provides little: its inflate takes a
+    while. That of Debian 12 panics now and then where its kernel warns of a backend that is gone
+    (vu_interrupt() of virtio_uml.c, within the send of a message)."""
+    yield from _own_lab("uml", mem=1024 * MiB, newest=True)
 
 
 @pytest.fixture
