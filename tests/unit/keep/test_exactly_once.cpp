@@ -90,7 +90,7 @@ TEST(ExactlyOnce, AServerIsKilledAgainAndAgain) {
   const unsigned kills = kills_wanted();
   for (unsigned i = 0; i < kills; ++i) {
     // On a slow machine a server gets the time for a few questions, too.
-    if (i % 50 == 49 && board.asked.load() < 4 * i) pause_us *= 1.5;
+    if (i % 20 == 19 && board.asked.load() < 4 * i) pause_us *= 1.5;
     const std::chrono::microseconds pause(
         static_cast<int>(std::exponential_distribution(1 / pause_us)(random)));
     const auto ended = kill_a_server(asked, pause);
