@@ -6,18 +6,18 @@
 // The tests send a thread of the daemon the signal that a fault would be. What that thread has in
 // hand at this moment is not the tests' to choose, but it is what a VM under test keeps busy, or
 // nothing: the other VM is silent meanwhile.
-#include <dirent.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <random>
+#include <string_view>
 #include <thread>
 
+#include "driver/process_figures.hpp"
 #include "harness/kept_daemon.hpp"
 #include "harness/walking_vm.hpp"
 
@@ -27,24 +27,16 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Of the daemon's thread with such a name; -1 where there is none.
-pid_t thread_named(pid_t process, const std::string& begin) {
-  std::error_code ignored;
-  const auto tasks = "/proc/" + std::to_string(process) + "/task";
-  for (const auto& task : std::filesystem::directory_iterator(tasks, ignored)) {
-    std::ifstream file(task.path() / "comm");
-    std::string name;
-    std::getline(file, name);
-    if (name.starts_with(begin)) return static_cast<pid_t>(std::stol(task.path().filename()));
-  }
-  return -1;
-}
+/// Names of a thread in the versions of DPDK.
+using Names = std::array<std::string_view, 2>;
+constexpr Names kEvents{"vhost-events", "dpdk-vhost-evt"};
+constexpr Names kPollLcore{"rte-worker-1", "dpdk-worker1"};
 
 class Blamed : public ::testing::Test {
  protected:
   /// Sends that thread one signal after the other, each to another daemon, while the VM is busy;
   /// until the log has this line so often.
-  void crash_until(const std::string& line, std::size_t times, const std::string& thread,
+  void crash_until(const std::string& line, std::size_t times, const Names& thread,
                    const std::function<void()>& work) {
     std::atomic<bool> end{false};
     std::jthread busy([&] {
@@ -55,9 +47,9 @@ class Blamed : public ::testing::Test {
     for (std::size_t i = 0; i < 100 && daemon_.logged(line) < times; ++i) {
       std::this_thread::sleep_for(milliseconds(50 + random() % 50));
       const pid_t old = daemon_.pid();
-      const pid_t id = thread_named(old, thread);
-      ASSERT_GT(id, 0) << thread;
-      ::syscall(SYS_tgkill, old, id, kSignals[i % kSignals.size()]);
+      const auto folder = driver::thread_named(old, thread);
+      ASSERT_TRUE(folder) << thread[0];
+      ::syscall(SYS_tgkill, old, std::stoi(folder->filename()), kSignals[i % kSignals.size()]);
       daemon_.await_successor_of(old);
     }
     end = true;
@@ -74,7 +66,7 @@ TEST_F(Blamed, AVmThatCrashesTheDaemonIsSetAsideAndNoOther) {
     hostile->step();
     other->step();
   }
-  crash_until("vm0: set aside", 1, "vhost-events",
+  crash_until("vm0: set aside", 1, kEvents,
               [&] { static_cast<void>(hostile->driver().num_pages()); });
   EXPECT_EQ(daemon_.logged("vm0: the daemon crashed"), 4U);
   EXPECT_EQ(daemon_.logged("vm1: the daemon crashed"), 0U);
@@ -111,8 +103,7 @@ TEST_F(Blamed, AVmThatCrashesTheDaemonIsSetAsideAndNoOther) {
 TEST_F(Blamed, AVmThatIsSetAsideIsStillHeard) {
   const auto vm = daemon_.start("vm0");
   vm->step();
-  crash_until("vm0: set aside", 1, "vhost-events",
-              [&] { static_cast<void>(vm->driver().num_pages()); });
+  crash_until("vm0: set aside", 1, kEvents, [&] { static_cast<void>(vm->driver().num_pages()); });
   must(vm->driver().pause());
   must(vm->driver().resume());
   must(vm->driver().update_memory());
@@ -128,7 +119,7 @@ TEST_F(Blamed, AVmThatIsSetAsideIsStillHeard) {
 TEST_F(Blamed, APollLcoreTellsWhoseRingsItServed) {
   const auto vm = daemon_.start("vm0");
   vm->step();
-  crash_until("vm0: the daemon crashed", 1, "rte-worker", [&] { vm->step(); });
+  crash_until("vm0: the daemon crashed", 1, kPollLcore, [&] { vm->step(); });
   vm->expect_whole();
 }
 
@@ -138,8 +129,8 @@ TEST_F(Blamed, AVmThatIsHeardNoMoreIsLetInByTheOperatorAlone) {
   {
     const auto hostile = daemon_.start("vm0");
     const auto ask = [&] { static_cast<void>(hostile->driver().num_pages()); };
-    crash_until("vm0: set aside", 1, "vhost-events", ask);
-    crash_until("vm0: shut out", 1, "vhost-events", ask);
+    crash_until("vm0: set aside", 1, kEvents, ask);
+    crash_until("vm0: shut out", 1, kEvents, ask);
     EXPECT_FALSE(hostile->driver().num_pages());
   }
   other->step();
@@ -156,13 +147,13 @@ TEST_F(Blamed, AVmThatIsHeardNoMoreIsLetInByTheOperatorAlone) {
 
 TEST_F(Blamed, ADeviceThatIsRemovedAndAddedIsAnother) {
   const auto vm = daemon_.start("vm0");
-  crash_until("vm0: the daemon crashed", 2, "vhost-events",
+  crash_until("vm0: the daemon crashed", 2, kEvents,
               [&] { static_cast<void>(vm->driver().num_pages()); });
   const std::string socket = daemon_.socket("vm0");
   daemon_.call("device.remove", {{"name", "vm0"}});
   daemon_.call("device.add", {{"name", "vm0"}, {"socket", socket}});
   const auto next = daemon_.start("vm0");
-  crash_until("vm0: the daemon crashed", 2 + 4, "vhost-events",
+  crash_until("vm0: the daemon crashed", 2 + 4, kEvents,
               [&] { static_cast<void>(next->driver().num_pages()); });
   EXPECT_EQ(daemon_.logged("vm0: set aside"), 0U);
   next->step();
