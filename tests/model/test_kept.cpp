@@ -38,7 +38,7 @@ DriverOptions options_of(unsigned vm) {
 
 /// Whatever comes next; nothing where the connection ended.
 auto answer_of(RawVmm& vmm) {
-  return vmm.socket().receive(driver::Deadline(seconds(10)));
+  return vmm.socket().receive(driver::Deadline(kOverARestart));
 }
 
 constexpr auto kGetFeatures = static_cast<std::uint32_t>(Request::kGetFeatures);

@@ -27,7 +27,7 @@ using std::chrono::seconds;
 constexpr auto kGetFeatures = static_cast<std::uint32_t>(wire::Request::kGetFeatures);
 
 bool is_answered(RawVmm& vmm) {
-  return vmm.send(kGetFeatures) && vmm.socket().receive(driver::Deadline(seconds(10)));
+  return vmm.send(kGetFeatures) && vmm.socket().receive(driver::Deadline(kOverARestart));
 }
 
 ino_t inode_of(const std::string& path) {

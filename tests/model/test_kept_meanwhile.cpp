@@ -85,7 +85,7 @@ TEST_F(Meanwhile, AVmmAsksAndAsks) {
   beside->step();
   RawVmm flood(daemon_.connect("vm0"));
   ASSERT_TRUE(flood.send(kGetFeatures));
-  ASSERT_TRUE(flood.socket().receive(driver::Deadline(seconds(10))));
+  ASSERT_TRUE(flood.socket().receive(driver::Deadline(kOverARestart)));
   const pid_t old = stop_listening();
   constexpr unsigned kAsked = 60;
   for (unsigned i = 0; i < kAsked; ++i) ASSERT_TRUE(flood.send(kGetFeatures));
@@ -93,7 +93,7 @@ TEST_F(Meanwhile, AVmmAsksAndAsks) {
   beside->step();
   beside->expect_whole();
   unsigned answered = 0;
-  while (answered < kAsked && flood.socket().receive(driver::Deadline(seconds(10)))) ++answered;
+  while (answered < kAsked && flood.socket().receive(driver::Deadline(kOverARestart))) ++answered;
   EXPECT_EQ(answered, kAsked);
   EXPECT_FALSE(flood.socket().readable(driver::Deadline(milliseconds(50)))) << "a second answer";
 }
@@ -157,13 +157,13 @@ TEST_F(Meanwhile, AMigrationIsUnderWay) {
 TEST(KeptByAStoreOfOne, AVmIsLostWithTheDaemonAndTheNextOneIsServed) {
   KeptDaemon daemon({"vm"}, {.keeper = {"--max", "1"}});
   RawVmm lost(daemon.connect("vm"));
-  ASSERT_TRUE(lost.send(kGetFeatures) && lost.socket().receive(driver::Deadline(seconds(10))));
+  ASSERT_TRUE(lost.send(kGetFeatures) && lost.socket().receive(driver::Deadline(kOverARestart)));
   for (int round = 0; round < 3; ++round) {
     daemon.replace(SIGKILL);
-    EXPECT_FALSE(lost.send(kGetFeatures) && lost.socket().receive(driver::Deadline(seconds(10))));
+    EXPECT_FALSE(lost.send(kGetFeatures) && lost.socket().receive(driver::Deadline(kOverARestart)));
     EXPECT_EQ(daemon.show("vm").at("state"), "waiting");
     RawVmm next(daemon.connect("vm"));
-    EXPECT_TRUE(next.send(kGetFeatures) && next.socket().receive(driver::Deadline(seconds(10))));
+    EXPECT_TRUE(next.send(kGetFeatures) && next.socket().receive(driver::Deadline(kOverARestart)));
   }
 }
 

@@ -32,7 +32,7 @@ std::chrono::seconds walk_length() {
 }
 
 bool eventually(const std::function<bool()>& condition) {
-  const driver::Deadline deadline(std::chrono::seconds(2));
+  const driver::Deadline deadline(std::chrono::seconds(10));
   while (!condition()) {
     if (deadline.passed()) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -38,7 +38,7 @@ bool has_ended(pid_t process) {
 
 DriverOptions patient() {
   DriverOptions options;
-  options.timeout = std::chrono::seconds(60);
+  options.timeout = kOverARestart;
   return options;
 }
 

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -21,6 +22,9 @@ namespace vballoon::model {
 
 /// Of a VM that waits for the next daemon.
 [[nodiscard]] DriverOptions patient();
+/// What a VMM waits for an answer while the next daemon starts. With a sanitizer, on a busy machine,
+/// that takes more than 10 s.
+inline constexpr std::chrono::seconds kOverARestart{60};
 
 struct KeptOptions {
   std::vector<std::string> keeper{};  ///< more of the keeper's command line
