@@ -3,9 +3,8 @@
 // keep/crash_book.hpp - the crashes of each VM's doing, for the processes to come.
 // Thread: note() any thread's signal handler; the others one owner at a time.
 // Why:    a VM that crashes the daemon again and again is to be set aside, and no other. Whoever
-//         crashes can do no more than store a number. So the book is memory that outlives the
-//         process: a memfd that the service manager keeps, with a page for each VM, by its name.
-// Source: memfd_create(2); signal-safety(7).
+//         crashes can do no more than store a number, and so stores it into a book (keep/book.hpp).
+// Source: signal-safety(7).
 #pragma once
 
 #include <array>
@@ -13,23 +12,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <string_view>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "keep/book.hpp"
+#include "keep/store.hpp"
 
 namespace vballoon::keep {
 
 /// One VM's, as it lies in the file. Every value may be anything: the file was another process's.
 class CrashPage {
  public:
-  static constexpr std::size_t kLongestName = 64;
+  static constexpr std::size_t kLongestName = PageName::kLongest;
   /// The newest crashes; older ones are forgotten.
   static constexpr std::size_t kCrashes = 5;
   static constexpr std::uint64_t kWindowMs = 10ULL * 60 * 1000;
 
-  [[nodiscard]] std::string_view name() const noexcept;
+  [[nodiscard]] std::string_view name() const noexcept { return name_.text(); }
   /// Whose page it is from now on, and an empty one; no name: nobody's. @pre <= kLongestName
   void begin(std::string_view name) noexcept;
 
@@ -48,7 +48,7 @@ class CrashPage {
   void set_verdict(std::uint32_t verdict) noexcept { verdict_.store(verdict); }
 
  private:
-  std::array<char, kLongestName> name_;
+  PageName name_;
   std::array<std::atomic<std::uint64_t>, kCrashes> at_ms_;  // 0: none
   std::atomic<std::uint32_t> next_;
   std::atomic<std::uint32_t> news_;
@@ -60,34 +60,28 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 class CrashBook {
  public:
-  /// Under which the service manager keeps it.
-  static constexpr std::string_view kStoreName = "crashes";
-  static constexpr std::size_t kPages = 1024;
+  static constexpr std::size_t kPages = Book::kPages;
 
-  /// An empty one. @errors kHost with the reason.
+  /// As those of Book.
   [[nodiscard]] static Result<CrashBook> make();
-  /// One that another process made.
-  /// @errors kInvalidArgument: it is none that this daemon can read. kHost with the reason.
   [[nodiscard]] static Result<CrashBook> adopt(UniqueFd fd);
+  [[nodiscard]] static Result<CrashBook> open(Inherited& inherited, const Store& store);
 
-  CrashBook(CrashBook&& other) noexcept;
-  CrashBook& operator=(CrashBook&&) = delete;
-  ~CrashBook();
-
-  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] int fd() const noexcept { return book_.fd(); }
 
   /// This VM's, or an empty one for it. @return null where all pages are taken, or the name is too
   /// long. It lives as long as the book.
   [[nodiscard]] CrashPage* page_of(std::string_view name) noexcept;
   /// Empties the pages of all VMs of which this says no.
-  void keep_only(const std::function<bool(std::string_view)>& is_there);
+  void keep_only(const std::function<bool(std::string_view)>& is_there) {
+    book_.keep_only(is_there);
+  }
 
  private:
-  CrashBook(UniqueFd fd, std::byte* memory) noexcept : fd_(std::move(fd)), memory_(memory) {}
-  [[nodiscard]] std::span<CrashPage> pages() const noexcept;
+  explicit CrashBook(Book book) noexcept : book_(std::move(book)) {}
+  [[nodiscard]] static Result<CrashBook> of(Result<Book> book);
 
-  UniqueFd fd_;
-  std::byte* memory_;
+  Book book_;
 };
 
 }  // namespace vballoon::keep

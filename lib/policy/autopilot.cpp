@@ -8,10 +8,8 @@
 
 #include "base/log.hpp"
 #include "base/size_text.hpp"
-#include "base/units.hpp"
-#include "policy/balance_law.hpp"
 #include "policy/guest_view.hpp"
-#include "policy/pressure_law.hpp"
+#include "policy/laws.hpp"
 
 namespace vballoon::policy {
 namespace {
@@ -23,14 +21,6 @@ constexpr std::chrono::milliseconds kAnswers{30};
 constexpr std::chrono::milliseconds kCloseTurns{100};
 /// The control thread looks for messages of guests at this interval.
 constexpr std::chrono::milliseconds kHear{50};
-
-std::unique_ptr<policy::Law> make_law(const PolicyConfig& config) {
-  if (config.law == "pressure") {
-    return std::make_unique<policy::PressureLaw>(policy::PressureSettings{
-        config.step_mib * kMiB, std::chrono::seconds(config.guest_pressure_s)});
-  }
-  return std::make_unique<policy::BalanceLaw>();
-}
 
 policy::PressureLevel level_of(std::string_view word) noexcept {
   if (word == "medium") return policy::PressureLevel::kMedium;
@@ -70,6 +60,7 @@ void keep_word(const vm::Fleet& fleet, const std::string& name, vm::AutomaticWor
 
 Result<std::unique_ptr<Autopilot>> Autopilot::open(asio::io_context& loop, vm::Fleet& fleet,
                                                    const PolicyConfig& config,
+                                                   std::optional<keep::Book> book,
                                                    const policy::Paths& paths) {
   if (config.host_pressure == "cgroup" && config.cgroup.empty()) {
     return fail(Code::kInvalidArgument,
@@ -77,31 +68,38 @@ Result<std::unique_ptr<Autopilot>> Autopilot::open(asio::io_context& loop, vm::F
   }
   auto reader = policy::MemoryReader::open({paths, config.cgroup});
   if (!reader) return tl::unexpected(reader.error());
-  return std::unique_ptr<Autopilot>(
-      new Autopilot(loop, fleet, config, std::move(*reader), open_watch(config, paths)));
+  return std::unique_ptr<Autopilot>(new Autopilot(loop, fleet, config, std::move(book),
+                                                  std::move(*reader), open_watch(config, paths)));
 }
 
 Autopilot::Autopilot(asio::io_context& loop, vm::Fleet& fleet, const PolicyConfig& config,
-                     policy::MemoryReader reader, policy::BestWatch watch)
+                     std::optional<keep::Book> book, policy::MemoryReader reader,
+                     policy::BestWatch watch)
     : fleet_(fleet),
       config_(config),
       reader_(std::move(reader)),
       watch_(std::move(watch.watch)),
       watch_text_(std::move(watch.why)),
-      law_(make_law(config)),
+      book_(std::move(book)),
+      law_(make_law(config, book_ ? &*book_ : nullptr)),
       tick_(loop),
       answers_(loop),
       ear_(loop),
-      pressure_fd_(loop) {}
+      pressure_fd_(loop) {
+  law_->keep_only([this](std::string_view name) { return fleet_.find(name).has_value(); });
+}
 
 Autopilot::~Autopilot() {
   stop();
 }
 
-bool Autopilot::wanted(const vm::Fleet& fleet, const std::vector<vm::Settings>& devices) {
-  return std::any_of(devices.begin(), devices.end(), [&fleet](const vm::Settings& device) {
+PolicyConfig Autopilot::needed_of(PolicyConfig config, const vm::Fleet& fleet,
+                                  const std::vector<vm::Settings>& devices) {
+  const bool wanted = std::any_of(devices.begin(), devices.end(), [&fleet](const auto& device) {
     return wish_of(device, word_of(fleet, device.name)).automatic;
   });
+  if (!wanted) config.host_pressure = "none";
+  return config;
 }
 
 void Autopilot::start() {
@@ -293,6 +291,7 @@ void Autopilot::apply(const policy::VmObservation& seen, const policy::Decision&
 
 void Autopilot::forget(const std::string& name) {
   guided_.erase(name);
+  law_->forget(name);
 }
 
 bool Autopilot::automatic(std::string_view name) const {

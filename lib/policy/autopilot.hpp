@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "keep/book.hpp"
 #include "policy/host/memory.hpp"
 #include "policy/host/pressure_watch.hpp"
 #include "policy/law.hpp"
@@ -33,20 +34,24 @@ namespace vballoon::policy {
 class Autopilot {
  public:
   /// Opens the host's files. The filter of system calls forbids that later.
+  /// @param fleet  has all VMs of an earlier daemon that there still are.
+  /// @param book   of open_book(), for what the law remembers.
   /// @errors kNotFound when policy.cgroup does not exist; kInvalidArgument when it is no memory
   ///         cgroup; kHost when the kernel's files cannot be read.
   [[nodiscard]] static Result<std::unique_ptr<Autopilot>> open(asio::io_context& loop,
                                                                vm::Fleet& fleet,
                                                                const PolicyConfig& config,
+                                                               std::optional<keep::Book> book = {},
                                                                const policy::Paths& paths = {});
   ~Autopilot();
   Autopilot(const Autopilot&) = delete;
   Autopilot& operator=(const Autopilot&) = delete;
 
-  /// Whether any of these devices is automatic: by its configuration, or by a later word of a
-  /// person.
-  [[nodiscard]] static bool wanted(const vm::Fleet& fleet,
-                                   const std::vector<vm::Settings>& devices);
+  /// A PSI trigger costs a kernel thread, which may run on any cpu. So the host's pressure is
+  /// listened to only if one of these devices is automatic: by its configuration, or by a later
+  /// word of a person.
+  [[nodiscard]] static PolicyConfig needed_of(PolicyConfig config, const vm::Fleet& fleet,
+                                              const std::vector<vm::Settings>& devices);
 
   void start();
   void stop();
@@ -56,6 +61,7 @@ class Autopilot {
   /// Sets the wish by the VM's configuration and by the word that set_automatic() kept.
   /// @pre the VM exists.
   void wish(const vm::Settings& device);
+  /// The VM is removed.
   void forget(const std::string& name);
 
   [[nodiscard]] bool automatic(std::string_view name) const;
@@ -99,7 +105,7 @@ class Autopilot {
   };
 
   Autopilot(asio::io_context& loop, vm::Fleet& fleet, const PolicyConfig& config,
-            policy::MemoryReader reader, policy::BestWatch watch);
+            std::optional<keep::Book> book, policy::MemoryReader reader, policy::BestWatch watch);
 
   void wait_for_turn();
   void wait_for_pressure();
@@ -121,6 +127,7 @@ class Autopilot {
   policy::MemoryReader reader_;
   std::optional<policy::PressureWatch> watch_;
   std::string watch_text_;
+  std::optional<keep::Book> book_;
   std::unique_ptr<policy::Law> law_;
   std::unordered_map<std::string, Guided, NameHash, std::equal_to<>> guided_;
   std::vector<policy::PoolObservation> pools_;  // of the last turn

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
+#include <utility>
 
 #include "base/units.hpp"
 #include "policy/divide.hpp"
@@ -32,6 +34,8 @@ constexpr Time kRecovery{10'000};
 /// A guest that was pressed keeps what it lacked for so long, the time for which the law pressure
 /// leaves guests alone. Then that margin fades within the same time.
 constexpr Time kMargin{60'000};
+/// More than any guest lacks.
+constexpr std::uint64_t kMostMargin = std::uint64_t{1} << 50;
 /// A move is not reversed within this time, unless the guest or the host is in need.
 constexpr Time kLockOut{10'000};
 /// The dead band: the larger of a 64th of the guest and 16 MiB. A smaller move is not made. A move
@@ -50,12 +54,6 @@ constexpr std::uint64_t kLastPart = 4;
 /// Where neither guest nor host is in need, a quarter of what could move moves in a turn.
 constexpr std::uint64_t kSlowPart = 4;
 constexpr std::uint64_t kSmallestStep = 64 * kMiB;
-/// A turn with host pressure raises the reserve by a quarter, to twice its size at most. Each
-/// kAlarmForgets takes kForgotten percent off again.
-constexpr std::uint64_t kAlarmStep = 25;
-constexpr std::uint64_t kMostAlarm = 100;
-constexpr Time kAlarmForgets{1000};
-constexpr std::uint64_t kForgotten = 5;
 
 /// The names of the figures that explain a decision. The last two figures are there only where the
 /// VM's pool is known.
@@ -99,12 +97,25 @@ bool in_pool(const VmObservation& vm, std::size_t pool) noexcept {
 
 }  // namespace
 
+BalanceLaw::BalanceLaw(keep::Book* book) : past_(book) {
+  if (book != nullptr) alarm_ = std::launder(reinterpret_cast<Alarm*>(book->front()));
+}
+
+void BalanceLaw::Past::take_up(const Observation& seen) noexcept {
+  watch.take_up(seen);
+  for (Moment* const moment : {&pressed, &taken, &given, &needed, &squeezed}) {
+    moment->doubt(seen.now);
+  }
+  span = possible(span, seen.now);
+  margin = std::min(margin, kMostMargin);
+}
+
 std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
-  heed_pressure(seen);
+  if (!std::exchange(begun_, true)) alarm_->take_up(seen.now);
+  alarm_->heed(seen);
   std::vector<Turn> turns;
   turns.reserve(seen.vms.size());
   for (const VmObservation& vm : seen.vms) turns.push_back(begin(vm, seen));
-  watch_.forget_gone();
   for (std::size_t i = 0; i < seen.pools.size(); ++i) {
     share_out(seen.pools[i], i, &turns);
     look_at(seen.pools[i], i, &turns);
@@ -120,23 +131,8 @@ std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
   return decisions;
 }
 
-/// The kernel also tells of pressure when it only drops page cache. Such an event does not count
-/// while each pool has more than enough.
-void BalanceLaw::heed_pressure(const Observation& seen) {
-  const auto scarce = [](const PoolObservation& pool) { return pool.available < 2 * pool.reserve; };
-  if (seen.host_pressure > 0 && std::any_of(seen.pools.begin(), seen.pools.end(), scarce)) {
-    alarm_ = std::min(alarm_ + kAlarmStep, kMostAlarm);
-    alarm_at_ = seen.now;
-    return;
-  }
-  if (seen.now < alarm_at_) alarm_at_ = seen.now;
-  const auto spans = static_cast<std::uint64_t>((seen.now - alarm_at_) / kAlarmForgets);
-  alarm_at_ += spans * kAlarmForgets;
-  alarm_ = less(alarm_, std::min<std::uint64_t>(spans, kMostAlarm) * kForgotten);
-}
-
 std::uint64_t BalanceLaw::reserve_of(const PoolObservation& pool) const noexcept {
-  return pool.reserve + pool.reserve / 100 * alarm_;
+  return alarm_->raised(pool.reserve);
 }
 
 /// Memory far above the reserve is promised twice. Few guests want it, and these can have it at
@@ -156,8 +152,8 @@ BalanceLaw::Steps BalanceLaw::steps_of(const Turn& turn) noexcept {
 BalanceLaw::Turn BalanceLaw::begin(const VmObservation& vm, const Observation& seen) {
   Turn turn;
   turn.vm = &vm;
-  turn.past = &past_.of(vm.name);
-  turn.view = watch_.look(vm, seen);
+  turn.past = &past_.of(vm.name, [&seen](Past& left) { left.take_up(seen); });
+  turn.view = turn.past->watch.look(vm, seen);
   note_peak(seen.now, &turn);
   const GuestView& view = turn.view;
   turn.floor = floor_of(vm);

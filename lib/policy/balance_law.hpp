@@ -7,33 +7,56 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <string>
+#include <string_view>
 #include <vector>
 
+#include "policy/alarm.hpp"
 #include "policy/guest_view.hpp"
+#include "policy/kept_value.hpp"
 #include "policy/law.hpp"
 #include "policy/remembered.hpp"
 
 namespace vballoon::policy {
 
 class BalanceLaw final : public Law {
- public:
-  [[nodiscard]] std::string_view name() const noexcept override { return "balance"; }
-  [[nodiscard]] std::vector<Decision> decide(const Observation& seen) override;
-
- private:
   /// What is remembered of a VM.
   struct Past {
-    std::optional<Time> pressed;   ///< when the guest last showed pressure
-    std::optional<Time> taken;     ///< when the law last took memory from it
-    std::optional<Time> given;     ///< when the law last gave it memory
-    std::optional<Time> needed;    ///< when the law last gave it memory that it needed
-    std::optional<Time> squeezed;  ///< since when the guest has too little
-    std::uint64_t peak = 0;        ///< the most that it used in the present span
-    Time span{0};                  ///< when the present span began
-    std::uint64_t before = 0;      ///< the most that it used in the span before
-    std::uint64_t margin = 0;      ///< what it lacked beyond its use when it was pressed
+    GuestWatch watch;
+    Moment pressed;            ///< when the guest last showed pressure
+    Moment taken;              ///< when the law last took memory from it
+    Moment given;              ///< when the law last gave it memory
+    Moment needed;             ///< when the law last gave it memory that it needed
+    Moment squeezed;           ///< since when the guest has too little
+    std::uint64_t peak = 0;    ///< the most that it used in the present span
+    Time span{0};              ///< when the present span began
+    std::uint64_t before = 0;  ///< the most that it used in the span before
+    std::uint64_t margin = 0;  ///< what it lacked beyond its use when it was pressed
+
+    void take_up(const Observation& seen) noexcept;
   };
+
+ public:
+  static_assert(sizeof(Alarm) <= keep::Book::kFrontBytes);
+  /// Of a book for it. Another layout of Past, GuestWatch or Alarm, or another meaning: another
+  /// magic.
+  static constexpr keep::Book::Form kForm{"policy", "the policy's memory of VMs",
+                                          0x316e6c6142507656 /* VvPBaln1 */,
+                                          Remembered<Past>::kPageBytes};
+
+  /// @param book  outlives this; null: what is remembered ends with the process.
+  explicit BalanceLaw(keep::Book* book = nullptr);
+  BalanceLaw(const BalanceLaw&) = delete;
+  BalanceLaw& operator=(const BalanceLaw&) = delete;
+  [[nodiscard]] std::string_view name() const noexcept override { return "balance"; }
+  [[nodiscard]] std::vector<Decision> decide(const Observation& seen) override;
+  void forget(const std::string& vm) override { past_.forget(vm); }
+  void keep_only(const std::function<bool(std::string_view)>& is_there) override {
+    past_.keep_only(is_there);
+  }
+
+ private:
   /// One VM in one turn.
   struct Turn {
     const VmObservation* vm = nullptr;
@@ -61,7 +84,6 @@ class BalanceLaw final : public Law {
   enum Step : std::size_t { kFloor, kBare, kUrgent, kNeed, kCeiling, kSteps };
   using Steps = std::array<std::uint64_t, kSteps>;
 
-  void heed_pressure(const Observation& seen);
   static void note_peak(Time now, Turn* turn);
   static std::uint64_t note_pressure(const GuestView& view, std::uint64_t headroom, Time now,
                                      Past* past);
@@ -79,10 +101,10 @@ class BalanceLaw final : public Law {
   [[nodiscard]] static Decision take(const Turn& turn, std::uint64_t wanted, Time now);
   void remember(const Turn& turn, const Decision& decision, Time now);
 
-  GuestWatch watch_;
   Remembered<Past> past_;
-  std::uint64_t alarm_ = 0;  // by how many percent the reserve is raised
-  Time alarm_at_{0};
+  Alarm own_alarm_;  // where there is no book
+  Alarm* alarm_ = &own_alarm_;
+  bool begun_ = false;  // a turn was made
 };
 
 }  // namespace vballoon::policy

@@ -22,23 +22,28 @@ ClaimedCounter::Step ClaimedCounter::see(std::optional<std::uint64_t> value, Tim
                                          std::uint64_t most_a_second) noexcept {
   if (!value) return {};
   const Point point{*value, now};
-  const auto follows = [&](const std::optional<Point>& from) {
-    return from && *value >= from->value &&
-           *value - from->value <= most_since(from->when, now, most_a_second);
+  const auto follows = [&](const Point& from) {
+    return from.when && *value >= from.value &&
+           *value - from.value <= most_since(*from.when, now, most_a_second);
   };
   Step step;
   if (follows(last_)) {
-    step.rise = *value - last_->value;
+    step.rise = *value - last_.value;
   } else if (follows(doubtful_)) {
-    step.rise = *value - doubtful_->value;
-  } else if (last_) {
-    step.doubt = *value < last_->value ? Doubt::kFell : Doubt::kLeapt;
+    step.rise = *value - doubtful_.value;
+  } else if (last_.when) {
+    step.doubt = *value < last_.value ? Doubt::kFell : Doubt::kLeapt;
     doubtful_ = point;
     return step;
   }
   last_ = point;
-  doubtful_.reset();
+  doubtful_.when.reset();
   return step;
+}
+
+void ClaimedCounter::take_up(Time now) noexcept {
+  last_.when.doubt(now);
+  doubtful_.when.doubt(now);
 }
 
 }  // namespace vballoon::policy

@@ -2,12 +2,13 @@
 //
 // policy/claimed_counter.hpp - a figure that can only grow, as a guest claims it.
 // Pure. Two faults of counters are known: a driver whose own query failed sends a single false
-// value, and a guest starts counting anew.
+// value, and a guest starts counting anew. Its bytes may be anything (policy/kept_value.hpp).
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
+#include "policy/kept_value.hpp"
 #include "policy/observation.hpp"
 
 namespace vballoon::policy {
@@ -27,13 +28,16 @@ class ClaimedCounter {
   /// @param most_a_second  the largest possible rise in a second.
   Step see(std::optional<std::uint64_t> value, Time now, std::uint64_t most_a_second) noexcept;
 
+  /// Another process saw the values until now.
+  void take_up(Time now) noexcept;
+
  private:
   struct Point {
     std::uint64_t value = 0;
-    Time when{0};
+    Moment when;  // none: there was no value
   };
-  std::optional<Point> last_;      // the last value that was believed
-  std::optional<Point> doubtful_;  // a later value that was not believed
+  Point last_;      // the last value that was believed
+  Point doubtful_;  // a later value that was not believed
 };
 
 }  // namespace vballoon::policy

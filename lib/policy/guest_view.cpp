@@ -79,83 +79,98 @@ std::uint64_t floor_of(const VmObservation& vm) noexcept {
 }
 
 GuestView GuestWatch::look(const VmObservation& vm, const Observation& seen) {
-  Memory& memory = guests_.of(vm.name);
   const bool says = vm.running && vm.knows_actual;
-  if (!says || !memory.known || memory.table != vm.table) {
-    memory = Memory();
-    memory.table = vm.table;
-    memory.actual = vm.actual;
+  if (!says || !known_ || table_ != vm.table) {
+    *this = GuestWatch();
+    table_ = vm.table;
+    actual_ = vm.actual;
   }
   GuestView view;
   view.plugged = vm.guest - std::min(vm.actual, vm.guest);
   view.used = view.plugged;
   if (!says) return view;
-  note_progress(vm, seen.now, &memory, &view);
-  note_messages(vm, &memory, &view);
-  note_sample(vm, seen, &memory, &view);
-  memory.actual = vm.actual;
-  memory.known = true;
+  note_progress(vm, seen.now, &view);
+  note_messages(vm, &view);
+  note_sample(vm, seen, &view);
+  actual_ = vm.actual;
+  looked_ = seen.now;
+  known_ = true;
   return view;
+}
+
+/// A driver that nobody served could make no progress. Such a time is what lies between two looks
+/// beyond the usual.
+void GuestWatch::take_up(const Observation& seen) noexcept {
+  moved_.doubt(seen.now);
+  looked_.doubt(seen.now);
+  if (!moved_ || !looked_) {
+    *this = GuestWatch();
+    return;
+  }
+  moved_ = *moved_ + std::max(seen.now - *looked_ - seen.sample_interval, Time(0));
+  for (auto* counter : {&swap_in_, &swap_out_, &major_faults_, &oom_kills_, &alloc_stalls_}) {
+    counter->take_up(seen.now);
+  }
+  sequence_ = kNoSample;
+  messages_ = 0;
 }
 
 /// Progress is a move towards the target that goes beyond where the balloon has been. So a balloon
 /// that only wavers makes none. A target that was set to the balloon's size does not end a stall,
 /// because the driver has shown nothing by that.
-void GuestWatch::note_progress(const VmObservation& vm, Time now, Memory* memory, GuestView* view) {
+void GuestWatch::note_progress(const VmObservation& vm, Time now, GuestView* view) {
   const int direction = at_target(vm.actual, vm.target) ? 0 : sign(vm.target, vm.actual);
-  const int went = sign(vm.actual, memory->reached);
-  const std::uint64_t way =
-      std::max(vm.actual, memory->reached) - std::min(vm.actual, memory->reached);
-  const bool along = went != 0 && (went == memory->direction || went == direction);
+  const int went = sign(vm.actual, reached_);
+  const std::uint64_t way = std::max(vm.actual, reached_) - std::min(vm.actual, reached_);
+  const bool along = went != 0 && (went == direction_ || went == direction);
   const bool came = along && (way >= kLeastProgress || direction == 0);
-  const bool turned = direction != memory->direction;
-  const Time waited = now - memory->moved;
-  const Time patience = memory->stalled ? kPatience + kStalled : Time(0);
-  if (!memory->known || came || waited < Time(0) || (turned && waited >= patience)) {
-    memory->reached = vm.actual;
-    memory->direction = direction;
-    memory->stalled = false;
-    memory->moved = now;
-  } else if (direction == 0 && !memory->stalled) {
-    memory->moved = now;
+  const bool turned = direction != direction_;
+  const Time waited = moved_ ? now - *moved_ : Time(0);
+  const Time patience = stalled_ ? kPatience + kStalled : Time(0);
+  if (!known_ || came || waited < Time(0) || (turned && waited >= patience)) {
+    reached_ = vm.actual;
+    direction_ = direction;
+    stalled_ = false;
+    moved_ = now;
+  } else if (direction == 0 && !stalled_) {
+    moved_ = now;
   } else if (waited >= kPatience) {
-    memory->stalled = true;
+    stalled_ = true;
   }
-  view->stalled = memory->stalled;
+  view->stalled = stalled_;
 }
 
-void GuestWatch::note_messages(const VmObservation& vm, Memory* memory, GuestView* view) {
+void GuestWatch::note_messages(const VmObservation& vm, GuestView* view) {
   // A turn answers a few messages of a guest at most.
   constexpr std::uint64_t kMostMessages = 8;
-  if (memory->known && vm.pressure_messages > memory->messages) {
+  if (known_ && vm.pressure_messages > messages_) {
     view->pressure =
-        static_cast<unsigned>(std::min(vm.pressure_messages - memory->messages, kMostMessages));
+        static_cast<unsigned>(std::min(vm.pressure_messages - messages_, kMostMessages));
     view->signs.emplace_back("it sent a message of pressure");
   }
-  memory->messages = vm.pressure_messages;
+  messages_ = vm.pressure_messages;
 }
 
-void GuestWatch::note_sample(const VmObservation& vm, const Observation& seen, Memory* memory,
-                             GuestView* view) {
-  const bool compares = std::exchange(memory->compares, false);
+void GuestWatch::note_sample(const VmObservation& vm, const Observation& seen, GuestView* view) {
+  const bool compares = std::exchange(compares_, false);
   if (!vm.sample || !is_fresh(*vm.sample, seen.sample_interval)) return;
   const GuestSample& sample = *vm.sample;
-  const bool is_new = std::exchange(memory->sequence, sample.sequence) != sample.sequence;
+  const bool is_new = std::exchange(sequence_, sample.sequence) != sample.sequence;
   if (sample.nonsense) add_sign("some of what it says cannot be", view);
-  const std::uint64_t used = memory->used;
+  const std::uint64_t used = used_;
   if (is_new) {
-    note_counters(vm, seen.now - sample.age, memory, view);
-    const std::uint64_t balloon = std::min(vm.actual, sample.actual.value_or(memory->actual));
+    note_counters(vm, seen.now - sample.age, view);
+    const std::uint64_t balloon = std::min(vm.actual, sample.actual.value_or(actual_));
     const auto claimed = claimed_available(sample, vm.guest - std::min(balloon, vm.guest), view);
-    memory->says = claimed.has_value();
-    if (claimed) note_use(vm, *claimed, memory, view);
+    says_ = claimed.has_value();
+    if (claimed) note_use(vm, *claimed, view);
   }
-  if (!memory->says) return;
+  if (!says_) return;
   view->knows = true;
-  memory->compares = true;
-  if (compares) view->grown = memory->used - std::min(used, memory->used);
-  view->used = std::min(memory->used, view->plugged);
-  view->available = std::min(memory->available, view->plugged - view->used);
+  compares_ = true;
+  if (compares) view->grown = used_ - std::min(used, used_);
+  view->used = std::min(used_, view->plugged);
+  view->available = std::min(available_, view->plugged - view->used);
   if (is_new && view->available < view->plugged / kLowPart) {
     add_pressure("it has almost nothing available", view);
   }
@@ -165,28 +180,27 @@ void GuestWatch::note_sample(const VmObservation& vm, const Observation& seen, M
 /// at the last look and the present one, so the guest's use has a lower and an upper bound. Within
 /// these bounds the use stays as it was, or each move of the balloon would look like a change of
 /// the guest's needs.
-void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, Memory* memory,
-                          GuestView* view) {
+void GuestWatch::note_use(const VmObservation& vm, std::uint64_t claimed, GuestView* view) {
   const auto without = [&vm](std::uint64_t balloon) {
     return vm.guest - std::min(balloon, vm.guest);
   };
-  const std::uint64_t one = without(vm.sample->actual.value_or(memory->actual));
+  const std::uint64_t one = without(vm.sample->actual.value_or(actual_));
   const std::uint64_t other = vm.sample->actual ? one : view->plugged;
   const std::uint64_t least = std::min(one, other);
   const std::uint64_t most = std::max(one, other);
   const std::uint64_t low = least - std::min(claimed, least);
   const std::uint64_t high = most - std::min(claimed, most);
-  memory->available = claimed;
-  memory->used = memory->known ? std::clamp(memory->used, low, high) : high;
+  available_ = claimed;
+  used_ = known_ ? std::clamp(used_, low, high) : high;
   // The guest cannot use memory that it never touched.
-  if (vm.resident && memory->used > *vm.resident) {
+  if (vm.resident && used_ > *vm.resident) {
     view->signs.emplace_back("it claims to use more than it ever touched");
-    memory->used = *vm.resident;
-    memory->available = vm.guest;
+    used_ = *vm.resident;
+    available_ = vm.guest;
   }
 }
 
-void GuestWatch::note_counters(const VmObservation& vm, Time now, Memory* memory, GuestView* view) {
+void GuestWatch::note_counters(const VmObservation& vm, Time now, GuestView* view) {
   const GuestSample& sample = *vm.sample;
   const auto bytes = [&](ClaimedCounter& counter, std::optional<std::uint64_t> value) {
     return believed(counter.see(value, now, std::max(vm.guest, kMostSwapped)), view);
@@ -194,17 +208,17 @@ void GuestWatch::note_counters(const VmObservation& vm, Time now, Memory* memory
   const auto events = [&](ClaimedCounter& counter, std::optional<std::uint64_t> value) {
     return believed(counter.see(value, now, kMostEvents), view);
   };
-  const std::uint64_t in = bytes(memory->swap_in, sample.swap_in);
-  const std::uint64_t out = bytes(memory->swap_out, sample.swap_out);
+  const std::uint64_t in = bytes(swap_in_, sample.swap_in);
+  const std::uint64_t out = bytes(swap_out_, sample.swap_out);
   view->swapped = std::min(in, vm.guest) + std::min(out, vm.guest);
   if (view->swapped > 0) add_pressure("it swaps", view);
-  if (events(memory->major_faults, sample.major_faults) >= kManyMajorFaults) {
+  if (events(major_faults_, sample.major_faults) >= kManyMajorFaults) {
     add_pressure("it reads back pages that it had dropped", view);
   }
-  if (events(memory->oom_kills, sample.oom_kills) > 0) {
+  if (events(oom_kills_, sample.oom_kills) > 0) {
     add_pressure("it killed a program for memory", view);
   }
-  if (events(memory->alloc_stalls, sample.alloc_stalls) > 0) {
+  if (events(alloc_stalls_, sample.alloc_stalls) > 0) {
     add_pressure("its programs waited for memory", view);
   }
 }

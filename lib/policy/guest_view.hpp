@@ -6,13 +6,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "policy/claimed_counter.hpp"
+#include "policy/kept_value.hpp"
 #include "policy/observation.hpp"
-#include "policy/remembered.hpp"
 
 namespace vballoon::policy {
 
@@ -28,7 +27,8 @@ struct GuestView {
   std::vector<std::string_view> signs;
 };
 
-/// Remembers each guest's last figures. @par Thread: one owner.
+/// Looks at one guest in each turn, and remembers its last figures. Its bytes may be anything
+/// (policy/kept_value.hpp). @par Thread: one owner.
 class GuestWatch {
  public:
   /// A driver is stalled when it comes less than kLeastProgress nearer to its target in kPatience.
@@ -40,35 +40,34 @@ class GuestWatch {
   static constexpr Time kStale{10000};
 
   [[nodiscard]] GuestView look(const VmObservation& vm, const Observation& seen);
-  /// Forgets the guests that look() has not seen since the last call.
-  void forget_gone() { guests_.end_turn(); }
+
+  /// Another process looked until now, and numbered samples and messages itself.
+  void take_up(const Observation& seen) noexcept;
 
  private:
-  struct Memory {
-    std::optional<std::uint64_t> sequence;  ///< the number of the last sample
-    ClaimedCounter swap_in, swap_out, major_faults, oom_kills, alloc_stalls;
-    std::uint64_t messages = 0;
-    std::uint64_t table = 0;
-    std::uint64_t used = 0;       ///< by the last sample
-    std::uint64_t available = 0;  ///< by the last sample
-    std::uint64_t actual = 0;     ///< size of the balloon at the last look
-    std::uint64_t reached = 0;    ///< size of the balloon when it last made progress
-    int direction = 0;            ///< 1: to inflate, -1: to deflate, 0: at its target
-    Time moved{0};                ///< when it last made progress, or was at its target
-    bool stalled = false;
-    bool known = false;
-    bool says = false;      ///< the last sample has a possible figure of what is available
-    bool compares = false;  ///< the look before had a sample to compare with
-  };
-  static void note_progress(const VmObservation& vm, Time now, Memory* memory, GuestView* view);
-  static void note_messages(const VmObservation& vm, Memory* memory, GuestView* view);
-  static void note_sample(const VmObservation& vm, const Observation& seen, Memory* memory,
-                          GuestView* view);
-  static void note_use(const VmObservation& vm, std::uint64_t claimed, Memory* memory,
-                       GuestView* view);
-  static void note_counters(const VmObservation& vm, Time now, Memory* memory, GuestView* view);
+  void note_progress(const VmObservation& vm, Time now, GuestView* view);
+  void note_messages(const VmObservation& vm, GuestView* view);
+  void note_sample(const VmObservation& vm, const Observation& seen, GuestView* view);
+  void note_use(const VmObservation& vm, std::uint64_t claimed, GuestView* view);
+  void note_counters(const VmObservation& vm, Time now, GuestView* view);
 
-  Remembered<Memory> guests_;
+  static constexpr std::uint64_t kNoSample = UINT64_MAX;
+
+  std::uint64_t sequence_ = kNoSample;  // the number of the last sample
+  ClaimedCounter swap_in_, swap_out_, major_faults_, oom_kills_, alloc_stalls_;
+  std::uint64_t messages_ = 0;
+  std::uint64_t table_ = 0;
+  std::uint64_t used_ = 0;       // by the last sample
+  std::uint64_t available_ = 0;  // by the last sample
+  std::uint64_t actual_ = 0;     // size of the balloon at the last look
+  std::uint64_t reached_ = 0;    // size of the balloon when it last made progress
+  std::int64_t direction_ = 0;   // 1: to inflate, -1: to deflate, 0: at its target
+  Moment moved_;                 // when it last made progress, or was at its target
+  Moment looked_;                // the last look
+  Flag stalled_;
+  Flag known_;
+  Flag says_;      // the last sample has a possible figure of what is available
+  Flag compares_;  // the look before had a sample to compare with
 };
 
 /// The bounds of what is left to the guest: [floor, ceiling].

@@ -8,8 +8,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -92,6 +94,11 @@ class Law {
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   /// @return one decision for each VM, in the order of `seen.vms`.
   [[nodiscard]] virtual std::vector<Decision> decide(const Observation& seen) = 0;
+
+  /// Forgets a VM, which is removed. One that no observation has any more is forgotten by itself.
+  virtual void forget(const std::string& vm) = 0;
+  /// Forgets the VMs of an earlier process that are gone. @pre decide() was never called.
+  virtual void keep_only(const std::function<bool(std::string_view)>& is_there) = 0;
 };
 
 }  // namespace vballoon::policy

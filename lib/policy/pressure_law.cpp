@@ -23,9 +23,13 @@ std::vector<Decision> PressureLaw::decide(const Observation& seen) {
     decisions.push_back(choose(vm, seen));
     move_by_whole_pages(vm.target, &decisions.back());
   }
-  watch_.forget_gone();
   past_.end_turn();
   return decisions;
+}
+
+void PressureLaw::Past::take_up(const Observation& seen) noexcept {
+  watch.take_up(seen);
+  pressed.doubt(seen.now);
 }
 
 /// The comparison is "less or equal" because it is so in the mail.
@@ -34,8 +38,8 @@ bool PressureLaw::in_pressure(const Past& past, Time now) const noexcept {
 }
 
 Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
-  Past& past = past_.of(vm.name);
-  const GuestView view = watch_.look(vm, seen);
+  Past& past = past_.of(vm.name, [&seen](Past& left) { left.take_up(seen); });
+  const GuestView view = past.watch.look(vm, seen);
   const std::uint64_t most = vm.guest - floor_of(vm);
   const std::uint64_t least = vm.guest - ceiling_of(vm);
   Decision decision{vm.target, Rule::kQuiet, {}, {}};

@@ -7,11 +7,14 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/units.hpp"
 #include "policy/guest_view.hpp"
+#include "policy/kept_value.hpp"
 #include "policy/law.hpp"
 #include "policy/remembered.hpp"
 
@@ -23,21 +26,36 @@ struct PressureSettings {
 };
 
 class PressureLaw final : public Law {
+  /// What is remembered of a VM.
+  struct Past {
+    GuestWatch watch;
+    Moment pressed;  ///< when the guest last showed pressure
+
+    void take_up(const Observation& seen) noexcept;
+  };
+
  public:
-  explicit PressureLaw(const PressureSettings& settings) : settings_(settings) {}
+  /// Of a book for it. Another layout of Past or GuestWatch, or another meaning: another magic.
+  static constexpr keep::Book::Form kForm{"policy", "the policy's memory of VMs",
+                                          0x3173736572507656 /* VvPress1 */,
+                                          Remembered<Past>::kPageBytes};
+
+  /// @param book  outlives this; null: what is remembered ends with the process.
+  explicit PressureLaw(const PressureSettings& settings, keep::Book* book = nullptr)
+      : settings_(settings), past_(book) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "pressure"; }
   [[nodiscard]] std::vector<Decision> decide(const Observation& seen) override;
+  void forget(const std::string& vm) override { past_.forget(vm); }
+  void keep_only(const std::function<bool(std::string_view)>& is_there) override {
+    past_.keep_only(is_there);
+  }
 
  private:
-  struct Past {
-    std::optional<Time> pressed;  ///< when the guest last showed pressure
-  };
   [[nodiscard]] Decision choose(const VmObservation& vm, const Observation& seen);
   [[nodiscard]] Decision answer_guest(const VmObservation& vm, unsigned times) const;
   [[nodiscard]] bool in_pressure(const Past& past, Time now) const noexcept;
 
   PressureSettings settings_;
-  GuestWatch watch_;
   Remembered<Past> past_;
 };
 

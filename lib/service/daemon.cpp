@@ -27,6 +27,7 @@
 #include "lcore/poller.hpp"
 #include "lcore/reclaim_lcore.hpp"
 #include "policy/autopilot.hpp"
+#include "policy/laws.hpp"
 #include "reclaim/discarder.hpp"
 #include "reclaim/engine.hpp"
 #include "reclaim/huge/reserve.hpp"
@@ -77,8 +78,7 @@ class Daemon {
   Result<void> start_reclaimers();
   Result<void> start_pollers();
   Result<void> start_devices();
-  Result<void> start_autopilot(const FirstDevices& first);
-  [[nodiscard]] policy::PolicyConfig policy(const std::vector<vm::Settings>& devices) const;
+  Result<void> start_autopilot(const FirstDevices& first, std::optional<keep::Book> law_book);
   [[nodiscard]] vhost::FleetSettings fleet_settings(std::optional<gid_t> socket_group) const;
   [[nodiscard]] std::vector<lcore::LcoreReport> report_lcores() const;
   void start_rpc(RpcSocket socket);
@@ -238,14 +238,6 @@ std::vector<lcore::LcoreReport> Daemon::report_lcores() const {
   return reports;
 }
 
-/// A PSI trigger costs a kernel thread, which may run on any cpu. So the daemon opens one only if a
-/// device is automatic.
-policy::PolicyConfig Daemon::policy(const std::vector<vm::Settings>& devices) const {
-  policy::PolicyConfig policy = config_.policy;
-  if (!policy::Autopilot::wanted(*fleet_, devices)) policy.host_pressure = "none";
-  return policy;
-}
-
 Result<void> Daemon::start_devices() {
   if (config_.hugetlb_reserve) {
     reserve_ = std::make_unique<reclaim::HugeReserve>([](std::uint64_t page_bytes) {
@@ -256,16 +248,19 @@ Result<void> Daemon::start_devices() {
   if (!group) return tl::unexpected(group.error());
   fleet_ = std::make_unique<vhost::DeviceFleet>(fleet_settings(*group), puncher_,
                                                 folder_ ? &*folder_ : nullptr);
+  auto law_book = policy::open_book(config_.policy, inherited_, store_);
   if (auto ok = fleet_->inherit(inherited_); !ok) return ok;
   auto first = FirstDevices::add(*fleet_, config_, hooks_.say);
   if (!first) return tl::unexpected(first.error());
   fleet_->finish_inheriting();
-  return start_autopilot(*first);
+  return start_autopilot(*first, std::move(law_book));
 }
 
 /// Starts after the devices, which have a person's earlier word on `automatic`.
-Result<void> Daemon::start_autopilot(const FirstDevices& first) {
-  auto autopilot = policy::Autopilot::open(loop_, *fleet_, policy(first.settings()));
+Result<void> Daemon::start_autopilot(const FirstDevices& first,
+                                     std::optional<keep::Book> law_book) {
+  const auto policy = policy::Autopilot::needed_of(config_.policy, *fleet_, first.settings());
+  auto autopilot = policy::Autopilot::open(loop_, *fleet_, policy, std::move(law_book));
   if (!autopilot) return tl::unexpected(blame(config_, "policy.cgroup", autopilot.error()));
   autopilot_ = std::move(*autopilot);
   settings_.emplace(*fleet_, *autopilot_);

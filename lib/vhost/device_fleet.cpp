@@ -86,21 +86,9 @@ std::shared_ptr<BalloonDevice> DeviceFleet::Parts::make_device(const DeviceSpec&
 
 /// Not to have it is no reason not to start: all VMs are served then, as if nothing had been.
 void DeviceFleet::Parts::open_crash_book(keep::Inherited& inherited) {
-  const keep::Store& store = *settings.store;
-  if (auto fd = inherited.take(keep::CrashBook::kStoreName)) {
-    auto book = keep::CrashBook::adopt(*std::move(fd));
-    if (book) {
-      crashes.emplace(*std::move(book));
-      return;
-    }
-    log::warn("{}", book.error().message);
-    store.remove(keep::CrashBook::kStoreName);
-  }
-  auto book = keep::CrashBook::make();
-  auto kept = book ? store.add(keep::CrashBook::kStoreName, book->fd())
-                   : Result<void>(tl::unexpected(book.error()));
-  if (!kept)
-    return log::warn("a VM that crashes the daemon is not set aside: {}", kept.error().message);
+  auto book = keep::CrashBook::open(inherited, *settings.store);
+  if (!book)
+    return log::warn("a VM that crashes the daemon is not set aside: {}", book.error().message);
   crashes.emplace(*std::move(book));
 }
 

@@ -3,32 +3,15 @@
 // Signs of life, as the next process sees them.
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#include <functional>
 
 #include "fake_manager.hpp"
 #include "keep/boot_clock.hpp"
 #include "keep/life_sign.hpp"
+#include "next_process.hpp"
 
 namespace vballoon::keep {
 namespace {
-
-/// A process to which the manager hands this under that name.
-bool in_the_next_process(int fd, const char* name, const std::function<bool(Inherited&)>& body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    if (::dup2(fd, 100) < 0 || ::dup2(100, 3) < 0) ::_exit(2);
-    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
-    ::setenv("LISTEN_FDS", "1", 1);
-    ::setenv("LISTEN_FDNAMES", name, 1);
-    Inherited all = Inherited::take();
-    ::_exit(body(all) ? 0 : 1);
-  }
-  int status = 0;
-  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 class LifeSignTest : public testing::Test {
  protected:

@@ -17,11 +17,7 @@ struct GuestViewTest : ::testing::Test {
 
   VmObservation& vm() { return seen.vms.front(); }
   GuestSample& sample() { return *vm().sample; }
-  GuestView look() {
-    const GuestView view = watch.look(vm(), seen);
-    watch.forget_gone();
-    return view;
-  }
+  GuestView look() { return watch.look(vm(), seen); }
   GuestView look_later(Time later = Time(1000)) {
     seen.now += later;
     if (vm().sample) ++sample().sequence;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 
 #include "base/units.hpp"
 
@@ -35,11 +36,12 @@ policy::Paths FakeHost::paths() const {
 
 std::unique_ptr<policy::Autopilot> FakeHost::open(asio::io_context& loop, vm::Fleet& fleet,
                                                   const std::string& law,
-                                                  const std::string& pressure) const {
+                                                  const std::string& pressure,
+                                                  std::optional<keep::Book> book) const {
   policy::PolicyConfig config;
   config.law = law;
   config.host_pressure = pressure;
-  auto autopilot = policy::Autopilot::open(loop, fleet, config, paths());
+  auto autopilot = policy::Autopilot::open(loop, fleet, config, std::move(book), paths());
   if (!autopilot) throw std::runtime_error(autopilot.error().message);
   return std::move(*autopilot);
 }

@@ -6,9 +6,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "driver/temporary_folder.hpp"
+#include "keep/book.hpp"
 #include "policy/autopilot.hpp"
 
 namespace vballoon::service {
@@ -24,9 +26,11 @@ class FakeHost {
   /// It tells of no pressure.
   /// @param law       of the configuration,
   /// @param pressure  and where it is to be listened to.
+  /// @param book      for what that law remembers.
   [[nodiscard]] std::unique_ptr<policy::Autopilot> open(asio::io_context& loop, vm::Fleet& fleet,
                                                         const std::string& law = "balance",
-                                                        const std::string& pressure = "none") const;
+                                                        const std::string& pressure = "none",
+                                                        std::optional<keep::Book> book = {}) const;
 
  private:
   driver::TemporaryFolder folder_;

@@ -6,6 +6,7 @@
 #include "base/units.hpp"
 #include "fake_fleet.hpp"
 #include "fake_host.hpp"
+#include "policy/balance_law.hpp"
 #include "service/rpc/methods.hpp"
 
 namespace vballoon::service {
@@ -128,15 +129,57 @@ TEST_F(AutopilotTest, NothingIsKnownOfOneThatIsForgotten) {
   EXPECT_TRUE(autopilot_->explain("idle").at("rule").is_null());
 }
 
+class AutopilotWithABook : public AutopilotTest {
+ protected:
+  /// The next daemon's.
+  void open() {
+    autopilot_ = host_.open(
+        loop_, fleet_, "balance", "none",
+        keep::Book::adopt(policy::BalanceLaw::kForm, UniqueFd::duplicate(book_.fd())).value());
+    for (const char* name : {"busy", "idle"}) autopilot_->wish(name, {.automatic = true});
+  }
+  keep::Book book_ = keep::Book::make(policy::BalanceLaw::kForm).value();
+};
+
+TEST_F(AutopilotWithABook, RemembersWhatAnEarlierOneDid) {
+  open();
+  autopilot_->decide();
+  ASSERT_GT(vm("idle").target_bytes, 1 * kGiB);
+  // Now there is more than enough. A guest that gave a moment ago, and has what it needs, waits.
+  host_.set_memory(64 * kGiB, 60 * kGiB);
+  vm("idle").actual_bytes = vm("idle").target_bytes = kGiB;
+  say("idle", 3500 * kMiB);
+  open();
+  autopilot_->decide();
+  const Json told = autopilot_->explain("idle");
+  EXPECT_EQ(told.at("rule"), "locked_out") << told.dump();
+}
+
+TEST_F(AutopilotWithABook, HasNoPageOfAVmThatIsRemoved) {
+  open();
+  autopilot_->decide();
+  EXPECT_NE(book_.find("idle"), nullptr);
+  autopilot_->forget("idle");
+  EXPECT_EQ(book_.find("idle"), nullptr);
+  EXPECT_NE(book_.find("busy"), nullptr);
+}
+
+TEST_F(AutopilotWithABook, HasNoPageOfAVmThatIsThereNoMore) {
+  keep::PageName* const page = book_.find_free();
+  page->set("another");
+  open();
+  EXPECT_EQ(book_.find("another"), nullptr);
+}
+
 TEST_F(AutopilotTest, ACgroupThatIsNotThereIsRefused) {
   policy::PolicyConfig config;
   config.cgroup = "/nowhere/at/all";
-  const auto refused = policy::Autopilot::open(loop_, fleet_, config, host_.paths());
+  const auto refused = policy::Autopilot::open(loop_, fleet_, config, std::nullopt, host_.paths());
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("/nowhere/at/all"), std::string::npos);
   config.cgroup.clear();
   config.host_pressure = "cgroup";
-  EXPECT_FALSE(policy::Autopilot::open(loop_, fleet_, config, host_.paths()));
+  EXPECT_FALSE(policy::Autopilot::open(loop_, fleet_, config, std::nullopt, host_.paths()));
 }
 
 /// Asked for by the clock, and by a message of a guest long before that.
