@@ -34,6 +34,9 @@ struct QueueSetup {
   virtq::DirtyLog log{};     ///< of a VM that is being migrated
   bool resumed = false;      ///< the same driver goes on after a pause; nothing it sent is new
   virtq::MarkWords marks{};  ///< where it says how far it came; they outlive it
+  /// Of device 13's ring of requests: where the newest target's serial is kept, and was. It
+  /// outlives the ring. Null: nowhere.
+  std::uint32_t* serial = nullptr;
 };
 
 class Ring {
@@ -58,7 +61,9 @@ class Ring {
   }
 
   /// Used, unseen until publish(). @pre the oldest that pop() gave and that is not finished.
-  void finish(virtq::Head head) noexcept;
+  /// @param written  bytes that the device wrote; into a buffer of the stock device nothing is ever
+  ///                 written (2.7.8.2).
+  void finish(virtq::Head head, std::uint32_t written = 0) noexcept;
 
   /// Shows all finished buffers at once. @return whether the driver was called.
   virtq::Call::Sent publish() noexcept {
@@ -67,6 +72,9 @@ class Ring {
 
   [[nodiscard]] unsigned size() const noexcept { return queue_.size(); }
   [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
+
+  /// Of a VM that is being migrated: whoever writes into a buffer marks it there.
+  [[nodiscard]] const virtq::DirtyLog& log() const noexcept { return log_; }
 
   /// Where the ring goes on after it was stopped here: what was popped and not finished comes
   /// again.
@@ -84,6 +92,7 @@ class Ring {
   virtq::Call call_;
   std::shared_ptr<const gmem::GuestMemory> memory_;
   QueueStatus& status_;
+  virtq::DirtyLog log_;
 };
 
 }  // namespace vballoon::datapath
