@@ -38,8 +38,15 @@ std::string default_of(const vm::Setting& setting) {
   return text != nullptr ? fmt::format("\"{}\"", *text) : vm::text_of(value);
 }
 
-std::string_view values_of(const vm::Setting& setting) {
+std::string values_of(const vm::Setting& setting) {
   if (std::holds_alternative<vm::Flag>(setting.kind)) return "true | false";
+  if (const auto* word = std::get_if<vm::Word>(&setting.kind)) {
+    std::string words;
+    for (const std::string_view one : word->words) {
+      words += fmt::format("{}\"{}\"", words.empty() ? "" : " | ", one);
+    }
+    return words;
+  }
   return std::holds_alternative<vm::Text>(setting.kind) ? "_text_" : "_number_";
 }
 

@@ -98,7 +98,7 @@ class Walk {
     return option.check_lname("key") ? settings(begun, false) : Words();
   }
 
-  /// Keys up to their '=', then the values of a switch.
+  /// Keys up to their '=', then the values of a switch or the words.
   static Words settings(const std::string& begun, bool live_only) {
     Words words;
     for (const vm::Setting& setting : vm::kSettings) {
@@ -109,6 +109,9 @@ class Walk {
         words.push_back(key);
       } else if (std::holds_alternative<vm::Flag>(setting.kind)) {
         return {key + "true", key + "false"};
+      } else if (const auto* word = std::get_if<vm::Word>(&setting.kind)) {
+        for (const std::string_view one : word->words) words.push_back(key + std::string(one));
+        return words;
       }
     }
     return words;

@@ -48,9 +48,13 @@ std::uint32_t ConfigSpace::command_hints(wire::HintAction action) noexcept {
   return hint_command();
 }
 
+std::array<std::uint32_t, wire::kConfigBytes / 4> ConfigSpace::fields() const noexcept {
+  if (large_) return {large_->page_shift, large_->node, large_->max_pages, large_->size_mask};
+  return {num_pages(), actual(), hint_command(), poison_value()};
+}
+
 bool ConfigSpace::read(std::uint32_t offset, std::span<std::byte> out) const noexcept {
-  const std::array<std::uint32_t, wire::kConfigBytes / 4> fields{num_pages(), actual(),
-                                                                 hint_command(), poison_value()};
+  const auto fields = this->fields();
   std::fill(out.begin(), out.end(), std::byte{0});
   if (offset >= wire::kConfigBytes) return false;
   const auto bytes = std::as_bytes(std::span(fields)).subspan(offset);
@@ -60,6 +64,7 @@ bool ConfigSpace::read(std::uint32_t offset, std::span<std::byte> out) const noe
 
 bool ConfigSpace::write(std::uint32_t offset, std::span<const std::byte> in) noexcept {
   if (offset > wire::kConfigBytes || in.size() > wire::kConfigBytes - offset) return false;
+  if (large_) return true;
   if (const auto actual = whole_field(wire::kActualOffset, offset, in)) {
     set(actual_, *actual);
     set(knows_actual_, 1);

@@ -7,22 +7,41 @@
 // Source: VIRTIO 1.2, 5.5.4. Little-endian.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
+#include "base/units.hpp"
 #include "wire/balloon_config.hpp"
+#include "wire/large_balloon.hpp"
 
 namespace vballoon::datapath {
 
 class ConfigSpace {
  public:
+  /// Of the stock device.
+  ConfigSpace() noexcept = default;
+  /// @param large  of device 13: it reads as this, for good, and writes change nothing
+  ///               (docs/device-13.md, DEV-2). Nothing: of the stock device.
+  explicit ConfigSpace(const std::optional<wire::large::Config>& large) noexcept : large_(large) {}
+
+  [[nodiscard]] const std::optional<wire::large::Config>& large() const noexcept { return large_; }
+  /// The device's wish in units of device 13. @pre large()
+  [[nodiscard]] std::uint64_t target_units() const noexcept {
+    return pages_to_bytes(num_pages()) >> large_->page_shift;
+  }
+
   [[nodiscard]] std::uint32_t num_pages() const noexcept { return get(num_pages_); }
   /// As it reads in config space; what of it is known: knows_actual().
   [[nodiscard]] std::uint32_t actual() const noexcept { return get(actual_); }
   /// Whether the driver said so, or has just begun. One that goes on says nothing until it moves.
-  [[nodiscard]] bool knows_actual() const noexcept { return get(knows_actual_) != 0; }
+  /// Of device 13 the ledger says it, and nobody is asked.
+  [[nodiscard]] bool knows_actual() const noexcept {
+    return large_.has_value() || get(knows_actual_) != 0;
+  }
   /// The driver that said it is gone, or went somewhere else and came back.
   void forget_actual() noexcept { set(knows_actual_, 0); }
   [[nodiscard]] std::uint32_t poison_value() const noexcept { return get(poison_value_); }
@@ -61,10 +80,13 @@ class ConfigSpace {
   [[nodiscard]] bool write(std::uint32_t offset, std::span<const std::byte> in) noexcept;
 
  private:
+  [[nodiscard]] std::array<std::uint32_t, wire::kConfigBytes / 4> fields() const noexcept;
+
   using Field = std::atomic<std::uint32_t>;
   static std::uint32_t get(const Field& f) noexcept { return f.load(std::memory_order_relaxed); }
   static void set(Field& f, std::uint32_t v) noexcept { f.store(v, std::memory_order_relaxed); }
 
+  const std::optional<wire::large::Config> large_;
   Field num_pages_{0};                   // written under the device's lock
   Field actual_{0};                      // written by the vhost event thread, for the driver
   Field knows_actual_{0};                // likewise

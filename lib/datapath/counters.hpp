@@ -34,11 +34,22 @@ struct DeviceCounters {
   Counter pressure_messages;   ///< the guest said that it is short of memory
   Counter unknown_messages;    ///< it said something else
   Counter messages_truncated;  ///< message buffers longer than any driver's
-  Counter calls;               ///< interrupts raised
-  Counter blocked_calls;       ///< of which the VMM made one wait; its driver is called no more
-  Counter ballooned_pages;     ///< the ledger's population, now
-  Counter stranded_pages;      ///< of these, in huge pages that are not whole
-  Counter guest_bytes;         ///< RAM in the memory map, now
+  // Of device 13; pages are of the size that the message names.
+  Counter short_messages;       ///< without the header, or without what belongs to their type
+  Counter short_buffers;        ///< of fromdevq, with no room for a request
+  Counter unaligned;            ///< addresses that are no multiple of their page's size
+  Counter in_a_ring;            ///< pages that have a part of the device's own rings
+  Counter sizes_not_offered;    ///< addresses in messages of such sizes
+  Counter beyond_max_pages;     ///< addresses beyond those that a message may have
+  Counter withheld;             ///< questions for pages that were answered with fewer, or none
+  Counter withheld_pages;       ///< of 4 KiB, that the host had no memory for
+  Counter states;               ///< the driver said how it stands
+  Counter background_pressure;  ///< the guest reclaims memory while its programs go on
+  Counter calls;                ///< interrupts raised
+  Counter blocked_calls;        ///< of which the VMM made one wait; its driver is called no more
+  Counter ballooned_pages;      ///< the ledger's population, now
+  Counter stranded_pages;       ///< of these, in huge pages that are not whole
+  Counter guest_bytes;          ///< RAM in the memory map, now
 };
 
 /// The cumulative ones, by name, for people and metrics.

@@ -14,10 +14,19 @@ std::size_t slot(wire::Role role) noexcept {
   return static_cast<std::size_t>(role);
 }
 
+/// Of a role of device 13, which of its rings it is.
+std::optional<std::size_t> large_ring(wire::Role role) noexcept {
+  if (role == wire::Role::kFromDevice) return wire::large::kFromDeviceQueue;
+  if (role == wire::Role::kToDevice) return wire::large::kToDeviceQueue;
+  return std::nullopt;
+}
+
 }  // namespace
 
 DataPath::DataPath(const datapath::ConfigSpace& config, reclaim::ReclaimLimits limits)
-    : reclaimer_(limits, owner_), context_{reclaimer_, counters_, config, reporting_} {}
+    : reclaimer_(limits, owner_), context_{reclaimer_, counters_, config, reporting_} {
+  set_features({});
+}
 
 bool DataPath::poll() noexcept {
   VB_OWNED(owner_);
@@ -39,7 +48,7 @@ void DataPath::watch(std::span<Watch, kWatches> out) const noexcept {
   VB_OWNED(owner_);
   // There are more roles than rings: no device has all of them.
   auto next = out.begin();
-  queues_.for_each([&next](const auto& queue) { *next++ = queue.ring().watch(); });
+  queues_.for_each([&next](const auto& queue) { *next++ = queue.watch(); });
   std::fill(next, out.end(), nothing_to_watch());
   static_assert(sizeof(attention_) == sizeof(std::uint16_t));
   out.back() = Watch{reinterpret_cast<const std::uint16_t*>(&attention_),
@@ -87,6 +96,7 @@ bool DataPath::move_on() noexcept {
   reclaimer_.pump(context_.now_us, inflate != nullptr && inflate->held().unsealed());
   seal_held();
   queues_.for_each_holding([](auto& queue) { queue.let_go(); });
+  if (queues_.to_device != nullptr) queues_.to_device->let_go();
   publish_all();
   return moving || !(before == reclaimer_.handover().handed_over());
 }
@@ -104,7 +114,7 @@ void DataPath::seal_held() noexcept {
 }
 
 bool DataPath::holds_any() const noexcept {
-  bool any = false;
+  bool any = queues_.to_device != nullptr && queues_.to_device->waits();
   queues_.for_each_holding([&any](const auto& queue) { any = any || !queue.held().empty(); });
   return any;
 }
@@ -156,6 +166,14 @@ void DataPath::open(wire::Role role, Ring ring, bool resumed) {
     case wire::Role::kMessage:
       queues_.message = std::make_unique<MessageQueue>(std::move(ring), context_);
       return;
+    case wire::Role::kFromDevice:
+      queues_.from_device =
+          std::make_unique<FromDeviceQueue>(std::move(ring), context_, requests_, stats_, resumed);
+      return;
+    case wire::Role::kToDevice:
+      queues_.to_device =
+          std::make_unique<ToDeviceQueue>(std::move(ring), context_, requests_, stats_);
+      return;
   }
 }
 
@@ -167,6 +185,7 @@ Result<void> DataPath::start(wire::Role role, const QueueSetup& setup) {
   queue->belongs_to(owner_);
   queue->log_writes(setup.log, *memory_);
   queue->keep_mark(setup.marks);
+  note_ring(role, setup.areas);
   open(role, Ring(*queue, setup, memory_, status_[slot(role)]), setup.resumed);
   return {};
 }
@@ -179,8 +198,23 @@ std::uint16_t DataPath::stop(wire::Role role) noexcept {
   // the window stay there: they are in the balloon until the driver is reset.
   const std::uint16_t position = ring->position();
   queues_.close(role);
+  forget_ring(role);
   status_[slot(role)].size.set(0);
   return position;
+}
+
+void DataPath::note_ring(wire::Role role, const virtq::QueueAreas& areas) noexcept {
+  const auto ring = large_ring(role);
+  if (!ring) return;
+  const auto ranges = virtq::ranges_of(areas, *memory_);
+  std::copy(ranges.begin(), ranges.end(),
+            context_.rings.begin() + static_cast<std::ptrdiff_t>(*ring * ranges.size()));
+}
+
+void DataPath::forget_ring(wire::Role role) noexcept {
+  const auto ring = large_ring(role);
+  if (!ring) return;
+  std::fill_n(context_.rings.begin() + static_cast<std::ptrdiff_t>(*ring * 3), 3, GpaRange{});
 }
 
 bool DataPath::running(wire::Role role) const noexcept {
@@ -225,8 +259,11 @@ void DataPath::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
 
 void DataPath::set_features(wire::Features acked) noexcept {
   VB_OWNED(owner_);
-  context_.page_poison = acked.has(wire::Feature::kPagePoison);
-  context_.tells_host = acked.has(wire::Feature::kMustTellHost);
+  const bool large = context_.config.large().has_value();
+  context_.acked = acked.bits();
+  context_.page_poison = !large && acked.has(wire::Feature::kPagePoison);
+  // The driver of device 13 always asks before it uses a page again.
+  context_.tells_host = large || acked.has(wire::Feature::kMustTellHost);
   reclaimer_.gather().set_tells_host(context_.tells_host);
 }
 
@@ -249,6 +286,12 @@ void DataPath::release() noexcept {
 void DataPath::request_stats() noexcept {
   stats_.requested.fetch_add(1, std::memory_order_relaxed);
   // Release: whoever sees this sees the request; acquire is in watch().
+  attention_.fetch_add(1, std::memory_order_release);
+}
+
+void DataPath::tell_target() noexcept {
+  // Release: whoever sees this sees the target; acquire is in FromDeviceQueue and in watch().
+  requests_.targets.fetch_add(1, std::memory_order_release);
   attention_.fetch_add(1, std::memory_order_release);
 }
 

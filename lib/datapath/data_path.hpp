@@ -121,6 +121,13 @@ class DataPath {
   /// Reported pages are discarded while on; else their buffers are returned, from the next one on.
   void report(bool on) noexcept { reporting_.store(on, std::memory_order_relaxed); }
   [[nodiscard]] bool reports() const noexcept { return reporting_.load(std::memory_order_relaxed); }
+  /// Device 13: the driver is told its target, at once or as soon as it has a buffer for it.
+  void tell_target() noexcept;
+  /// Device 13: how much finding pages may cost the guest, from the next target on.
+  void set_effort(wire::large::Effort effort) noexcept {
+    requests_.effort.store(static_cast<std::uint16_t>(effort), std::memory_order_relaxed);
+  }
+  [[nodiscard]] const Requests& requests() const noexcept { return requests_; }
   [[nodiscard]] StatsRecord newest_stats() const noexcept { return stats_.newest.load(); }
   [[nodiscard]] const HintRound& hints() const noexcept { return hints_; }
   [[nodiscard]] const DeviceCounters& counters() const noexcept { return counters_; }
@@ -152,6 +159,8 @@ class DataPath {
   void seal_held() noexcept;
   void publish_all() noexcept;
   void show_population() noexcept;
+  void note_ring(wire::Role role, const virtq::QueueAreas& areas) noexcept;
+  void forget_ring(wire::Role role) noexcept;
 
   Owner owner_;
   DeviceCounters counters_;
@@ -162,6 +171,7 @@ class DataPath {
   std::array<QueueStatus, wire::kRoles> status_;
   StatsExchange stats_;
   HintRound hints_;
+  Requests requests_;
   Queues queues_;  // they refer to what stands above
   bool lone_ = false;
   std::unique_ptr<reclaim::InlineSink> own_sink_;  // where discard_by_itself() was asked for

@@ -4,6 +4,8 @@
 //                               may have.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +14,8 @@
 #include "datapath/config_space.hpp"
 #include "datapath/counters.hpp"
 #include "reclaim/reclaimer.hpp"
+#include "wire/large_balloon.hpp"
+#include "wire/queue_map.hpp"
 
 namespace vballoon::datapath {
 
@@ -24,7 +28,23 @@ struct DeviceContext {
   bool page_poison = false;  ///< PAGE_POISON was acknowledged, so the config's poison value counts
   /// MUST_TELL_HOST was acknowledged: no page is used again before its deflate buffer is.
   bool tells_host = false;
+  std::uint64_t acked = 0;   ///< all features that were acknowledged
   std::uint64_t now_us = 0;  ///< steady clock, as of this pass
+
+  /// Of the rings that run: where each lies in guest memory; of a ring that does not, no bytes.
+  /// Used by device 13 only.
+  std::array<GpaRange, 3 * wire::queues_of(wire::Dialect::kLarge)> rings{};
+
+  /// Whether a feature of device 13 was acknowledged.
+  [[nodiscard]] bool has(wire::large::Feature feature) const noexcept {
+    return (acked & wire::large::bit(feature)) != 0;
+  }
+  [[nodiscard]] bool in_a_ring(GpaRange range) const noexcept {
+    return std::any_of(rings.begin(), rings.end(), [range](const GpaRange& ring) {
+      return ring.first.value < range.first.value + range.bytes &&
+             range.first.value < ring.first.value + ring.bytes;
+    });
+  }
 
   /// A guest that poisons its free pages expects the pattern back, not zeroes (5.5.6.7.1).
   [[nodiscard]] bool keeps_reports() const noexcept {

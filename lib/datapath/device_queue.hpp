@@ -31,6 +31,8 @@ class DeviceQueue {
 
   [[nodiscard]] Ring& ring() noexcept { return ring_; }
   [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
+  /// What changes when has_work() may become true.
+  [[nodiscard]] Watch watch() const noexcept { return ring_.watch(); }
 
  protected:
   ~DeviceQueue() = default;

@@ -24,9 +24,13 @@ Ring* Queues::ring(wire::Role role) const noexcept {
     case wire::Role::kReport:
       return ring_of(report);
     case wire::Role::kMessage:
+      return ring_of(message);
+    case wire::Role::kFromDevice:
+      return ring_of(from_device);
+    case wire::Role::kToDevice:
       break;
   }
-  return ring_of(message);
+  return ring_of(to_device);
 }
 
 void Queues::close(wire::Role role) noexcept {
@@ -42,9 +46,13 @@ void Queues::close(wire::Role role) noexcept {
     case wire::Role::kReport:
       return report.reset();
     case wire::Role::kMessage:
+      return message.reset();
+    case wire::Role::kFromDevice:
+      return from_device.reset();
+    case wire::Role::kToDevice:
       break;
   }
-  message.reset();
+  to_device.reset();
 }
 
 }  // namespace vballoon::datapath

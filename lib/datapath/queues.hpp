@@ -6,17 +6,19 @@
 #include <memory>
 
 #include "datapath/deflate_queue.hpp"
+#include "datapath/from_device_queue.hpp"
 #include "datapath/hint_queue.hpp"
 #include "datapath/inflate_queue.hpp"
 #include "datapath/message_queue.hpp"
 #include "datapath/report_queue.hpp"
 #include "datapath/stats_queue.hpp"
+#include "datapath/to_device_queue.hpp"
 #include "wire/queue_map.hpp"
 
 namespace vballoon::datapath {
 
-/// A queue that does not run is null: a pass over a device asks six pointers of one cache line, and
-/// touches the queues that run.
+/// A queue that does not run is null: a pass over a device asks eight pointers of one cache line,
+/// and touches the queues that run.
 struct Queues {
   std::unique_ptr<InflateQueue> inflate;
   std::unique_ptr<DeflateQueue> deflate;
@@ -24,6 +26,8 @@ struct Queues {
   std::unique_ptr<HintQueue> hint;
   std::unique_ptr<ReportQueue> report;
   std::unique_ptr<MessageQueue> message;
+  std::unique_ptr<FromDeviceQueue> from_device;
+  std::unique_ptr<ToDeviceQueue> to_device;
 
   /// Calls visit(queue) for each that runs, in the order of their roles.
   template <typename Visit>
@@ -34,6 +38,8 @@ struct Queues {
     if (hint != nullptr) visit(*hint);
     if (report != nullptr) visit(*report);
     if (message != nullptr) visit(*message);
+    if (from_device != nullptr) visit(*from_device);
+    if (to_device != nullptr) visit(*to_device);
   }
 
   /// The same for those that may hold buffers.

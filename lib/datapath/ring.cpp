@@ -7,7 +7,11 @@ namespace vballoon::datapath {
 
 Ring::Ring(virtq::Queue queue, const QueueSetup& setup,
            std::shared_ptr<const gmem::GuestMemory> memory, QueueStatus& status) noexcept
-    : queue_(queue), call_(setup.call_fd), memory_(std::move(memory)), status_(status) {
+    : queue_(queue),
+      call_(setup.call_fd),
+      memory_(std::move(memory)),
+      status_(status),
+      log_(setup.log) {
   queue_.disable_kicks();
   // Whatever was used before this call file was there may have been called on the old one.
   call_.signal();
@@ -31,9 +35,8 @@ std::optional<virtq::Head> Ring::pop() noexcept {
   return heads_[next_++];
 }
 
-void Ring::finish(virtq::Head head) noexcept {
-  // Nothing is ever written into a balloon buffer, so the used length is 0 (2.7.8.2).
-  queue_.stage(head, 0);
+void Ring::finish(virtq::Head head, std::uint32_t written) noexcept {
+  queue_.stage(head, written);
   finished_any_ = true;
   status_.buffers.add(1);
 }

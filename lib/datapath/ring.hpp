@@ -58,7 +58,9 @@ class Ring {
   }
 
   /// Used, unseen until publish(). @pre the oldest that pop() gave and that is not finished.
-  void finish(virtq::Head head) noexcept;
+  /// @param written  bytes that the device wrote; into a buffer of the stock device nothing is ever
+  ///                 written (2.7.8.2).
+  void finish(virtq::Head head, std::uint32_t written = 0) noexcept;
 
   /// Shows all finished buffers at once. @return whether the driver was called.
   virtq::Call::Sent publish() noexcept {
@@ -67,6 +69,9 @@ class Ring {
 
   [[nodiscard]] unsigned size() const noexcept { return queue_.size(); }
   [[nodiscard]] const gmem::GuestMemory& memory() const noexcept { return *memory_; }
+
+  /// Of a VM that is being migrated: whoever writes into a buffer marks it there.
+  [[nodiscard]] const virtq::DirtyLog& log() const noexcept { return log_; }
 
   /// Where the ring goes on after it was stopped here: what was popped and not finished comes
   /// again.
@@ -84,6 +89,7 @@ class Ring {
   virtq::Call call_;
   std::shared_ptr<const gmem::GuestMemory> memory_;
   QueueStatus& status_;
+  virtq::DirtyLog log_;
 };
 
 }  // namespace vballoon::datapath

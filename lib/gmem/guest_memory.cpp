@@ -108,6 +108,18 @@ bool GuestMemory::read(Gpa from, std::span<std::byte> out) const noexcept {
   return true;
 }
 
+bool GuestMemory::write(Gpa to, std::span<const std::byte> in) const noexcept {
+  while (!in.empty()) {
+    const Region* region = find(to);
+    if (region == nullptr) return false;
+    const std::size_t step = std::min<std::uint64_t>(in.size(), region->end().value - to.value);
+    copy_once(region->host + (to.value - region->first.value), in.data(), step);
+    to.value += step;
+    in = in.subspan(step);
+  }
+  return true;
+}
+
 Gpa GuestMemory::address_of(const void* host) const noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(host);
   const auto held = std::find_if(regions_.begin(), regions_.end(), [address](const Region& region) {

@@ -75,6 +75,9 @@ class GuestMemory {
   /// Copies guest bytes out, once. @return false, and nothing useful in out, outside RAM.
   [[nodiscard]] bool read(Gpa from, std::span<std::byte> out) const noexcept;
 
+  /// Copies bytes to the guest. @return false, and a part at most is written, outside RAM.
+  [[nodiscard]] bool write(Gpa to, std::span<const std::byte> in) const noexcept;
+
   /// Whether these host bytes lie inside one region's mapping.
   [[nodiscard]] bool maps(const void* host, std::uint64_t bytes) const noexcept;
 

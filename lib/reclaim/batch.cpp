@@ -14,7 +14,7 @@ namespace vballoon::reclaim {
 namespace {
 
 bool carry_out(const Batch& batch, const Piece& piece, Discarder& discarder) noexcept {
-  if (batch.account != Account::kPrefaulted) {
+  if (!fetches(batch.account)) {
     return discarder.discard(batch.fd, piece.offset, piece.bytes);
   }
   std::byte* mapping = batch.mapping != nullptr ? batch.mapping + piece.offset : nullptr;
@@ -24,7 +24,7 @@ bool carry_out(const Batch& batch, const Piece& piece, Discarder& discarder) noe
 /// The guest may touch other pages meanwhile, and the file grows. Then too small a figure is noted,
 /// never too large a one.
 void note_moved(Batch& batch, std::uint64_t before, std::uint64_t after) noexcept {
-  const bool fetched = batch.account == Account::kPrefaulted;
+  const bool fetched = fetches(batch.account);
   if (fetched) std::swap(before, after);
   const std::uint64_t most = fetched ? batch.host_bytes : batch.done_bytes;
   batch.moved_bytes = std::min(before - std::min(before, after), most);
@@ -50,7 +50,7 @@ void carry_out_pieces(Batch& batch, Discarder& discarder) noexcept {
 }  // namespace
 
 void carry_out(Batch& batch, Discarder& discarder) noexcept {
-  if (batch.huge_file == nullptr || batch.account == Account::kPrefaulted) {
+  if (batch.huge_file == nullptr || fetches(batch.account)) {
     return carry_out_pieces(batch, discarder);
   }
   if (batch.huge_file->begin(batch.bytes)) {

@@ -21,7 +21,15 @@ class Handover;
 
 /// On which account pages are given back; or, prefaulted, put there again for a guest that wants
 /// them back.
-enum class Account : std::uint8_t { kInflated, kReported, kPrefaulted };
+enum class Account : std::uint8_t {
+  kInflated,
+  kReported,
+  kPrefaulted,
+  kReturned,  ///< fetched as well, and the guest gets only what came
+};
+[[nodiscard]] constexpr bool fetches(Account account) noexcept {
+  return account == Account::kPrefaulted || account == Account::kReturned;
+}
 
 /// A hole to be punched, or filled: bytes of a file, whole host pages, at most a block long.
 struct Piece {

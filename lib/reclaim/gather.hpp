@@ -7,12 +7,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/owner.hpp"
 #include "reclaim/block_map.hpp"
 #include "reclaim/counters.hpp"
 #include "reclaim/ledger.hpp"
 #include "reclaim/limits.hpp"
+#include "reclaim/sized_pages.hpp"
 #include "reclaim/window.hpp"
 
 namespace vballoon::reclaim {
@@ -32,7 +34,8 @@ class Gather {
       : owner_(owner),
         counters_(counters),
         ages_(limits.ages),
-        window_pages_(limits.window_pages) {}
+        window_pages_(limits.window_pages),
+        sizes_(limits.sizes) {}
   Gather(const Gather&) = delete;
   Gather& operator=(const Gather&) = delete;
 
@@ -98,12 +101,34 @@ class Gather {
   template <typename Left>
   Tally deflate(PageRun run, Left left) noexcept;
 
+  // --- Pages of several sizes. @pre of each: the limits named sizes -----------------------------
+
+  [[nodiscard]] const PageShifts& sizes() const noexcept { return sizes_; }
+  [[nodiscard]] const SizedPages& sized() const noexcept { return *tables_->sized; }
+  /// A page enters the balloon, as inflate(). @return false, with nothing done, where any of it is
+  /// in already. @pre it is memory, and aligned to its size
+  [[nodiscard]] bool enter(PageRun page, unsigned kind, std::uint64_t now_us) noexcept;
+  /// See SizedPages::next().
+  [[nodiscard]] PageRun next_page(unsigned kind) noexcept { return tables_->sized->next(kind); }
+  /// What of a page still waits in the window comes out no more. It may be on its way.
+  void hold_back(PageRun page) noexcept;
+  /// The opposite: a page that stays in the balloon is to be discarded once more.
+  void gather_again(PageRun page, std::uint64_t now_us) noexcept {
+    static_cast<void>(inflate(page, now_us));
+  }
+  /// A page leaves the balloon. @pre sized().has(page, kind), and it is not on its way
+  void leave(PageRun page, unsigned kind) noexcept;
+
   /// How much of a range is best discarded at once: about `bytes`, but no block is cut that the
   /// range has whole. Of a huge page that comes in two parts neither could be discarded.
   [[nodiscard]] std::uint64_t portion(GpaRange range, std::uint64_t bytes) const noexcept;
 
   // --- Out of the window ----------------------------------------------------------------------
 
+  /// More waits in the window than may: whoever can is to give no more for now.
+  [[nodiscard]] bool crowded() const noexcept {
+    return !inhibited() && tables_->window.pages() > window_pages_;
+  }
   /// Pages wait in the window. Without memory none do.
   [[nodiscard]] bool any_waiting() const noexcept {
     return tables_ != nullptr && !tables_->window.empty();
@@ -147,18 +172,22 @@ class Gather {
   void show() noexcept;
 
  private:
-  /// They come and go together; the two others refer to the blocks.
+  /// They come and go together; the others refer to the blocks.
   struct Tables {
-    Tables(BlockMap map, const LedgerRoom& room, WindowAges ages)
-        : blocks(std::move(map)), ledger(blocks, room), window(blocks, ages) {}
+    Tables(BlockMap map, const LedgerRoom& room, WindowAges ages, const PageShifts& sizes)
+        : blocks(std::move(map)), ledger(blocks, room), window(blocks, ages) {
+      if (sizes.count != 0) sized.emplace(blocks, ledger, sizes, room);
+    }
     BlockMap blocks;
     Ledger ledger;
     Window window;
+    std::optional<SizedPages> sized;
   };
 
   [[nodiscard]] bool may_gather(const Part& part) const noexcept;
   void retain(const Part& part) noexcept;
   void carry_over(const LedgerRoom& room, Tables* into) const;
+  void carry_pages_over(Tables* into) const;
 
   const Owner& owner_;
   std::unique_ptr<Tables> tables_;  // null: no memory
@@ -169,6 +198,7 @@ class Gather {
   LedgerRoom room_;
   const WindowAges ages_;
   const std::uint64_t window_pages_;
+  const PageShifts sizes_;
 };
 
 template <typename Left>

@@ -31,20 +31,18 @@ void for_each_common_part(const BlockMap& from, const Bitmap& pages, const Block
 
 void Gather::set_memory(std::shared_ptr<const gmem::GuestMemory> memory, const LedgerRoom& room) {
   VB_OWNED(owner_);
-  auto tables = std::make_unique<Tables>(BlockMap(std::move(memory)), room, ages_);
+  auto tables = std::make_unique<Tables>(BlockMap(std::move(memory)), room, ages_, sizes_);
   if (tables_ != nullptr) carry_over(room, tables.get());
   tables_ = std::move(tables);
-  room_ = LedgerRoom{room.words, room.touched, false};
+  room_ = room;
+  room_.filled = false;
   show();
 }
 
 void Gather::carry_over(const LedgerRoom& room, Tables* into) const {
   const BlockMap& from = tables_->blocks;
   Ledger& ledger = into->ledger;
-  if (!room.filled) {
-    for_each_common_part(from, tables_->ledger.pages(), into->blocks,
-                         [&](const Part& part) { ledger.insert(part); });
-  }
+  if (!room.filled) carry_pages_over(into);
   for_each_common_part(from, tables_->window.gathered(), into->blocks, [&](const Part& part) {
     if (may_gather(part)) {
       into->window.add(part, ledger.complete(part.block), 0);
@@ -57,6 +55,21 @@ void Gather::carry_over(const LedgerRoom& room, Tables* into) const {
   tables_->ledger.for_each_block([&](const Block& block) {
     if (tables_->ledger.kept_in(block.part.block) == 0) return;
     into->blocks.for_each_known_part(block.run, [&](const Part& part, auto) { ledger.keep(part); });
+  });
+}
+
+/// Of a page that is larger than 4 KiB all or nothing.
+void Gather::carry_pages_over(Tables* into) const {
+  const auto insert = [into](const Part& part, auto...) { into->ledger.insert(part); };
+  if (!tables_->sized) {
+    for_each_common_part(tables_->blocks, tables_->ledger.pages(), into->blocks, insert);
+    return;
+  }
+  tables_->sized->for_each([&](PageRun page, unsigned kind) {
+    const GpaRange range{gpa_of(page.first), pages_to_bytes(page.pages)};
+    if (!into->blocks.memory().contains(range)) return;
+    into->sized->add(page, kind);
+    into->blocks.for_each_part(page, insert);
   });
 }
 
@@ -99,7 +112,7 @@ void Gather::keep_regions(std::uint32_t mask) noexcept {
 void Gather::empty() {
   VB_OWNED(owner_);
   if (tables_ == nullptr) return;
-  tables_ = std::make_unique<Tables>(tables_->blocks, room_, ages_);
+  tables_ = std::make_unique<Tables>(tables_->blocks, room_, ages_, sizes_);
   show();
 }
 

@@ -7,6 +7,7 @@
 #include "reclaim/gather.hpp"
 #include "reclaim/huge/reserve.hpp"
 #include "reclaim/prefaults.hpp"
+#include "reclaim/returns.hpp"
 
 namespace vballoon::reclaim {
 namespace {
@@ -25,6 +26,7 @@ Done& done_on(Account account, ReclaimCounters& counters) noexcept {
     case Account::kReported:
       return counters.reported;
     case Account::kPrefaulted:
+    case Account::kReturned:
       break;
   }
   return counters.prefaulted;
@@ -67,7 +69,7 @@ bool Handover::make_room(const gmem::Region& region, Account account) noexcept {
   waiting_ = false;
   open_->begin(this, fd, account);
   open_->huge_file = huge_file_of(region);
-  if (account == Account::kPrefaulted && region.backing.huge_pages) {
+  if (fetches(account) && region.backing.huge_pages) {
     open_->mapping = region.host - region.file_offset;
   }
   return true;
@@ -133,6 +135,7 @@ void Handover::complete(const Batch& batch) noexcept {
   ++completed_;
   prefaults_.learn(batch);
   if (batch.account == Account::kInflated) gather_.learn(batch);
+  if (batch.account == Account::kReturned) returns_.learn(batch, gather_.memory());
   gather_.show();
   show();
 }
@@ -143,7 +146,7 @@ void Handover::count(const Batch& batch) noexcept {
     counters_.uncovered_bytes.add(batch.bytes);
     return;
   }
-  const bool fetched = batch.account == Account::kPrefaulted;
+  const bool fetched = fetches(batch.account);
   Done& done = done_on(batch.account, counters_);
   done.calls.add(batch.count - batch.skipped);
   done.bytes.add(batch.done_bytes);

@@ -20,6 +20,7 @@ class Gather;
 class HugeFile;
 class HugeReserve;
 class Prefaults;
+class Returns;
 
 /// A point in the stream of batches. A buffer that waits for it may be used once passed() is true.
 class Fence {
@@ -43,9 +44,10 @@ using HugeFiles = std::vector<std::shared_ptr<HugeFile>>;
 
 class Handover {
  public:
-  /// @param gather, prefaults  are told what became of their pages.
-  Handover(Gather& gather, Prefaults& prefaults, ReclaimCounters& counters) noexcept
-      : gather_(gather), prefaults_(prefaults), counters_(counters) {}
+  /// @param gather, prefaults, returns  are told what became of their pages.
+  Handover(Gather& gather, Prefaults& prefaults, Returns& returns,
+           ReclaimCounters& counters) noexcept
+      : gather_(gather), prefaults_(prefaults), returns_(returns), counters_(counters) {}
   Handover(const Handover&) = delete;
   Handover& operator=(const Handover&) = delete;
 
@@ -68,7 +70,8 @@ class Handover {
   /// Whole host pages of the run: a hole in part of one zeroes it and frees nothing.
   /// @pre make_room() of the same region.
   void discard(const gmem::Region& region, PageRun run) noexcept;
-  /// The host pages that the run touches. @pre make_room(region, kPrefaulted).
+  /// The host pages that the run touches. @pre make_room(region, of an account that
+  /// fetches).
   void fetch(const gmem::Region& region, PageRun run) noexcept;
   /// Hands the open batch over, if there is one. @return false when the way is full.
   bool send() noexcept;
@@ -112,6 +115,7 @@ class Handover {
   std::array<Batch*, kInFlight> on_way_{};
   Gather& gather_;
   Prefaults& prefaults_;
+  Returns& returns_;
   ReclaimCounters& counters_;
   HugeFiles huge_files_;
   const std::shared_ptr<Conduct> conduct_ = std::make_shared<Conduct>();

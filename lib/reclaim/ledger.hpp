@@ -17,6 +17,9 @@ struct LedgerRoom {
   std::span<std::uint64_t> words;    ///< Bitmap::words_for(pages of guest memory), or none
   std::span<std::uint64_t> touched;  ///< Bitmap::marks_for(the same): where words may be set
   bool filled = false;               ///< they are this memory's already
+  // Where larger pages begin (sized_pages.hpp): as many of both again, or none.
+  std::span<std::uint64_t> marks = {};
+  std::span<std::uint64_t> marks_touched = {};
 };
 
 /// Pages inflated and not yet deflated.

@@ -51,6 +51,7 @@ std::uint64_t Prefaults::pages_to_fetch(const gmem::Region& region, PageRun run)
 void Prefaults::learn(const Batch& batch) noexcept {
   if (batch.account == Account::kInflated) owed_ += batch.moved_bytes;
   if (batch.account == Account::kPrefaulted) owed_ += batch.host_bytes - batch.moved_bytes;
+  if (batch.account == Account::kReturned) owed_ -= std::min(owed_, batch.moved_bytes);
 }
 
 void Prefaults::limit_owed(std::uint64_t ballooned_pages) noexcept {

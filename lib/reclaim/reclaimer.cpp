@@ -29,6 +29,7 @@ void Reclaimer::keep_regions(std::uint32_t mask) noexcept {
 void Reclaimer::empty() {
   VB_CHECK(!in_flight());
   reports_.clear();
+  returns_.clear();
   prefaults_.forget();
   gather_.empty();
 }
@@ -36,6 +37,7 @@ void Reclaimer::empty() {
 void Reclaimer::release() noexcept {
   VB_CHECK(!in_flight());
   reports_.clear();
+  returns_.clear();
   prefaults_.forget();
   handover_.set_huge_files({});
   gather_.release();
@@ -69,6 +71,7 @@ void Reclaimer::pump(std::uint64_t now_us, bool everything) noexcept {
   // In this order: what is put there again must not be discarded afterwards.
   pump_reports();
   prefaults_.pump(gather_, handover_);
+  returns_.pump(gather_, handover_, prefaults_.on());
   pump_window(now_us, everything);
   static_cast<void>(handover_.send());
   show();

@@ -10,6 +10,7 @@
 #include "reclaim/gather.hpp"
 #include "reclaim/handover.hpp"
 #include "reclaim/prefaults.hpp"
+#include "reclaim/returns.hpp"
 #include "reclaim/run_queue.hpp"
 
 namespace vballoon::reclaim {
@@ -27,6 +28,7 @@ class Reclaimer {
   [[nodiscard]] const Handover& handover() const noexcept { return handover_; }
   [[nodiscard]] Prefaults& prefaults() noexcept { return prefaults_; }
   [[nodiscard]] const Prefaults& prefaults() const noexcept { return prefaults_; }
+  [[nodiscard]] Returns& returns() noexcept { return returns_; }
   [[nodiscard]] const ReclaimCounters& counters() const noexcept { return counters_; }
 
   // --- The memory, see Gather. @pre of each: nothing is in flight -----------------------------
@@ -60,7 +62,7 @@ class Reclaimer {
   /// may still be on its way.
   [[nodiscard]] bool drained() const noexcept { return at_rest(held_back_); }
   [[nodiscard]] bool in_flight() const noexcept {
-    return handover_.in_flight() || !prefaults_.handed_over();
+    return handover_.in_flight() || !prefaults_.handed_over() || !returns_.handed_over();
   }
   /// No report waits for its way to be discarded.
   [[nodiscard]] bool reports_handed_over() const noexcept { return reports_.empty(); }
@@ -89,7 +91,8 @@ class Reclaimer {
   bool held_back_ = false;  // inhibited, as the last pump() found it
   Gather gather_;
   Prefaults prefaults_;
-  Handover handover_{gather_, prefaults_, counters_};
+  Returns returns_;
+  Handover handover_{gather_, prefaults_, returns_, counters_};
   RunQueue<kReports> reports_;
 };
 

@@ -68,7 +68,7 @@ Result<VmSettings::Changed> VmSettings::change(const std::string& name, const vm
     if (row->effect != vm::Effect::kLive) return tl::unexpected(needs_new_device(name, *row));
     vm::put(*row, vm::get(*row, to), &now);
   }
-  if (auto ok = vm::check_limits(now); !ok) return tl::unexpected(ok.error());
+  if (auto ok = vm::check(now); !ok) return tl::unexpected(ok.error());
   vm::KeptSettings kept = settings_[name];
   if (kept.added.name.empty()) kept.added = now;
   kept.now = now;
@@ -95,6 +95,7 @@ std::optional<Status> VmSettings::apply(const vm::Settings& settings, const vm::
     if (!done) no_effect = done.error();
   }
   if (has(rows, "reporting")) vm->reporting(settings.reporting);
+  if (has(rows, "effort")) vm->effort(settings.effort);
   if (has(rows, "floor_mib") || has(rows, "ceiling_mib") || has(rows, "weight")) {
     autopilot_.set_limits(settings.name, policy::limits_of(settings));
   }

@@ -176,7 +176,7 @@ rte_vhost_msg_result BalloonDevice::end_connection(Message message, const char* 
 rte_vhost_msg_result BalloonDevice::answer_waiting(Message message) {
   if (!concerns_device(message.request())) return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
   if (message.request() == Request::kGetQueueNum) {
-    message.reply_u64(wire::kQueues);
+    message.reply_u64(wire::queues_of(parts_.spec.dialect()));
     return RTE_VHOST_MSG_RESULT_REPLY;
   }
   return end_connection(message, "wants the device while another one is connected");

@@ -103,6 +103,7 @@ class BalloonDevice final : public vm::Vm {
   void keep_automatic(vm::AutomaticWord word) override;
   Result<void> prefault(bool on) override;
   void reporting(bool on) override { parts_.balloon.path().report(on); }
+  void effort(std::uint64_t effort) override;
   Result<std::uint32_t> hint(wire::HintAction action) override;
   Result<void> move_to(unsigned lcore) override;
   Result<void> readmit() override;

@@ -103,10 +103,10 @@ Result<void> BalloonDevice::check_asks_stats() const {
                     "VM is paused or suspended, or its guest was reset or unloaded the driver",
                     name));
   }
-  if (!parts_.slot.taken() || !path.running(Role::kInflate)) {
+  if (!parts_.slot.taken() || !path.running(wire::entrance(parts_.spec.dialect()).role)) {
     return no(fmt::format("the guest of '{}' has not started its balloon driver", name));
   }
-  if (path.running(Role::kStats)) return {};
+  if (path.running(parts_.stats.role())) return {};
   return no(
       fmt::format("the balloon driver of '{}' has no statistics queue (feature STATS_VQ was "
                   "not accepted)",
@@ -143,6 +143,10 @@ Result<void> BalloonDevice::prefault(bool on) {
   if (why.empty()) return {};
   return fail(Code::kUnavailable,
               fmt::format("prefault has no effect for '{}': {}", parts_.spec.name, why));
+}
+
+void BalloonDevice::effort(std::uint64_t effort) {
+  parts_.balloon.path().set_effort(static_cast<wire::large::Effort>(effort));
 }
 
 Result<std::uint32_t> BalloonDevice::hint(HintAction action) {

@@ -51,7 +51,7 @@ Result<UniqueFd> BalloonDevice::take_up(Inheritance inheritance, const Listener*
   StoredBag& bag = *inheritance.bag;
   use_bag(std::move(inheritance.bag), inheritance.record.settings, door);
   auto restore = std::make_unique<Restore>(std::move(inheritance), parts_.balloon.state().left());
-  std::string why = restore->why_not(parts_.spec.offered());
+  std::string why = restore->why_not(parts_.spec);
   if (parts_.blame.standing() == Blame::Standing::kShutOut) why = parts_.blame.why_not_served();
   if (!why.empty()) {
     parts_.kept.put_device();
@@ -73,6 +73,7 @@ Result<UniqueFd> BalloonDevice::take_up(Inheritance inheritance, const Listener*
   }
   Session& session = parts_.session;
   session.restores = true;
+  session.memory.claimed_by = peer_of(restore->connection());
   session.guest.handed_on = !restore->record().undecided;
   session.ends_unsaid = restore->record().ends_unsaid;
   session.guest.ledger_whole = restore->record().ledger_whole;

@@ -21,14 +21,14 @@ constexpr timeval kRestOfMessage{.tv_sec = 0, .tv_usec = 4000};
 /// How long a process may be silent that got the connection from a process which ended.
 constexpr std::chrono::seconds kSilence{3};
 
+}  // namespace
+
 pid_t peer_of(int fd) noexcept {
   ucred credentials{};
   socklen_t length = sizeof(credentials);
   const bool told = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0;
   return told ? credentials.pid : 0;
 }
-
-}  // namespace
 
 bool leads_here(int fd) noexcept {
   return peer_of(fd) == ::getpid();

@@ -22,6 +22,8 @@ namespace vballoon::vhost {
 
 /// Whether the peer of a connected socket ended the connection.
 [[nodiscard]] bool has_hung_up(int socket) noexcept;
+/// The process at the other end of a socket, as it connected or listened; 0 where it is not known.
+[[nodiscard]] pid_t peer_of(int fd) noexcept;
 
 class Connection {
  public:

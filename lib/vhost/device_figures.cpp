@@ -48,7 +48,7 @@ std::optional<std::uint64_t> reclaimed_bytes(const DeviceParts& device,
   const std::uint64_t pages = std::min(path.counters().ballooned_pages.get(),
                                        path.reclaim_counters().reclaimed_pages.get());
   const std::uint64_t bytes = pages_to_bytes(pages);
-  if (bytes == 0 || path.running(Role::kInflate)) return bytes;
+  if (bytes == 0 || path.running(wire::entrance(device.spec.dialect()).role)) return bytes;
   const std::optional<std::uint64_t> then = device.session.guest.resident_then;
   // Files that have more in them than this guest's memory do not tell what the guest takes back.
   if (!resident || !then || *then + bytes > guest) return std::nullopt;
@@ -81,7 +81,9 @@ void find_target(const DeviceParts& device, vm::VmFigures* figures) noexcept {
   figures->wanted_bytes = wanted.size.of(figures->guest_bytes);
   figures->share = wanted.size.share;
   if (device.slot.taken() && config.knows_actual()) {
-    figures->actual_bytes = pages_to_bytes(config.actual());
+    figures->actual_bytes =
+        config.large() ? pages_to_bytes(device.balloon.path().counters().ballooned_pages.get())
+                       : pages_to_bytes(config.actual());
   }
 }
 
@@ -103,7 +105,7 @@ void find_figures(const DeviceParts& device, vm::VmFigures* figures) {
   figures->reason = trouble(device, figures->slow);
   figures->alone = path.conduct()->alone.load(std::memory_order_relaxed);
   figures->lcore = device.attachment.lcore();
-  vm::find_clues(device.balloon, device.session.guest, device.spec.bit_two(), figures);
+  vm::find_clues(device.balloon, device.session.guest, device.spec.dialect(), figures);
   figures->stats_waiting_ms = device.stats.waiting_ms();
   vm::settle(figures);
   find_target(device, figures);
@@ -135,7 +137,7 @@ std::vector<vm::QueueReport> report_queues(const DeviceParts& device) {
   std::vector<vm::QueueReport> queues;
   for (unsigned number = 0; number < wire::kRoles; ++number) {
     const auto role = static_cast<Role>(number);
-    if (!wire::may_have(role, device.spec.bit_two())) continue;
+    if (!wire::may_have(role, device.spec.dialect())) continue;
     queues.push_back(report_queue(role, path.running(role), path.status(role)));
   }
   return queues;
@@ -175,10 +177,12 @@ vm::State state_of(const DeviceParts& device) noexcept {
     const auto role = static_cast<Role>(number);
     if (path.running(role) && path.status(role).fault.get() != 0) return vm::State::kBroken;
   }
-  const bool served = path.running(Role::kInflate) && path.running(Role::kDeflate);
+  const wire::MainQueue entrance = wire::entrance(device.spec.dialect());
+  const bool served =
+      path.running(entrance.role) && path.running(wire::companion(device.spec.dialect()).role);
   if (served) return vm::State::kRunning;
   // By the present driver, or by an earlier one on this connection.
-  const bool was_served = device.session.guest.rings[vm::kInflateRing].begun();
+  const bool was_served = device.session.guest.rings[entrance.ring].begun();
   return was_served ? vm::State::kStopped : vm::State::kConnected;
 }
 

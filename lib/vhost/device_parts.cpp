@@ -6,23 +6,32 @@
 #include "vhost/exchanges.hpp"
 
 namespace vballoon::vhost {
+namespace {
+
+reclaim::ReclaimLimits limits_of(const DeviceSpec& spec, reclaim::ReclaimLimits limits) noexcept {
+  limits.sizes = spec.page_shifts();
+  return limits;
+}
+
+}  // namespace
 
 DeviceParts::DeviceParts(DeviceSpec settings, Seats& seats, MemoryClaims& claims,
                          const reclaim::ReclaimLimits& limits, const vm::Folder* folder)
     : spec(std::move(settings)),
       notices(spec.name),
       kept(spec.name, notices),
-      balloon(folder, spec.name, limits),
-      target(balloon, session.guest, spec.bit_two(), notices),
-      stats(balloon.path()),
-      restart(balloon, session.guest, target, notices),
+      balloon(folder, spec.name, limits_of(spec, limits), spec.large_config()),
+      target(balloon, session.guest, spec.dialect(), notices),
+      stats(balloon.path(), wire::statistics(spec.dialect())),
+      restart(balloon, session.guest, target, notices, spec.dialect()),
       attachment(seats, balloon.path()),
       prefault(spec.prefault, balloon.path(), session.memory, notices),
       memory(claims, session, balloon, restart, attachment, notices),
       log(session.log),
-      rings({spec.bit_two(), session, slot, blame, balloon, target, stats, restart, attachment, log,
+      rings({spec.dialect(), session, slot, blame, balloon, target, stats, restart, attachment, log,
              notices}) {
   balloon.path().report(spec.reporting);
+  balloon.path().set_effort(static_cast<wire::large::Effort>(spec.effort));
 }
 
 void DeviceParts::keep() {
@@ -77,7 +86,9 @@ void DeviceParts::give_up_lost_memory() {
 /// A VMM is told only while the inflate queue runs: before, QEMU's generic device has no virtio
 /// device to ask, and crashes. A driver that starts later reads the target by itself.
 void DeviceParts::notify_if_due() {
-  if (!target.notifies() || !balloon.path().running(wire::Role::kInflate)) return;
+  if (!target.notifies() || !balloon.path().running(wire::entrance(spec.dialect()).role)) {
+    return;
+  }
   if (session.channel.notify_config_change() != BackendChannel::Sent::kLater) target.notified();
 }
 

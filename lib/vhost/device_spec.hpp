@@ -8,8 +8,10 @@
 #include <optional>
 
 #include "base/result.hpp"
+#include "reclaim/page_shifts.hpp"
 #include "vm/settings.hpp"
 #include "wire/features.hpp"
+#include "wire/large_balloon.hpp"
 
 namespace vballoon::vhost {
 
@@ -23,9 +25,18 @@ struct DeviceSpec : vm::Settings {
                                              std::optional<gid_t> others);
 
   [[nodiscard]] wire::Features offered() const noexcept;
-  [[nodiscard]] wire::BitTwo bit_two() const noexcept {
-    return message_queue ? wire::BitTwo::kMessageVq : wire::BitTwo::kDeflateOnOom;
+  [[nodiscard]] wire::Dialect dialect() const noexcept {
+    if (kind == vm::kLarge) return wire::Dialect::kLarge;
+    return message_queue ? wire::Dialect::kMessages : wire::Dialect::kStock;
   }
+  /// Of a device of large pages: the sizes of its pages; else none.
+  [[nodiscard]] reclaim::PageShifts page_shifts() const noexcept;
+  /// Likewise: its configuration; else nothing.
+  [[nodiscard]] std::optional<wire::large::Config> large_config() const noexcept;
+
+ private:
+  [[nodiscard]] wire::Features offered_large() const noexcept;
+  [[nodiscard]] wire::Features offered_stock() const noexcept;
 };
 
 }  // namespace vballoon::vhost

@@ -31,11 +31,11 @@ std::uint64_t MemoryClaims::mapped(const std::vector<ClaimedRegion>& regions) no
   return bytes;
 }
 
-Result<void> MemoryClaims::claim(const std::string& device, std::vector<ClaimedRegion> regions) {
-  if (auto ok = check(device, regions); !ok) return ok;
+Result<void> MemoryClaims::claim(const Claimant& claimant, std::vector<ClaimedRegion> regions) {
+  if (auto ok = check(claimant.device, regions); !ok) return ok;
   const std::scoped_lock lock(mutex_);
-  remove(device);
-  claims_.push_back({device, std::move(regions)});
+  remove(claimant.device);
+  claims_.push_back({claimant, std::move(regions)});
   generation_.fetch_add(1, std::memory_order_release);
   return {};
 }
@@ -53,7 +53,7 @@ Result<void> MemoryClaims::check(const std::string& device,
   const std::scoped_lock lock(mutex_);
   std::uint64_t others = 0;
   for (const Claim& other : claims_) {
-    if (other.device != device) others = add(others, mapped(other.regions));
+    if (other.claimant.device != device) others = add(others, mapped(other.regions));
   }
   const std::uint64_t left = limits_.total - std::min(limits_.total, others);
   if (mapped(regions) <= left / 2) return {};
@@ -71,17 +71,19 @@ void MemoryClaims::drop(const std::string& device) noexcept {
 }
 
 void MemoryClaims::remove(const std::string& device) noexcept {
-  std::erase_if(claims_, [&device](const Claim& claim) { return claim.device == device; });
+  std::erase_if(claims_, [&device](const Claim& claim) { return claim.claimant.device == device; });
 }
 
-std::string MemoryClaims::also_of(const std::string& device, const ClaimedRegion& region) const {
+std::string MemoryClaims::also_of(const Claimant& claimant, const ClaimedRegion& region) const {
   const std::scoped_lock lock(mutex_);
   for (const Claim& claim : claims_) {
+    if (claimant.shares_with(claim.claimant)) continue;
     const auto overlapping =
         std::count_if(claim.regions.begin(), claim.regions.end(),
                       [&region](const ClaimedRegion& other) { return region.overlaps(other); });
     // The device's own claim has the region itself.
-    if (overlapping > (claim.device == device ? 1 : 0)) return claim.device;
+    const bool own = claim.claimant.device == claimant.device;
+    if (overlapping > (own ? 1 : 0)) return claim.claimant.device;
   }
   return {};
 }

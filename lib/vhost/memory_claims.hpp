@@ -37,6 +37,21 @@ struct ClaimedRegion {
   }
 };
 
+/// Whose memory it is.
+struct Claimant {
+  std::string device;
+  pid_t process = 0;   ///< that shares it; 0: not known
+  bool large = false;  ///< the device is of large pages
+
+  /// Whether both may have the same memory: two devices of one VM, each with pages of its own. What
+  /// a guest gives to one of them it has given away, and the process has the other device as well;
+  /// so nobody but that VM could come to harm. Two stock balloons in one VM are nobody's wish.
+  [[nodiscard]] bool shares_with(const Claimant& other) const noexcept {
+    return device != other.device && process != 0 && process == other.process &&
+           (large || other.large);
+  }
+};
+
 class MemoryClaims {
  public:
   explicit MemoryClaims(ClaimLimits limits) noexcept : limits_(limits) {}
@@ -46,15 +61,15 @@ class MemoryClaims {
   /// @errors kInvalidArgument for more memory than one guest may have, or for more than half of
   ///         what is left of the total. So a few VMMs that claim as much as they can leave room for
   ///         a VM of ordinary size.
-  Result<void> claim(const std::string& device, std::vector<ClaimedRegion> regions);
+  Result<void> claim(const Claimant& claimant, std::vector<ClaimedRegion> regions);
   /// @errors those that claim() would return.
   [[nodiscard]] Result<void> check(const std::string& device,
                                    const std::vector<ClaimedRegion>& regions) const;
   void drop(const std::string& device) noexcept;
 
-  /// @return a device that also claims a part of this region; the device itself where two of its
-  ///         regions overlap; empty where there is none.
-  [[nodiscard]] std::string also_of(const std::string& device, const ClaimedRegion& region) const;
+  /// @return a device that also claims a part of this region, and may not share it; the device
+  ///         itself where two of its regions overlap; empty where there is none.
+  [[nodiscard]] std::string also_of(const Claimant& claimant, const ClaimedRegion& region) const;
 
   /// @return a number that changes with every change of a claim.
   [[nodiscard]] std::uint64_t generation() const noexcept {
@@ -63,7 +78,7 @@ class MemoryClaims {
 
  private:
   struct Claim {
-    std::string device;
+    Claimant claimant;
     std::vector<ClaimedRegion> regions;
   };
   void remove(const std::string& device) noexcept;

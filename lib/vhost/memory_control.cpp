@@ -21,7 +21,11 @@ bool same_addresses(const wire::MemoryRegion& one, const wire::MemoryRegion& oth
 
 }  // namespace
 
-Result<void> MemoryControl::claim(const Message& message) {
+Claimant MemoryControl::claimant() const {
+  return {notices_.name(), session_.memory.claimed_by, balloon_.config().large().has_value()};
+}
+
+Result<void> MemoryControl::claim(const Message& message, pid_t process) {
   MemoryTable& next = memory().next;
   next = {};
   for (std::size_t i = 0; i < message.region_count(); ++i) {
@@ -34,7 +38,9 @@ Result<void> MemoryControl::claim(const Message& message) {
   if (auto ok = check_other_files(); !ok) return ok;
   if (auto ok = claims_.check(notices_.name(), next.files); !ok) return ok;
   if (auto ok = check_mappings(message); !ok) return ok;
-  return claims_.claim(notices_.name(), next.files);
+  // What an earlier daemon heard is repeated by this process.
+  if (!session_.restores) memory().claimed_by = process;
+  return claims_.claim(claimant(), next.files);
 }
 
 /// librte_vhost takes a table with the addresses of the last table for the last table: it closes
@@ -91,7 +97,7 @@ void MemoryControl::look_at_shares() {
   std::uint32_t shared = 0;
   std::string with;
   for (std::size_t i = 0; i < claimed.size(); ++i) {
-    const std::string other = claims_.also_of(notices_.name(), claimed[i]);
+    const std::string other = claims_.also_of(claimant(), claimed[i]);
     if (other.empty()) continue;
     shared |= std::uint32_t{1} << i;
     if (with.empty() || other != notices_.name()) with = other;

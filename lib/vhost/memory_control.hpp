@@ -36,9 +36,9 @@ class MemoryControl {
         notices_(notices) {}
 
   /// Claims the regions of a SET_MEM_TABLE, before librte_vhost maps them. Where the table is
-  /// refused, the present claim stands.
+  /// refused, the present claim stands. @param process  that sent it; 0: not known
   /// @errors kInvalidArgument with what is wrong with the table, in the form of check_message().
-  [[nodiscard]] Result<void> claim(const Message& message);
+  [[nodiscard]] Result<void> claim(const Message& message, pid_t process);
   /// librte_vhost is about to unmap the old table. @pre no ring runs
   void let_go_of_table() noexcept;
   /// The newest table could not be taken, so it is not known what is where in guest memory. No ring
@@ -70,6 +70,7 @@ class MemoryControl {
 
  private:
   [[nodiscard]] SharedMemory& memory() noexcept { return session_.memory; }
+  [[nodiscard]] Claimant claimant() const;
   [[nodiscard]] Result<void> check_other_files() const;
   void note_claimed();
 

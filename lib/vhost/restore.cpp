@@ -52,7 +52,18 @@ Restore::Restore(Inheritance inheritance, const std::optional<vm::Left>& left)
   }
 }
 
-std::string Restore::why_not(wire::Features offered) const {
+/// Of another kind the same bits and rings mean other things.
+bool Restore::is_of_this_kind(const vm::Settings& settings) const {
+  const auto kept = vm::read_kept_settings(record_.settings);
+  const vm::Settings before = kept ? kept->added : vm::Settings{};
+  return before.kind == settings.kind &&
+         (settings.kind == vm::kStock ||
+          (before.page_sizes == settings.page_sizes && before.node == settings.node));
+}
+
+std::string Restore::why_not(const DeviceSpec& spec) const {
+  const wire::Features offered = spec.offered();
+  if (!is_of_this_kind(spec)) return "its device is of another kind, or of other pages, now";
   if (has_hung_up(connection_.get())) return "the VMM disconnected meanwhile";
   if (record_.restores >= kMostRestores) {
     return fmt::format("{} daemons in a row ended while they took it up", record_.restores);

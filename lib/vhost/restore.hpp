@@ -14,6 +14,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "vhost/device_spec.hpp"
 #include "vhost/said.hpp"
 #include "vhost/stored_bag.hpp"
 #include "vm/state/device_state.hpp"
@@ -29,8 +30,8 @@ class Restore {
   /// @pre   the record was decoded with these descriptors.
   Restore(Inheritance inheritance, const std::optional<vm::Left>& left);
 
-  /// @return why it cannot be taken up by a device that offers these; empty where it can.
-  [[nodiscard]] std::string why_not(wire::Features offered) const;
+  /// @return why it cannot be taken up by a device of these settings; empty where it can.
+  [[nodiscard]] std::string why_not(const DeviceSpec& spec) const;
   /// A ring that was kicked may have been served, and then its place is in the state file.
   [[nodiscard]] bool needs_state() const noexcept;
   /// Counts this attempt in the bag, before anything can go wrong. @errors of keep::Bag::put().
@@ -52,6 +53,7 @@ class Restore {
   [[nodiscard]] Said take_said() noexcept { return std::move(said_); }
 
  private:
+  [[nodiscard]] bool is_of_this_kind(const vm::Settings& settings) const;
   [[nodiscard]] Result<void> say(int to, const SaidMessage& message,
                                  const std::vector<int>& fds) const;
   [[nodiscard]] SaidMessage with_place(SaidMessage message) const;

@@ -38,25 +38,35 @@ void RingControl::start(unsigned index) {
   if (!may_serve() || rings()[index].served()) return;
   if (!guest.acked.has(wire::Feature::kVersion1)) return warn_of_legacy();
   if (guest.takeover.undecided()) return decide();
+  if (waits_for_entrance(index)) return;
   const auto role =
-      wire::role_of_queue(index, guest.acked, vm::gap_below(rings(), index), parts_.bit_two);
+      wire::role_of_queue(index, guest.acked, vm::gap_below(rings(), index), parts_.dialect);
   const auto found = find(index);
   if (!role || !found || path().running(*role)) return;
   serve(index, *role, *found);
 }
 
-/// Starts the rings that waited for decide(); first the inflate ring, which tells of a reset.
+/// Starts the rings that waited for decide().
 void RingControl::start_waiting() {
-  for (unsigned index = 0; index < rings().size(); ++index) {
+  for_each_in_order([this](unsigned index) {
     if (rings()[index].ready()) start(index);
-  }
+  });
+}
+
+/// Requests go to a driver of device 13 only when its other ring has told whose balloon it is: by
+/// the ring of requests, of which nothing may have been used yet, nobody could tell.
+bool RingControl::waits_for_entrance(unsigned index) noexcept {
+  if (parts_.dialect != wire::Dialect::kLarge) return false;
+  const wire::MainQueue first = wire::entrance(parts_.dialect);
+  return index != first.ring && !path().running(first.role);
 }
 
 void RingControl::decide() {
-  if (!rings()[vm::kInflateRing].ready() || !rings()[vm::kDeflateRing].ready()) return;
+  const unsigned entrance = wire::entrance(parts_.dialect).ring;
+  const unsigned companion = wire::companion(parts_.dialect).ring;
+  if (!rings()[entrance].ready() || !rings()[companion].ready()) return;
   const auto start_of = [](const Found& found) { return found.start; };
-  parts_.restart.decide(find(vm::kInflateRing).transform(start_of),
-                        find(vm::kDeflateRing).transform(start_of));
+  parts_.restart.decide(find(entrance).transform(start_of), find(companion).transform(start_of));
   start_waiting();
 }
 
@@ -82,22 +92,25 @@ void RingControl::serve(unsigned index, Role role, const Found& found) {
   const vm::RingState& ring = rings()[index];
   const bool suspended = ring.suspended();
   parts_.attachment.take_back();
-  // A reset shows at the inflate ring, and at the ring that starts first. As soon as any ring is
-  // served, pages of the window are discarded; after a reset the new driver may use them.
-  const bool tells = role == Role::kInflate || !path().any_running();
+  // A reset shows at the ring by which pages enter, and at the ring that starts first. As soon as
+  // any ring is served, pages of the window are discarded; after a reset the new driver may use
+  // them.
+  const bool enters = role == wire::entrance(parts_.dialect).role;
+  const bool tells = enters || !path().any_running();
   if (tells && !found.start.resumed) parts_.restart.meet_driver(ring, found.start);
-  if (role == Role::kStats) parts_.stats.start(found.start.resumed);
+  if (role == parts_.stats.role()) parts_.stats.start(found.start.resumed);
   if (auto started = path().start(role, setup_of(index, found)); !started) {
     return parts_.notices.warn(fmt::format("queue {} ({}) is not served: {}", index,
                                            wire::role_name(role), started.error().message));
   }
   note_begun(index, role);
-  if (role != Role::kInflate) return;
+  if (!enters) return;
   parts_.session.guest.resident_then.reset();
   // A new driver reads its target by itself. A driver that goes on and has not inflated yet looks
   // like a new one. So a driver that looks new is told as well, unless its target is 0.
   const bool reads = found.start.unused && parts_.balloon.config().num_pages() == 0;
   if (!suspended && !reads) parts_.target.tell();
+  if (parts_.dialect == wire::Dialect::kLarge) start_waiting();
 }
 
 datapath::QueueSetup RingControl::setup_of(unsigned index, const Found& found) {
@@ -144,7 +157,7 @@ void RingControl::warn_of_legacy() {
 std::uint16_t RingControl::halt(unsigned index) {
   const Role role = rings()[index].role();
   const std::uint16_t position = path().stop(role);
-  if (role == Role::kInflate) {
+  if (role == wire::entrance(parts_.dialect).role) {
     parts_.session.guest.resident_then = gmem::resident_bytes(*path().memory());
   }
   tell_position(*parts_.slot.vid(), index, position);
@@ -221,11 +234,11 @@ void RingControl::suspend_all() {
 }
 
 void RingControl::resume() {
-  for (unsigned index = 0; index < rings().size(); ++index) {
-    if (!rings()[index].suspended()) continue;
+  for_each_in_order([this](unsigned index) {
+    if (!rings()[index].suspended()) return;
     if (rings()[index].ready()) start(index);
     rings()[index].settle();
-  }
+  });
   // Rings that waited for decide() start as well: a new memory table may have settled whose balloon
   // it is.
   start_waiting();

@@ -34,7 +34,7 @@ class RingControl {
  public:
   /// The parts of a device that this class works on. They outlive the object.
   struct Parts {
-    const wire::BitTwo bit_two;
+    const wire::Dialect dialect;
     Session& session;
     const ConnectionSlot& slot;
     const Blame& blame;
@@ -93,6 +93,16 @@ class RingControl {
   [[nodiscard]] std::optional<Found> find(unsigned index) const;
   void start(unsigned index);
   void start_waiting();
+  [[nodiscard]] bool waits_for_entrance(unsigned index) noexcept;
+  /// Calls visit(index) for each ring, first for the one by which pages enter: it tells of a reset.
+  template <typename Visit>
+  void for_each_in_order(Visit visit) {
+    const unsigned first = wire::entrance(parts_.dialect).ring;
+    visit(first);
+    for (unsigned index = 0; index < rings().size(); ++index) {
+      if (index != first) visit(index);
+    }
+  }
   void decide();
   void serve(unsigned index, wire::Role role, const Found& found);
   [[nodiscard]] datapath::QueueSetup setup_of(unsigned index, const Found& found);

@@ -38,6 +38,7 @@ struct SharedMemory {
   bool lost = false;
   MemoryTable taken;                   ///< the table that librte_vhost has mapped
   MemoryTable next;                    ///< the table of the message at hand
+  pid_t claimed_by = 0;                ///< the process whose memory it is; 0: not known
   std::vector<ClaimedRegion> claimed;  ///< the claims, in the order of the memory map's regions
   std::uint32_t shared = 0;            ///< a bit for each of these that others claim as well
   std::string shared_with;             ///< one of these others

@@ -18,7 +18,7 @@ rte_vhost_msg_result VmmMessages::before(Message message) {
     case Request::kSetConfig:
       return set_config(message);
     case Request::kGetQueueNum:
-      message.reply_u64(wire::kQueues);
+      message.reply_u64(wire::queues_of(device_.spec.dialect()));
       return RTE_VHOST_MSG_RESULT_REPLY;
     case Request::kGetInflightFd:
       return get_inflight(message);
@@ -130,7 +130,7 @@ rte_vhost_msg_result VmmMessages::without_descriptors(Message message, bool serv
 }
 
 rte_vhost_msg_result VmmMessages::claim_memory(Message message) {
-  if (auto ok = device_.memory.claim(message); !ok) {
+  if (auto ok = device_.memory.claim(message, device_.slot.connection().process()); !ok) {
     device_.notices.refused(ok.error());
     return RTE_VHOST_MSG_RESULT_ERR;
   }

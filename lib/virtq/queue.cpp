@@ -35,6 +35,22 @@ Standing look_at_packed(const PackedAreas& areas, std::uint16_t position) noexce
 
 }  // namespace
 
+std::array<GpaRange, 3> ranges_of(const QueueAreas& areas,
+                                  const gmem::GuestMemory& memory) noexcept {
+  const auto range = [&memory](const std::byte* at, std::uint64_t bytes) {
+    return GpaRange{memory.address_of(at), bytes};
+  };
+  if (const auto* const packed = std::get_if<PackedAreas>(&areas)) {
+    return {range(packed->descriptors, sizeof(wire::PackedDescriptor) * packed->size),
+            range(packed->driver_event, sizeof(wire::EventSuppression)),
+            range(packed->device_event, sizeof(wire::EventSuppression))};
+  }
+  const SplitAreas& split = *std::get_if<SplitAreas>(&areas);
+  return {range(split.descriptors, wire::descriptor_table_bytes(split.size)),
+          range(split.avail, wire::avail_ring_bytes(split.size)),
+          range(split.used, wire::used_ring_bytes(split.size))};
+}
+
 Standing look_at(const QueueAreas& areas, std::uint16_t position,
                  const gmem::GuestMemory& memory) noexcept {
   const auto* const packed = std::get_if<PackedAreas>(&areas);

@@ -7,6 +7,7 @@
 // and stores, and a poll lcore asks has_work() of every ring that something happened on.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -23,6 +24,10 @@ namespace vballoon::virtq {
 
 /// Where the ring lies. Which of them it is was negotiated (VIRTIO_F_RING_PACKED).
 using QueueAreas = std::variant<SplitAreas, PackedAreas>;
+
+/// Where the parts of a ring lie in guest memory. @pre they are inside it
+[[nodiscard]] std::array<GpaRange, 3> ranges_of(const QueueAreas& areas,
+                                                const gmem::GuestMemory& memory) noexcept;
 
 /// Where a ring goes on.
 struct Standing {

@@ -13,8 +13,9 @@ constexpr std::chrono::seconds kKeepAgain{1};
 }  // namespace
 
 Balloon::Balloon(const Folder* folder, const std::string& name,
-                 const reclaim::ReclaimLimits& limits)
-    : state_(folder, name), path_(config_, limits) {
+                 const reclaim::ReclaimLimits& limits,
+                 const std::optional<wire::large::Config>& large)
+    : config_(large), state_(folder, name), path_(config_, limits) {
   note_kept();
   path_.inhibit(state_.inhibited());
 }

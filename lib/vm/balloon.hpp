@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "datapath/config_space.hpp"
@@ -21,7 +22,9 @@ class Balloon {
  public:
   /// The balloon is inhibited from the start if that wish was kept.
   /// @param folder  has the state that outlives the daemon; null: nothing is kept.
-  Balloon(const Folder* folder, const std::string& name, const reclaim::ReclaimLimits& limits);
+  /// @param large   the configuration of a device 13; nothing: it is the stock device.
+  Balloon(const Folder* folder, const std::string& name, const reclaim::ReclaimLimits& limits,
+          const std::optional<wire::large::Config>& large = std::nullopt);
 
   [[nodiscard]] datapath::ConfigSpace& config() noexcept { return config_; }
   [[nodiscard]] const datapath::ConfigSpace& config() const noexcept { return config_; }

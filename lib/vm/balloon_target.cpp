@@ -18,9 +18,9 @@ std::uint32_t as_pages(std::uint64_t bytes) noexcept {
 
 }  // namespace
 
-BalloonTarget::BalloonTarget(Balloon& balloon, const Guest& guest, wire::BitTwo bit_two,
+BalloonTarget::BalloonTarget(Balloon& balloon, const Guest& guest, wire::Dialect dialect,
                              Notices& notices)
-    : balloon_(balloon), guest_(guest), bit_two_(bit_two), notices_(notices) {
+    : balloon_(balloon), guest_(guest), dialect_(dialect), notices_(notices) {
   load();
   show();
 }
@@ -37,12 +37,18 @@ void BalloonTarget::load() {
 }
 
 std::uint64_t BalloonTarget::guest_bytes() const noexcept {
-  return vm::guest_bytes(balloon_, guest_, bit_two_);
+  return vm::guest_bytes(balloon_, guest_, dialect_);
 }
 
 std::uint32_t BalloonTarget::pages_of(std::uint64_t guest_bytes) const noexcept {
   const std::uint64_t bytes = wanted_.size.of(guest_bytes);
-  return as_pages(guest_bytes == 0 ? bytes : std::min(bytes, wanted_.most(guest_bytes)));
+  const auto pages =
+      as_pages(guest_bytes == 0 ? bytes : std::min(bytes, wanted_.most(guest_bytes)));
+  const auto& large = balloon_.config().large();
+  if (!large) return pages;
+  // Whole units, as the driver is told.
+  const std::uint64_t unit = std::uint64_t{1} << (large->page_shift - kPageShift);
+  return static_cast<std::uint32_t>(pages / unit * unit);
 }
 
 Result<void> BalloonTarget::check(const Target& target, std::uint64_t guest) const {
@@ -113,7 +119,7 @@ void BalloonTarget::tell() {
 void BalloonTarget::ask(bool reachable) {
   if (balloon_.config().knows_actual() || !reachable) return hear();
   // The driver does not run, or was not told of the last change yet, so it cannot answer.
-  if (!balloon_.path().running(wire::Role::kInflate) || notifies()) {
+  if (!balloon_.path().running(wire::entrance(dialect_).role) || notifies()) {
     static_cast<void>(question_.end());
     return tell();
   }

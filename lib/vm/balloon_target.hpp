@@ -24,7 +24,7 @@ namespace vballoon::vm {
 class BalloonTarget {
  public:
   /// Begins with the wish that was kept. The objects that are passed outlive this one.
-  BalloonTarget(Balloon& balloon, const Guest& guest, wire::BitTwo bit_two, Notices& notices);
+  BalloonTarget(Balloon& balloon, const Guest& guest, wire::Dialect dialect, Notices& notices);
 
   /// The wish as it was asked for, which may be more than the guest has.
   [[nodiscard]] const Target& wanted() const noexcept { return wanted_; }
@@ -54,7 +54,11 @@ class BalloonTarget {
 
   // --- The VMM is to be told of a change of config space ------------------------------------
 
-  void notify() noexcept { notify_due_.store(true, std::memory_order_relaxed); }
+  /// Of device 13 the driver is: there are no such changes, and it has a queue for requests.
+  void notify() noexcept {
+    if (dialect_ == wire::Dialect::kLarge) return balloon_.path().tell_target();
+    notify_due_.store(true, std::memory_order_relaxed);
+  }
   void notified() noexcept { notify_due_.store(false, std::memory_order_relaxed); }
   /// Thread: any.
   [[nodiscard]] bool notifies() const noexcept {
@@ -72,7 +76,7 @@ class BalloonTarget {
 
   Balloon& balloon_;
   const Guest& guest_;
-  const wire::BitTwo bit_two_;
+  const wire::Dialect dialect_;
   Notices& notices_;
   Target wanted_;
   SizeQuestion question_;

@@ -28,7 +28,7 @@ void settle(VmFigures* figures) noexcept {
     clues.total = figures->stats->sample.get(wire::StatTag::kTotal);
     // A driver that gives pages up for programs that need them has told its kernel that they are
     // there. On a device with a message queue the bit may mean that: what is in doubt is added.
-    const bool inside = figures->bit_two == wire::BitTwo::kDeflateOnOom &&
+    const bool inside = figures->dialect == wire::Dialect::kStock &&
                         figures->acked.has(wire::Feature::kDeflateOnOom);
     if (!inside) clues.apart = figures->stats->ballooned_bytes;
   }

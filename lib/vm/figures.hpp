@@ -66,7 +66,7 @@ struct VmFigures {
   std::uint64_t pressure_messages = 0;  ///< sent by its driver, cumulative
   bool inhibited = false;               ///< nothing is discarded, by the operator's wish
   wire::Features acked;
-  wire::BitTwo bit_two = wire::BitTwo::kDeflateOnOom;  ///< what it means in these
+  wire::Dialect dialect = wire::Dialect::kStock;  ///< what it means in these
   std::optional<StatsReport> stats;
   std::uint64_t stats_waiting_ms = 0;  ///< how long the guest has owed an answer; 0: it does not
 

@@ -14,19 +14,19 @@ std::optional<StatsReport> newest_stats(const datapath::DataPath& path,
                      pages_to_bytes(stats.ballooned_pages)};
 }
 
-void find_clues(const Balloon& balloon, const Guest& guest, wire::BitTwo bit_two,
+void find_clues(const Balloon& balloon, const Guest& guest, wire::Dialect dialect,
                 VmFigures* figures) noexcept {
   figures->table_bytes = balloon.path().counters().guest_bytes.get();
   figures->boot_bytes = guest.boot_bytes;
   figures->acked = guest.acked;
-  figures->bit_two = bit_two;
+  figures->dialect = dialect;
   figures->stats = newest_stats(balloon.path(), now_ms());
 }
 
 std::uint64_t guest_bytes(const Balloon& balloon, const Guest& guest,
-                          wire::BitTwo bit_two) noexcept {
+                          wire::Dialect dialect) noexcept {
   VmFigures figures;
-  find_clues(balloon, guest, bit_two, &figures);
+  find_clues(balloon, guest, dialect, &figures);
   settle(&figures);
   return figures.guest_bytes;
 }

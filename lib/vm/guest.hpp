@@ -30,11 +30,11 @@ struct Guest {
                                                       std::uint64_t now_ms) noexcept;
 
 /// Finds the figures by which settle() tells the guest's size.
-void find_clues(const Balloon& balloon, const Guest& guest, wire::BitTwo bit_two,
+void find_clues(const Balloon& balloon, const Guest& guest, wire::Dialect dialect,
                 VmFigures* figures) noexcept;
 
 /// @return the guest's size by these figures; 0 where nothing is known.
 [[nodiscard]] std::uint64_t guest_bytes(const Balloon& balloon, const Guest& guest,
-                                        wire::BitTwo bit_two) noexcept;
+                                        wire::Dialect dialect) noexcept;
 
 }  // namespace vballoon::vm

@@ -17,7 +17,7 @@ void GuestStats::request() noexcept {
 }
 
 std::uint64_t GuestStats::waiting_ms() const noexcept {
-  if (!path_.running(wire::Role::kStats)) return 0;
+  if (!path_.running(role_)) return 0;
   return patience_.waiting_ms(path_.newest_stats().sequence, now_ms());
 }
 

@@ -15,7 +15,10 @@ namespace vballoon::vm {
 class GuestStats {
  public:
   /// @param path  outlives this object.
-  explicit GuestStats(datapath::DataPath& path) noexcept : path_(path) {}
+  /// @param role  of the queue by which it is asked.
+  explicit GuestStats(datapath::DataPath& path, wire::Role role = wire::Role::kStats) noexcept
+      : path_(path), role_(role) {}
+  [[nodiscard]] wire::Role role() const noexcept { return role_; }
 
   /// The statistics queue is about to be served.
   /// @param resumed  the driver is the one that was served before. The statistics of another driver
@@ -32,6 +35,7 @@ class GuestStats {
 
  private:
   datapath::DataPath& path_;
+  const wire::Role role_;
   StatsPatience patience_;
 };
 

@@ -28,11 +28,12 @@ void Restart::take_up() {
   guest_.handed_on = false;
 }
 
-void Restart::decide(const std::optional<RingStart>& inflate,
-                     const std::optional<RingStart>& deflate) {
+void Restart::decide(const std::optional<RingStart>& entrance,
+                     const std::optional<RingStart>& companion) {
   const Left& left = *guest_.takeover.left();
   const Evidence evidence{left.features == guest_.acked.bits(),
-                          left.rings[kDeflateRing].layout != kNoRing, inflate, deflate};
+                          left.rings[wire::companion(dialect_).ring].layout != kNoRing, entrance,
+                          companion};
   switch (judge(evidence)) {
     case Verdict::kSameDriver:
       return go_on();

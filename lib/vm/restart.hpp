@@ -21,20 +21,21 @@ namespace vballoon::vm {
 class Restart {
  public:
   /// The arguments outlive this object.
-  Restart(Balloon& balloon, Guest& guest, BalloonTarget& target, Notices& notices) noexcept
-      : balloon_(balloon), guest_(guest), target_(target), notices_(notices) {}
+  Restart(Balloon& balloon, Guest& guest, BalloonTarget& target, Notices& notices,
+          wire::Dialect dialect = wire::Dialect::kStock) noexcept
+      : balloon_(balloon), guest_(guest), target_(target), notices_(notices), dialect_(dialect) {}
 
   /// Takes a new memory map, and finds room for the ledger of that memory. @pre no queue runs
   void take_memory(std::shared_ptr<const gmem::GuestMemory> memory);
 
   /// Decides whether the ledger that was left is this guest's. No page of such a ledger may be
-  /// discarded before. The inflate ring alone does not tell, so no ring is served before these two
-  /// rings are there.
+  /// discarded before. The ring by which pages enter (wire::entrance()) alone does not tell, so no
+  /// ring is served before its companion is there as well.
   /// @pre guest.takeover.undecided(); afterwards it is decided
-  void decide(const std::optional<RingStart>& inflate, const std::optional<RingStart>& deflate);
+  void decide(const std::optional<RingStart>& entrance, const std::optional<RingStart>& companion);
 
-  /// The first ring to be served, or the inflate ring, starts and is not resumed: its driver is
-  /// another one, or comes from another host. @pre the path is off its lcore
+  /// The first ring to be served, or that by which pages enter, starts and is not resumed: its
+  /// driver is another one, or comes from another host. @pre the path is off its lcore
   void meet_driver(const RingState& ring, const RingStart& start);
 
   /// Notes that a ring is served from now on. @pre the ring's mark is stored
@@ -51,6 +52,7 @@ class Restart {
   Guest& guest_;
   BalloonTarget& target_;
   Notices& notices_;
+  const wire::Dialect dialect_;
 };
 
 }  // namespace vballoon::vm

@@ -91,10 +91,6 @@ class RingState {
 
 using Rings = std::array<RingState, wire::kQueues>;
 
-/// The rings by which pages enter and leave the balloon. Without both, nothing is known of it.
-inline constexpr unsigned kInflateRing = 0;
-inline constexpr unsigned kDeflateRing = 1;
-
 /// Whether one of the rings between the deflate ring and this one is not ready. A front end starts
 /// its rings in the order of their numbers.
 [[nodiscard]] bool gap_below(const Rings& rings, unsigned index) noexcept;

@@ -42,6 +42,37 @@ Result<Value> parse_number(const Setting& setting, const Number& kind, std::stri
   return Value(number);
 }
 
+std::string quoted(std::span<const std::string_view> words) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const bool last = i + 1 == words.size();
+    text += fmt::format("{}\"{}\"", i == 0 ? "" : last ? " or " : ", ", words[i]);
+  }
+  return text;
+}
+
+Result<Value> parse_word(const Setting& setting, const Word& kind, std::string_view text) {
+  if (std::ranges::find(kind.words, text) == kind.words.end()) return refuse(setting, text);
+  return Value(std::string(text));
+}
+
+Result<void> check_limits(const Settings& settings) {
+  if (settings.ceiling_mib == 0 || settings.floor_mib <= settings.ceiling_mib) return {};
+  return fail(Code::kInvalidArgument, fmt::format("'floor_mib' ({}) is above 'ceiling_mib' ({})",
+                                                  settings.floor_mib, settings.ceiling_mib));
+}
+
+Result<void> check_node(const std::string& text) {
+  constexpr unsigned kMostNode = 1023;
+  unsigned node = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, node);
+  if (text.empty() || (error == std::errc() && at == end && node <= kMostNode)) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("'node' must be a whole number from 0 to {}, or empty, not '{}'",
+                          kMostNode, text));
+}
+
 }  // namespace
 
 Value get(const Setting& setting, const Settings& settings) {
@@ -64,6 +95,7 @@ std::string expected(const Setting& setting) {
                                            number.unit.empty() ? "" : " of ", number.unit,
                                            number.low, number.high);
                       },
+                      [](const Word& word) { return quoted(word.words); },
                       [](const Text&) { return std::string("a text"); }};
   return std::visit(text, setting.kind);
 }
@@ -77,6 +109,7 @@ Result<Value> parse(const Setting& setting, std::string_view text) {
   const Overload parser{
       [&](const Flag&) { return parse_flag(setting, text); },
       [&](const Number& kind) { return parse_number(setting, kind, text); },
+      [&](const Word& kind) { return parse_word(setting, kind, text); },
       [&](const Text&) { return Parsed(Value(std::string(text))); },
   };
   return std::visit(parser, setting.kind);
@@ -140,10 +173,18 @@ bool needs_new_device(const Settings& before, const Settings& after) {
   });
 }
 
-Result<void> check_limits(const Settings& settings) {
-  if (settings.ceiling_mib == 0 || settings.floor_mib <= settings.ceiling_mib) return {};
-  return fail(Code::kInvalidArgument, fmt::format("'floor_mib' ({}) is above 'ceiling_mib' ({})",
-                                                  settings.floor_mib, settings.ceiling_mib));
+Result<void> check(const Settings& settings) {
+  if (auto ok = check_limits(settings); !ok) return ok;
+  if (auto ok = check_node(settings.node); !ok) return ok;
+  if (settings.kind == kStock) return {};
+  for (const auto& [key, on] : {std::pair("message_queue", settings.message_queue),
+                                std::pair("page_poison", settings.page_poison)}) {
+    if (!on) continue;
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("'{}' is of the stock balloon, and 'kind' is \"{}\"", key, settings.kind));
+  }
+  return {};
 }
 
 }  // namespace vballoon::vm

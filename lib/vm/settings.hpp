@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,6 +24,10 @@ struct Settings {
   std::string socket;
   bool client = false;  ///< connect to the VMM's socket instead of listening
 
+  std::string kind = "stock";
+  std::string page_sizes = "2M";
+  std::string node = {};
+  std::uint64_t effort = 1;
   bool prefault = false;
   bool packed = true;
   bool page_poison = false;
@@ -47,6 +52,11 @@ struct Number {
   std::uint64_t high;
   std::string_view unit;
 };
+/// One of these words.
+struct Word {
+  std::string Settings::*field;
+  std::span<const std::string_view> words;
+};
 /// An empty text is a setting that is not set.
 struct Text {
   std::string Settings::*field;
@@ -65,7 +75,7 @@ enum class Source : std::uint8_t {
 
 struct Setting {
   std::string_view key;
-  std::variant<Flag, Number, Text> kind;
+  std::variant<Flag, Number, Word, Text> kind;
   Effect effect;
   Source source;
   std::string_view about;  ///< one sentence: what the setting does
@@ -73,9 +83,36 @@ struct Setting {
 };
 
 inline constexpr std::uint64_t kMostSizeMib = 1 << 30;
+inline constexpr std::uint64_t kMostEffort = 2;
+inline constexpr std::string_view kStock = "stock";
+inline constexpr std::string_view kLarge = "large";
+inline constexpr std::array<std::string_view, 2> kKinds{kStock, kLarge};
+/// Sizes by which a guest may name pages, the smallest of each first.
+inline constexpr std::array<std::string_view, 7> kPageSizes{"2M", "4K,2M", "4K,2M,1G", "2M,1G",
+                                                            "1G", "4K",    "4K,1G"};
 
 // The texts have no markup; docs/fill_settings.cpp adds it. A setting's default is its field's.
 inline constexpr auto kSettings = std::to_array<Setting>({
+    {"kind", Word{&Settings::kind, kKinds}, Effect::kNewDevice, Source::kAnybody,
+     "The device: the stock balloon (virtio 5), or the one of large pages (virtio 13).",
+     "large: its driver (guest/linux) gives and takes pages of page_sizes, and asks for each page "
+     "that it takes back. So nothing is stranded where huge pages are behind the guest, and an "
+     "empty pool is an answer and not the guest's end. A VM may have one of each kind, with a "
+     "socket of its own each: then the stock one serves guests without that driver. page_poison, "
+     "reporting and message_queue are of the stock balloon."},
+    {"page_sizes", Word{&Settings::page_sizes, kPageSizes}, Effect::kNewDevice, Source::kAnybody,
+     "The sizes by which the guest gives pages. With kind = large.",
+     "The page size of the memory behind the guest, and larger ones: 2M, or 1G, for hugetlbfs; "
+     "4K,2M for other memory, where 2M keeps transparent huge pages whole and 4K reaches any "
+     "target. Targets are rounded down to the smallest."},
+    {"node", Text{&Settings::node}, Effect::kNewDevice, Source::kAnybody,
+     "The NUMA node of the guest that its pages are to come from. With kind = large.",
+     "The number by which its firmware knows it, 0 to 1023. Empty: any. One device for each node "
+     "takes memory from each by itself."},
+    {"effort", Number{&Settings::effort, 0, kMostEffort, ""}, Effect::kLive, Source::kAnybody,
+     "What finding pages may cost the guest. With kind = large.",
+     "0: nothing, it gives what is free and whole; 1: a bounded attempt to compact and reclaim for "
+     "each page; 2: whatever can be emptied by moving what is in it."},
     {"prefault", Flag{&Settings::prefault}, Effect::kLive, Source::kAnybody,
      "Put memory where the guest's pages were before it gets them back.",
      "So the guest's first touch does not stall (0.8 us a page, 80 us a huge page); giving back "
@@ -157,7 +194,8 @@ struct Assignment {
 /// Whether the change needs a new device, to which the VMM connects again.
 [[nodiscard]] bool needs_new_device(const Settings& before, const Settings& after);
 
-/// Checks that the floor is not above the ceiling.
-[[nodiscard]] Result<void> check_limits(const Settings& settings);
+/// Checks what no row says by itself: that the floor is not above the ceiling, that the node is a
+/// number, and that nothing of the stock balloon alone is asked of another.
+[[nodiscard]] Result<void> check(const Settings& settings);
 
 }  // namespace vballoon::vm

@@ -64,16 +64,17 @@ RingStart find_start(const RingState& ring, const MarksLeft& left, const virtq::
   return {there.position, there.unused, place->ours, place->ours && place->sure && !there.unused};
 }
 
-/// A reset is a reset of all rings. A deflate ring on which no page came back yet begins like a new
-/// driver's, and says nothing against the inflate ring. Nor does a deflate ring that was about to
-/// be started for the first time when the earlier daemon ended.
+/// A reset is a reset of all rings. A companion on which nothing came yet (a deflate ring on which
+/// no page came back, say) begins like a new driver's, and says nothing against the ring by which
+/// pages enter. Nor does one that was about to be started for the first time when the earlier
+/// daemon ended.
 Verdict judge(const Evidence& evidence) noexcept {
-  const auto& [same_features, deflate_began, inflate, deflate] = evidence;
-  if (!same_features || !inflate || !deflate) return Verdict::kAnother;
-  const bool silent = deflate->unused && (deflate->ours || !deflate_began);
-  if (!deflate->resumed && !silent) return Verdict::kAnother;
-  if (inflate->resumed) return Verdict::kSameDriver;
-  return inflate->ours && inflate->unused ? Verdict::kSameOrNew : Verdict::kAnother;
+  const auto& [same_features, companion_began, entrance, companion] = evidence;
+  if (!same_features || !entrance || !companion) return Verdict::kAnother;
+  const bool silent = companion->unused && (companion->ours || !companion_began);
+  if (!companion->resumed && !silent) return Verdict::kAnother;
+  if (entrance->resumed) return Verdict::kSameDriver;
+  return entrance->ours && entrance->unused ? Verdict::kSameOrNew : Verdict::kAnother;
 }
 
 }  // namespace vballoon::vm

@@ -50,15 +50,16 @@ struct RingStart {
 /// What the connected guest shows, for judge().
 struct Evidence {
   bool same_features = false;
-  bool deflate_began = false;        ///< the deflate ring was served before
-  std::optional<RingStart> inflate;  ///< nothing where the front end has not described the ring
-  std::optional<RingStart> deflate;
+  bool companion_began = false;       ///< that ring was served before
+  std::optional<RingStart> entrance;  ///< nothing where the front end has not described the ring
+  std::optional<RingStart> companion;
 };
 
 enum class Verdict : std::uint8_t {
   kSameDriver,
-  kSameOrNew,  ///< nothing came on the inflate ring yet, so either driver's balloon is empty
-  kAnother,    ///< another driver, or one that is not known to be the same
+  /// Nothing came on the ring by which pages enter yet, so either driver's balloon is empty.
+  kSameOrNew,
+  kAnother,  ///< another driver, or one that is not known to be the same
 };
 [[nodiscard]] Verdict judge(const Evidence& evidence) noexcept;
 

@@ -71,6 +71,9 @@ class Vm {
   /// While off, pages that the guest reports are returned as they are, and counted as kept.
   virtual void reporting(bool on) = 0;
 
+  /// What finding pages may cost the guest of a device 13, from the next target on.
+  virtual void effort(std::uint64_t effort) = 0;
+
   /// Begins or ends a round of free page hints. The device only counts hints.
   /// @return free_page_hint_cmd_id, as the driver sees it now.
   /// @errors kUnavailable where the driver has no queue for hints.

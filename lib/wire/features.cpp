@@ -6,6 +6,8 @@
 #include <array>
 #include <string_view>
 
+#include "wire/large_balloon.hpp"
+
 namespace vballoon::wire {
 namespace {
 
@@ -31,8 +33,17 @@ constexpr std::array kNames{
     NamedFeature{Feature::kInOrder, "IN_ORDER"},
 };
 
-std::string name_of_bit(unsigned bit, BitTwo meaning) {
-  if (bit == static_cast<unsigned>(kBitTwo) && meaning == BitTwo::kMessageVq) return "MESSAGE_VQ";
+/// Of device 13, from bit 0 on.
+constexpr std::array<std::string_view, large::kFeatures> kLargeNames{
+    "SIZES", "NODE", "NODE_STATS", "PRESSURE", "DEFLATE_ON_OOM", "RELEASE", "STATE"};
+/// Bits from 24 on are the transport's, and the same on every device (6).
+constexpr unsigned kFirstTransportBit = 24;
+
+std::string name_of_bit(unsigned bit, Dialect dialect) {
+  if (dialect == Dialect::kLarge && bit < kFirstTransportBit) {
+    return bit < kLargeNames.size() ? std::string(kLargeNames[bit]) : fmt::format("BIT_{}", bit);
+  }
+  if (bit == static_cast<unsigned>(kBitTwo) && dialect == Dialect::kMessages) return "MESSAGE_VQ";
   for (const NamedFeature& known : kNames) {
     if (static_cast<unsigned>(known.feature) == bit) return std::string(known.name);
   }
@@ -41,10 +52,10 @@ std::string name_of_bit(unsigned bit, BitTwo meaning) {
 
 }  // namespace
 
-std::vector<std::string> feature_names(Features features, BitTwo meaning) {
+std::vector<std::string> feature_names(Features features, Dialect dialect) {
   std::vector<std::string> names;
   for (unsigned bit = 0; bit < 64; ++bit) {
-    if (((features.bits() >> bit) & 1) != 0) names.push_back(name_of_bit(bit, meaning));
+    if (((features.bits() >> bit) & 1) != 0) names.push_back(name_of_bit(bit, dialect));
   }
   return names;
 }

@@ -74,9 +74,13 @@ inline constexpr Features kOffered = Features{}
                                          .with(Feature::kRingPacked)
                                          .with(Feature::kInOrder);
 
-/// What bit 2 means on a device. The message queue was proposed with it, and is what guests that
-/// tell of pressure speak; the specification gave it to DEFLATE_ON_OOM.
-enum class BitTwo { kDeflateOnOom, kMessageVq };
+/// What the device's own bits and its queues mean. The message queue was proposed with bit 2, and
+/// is what guests that tell of pressure speak; the specification gave the bit to DEFLATE_ON_OOM.
+enum class Dialect : std::uint8_t {
+  kStock,     ///< device 5, as the specification has it
+  kMessages,  ///< device 5, with bit 2 as the message queue
+  kLarge,     ///< device 13, whose bits are those of wire/large_balloon.hpp
+};
 
 /// Not FREE_PAGE_HINT nor REPORTING beside the message queue. A stock driver takes bit 2 for
 /// DEFLATE_ON_OOM and numbers its rings as if there were no such queue: were it offered these, its
@@ -84,8 +88,15 @@ enum class BitTwo { kDeflateOnOom, kMessageVq };
 inline constexpr Features kOfferedWithMessages =
     kOffered.without(Feature::kFreePageHint).without(Feature::kReporting);
 
+/// Of the bits above the devices' own: what every dialect offers.
+inline constexpr Features kOfferedTransport = kOffered.without(Feature::kMustTellHost)
+                                                  .without(Feature::kStatsVq)
+                                                  .without(Feature::kDeflateOnOom)
+                                                  .without(Feature::kFreePageHint)
+                                                  .without(Feature::kReporting);
+
 /// Names as Linux and the spec write them, lowest bit first; unknown bits as "BIT_n".
 [[nodiscard]] std::vector<std::string> feature_names(Features features,
-                                                     BitTwo meaning = BitTwo::kDeflateOnOom);
+                                                     Dialect dialect = Dialect::kStock);
 
 }  // namespace vballoon::wire

@@ -28,6 +28,10 @@ enum class Feature : unsigned {
 };
 inline constexpr unsigned kFeatures = 7;
 
+[[nodiscard]] constexpr std::uint64_t bit(Feature feature) noexcept {
+  return std::uint64_t{1} << static_cast<unsigned>(feature);
+}
+
 /// Section 5: numbers of the virtqueues.
 inline constexpr unsigned kFromDeviceQueue = 0;
 inline constexpr unsigned kToDeviceQueue = 1;

@@ -22,16 +22,20 @@ constexpr unsigned kFirstOptional = 2;
 }  // namespace
 
 std::string_view role_name(Role role) noexcept {
-  static constexpr std::array<std::string_view, kRoles> kNames{"inflate", "deflate", "stats",
-                                                               "hint",    "report",  "message"};
+  static constexpr std::array<std::string_view, kRoles> kNames{
+      "inflate", "deflate", "stats", "hint", "report", "message", "fromdev", "todev"};
   return kNames[static_cast<unsigned>(role)];
 }
 
 std::optional<Role> role_of_queue(unsigned index, Features acked, bool gap_below,
-                                  BitTwo bit_two) noexcept {
+                                  Dialect dialect) noexcept {
+  if (dialect == Dialect::kLarge) {
+    if (index == entrance(dialect).ring) return entrance(dialect).role;
+    return index == companion(dialect).ring ? std::optional(companion(dialect).role) : std::nullopt;
+  }
   if (index < kFirstOptional) return static_cast<Role>(index);
   const std::span<const OptionalRole> known =
-      bit_two == BitTwo::kMessageVq ? std::span<const OptionalRole>(kWithMessages) : kOptional;
+      dialect == Dialect::kMessages ? std::span<const OptionalRole>(kWithMessages) : kOptional;
   unsigned compacted = kFirstOptional;
   for (const OptionalRole& optional : known) {
     if (!acked.has(optional.needs)) continue;

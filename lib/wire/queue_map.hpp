@@ -5,7 +5,7 @@
 // Source: VIRTIO 1.2, 5.5.2 fixes 0 to 4; Linux (6.1 to 6.12 at least) counts only queues whose
 //         feature was acknowledged. Both agree while nothing below a queue is missing. The message
 //         queue is of "virtio-balloon: add pressure notification via a new virtqueue" (2013) and
-//         comes after the statistics.
+//         comes after the statistics. Queues of device 13: docs/device-13.md, 5.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,11 @@ enum class Role : unsigned {
   kHint = 3,
   kReport = 4,
   kMessage = 5,  ///< its ring is 3 at most: a device that has it has no hints and no reports
+  // Of device 13.
+  kFromDevice = 6,  ///< the device's requests
+  kToDevice = 7,    ///< the driver's messages: pages, and all else that it has to say
 };
-inline constexpr unsigned kRoles = 6;
+inline constexpr unsigned kRoles = 8;
 
 /// Queues that a device has at most, and what GET_QUEUE_NUM answers.
 inline constexpr unsigned kQueues = 5;
@@ -34,10 +37,36 @@ inline constexpr std::uint32_t kMessagePressure = 1;  ///< the guest is short of
 
 [[nodiscard]] std::string_view role_name(Role role) noexcept;
 
-/// Whether a device with this meaning of bit 2 may have such a queue.
-[[nodiscard]] constexpr bool may_have(Role role, BitTwo bit_two) noexcept {
-  if (bit_two == BitTwo::kDeflateOnOom) return role != Role::kMessage;
+/// Whether a device of this dialect may have such a queue.
+[[nodiscard]] constexpr bool may_have(Role role, Dialect dialect) noexcept {
+  const bool large = role == Role::kFromDevice || role == Role::kToDevice;
+  if (large || dialect == Dialect::kLarge) return large && dialect == Dialect::kLarge;
+  if (dialect == Dialect::kStock) return role != Role::kMessage;
   return role != Role::kHint && role != Role::kReport;
+}
+
+/// The queues that a dialect's device has at most.
+[[nodiscard]] constexpr unsigned queues_of(Dialect dialect) noexcept {
+  return dialect == Dialect::kLarge ? 2 : kQueues;
+}
+
+/// A queue that every driver starts, and its ring's number.
+struct MainQueue {
+  Role role;
+  unsigned ring;
+};
+/// The queue by which pages enter the balloon: its ring tells of a reset.
+[[nodiscard]] constexpr MainQueue entrance(Dialect dialect) noexcept {
+  return dialect == Dialect::kLarge ? MainQueue{Role::kToDevice, 1} : MainQueue{Role::kInflate, 0};
+}
+/// The other one, without which the driver does not work.
+[[nodiscard]] constexpr MainQueue companion(Dialect dialect) noexcept {
+  return dialect == Dialect::kLarge ? MainQueue{Role::kFromDevice, 0}
+                                    : MainQueue{Role::kDeflate, 1};
+}
+/// The queue by which the driver is asked for statistics.
+[[nodiscard]] constexpr Role statistics(Dialect dialect) noexcept {
+  return dialect == Dialect::kLarge ? Role::kFromDevice : Role::kStats;
 }
 
 /// The role of ring `index`. Linux's numbering, and the spec's for an index that Linux's leaves
@@ -45,10 +74,10 @@ inline constexpr std::uint32_t kMessagePressure = 1;  ///< the guest is short of
 /// @param gap_below  a ring between deflate and this one is not started: no compacting driver
 ///                   leaves one out, so the number is the spec's. To take a hint for a report would
 ///                   be to discard pages that the guest may use.
-/// @param bit_two    what it means on this device.
+/// @param dialect    of the device.
 /// @return nothing for a ring that neither scheme knows.
 [[nodiscard]] std::optional<Role> role_of_queue(unsigned index, Features acked,
                                                 bool gap_below = false,
-                                                BitTwo bit_two = BitTwo::kDeflateOnOom) noexcept;
+                                                Dialect dialect = Dialect::kStock) noexcept;
 
 }  // namespace vballoon::wire

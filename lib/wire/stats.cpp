@@ -24,6 +24,12 @@ std::optional<std::uint64_t> StatsSample::get(StatTag tag) const noexcept {
   return values[t];
 }
 
+void StatsSample::set(std::uint16_t tag, std::uint64_t value) noexcept {
+  if (tag >= kKnownStats) return add_unknown(tag, value);
+  values[tag] = value;
+  present |= 1U << tag;
+}
+
 void StatsSample::drop(StatTag tag) noexcept {
   const std::uint32_t bit = present & (1U << static_cast<unsigned>(tag));
   present &= ~bit;
@@ -51,12 +57,7 @@ StatsSample decode_stats(std::span<const std::byte> bytes) noexcept {
     std::uint64_t value = 0;
     std::memcpy(&tag, bytes.data(), sizeof(tag));
     std::memcpy(&value, bytes.data() + sizeof(tag), sizeof(value));
-    if (tag >= kKnownStats) {
-      sample.add_unknown(tag, value);
-      continue;
-    }
-    sample.values[tag] = value;
-    sample.present |= 1U << tag;
+    sample.set(tag, value);
   }
   return sample;
 }

@@ -59,6 +59,8 @@ struct StatsSample {
   std::array<UnknownStat, kUnknownKept> unknown{};  ///< the first so many tags, in their order
 
   [[nodiscard]] std::optional<std::uint64_t> get(StatTag tag) const noexcept;
+  /// A figure of the buffer; the last one of its tag counts.
+  void set(std::uint16_t tag, std::uint64_t value) noexcept;
   /// From now on it is unknown, where it was present.
   void drop(StatTag tag) noexcept;
   /// A tag beyond the known ones.

@@ -152,6 +152,8 @@ void read_setting(TableReader& table, const vm::Setting& setting, vm::Settings* 
     table.read(setting.key, &(device->*number->field), range);
   } else if (const auto* flag = std::get_if<vm::Flag>(&setting.kind)) {
     table.read(setting.key, &(device->*flag->field));
+  } else if (const auto* word = std::get_if<vm::Word>(&setting.kind)) {
+    table.read_word(setting.key, &(device->*word->field), word->words);
   } else {
     table.read(setting.key, &(device->*std::get<vm::Text>(setting.kind).field));
   }
@@ -165,7 +167,7 @@ Result<void> read_device(TableReader& table, Config* config) {
   table.read_word("mode", &mode, kModes);
   device.client = mode == "client";
   for (const vm::Setting& setting : vm::kSettings) read_setting(table, setting, &device);
-  if (auto ok = vm::check_limits(device); !ok) table.fail_at(table.table(), ok.error().message);
+  if (auto ok = vm::check(device); !ok) table.fail_at(table.table(), ok.error().message);
   if (auto done = table.finish(); !done) return done;
   if (table.require("name") && table.require("socket")) {
     config->devices.push_back(std::move(device));

@@ -72,8 +72,8 @@ void write_driver(const vm::DeviceReport& report, JsonWriter* out) {
   out->end_object();
   out->key("features");
   out->begin_object();
-  out->field("offered", Json(wire::feature_names(report.offered, report.bit_two)));
-  out->field("acked", Json(wire::feature_names(report.acked, report.bit_two)));
+  out->field("offered", Json(wire::feature_names(report.offered, report.dialect)));
+  out->field("acked", Json(wire::feature_names(report.acked, report.dialect)));
   out->end_object();
 }
 

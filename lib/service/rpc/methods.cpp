@@ -219,7 +219,7 @@ Methods::Answer Methods::add(const rpc::Json& object) {
         fmt::format("device.add: 'mode' must be \"server\" or \"client\", not \"{}\"", mode));
   }
   device.client = mode == "client";
-  if (auto ok = vm::check_limits(device); !ok) {
+  if (auto ok = vm::check(device); !ok) {
     return rpc::refuse(rpc::kInvalidParams, "device.add: " + ok.error().message);
   }
   if (auto added = fleet_.add(device); !added) return refuse(added.error());

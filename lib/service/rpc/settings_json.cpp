@@ -21,7 +21,13 @@ std::optional<vm::Value> take(Params& params, const vm::Setting& setting) {
   if (std::holds_alternative<vm::Flag>(setting.kind)) {
     return as_value(params.optional_flag(setting.key));
   }
-  return as_value(params.optional_text(setting.key));
+  auto text = params.optional_text(setting.key);
+  if (text && std::holds_alternative<vm::Word>(setting.kind)) {
+    if (auto word = vm::parse(setting, *text); !word) {
+      params.refuse(setting.key, "must be " + vm::expected(setting));
+    }
+  }
+  return as_value(std::move(text));
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ FakeVm& FakeFleet::make(const vm::Settings& settings) {
   vm.shown.lcore = 1;
   vm.shown.guest_bytes = kGiB;
   vm.shown.actual_bytes = 0;
-  if (settings.message_queue) vm.shown.bit_two = wire::BitTwo::kMessageVq;
+  if (settings.message_queue) vm.shown.dialect = wire::Dialect::kMessages;
   return vm;
 }
 

@@ -33,11 +33,13 @@ class FakeVm final : public vm::Vm {
   void keep_automatic(vm::AutomaticWord word) override;
   Result<void> prefault(bool on) override;
   void reporting(bool on) override { shown.reporting = on; }
+  void effort(std::uint64_t effort) override { efforts.push_back(effort); }
   Result<std::uint32_t> hint(wire::HintAction action) override;
   Result<void> move_to(unsigned lcore) override;
   Result<void> readmit() override;
 
   vm::DeviceReport shown;
+  std::vector<std::uint64_t> efforts;  // as they were set
 
  private:
   FakeFleet& fleet_;

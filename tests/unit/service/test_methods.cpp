@@ -242,8 +242,8 @@ TEST_F(MethodsTest, AddListensUnlessToldOtherwise) {
 TEST_F(MethodsTest, AddHasNoMessageQueueUnlessToldSo) {
   result("device.add", {{"name", "vm1"}, {"socket", "/tmp/a"}});
   result("device.add", {{"name", "vm2"}, {"socket", "/tmp/b"}, {"message_queue", true}});
-  EXPECT_EQ(fleet_.report("vm1").bit_two, wire::BitTwo::kDeflateOnOom);
-  EXPECT_EQ(fleet_.report("vm2").bit_two, wire::BitTwo::kMessageVq);
+  EXPECT_EQ(fleet_.report("vm1").dialect, wire::Dialect::kStock);
+  EXPECT_EQ(fleet_.report("vm2").dialect, wire::Dialect::kMessages);
   EXPECT_EQ(error("device.add", {{"name", "b"}, {"socket", "c"}, {"message_queue", 1}}).message,
             "device.add: 'message_queue' must be true or false");
 }

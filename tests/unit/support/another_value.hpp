@@ -11,6 +11,10 @@ namespace vballoon::test {
 inline vm::Value another_value(const vm::Setting& setting, const vm::Settings& settings) {
   const vm::Value now = vm::get(setting, settings);
   if (const bool* flag = std::get_if<bool>(&now)) return !*flag;
+  if (const auto* word = std::get_if<vm::Word>(&setting.kind)) {
+    const bool first = std::get<std::string>(now) == word->words.front();
+    return std::string(first ? word->words.back() : word->words.front());
+  }
   if (const auto* text = std::get_if<std::string>(&now)) return *text + "x";
   const auto& range = std::get<vm::Number>(setting.kind);
   return std::get<std::uint64_t>(now) == range.low ? range.high : range.low;

@@ -8,8 +8,10 @@
 
 namespace vballoon::datapath {
 
-DeviceFixture::DeviceFixture(unsigned ring_size, reclaim::ReclaimLimits limits)
+DeviceFixture::DeviceFixture(unsigned ring_size, reclaim::ReclaimLimits limits,
+                             const std::optional<wire::large::Config>& large)
     : ram_({{Gpa{0}, kLowBytes, 0}, {Gpa{kHighFirst}, kHighBytes, kHighInFile}}),
+      config_(large),
       path_(config_, limits) {
   for (std::size_t role = 0; role < rings_.size(); ++role) {
     const Gpa base{role * 2 * kMiB};

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -44,7 +45,9 @@ class DeviceFixture {
   static constexpr std::uint64_t kHighInFile = 96 * kMiB;
 
   /// Discards inline, over discarder(). MUST_TELL_HOST is not negotiated: see driver_tells().
-  explicit DeviceFixture(unsigned ring_size = 64, reclaim::ReclaimLimits limits = kAtOnce);
+  /// @param large  of a device 13; its limits name sizes then.
+  explicit DeviceFixture(unsigned ring_size = 64, reclaim::ReclaimLimits limits = kAtOnce,
+                         const std::optional<wire::large::Config>& large = std::nullopt);
   explicit DeviceFixture(reclaim::ReclaimLimits limits) : DeviceFixture(64, limits) {}
 
   /// Where buffers may be put: 2 MiB of guest memory for each role.

@@ -42,7 +42,7 @@ class Targets : public KeptState {
   Guest guest_;
   Notices notices_{"vm"};
   Balloon balloon_{&folder(), "vm", {}};
-  BalloonTarget target_{balloon_, guest_, wire::BitTwo::kDeflateOnOom, notices_};
+  BalloonTarget target_{balloon_, guest_, wire::Dialect::kStock, notices_};
 };
 
 TEST_F(Targets, AreShownAsTheyAreWhereTheyFit) {
@@ -111,7 +111,7 @@ TEST_F(Targets, OutliveTheDaemon) {
   ASSERT_TRUE(balloon_.state().kept());
   Balloon next(&folder(), "vm", {});
   Guest nobody;
-  const BalloonTarget again(next, nobody, wire::BitTwo::kDeflateOnOom, notices_);
+  const BalloonTarget again(next, nobody, wire::Dialect::kStock, notices_);
   EXPECT_EQ(again.wanted().size.bytes, kGuest - 16 * kMiB);
   EXPECT_TRUE(again.wanted().forced);
   EXPECT_EQ(next.config().num_pages(), bytes_to_pages(kGuest - 16 * kMiB));

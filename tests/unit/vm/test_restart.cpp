@@ -28,7 +28,7 @@ class Restarts : public KeptState {
     Guest guest;
     Notices notices{"vm"};
     Balloon balloon;
-    BalloonTarget target{balloon, guest, wire::BitTwo::kDeflateOnOom, notices};
+    BalloonTarget target{balloon, guest, wire::Dialect::kStock, notices};
     Restart restart{balloon, guest, target, notices};
   };
 };

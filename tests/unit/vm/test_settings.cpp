@@ -104,11 +104,11 @@ TEST(Assignment, SaysWhatIsWrong) {
 TEST(SettingsLimits, AFloorIsNotAboveTheCeiling) {
   Settings settings = kPlain;
   settings.floor_mib = 9;
-  EXPECT_TRUE(check_limits(settings)) << "a ceiling of 0 is none";
+  EXPECT_TRUE(check(settings)) << "a ceiling of 0 is none";
   settings.ceiling_mib = 9;
-  EXPECT_TRUE(check_limits(settings));
+  EXPECT_TRUE(check(settings));
   settings.ceiling_mib = 8;
-  EXPECT_EQ(check_limits(settings).error().message, "'floor_mib' (9) is above 'ceiling_mib' (8)");
+  EXPECT_EQ(check(settings).error().message, "'floor_mib' (9) is above 'ceiling_mib' (8)");
 }
 
 }  // namespace

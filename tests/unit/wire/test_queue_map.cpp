@@ -98,7 +98,7 @@ TEST(QueueMap, OtherFeaturesDoNotMoveQueues) {
 TEST(QueueMap, MessagesComeAfterTheStatistics) {
   const Features both = Features{}.with(Feature::kStatsVq).with(Feature::kDeflateOnOom);
   const auto role = [](unsigned index, Features acked, bool gap = false) {
-    return role_of_queue(index, acked, gap, BitTwo::kMessageVq);
+    return role_of_queue(index, acked, gap, Dialect::kMessages);
   };
   EXPECT_EQ(role(0, both), Role::kInflate);
   EXPECT_EQ(role(1, both), Role::kDeflate);
@@ -118,10 +118,10 @@ TEST(QueueMap, HintsAndReportsAreNotKnownBesideMessages) {
     const Features acked = subset(bits).with(Feature::kDeflateOnOom);
     for (unsigned index = 0; index < 8; ++index) {
       for (const bool gap : {false, true}) {
-        const auto role = role_of_queue(index, acked, gap, BitTwo::kMessageVq);
-        EXPECT_TRUE(!role || may_have(*role, BitTwo::kMessageVq)) << bits << " " << index;
+        const auto role = role_of_queue(index, acked, gap, Dialect::kMessages);
+        EXPECT_TRUE(!role || may_have(*role, Dialect::kMessages)) << bits << " " << index;
         const auto standard = role_of_queue(index, acked, gap);
-        EXPECT_TRUE(!standard || may_have(*standard, BitTwo::kDeflateOnOom)) << bits;
+        EXPECT_TRUE(!standard || may_have(*standard, Dialect::kStock)) << bits;
       }
     }
   }
@@ -129,22 +129,44 @@ TEST(QueueMap, HintsAndReportsAreNotKnownBesideMessages) {
 
 TEST(QueueMap, NoDeviceHasMoreQueuesThanItSays) {
   unsigned most = 0;
-  for (const BitTwo bit_two : {BitTwo::kDeflateOnOom, BitTwo::kMessageVq}) {
+  for (const Dialect dialect : {Dialect::kStock, Dialect::kMessages, Dialect::kLarge}) {
     unsigned queues = 0;
     for (unsigned i = 0; i < kRoles; ++i) {
-      if (may_have(static_cast<Role>(i), bit_two)) ++queues;
+      if (may_have(static_cast<Role>(i), dialect)) ++queues;
     }
-    EXPECT_LE(queues, kQueues);
+    EXPECT_LE(queues, queues_of(dialect));
     most = std::max(most, queues);
   }
   EXPECT_EQ(most, kQueues);
+}
+
+// docs/device-13.md, 5: whatever was acknowledged.
+TEST(QueueMap, DeviceThirteenHasTwoQueues) {
+  for (const Features acked : {Features{}, Features(0x7f), Features(~0ULL)}) {
+    for (const bool gap : {false, true}) {
+      EXPECT_EQ(role_of_queue(0, acked, gap, Dialect::kLarge), Role::kFromDevice);
+      EXPECT_EQ(role_of_queue(1, acked, gap, Dialect::kLarge), Role::kToDevice);
+      EXPECT_EQ(role_of_queue(2, acked, gap, Dialect::kLarge), std::nullopt);
+      EXPECT_EQ(role_of_queue(UINT32_MAX, acked, gap, Dialect::kLarge), std::nullopt);
+    }
+  }
+}
+
+TEST(QueueMap, EachDialectHasItsMainQueuesWhereTheirRingsAre) {
+  for (const Dialect dialect : {Dialect::kStock, Dialect::kMessages, Dialect::kLarge}) {
+    for (const MainQueue queue : {entrance(dialect), companion(dialect)}) {
+      EXPECT_EQ(role_of_queue(queue.ring, Features{}, false, dialect), queue.role);
+      EXPECT_TRUE(may_have(queue.role, dialect));
+    }
+    EXPECT_TRUE(may_have(statistics(dialect), dialect));
+  }
 }
 
 TEST(QueueMap, RolesHaveNames) {
   std::set<std::string_view> names;
   for (unsigned i = 0; i < kRoles; ++i) names.insert(role_name(static_cast<Role>(i)));
   EXPECT_EQ(names, (std::set<std::string_view>{"inflate", "deflate", "stats", "hint", "report",
-                                               "message"}));
+                                               "message", "fromdev", "todev"}));
 }
 
 // 5.5.3 and 6: the numbers of the bits.
@@ -185,9 +207,18 @@ TEST(Features, NeitherHintsNorReportsAreOfferedBesideMessages) {
 TEST(Features, BitTwoHasTwoNames) {
   const Features two(1U << 2);
   EXPECT_EQ(feature_names(two), std::vector<std::string>{"DEFLATE_ON_OOM"});
-  EXPECT_EQ(feature_names(two, BitTwo::kMessageVq), std::vector<std::string>{"MESSAGE_VQ"});
-  EXPECT_EQ(feature_names(Features(3), BitTwo::kMessageVq),
+  EXPECT_EQ(feature_names(two, Dialect::kMessages), std::vector<std::string>{"MESSAGE_VQ"});
+  EXPECT_EQ(feature_names(Features(3), Dialect::kMessages),
             (std::vector<std::string>{"MUST_TELL_HOST", "STATS_VQ"}));
+}
+
+// docs/device-13.md, 3. Bits of the transport keep their names.
+TEST(Features, DeviceThirteenHasNamesOfItsOwn) {
+  EXPECT_EQ(feature_names(Features(0xff).with(Feature::kVersion1), Dialect::kLarge),
+            (std::vector<std::string>{"SIZES", "NODE", "NODE_STATS", "PRESSURE", "DEFLATE_ON_OOM",
+                                      "RELEASE", "STATE", "BIT_7", "VERSION_1"}));
+  EXPECT_EQ(feature_names(kOfferedTransport, Dialect::kLarge), feature_names(kOfferedTransport));
+  EXPECT_EQ(kOfferedTransport.bits() & 0xffffff, 0U);
 }
 
 TEST(Features, NamesComeLowestBitFirst) {
