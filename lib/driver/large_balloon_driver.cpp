@@ -83,7 +83,7 @@ LargeAnswer LargeBalloonDriver::settle(const Used& used) {
 
 Result<Used> LargeBalloonDriver::await_message() {
   waiting_ = true;
-  const auto used = await(queue(Role::kToDevice));
+  auto used = await(queue(Role::kToDevice));
   waiting_ = false;
   return used;
 }
@@ -117,10 +117,7 @@ Result<LargeAnswer> LargeBalloonDriver::round_trip(const LargeMessage& message) 
 Result<void> LargeBalloonDriver::tell(MessageKind kind, const Header& header,
                                       std::span<const std::byte> body) {
   const LargeMessage message{.kind = kind, .header = header, .body = body};
-  if (kind != MessageKind::kStats) return round_trip(message).map([](const LargeAnswer&) {});
-  if (auto ready = settle_until_ready(); !ready) return ready;
-  post(message);
-  return {};
+  return round_trip(message).map([](const LargeAnswer&) {});
 }
 
 // --- Pages ---
@@ -220,9 +217,17 @@ Result<void> LargeBalloonDriver::send_pressure(wire::large::Level level,
               std::as_bytes(std::span(&pressure, 1)));
 }
 
+/// Answers that are under way come back before it.
 Result<void> LargeBalloonDriver::send_stats() {
-  const std::vector<Stat> entries = stats();
-  return tell(MessageKind::kStats, header(MessageType::kStats), std::as_bytes(std::span(entries)));
+  if (auto ready = settle_until_ready(); !ready) return ready;
+  stats_wanted_.push_back(target_ ? target_->serial : 0);
+  answer_stats();
+  while (queue(Role::kToDevice).outstanding() != 0) {
+    const auto used = await_message();
+    if (!used) return tl::unexpected(used.error());
+    static_cast<void>(settle(*used));
+  }
+  return {};
 }
 
 std::vector<Stat> LargeBalloonDriver::stats() const {

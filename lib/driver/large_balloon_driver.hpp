@@ -76,7 +76,7 @@ class LargeBalloonDriver final : public VirtioDriver {
 
   Result<void> send_state(wire::large::Reason reason, const wire::large::State& state);
   Result<void> send_pressure(wire::large::Level level, const wire::large::Pressure& pressure);
-  /// Without being asked; requests are answered by themselves.
+  /// Without being asked; requests are answered by themselves. Waits until all answers are used.
   Result<void> send_stats();
   void set_stats(std::vector<wire::large::Stat> stats) { options_.stats = std::move(stats); }
 

@@ -32,6 +32,7 @@ constexpr std::array<std::pair<MessageKind, const char*>, 3> kWays{{
 
 std::string text_of(const std::vector<unsigned>& shifts) {
   std::vector<std::string> sizes;
+  sizes.reserve(shifts.size());
   for (const unsigned shift : shifts) sizes.push_back(format_size(std::uint64_t{1} << shift));
   return fmt::format("{}", fmt::join(sizes, ", "));
 }

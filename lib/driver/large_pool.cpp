@@ -18,10 +18,12 @@ std::array<GpaRange, 2> without(const gmem::Region& region, GpaRange arena) {
 
 std::vector<Gpa> in_order(const std::vector<Gpa>& pages, PageOrder order, std::uint64_t seed) {
   std::vector<Pfn> pfns;
+  pfns.reserve(pages.size());
   for (const Gpa page : pages) {
     pfns.push_back(Pfn{static_cast<std::uint32_t>(bytes_to_pages(page.value))});
   }
   std::vector<Gpa> arranged;
+  arranged.reserve(pages.size());
   for (const Pfn pfn : arrange(std::move(pfns), order, seed)) arranged.push_back(to_gpa(pfn));
   std::reverse(arranged.begin(), arranged.end());
   return arranged;
