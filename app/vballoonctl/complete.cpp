@@ -110,8 +110,9 @@ class Walk {
       } else if (std::holds_alternative<vm::Flag>(setting.kind)) {
         return {key + "true", key + "false"};
       } else if (const auto* word = std::get_if<vm::Word>(&setting.kind)) {
-        for (const std::string_view one : word->words) words.push_back(key + std::string(one));
-        return words;
+        Words values;
+        for (const std::string_view one : word->words) values.push_back(key + std::string(one));
+        return values;
       }
     }
     return words;

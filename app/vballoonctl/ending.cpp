@@ -26,6 +26,18 @@ std::string stall_reason(const Json& device) {
   return "no progress for 10 s; the guest has nothing more to give, or is busy";
 }
 
+/// Of a driver of large pages.
+std::string rest_reason(const Json& device) {
+  const std::string reason = text(device.value("driver", Json::object()), "reason");
+  if (reason == "exhausted") {
+    return "the guest finds no more pages with this effort (setting effort), and tries again later";
+  }
+  if (reason == "no_node") return "the guest has no such NUMA node, or its memory is offline";
+  if (reason == "withheld") return "the host has no memory for the pages that the guest wants back";
+  if (reason == "oom") return "the guest has just run out of memory";
+  return "its driver is about to leave";
+}
+
 std::string reason(const Ending& ending, unsigned timeout_s) {
   switch (ending.verdict) {
     case Verdict::kStalled:
@@ -35,6 +47,8 @@ std::string reason(const Ending& ending, unsigned timeout_s) {
     case Verdict::kRetargeted:
       return fmt::format("the target is another one meanwhile, {}",
                          size_field(ending.device, "target_bytes"));
+    case Verdict::kRests:
+      return rest_reason(ending.device);
     case Verdict::kGoing:
       return "interrupted";
     case Verdict::kReached:
@@ -50,6 +64,13 @@ std::string why_not(const Ending& ending, std::uint64_t target, unsigned timeout
   const bool stands = number(ending.device, "target_bytes") == target;
   if (!why.empty() && stands) why += "; the target stands";
   return why;
+}
+
+bool rests(const Json& device) {
+  const Json driver = device.value("driver", Json());
+  if (!driver.is_object() || !driver.value("newest_target", false)) return false;
+  const std::string reason = text(driver, "reason");
+  return reason != "reached" && reason != "working" && reason != "unknown";
 }
 
 }  // namespace vballoon::ctl

@@ -24,4 +24,8 @@ struct Ending {
 /// @param timeout_s  the limit on the command line.
 [[nodiscard]] std::string why_not(const Ending& ending, std::uint64_t target, unsigned timeout_s);
 
+/// Whether the driver says that it does no more for the target that it was told last, for now. Only
+/// drivers of large pages say so.
+[[nodiscard]] bool rests(const rpc::Json& device);
+
 }  // namespace vballoon::ctl

@@ -16,6 +16,7 @@ enum class Verdict {
   kStalled,     ///< the balloon came no closer to the target for kStallAfter
   kTimedOut,    ///< the limit of the command line is over
   kRetargeted,  ///< another target was set meanwhile
+  kRests,       ///< the driver says that it does no more for this target, for now
 };
 
 /// Only a distance to the target that is smaller than any before counts as a move. So a guest that

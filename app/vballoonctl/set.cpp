@@ -100,6 +100,7 @@ rpc::Outcome<Ending> follow(Command& command, std::uint64_t target,
     if (verdict == Verdict::kGoing && text(*device, "state") == "waiting") {
       verdict = Verdict::kStalled;
     }
+    if (verdict == Verdict::kGoing && rests(*device)) verdict = Verdict::kRests;
     if (verdict != Verdict::kGoing || !sleep_unless(interrupt, kLookEvery)) {
       display.end();
       return Ending{verdict, std::move(last)};

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,27 @@ std::vector<std::string> strings(const Json& list) {
   return out;
 }
 
+std::string kind_of(const Json& device) {
+  return text(device.value("settings", Json::object()), "kind");
+}
+
+/// What a driver of large pages said last.
+std::string driver_text(const Json& driver) {
+  static const std::map<std::string, std::string, std::less<>> kWords{
+      {"reached", "as near to its target as its pages allow"},
+      {"working", "on its way to its target"},
+      {"exhausted", "finds nothing more with this effort, and tries again later"},
+      {"no_node", "knows no such NUMA node, or its memory is offline"},
+      {"withheld", "wants pages back that the host has no memory for"},
+      {"oom", "does not inflate, for the guest has just run out of memory"},
+      {"leaving", "is about to leave"}};
+  const auto words = kWords.find(text(driver, "reason"));
+  return fmt::format("{}{}; {} ago, {} us for a page at most",
+                     words == kWords.end() ? "says nothing that is known" : words->second,
+                     driver.value("newest_target", false) ? "" : " (an earlier one)",
+                     format_age(number(driver, "age_ms")), number(driver, "longest_us"));
+}
+
 std::string target_text(const Json& device) {
   std::string text = target_field(device);
   const bool is_share = device.value("target_share", Json()).is_number();
@@ -47,7 +69,9 @@ std::string target_text(const Json& device) {
 
 std::string actual_text(const Json& device) {
   if (known(device, "actual_bytes")) {
-    return fmt::format("{}, as the guest says", size_field(device, "actual_bytes"));
+    const bool counted = kind_of(device) == "large";
+    return fmt::format("{}, as {}", size_field(device, "actual_bytes"),
+                       counted ? "the daemon counts" : "the guest says");
   }
   return text(device, "state") == "running"
              ? "not known: the driver goes on from elsewhere, and has not said so since"
@@ -76,6 +100,9 @@ void print_sizes(const Json& device) {
   print_field("guest", guest_text(device));
   print_field("target", target_text(device));
   print_field("actual", actual_text(device));
+  if (const Json driver = device.value("driver", Json()); driver.is_object()) {
+    print_field("driver", driver_text(driver));
+  }
   print_field("reclaimed", reclaimed_text(device));
   if (const auto resident = device.find("resident_bytes");
       resident != device.end() && resident->is_number_unsigned()) {
@@ -85,6 +112,11 @@ void print_sizes(const Json& device) {
   if (device.value("on_disk", false)) {
     print_field("memory",
                 "on a disk's file system: the kernel may bring back what was given to the host");
+  }
+  if (number(device, "never_huge_bytes") > 0) {
+    print_field("pages", fmt::format("{} of its memory can never be huge pages: its VMM mapped it "
+                                     "off a boundary of 2 MiB (QEMU: align=2M)",
+                                     size_field(device, "never_huge_bytes")));
   }
   if (const std::string other = text(device, "shared_with"); !other.empty()) {
     print_field("shared",

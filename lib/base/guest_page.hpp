@@ -21,8 +21,10 @@ inline constexpr std::uint64_t kLargestGuestPage = 64 * kKiB;
 }
 
 /// The largest size up to `bytes` that a guest of any page size reaches to the byte.
-[[nodiscard]] constexpr std::uint64_t whole_guest_pages(std::uint64_t bytes) noexcept {
-  return bytes - bytes % kLargestGuestPage;
+/// @param unit  of its device, a power of two
+[[nodiscard]] constexpr std::uint64_t whole_guest_pages(std::uint64_t bytes,
+                                                        std::uint64_t unit = kPageSize) noexcept {
+  return bytes - bytes % (unit > kLargestGuestPage ? unit : kLargestGuestPage);
 }
 
 }  // namespace vballoon

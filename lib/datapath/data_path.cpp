@@ -24,7 +24,7 @@ std::optional<std::size_t> large_ring(wire::Role role) noexcept {
 }  // namespace
 
 DataPath::DataPath(const datapath::ConfigSpace& config, reclaim::ReclaimLimits limits)
-    : reclaimer_(limits, owner_), context_{reclaimer_, counters_, config, reporting_} {
+    : reclaimer_(limits, owner_), context_{reclaimer_, counters_, config, reporting_, leaving_} {
   set_features({});
 }
 
@@ -173,7 +173,7 @@ void DataPath::open(wire::Role role, Ring ring, bool resumed) {
       return;
     case wire::Role::kToDevice:
       queues_.to_device =
-          std::make_unique<ToDeviceQueue>(std::move(ring), context_, requests_, stats_);
+          std::make_unique<ToDeviceQueue>(std::move(ring), context_, requests_, stats_, resumed);
       return;
   }
 }
@@ -187,6 +187,7 @@ Result<void> DataPath::start(wire::Role role, const QueueSetup& setup) {
   queue->log_writes(setup.log, *memory_);
   queue->keep_mark(setup.marks);
   note_ring(role, setup.areas);
+  if (role == wire::Role::kFromDevice) requests_.keep_serial_in(setup.serial);
   open(role, Ring(*queue, setup, memory_, status_[slot(role)]), setup.resumed);
   return {};
 }
@@ -200,6 +201,7 @@ std::uint16_t DataPath::stop(wire::Role role) noexcept {
   const std::uint16_t position = ring->position();
   queues_.close(role);
   forget_ring(role);
+  if (role == wire::Role::kFromDevice) requests_.keep_serial_in(nullptr);
   status_[slot(role)].size.set(0);
   return position;
 }
@@ -253,6 +255,7 @@ void DataPath::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
   VB_OWNED(owner_);
   VB_CHECK(!any_running());
   counters_.guest_bytes.set(memory->bytes());
+  leaving_ = reclaim::Leaving(room.leaving);
   memory_ = memory;
   reclaimer_.set_memory(std::move(memory), room);
   show_population();
@@ -278,6 +281,8 @@ void DataPath::release() noexcept {
   VB_OWNED(owner_);
   VB_CHECK(!any_running());
   reclaimer_.release();
+  leaving_ = {};
+  requests_.state.store({});
   memory_.reset();
   forget_stats();
   counters_.guest_bytes.set(0);

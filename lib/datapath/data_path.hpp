@@ -166,6 +166,7 @@ class DataPath {
   DeviceCounters counters_;
   std::atomic<bool> reporting_{true};  // set by the control thread, read by the owner
   reclaim::Reclaimer reclaimer_;
+  reclaim::Leaving leaving_;
   DeviceContext context_;
   std::shared_ptr<const gmem::GuestMemory> memory_;
   std::array<QueueStatus, wire::kRoles> status_;

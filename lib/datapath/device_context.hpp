@@ -13,6 +13,7 @@
 #include "base/units.hpp"
 #include "datapath/config_space.hpp"
 #include "datapath/counters.hpp"
+#include "reclaim/leaving.hpp"
 #include "reclaim/reclaimer.hpp"
 #include "wire/large_balloon.hpp"
 #include "wire/queue_map.hpp"
@@ -25,6 +26,7 @@ struct DeviceContext {
   DeviceCounters& counters;
   const datapath::ConfigSpace& config;
   const std::atomic<bool>& reporting;  ///< the operator wants reported pages discarded
+  reclaim::Leaving& leaving;           ///< of device 13
   bool page_poison = false;  ///< PAGE_POISON was acknowledged, so the config's poison value counts
   /// MUST_TELL_HOST was acknowledged: no page is used again before its deflate buffer is.
   bool tells_host = false;

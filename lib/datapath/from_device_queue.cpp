@@ -50,7 +50,7 @@ Request FromDeviceQueue::next() noexcept {
   if (target_due()) {
     // Before the target is read: whoever raises it has set the target.
     requests_.told = requests_.targets.load(std::memory_order_acquire);
-    requests_.serial.set(static_cast<std::uint32_t>(requests_.serial.get() + 1));
+    static_cast<void>(requests_.next_serial());
     request.value = context_.config.target_units();
     if (tells) {
       request.effort =

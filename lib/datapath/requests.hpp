@@ -29,10 +29,26 @@ struct Requests {
   /// What finding pages may cost the guest; set by the control thread.
   std::atomic<std::uint16_t> effort{static_cast<std::uint16_t>(wire::large::Effort::kReclaim)};
 
-  // Of the data path's owner; the counters are read by anyone.
-  std::uint64_t told = 0;  ///< of `targets`, those that the driver was told
-  Counter serial;          ///< of the newest RESIZE
+  // Of the data path's owner; the counter is read by anyone.
+  std::uint64_t told = 0;                ///< of `targets`, those that the driver was told
+  Counter serial;                        ///< of the newest RESIZE
+  std::uint32_t* kept_serial = nullptr;  ///< where the next process finds it; null: nowhere
   Snapshot<StateRecord> state;
+
+  /// The serial of the next RESIZE.
+  std::uint32_t next_serial() noexcept {
+    const auto next = static_cast<std::uint32_t>(serial.get() + 1);
+    serial.set(next);
+    if (kept_serial != nullptr) __atomic_store_n(kept_serial, next, __ATOMIC_RELEASE);
+    return next;
+  }
+  /// Serials go on from what another process kept there, and are kept there from now on.
+  void keep_serial_in(std::uint32_t* word) noexcept {
+    kept_serial = word;
+    if (word == nullptr) return;
+    if (serial.get() == 0) serial.set(*word);
+    __atomic_store_n(word, static_cast<std::uint32_t>(serial.get()), __ATOMIC_RELEASE);
+  }
 };
 
 }  // namespace vballoon::datapath

@@ -34,6 +34,9 @@ struct QueueSetup {
   virtq::DirtyLog log{};     ///< of a VM that is being migrated
   bool resumed = false;      ///< the same driver goes on after a pause; nothing it sent is new
   virtq::MarkWords marks{};  ///< where it says how far it came; they outlive it
+  /// Of device 13's ring of requests: where the newest target's serial is kept, and was. It
+  /// outlives the ring. Null: nowhere.
+  std::uint32_t* serial = nullptr;
 };
 
 class Ring {

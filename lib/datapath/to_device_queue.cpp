@@ -2,6 +2,7 @@
 #include "datapath/to_device_queue.hpp"
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <utility>
 
@@ -18,6 +19,9 @@ using wire::large::MessageType;
 
 namespace {
 
+/// What may come back by one message, in pieces of 2 MiB: each is looked at twice, in one pass.
+constexpr std::uint64_t kMostBack = 8 * kPagesPerPass;
+
 /// A page takes so many 2 MiB of a pass's share, as one of 2 MiB takes one.
 std::uint32_t cost_of(std::uint64_t pages) noexcept {
   constexpr std::uint64_t kBlock = 512;
@@ -27,9 +31,26 @@ std::uint32_t cost_of(std::uint64_t pages) noexcept {
 }  // namespace
 
 ToDeviceQueue::ToDeviceQueue(Ring ring, const DeviceContext& context, Requests& requests,
-                             StatsExchange& stats)
+                             StatsExchange& stats, bool resumed)
     : DeviceQueue(std::move(ring), context), requests_(requests), stats_(stats) {
   context_.reclaimer.returns().provide(kMaxPages);
+  context_.reclaimer.returns().clear();
+  if (!resumed) requests_.state.store({});
+  if (resumed) {
+    context_.leaving.for_each_unseen(
+        ring_.position(), [this](std::uint64_t page, unsigned kind) { take_back(page, kind); });
+  }
+  context_.leaving.clear();
+}
+
+/// A page that left the balloon, of which the driver was not told.
+void ToDeviceQueue::take_back(std::uint64_t page, unsigned kind) noexcept {
+  reclaim::Gather& gather = context_.reclaimer.gather();
+  if (kind >= gather.sizes().count) return;
+  const PageRun run{page, gather.sizes().pages(kind)};
+  const GpaRange range{reclaim::gpa_of(page), pages_to_bytes(run.pages)};
+  if (page % run.pages != 0 || !gather.memory().contains(range)) return;
+  static_cast<void>(gather.enter(run, kind, 0));
 }
 
 void ToDeviceQueue::serve() noexcept {
@@ -50,6 +71,7 @@ void ToDeviceQueue::serve() noexcept {
 /// @return what it cost of a pass.
 std::uint32_t ToDeviceQueue::begin(virtq::Head head) noexcept {
   head_ = head;
+  context_.leaving.clear();  // whatever came before this one, the driver has seen
   message_.read(ring_, head);
   if (message_.fault() != virtq::ChainFault::kNone) context_.counters.bad_chains.add(1);
   std::uint32_t cost = 1 + message_.hops();
@@ -115,15 +137,38 @@ std::uint32_t ToDeviceQueue::begin_pages() noexcept {
   }
   reclaim::Gather& gather = context_.reclaimer.gather();
   const std::uint64_t wanted =
-      kind && asked != 0 ? std::min({asked, most, gather.sized().count(*kind)}) : 0;
+      kind && asked != 0 ? std::min({asked, most_back(most), gather.sized().count(*kind)}) : 0;
   if (wanted == 0) {
     if (asked != 0) context_.counters.withheld.add(1);
     end();
     return 0;
   }
-  for (std::uint64_t i = 0; i < wanted; ++i) ask_back(gather.next_page(*kind));
+  choose(wanted);
   wait();
   return static_cast<std::uint32_t>(wanted) * cost_of(gather.sizes().pages(*kind));
+}
+
+/// @param most  that a message may have
+std::uint64_t ToDeviceQueue::most_back(std::uint64_t most) const noexcept {
+  return std::min(most, kMostBack / cost_of(context_.reclaimer.gather().sizes().pages(kind_)));
+}
+
+/// Pages that the device hands back: first those that are not discarded yet (DEV-13).
+/// @pre so many of the message's kind are in the balloon
+void ToDeviceQueue::choose(std::uint64_t count) noexcept {
+  reclaim::Gather& gather = context_.reclaimer.gather();
+  std::uint64_t late = 0;
+  for (auto page = gather.late_page(kind_); page && late < count; page = gather.late_page(kind_)) {
+    ask_back(*page);
+    ++late;
+  }
+  const Returns& returns = context_.reclaimer.returns();
+  for (std::uint64_t chosen = late; chosen < count;) {
+    const PageRun page = gather.next_page(kind_);
+    if (late != 0 && returns.has(page)) continue;
+    ask_back(page);
+    ++chosen;
+  }
 }
 
 /// Adds one page. @return what it cost of a pass.
@@ -163,7 +208,7 @@ std::uint32_t ToDeviceQueue::begin_release() noexcept {
   kind_ = kind.value_or(0);
   const reclaim::Gather& gather = context_.reclaimer.gather();
   const std::uint64_t pages = gather.sizes().pages(kind_);
-  const std::size_t count = std::min(given, most);
+  const std::size_t count = std::min(given, most_back(most));
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t address = message_.address(i);
     const PageRun page{bytes_to_pages(address), pages};
@@ -203,18 +248,26 @@ void ToDeviceQueue::let_go() noexcept {
 void ToDeviceQueue::answer_withdraw() noexcept {
   BufferWriter writer(ring_, head_);
   const auto pages = context_.reclaimer.returns().pages();
-  std::uint32_t written = 0;
-  for (const Returns::Page& page : pages) {
-    const std::uint64_t address = reclaim::gpa_of(page.run.first).value;
-    if (page.refused || !writer.write(std::as_bytes(std::span(&address, 1)))) {
-      stays(page.run);
-    } else {
-      leaves(page.run);
-      written += wire::large::kAddressBytes;
-    }
+  std::array<bool, kMaxPages> told{};
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    const std::uint64_t address = reclaim::gpa_of(pages[i].run.first).value;
+    told[i] = !pages[i].refused && writer.write(std::as_bytes(std::span(&address, 1)));
+    if (!told[i]) continue;
+    context_.leaving.add(pages[i].run);
+    ++count;
   }
-  if (written != pages.size() * wire::large::kAddressBytes) context_.counters.withheld.add(1);
-  end(written);
+  note_leaving();
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    told[i] ? leaves(pages[i].run) : stays(pages[i].run);
+  }
+  if (count != pages.size()) context_.counters.withheld.add(1);
+  end(static_cast<std::uint32_t>(count * wire::large::kAddressBytes));
+}
+
+/// By now the driver has seen all earlier messages used, so this one's place is the ring's.
+void ToDeviceQueue::note_leaving() noexcept {
+  context_.leaving.begin(ring_.position(), kind_);
 }
 
 /// DEV-19: the first pages of the list, up to one that has to stay.

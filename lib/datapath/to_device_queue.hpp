@@ -20,7 +20,9 @@ namespace vballoon::datapath {
 /// again.
 class ToDeviceQueue final : public DeviceQueue {
  public:
-  ToDeviceQueue(Ring ring, const DeviceContext& context, Requests& requests, StatsExchange& stats);
+  /// @param resumed  the same driver goes on: an answer that it did not see is undone.
+  ToDeviceQueue(Ring ring, const DeviceContext& context, Requests& requests, StatsExchange& stats,
+                bool resumed);
 
   [[nodiscard]] bool has_work() const noexcept {
     return stage_ != Stage::kWaits && (stage_ == Stage::kAdds || ring_.has_work());
@@ -46,10 +48,14 @@ class ToDeviceQueue final : public DeviceQueue {
   [[nodiscard]] std::optional<unsigned> find_kind() const noexcept;
   [[nodiscard]] std::uint32_t add_next() noexcept;
   void add(std::uint64_t address, unsigned kind) noexcept;
+  [[nodiscard]] std::uint64_t most_back(std::uint64_t most) const noexcept;
+  void choose(std::uint64_t count) noexcept;
   void ask_back(reclaim::PageRun page) noexcept;
   void wait() noexcept;
   void answer_withdraw() noexcept;
   void answer_release() noexcept;
+  void take_back(std::uint64_t page, unsigned kind) noexcept;
+  void note_leaving() noexcept;
   void stays(reclaim::PageRun page) noexcept;
   void leaves(reclaim::PageRun page) noexcept;
 

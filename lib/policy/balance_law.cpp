@@ -113,7 +113,7 @@ std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
   decisions.reserve(turns.size());
   for (const Turn& turn : turns) {
     decisions.push_back(choose(turn, seen));
-    move_by_whole_pages(turn.vm->target, &decisions.back());
+    move_by_whole_pages(*turn.vm, &decisions.back());
     remember(turn, decisions.back(), seen.now);
   }
   past_.end_turn();

@@ -84,7 +84,7 @@ struct Decision {
 
 /// Rounds a target that changes down to a size that every guest can reach, whatever the size of its
 /// pages. The guest so keeps up to one such page more than the law meant.
-void move_by_whole_pages(std::uint64_t before, Decision* decision) noexcept;
+void move_by_whole_pages(const VmObservation& vm, Decision* decision) noexcept;
 
 class Law {
  public:

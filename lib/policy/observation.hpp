@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "base/units.hpp"
+
 namespace vballoon::policy {
 
 /// A time since some fixed moment, of a monotonic clock or of a simulation.
@@ -49,6 +51,7 @@ struct VmObservation {
   bool inhibited = false;           ///< pages that it gives are not discarded
   std::uint64_t guest = 0;          ///< the size of its memory, by its statistics within bounds
   std::uint64_t table = 0;          ///< the size by its VMM's table; another size: another guest
+  std::uint64_t unit = kPageSize;   ///< what its targets are whole multiples of
   std::uint64_t target = 0;         ///< size of the balloon that its driver is asked for
   std::uint64_t actual = 0;         ///< size of the balloon that its driver says
   bool knows_actual = true;         ///< its driver has said a size

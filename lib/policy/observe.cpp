@@ -82,6 +82,7 @@ void Observer::add(const std::string& name, const vm::VmFigures& figures, const 
   vm.inhibited = figures.inhibited;
   vm.guest = figures.guest_bytes;
   vm.table = figures.table_bytes;
+  vm.unit = figures.unit_bytes;
   vm.target = figures.target_bytes;
   vm.actual = figures.actual_bytes.value_or(0);
   vm.knows_actual = figures.actual_bytes.has_value();

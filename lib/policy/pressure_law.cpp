@@ -21,7 +21,7 @@ std::vector<Decision> PressureLaw::decide(const Observation& seen) {
   decisions.reserve(seen.vms.size());
   for (const VmObservation& vm : seen.vms) {
     decisions.push_back(choose(vm, seen));
-    move_by_whole_pages(vm.target, &decisions.back());
+    move_by_whole_pages(vm, &decisions.back());
   }
   watch_.forget_gone();
   past_.end_turn();

@@ -71,8 +71,9 @@ void Terms::add(std::uint64_t value) {
   values_[count_++] = value;
 }
 
-void move_by_whole_pages(std::uint64_t before, Decision* decision) noexcept {
-  if (decision->target != before) decision->target = whole_guest_pages(decision->target);
+void move_by_whole_pages(const VmObservation& vm, Decision* decision) noexcept {
+  if (decision->target == vm.target) return;
+  decision->target = whole_guest_pages(decision->target, vm.unit);
 }
 
 }  // namespace vballoon::policy

@@ -110,6 +110,8 @@ class Gather {
   [[nodiscard]] bool enter(PageRun page, unsigned kind, std::uint64_t now_us) noexcept;
   /// See SizedPages::next().
   [[nodiscard]] PageRun next_page(unsigned kind) noexcept { return tables_->sized->next(kind); }
+  /// A page of this kind of which nothing was discarded yet, if there is one at hand.
+  [[nodiscard]] std::optional<PageRun> late_page(unsigned kind) const noexcept;
   /// What of a page still waits in the window comes out no more. It may be on its way.
   void hold_back(PageRun page) noexcept;
   /// The opposite: a page that stays in the balloon is to be discarded once more.

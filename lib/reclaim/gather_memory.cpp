@@ -127,6 +127,7 @@ void Gather::provide_tables() const noexcept {
   if (tables_ == nullptr) return;
   tables_->ledger.provide(kProvided);
   tables_->window.provide(kProvided);
+  if (tables_->sized) tables_->sized->provide(kProvided);
 }
 
 }  // namespace vballoon::reclaim

@@ -14,6 +14,18 @@ bool Gather::enter(PageRun page, unsigned kind, std::uint64_t now_us) noexcept {
   return true;
 }
 
+std::optional<PageRun> Gather::late_page(unsigned kind) const noexcept {
+  const Tables& tables = *tables_;
+  const auto at = tables.window.late_page();
+  const auto page = at ? tables.sized->with(*at, kind) : std::nullopt;
+  if (!page) return std::nullopt;
+  std::uint64_t gathered = 0;
+  tables.blocks.for_each_part(*page, [&](const Part& part) noexcept {
+    gathered += tables.window.gathered().count(part.index, part.pages);
+  });
+  return gathered == page->pages ? page : std::nullopt;
+}
+
 void Gather::hold_back(PageRun page) noexcept {
   VB_OWNED(owner_);
   tables_->blocks.for_each_part(

@@ -20,6 +20,7 @@ struct LedgerRoom {
   // Where larger pages begin (sized_pages.hpp): as many of both again, or none.
   std::span<std::uint64_t> marks = {};
   std::span<std::uint64_t> marks_touched = {};
+  std::span<std::uint64_t> leaving = {};  ///< Leaving::kWords, or none
 };
 
 /// Pages inflated and not yet deflated.

@@ -6,6 +6,7 @@
 // Source: docs/device-13.md, DEV-11 and DEV-12.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -28,9 +29,12 @@ class Returns {
     pages_.reserve(pages);
     room_ = pages;
   }
-  /// All of one answer, in its order. @pre there is room, and take() emptied the last
+  /// All of one answer, in its order. @pre there is room, and the last one was cleared
   void add(PageRun run, bool inside);
-  [[nodiscard]] bool empty() const noexcept { return pages_.empty(); }
+  [[nodiscard]] bool has(PageRun run) const noexcept {
+    return std::any_of(pages_.begin(), pages_.end(),
+                       [run](const Page& page) { return page.run == run; });
+  }
   /// Those that were added. @pre handed_over(), and what was handed over has come back
   [[nodiscard]] std::span<const Page> pages() const noexcept { return pages_; }
   void clear() noexcept {

@@ -82,6 +82,12 @@ bool SizedPages::has(PageRun page, unsigned kind) const noexcept {
   return larger ? kind != 0 && larger->page == page : kind == 0;
 }
 
+std::optional<PageRun> SizedPages::with(std::uint64_t index, unsigned kind) const noexcept {
+  const std::uint64_t pages = sizes_.pages(kind);
+  const PageRun page{head_of(page_at(index), pages), pages};
+  return has(page, kind) ? std::optional(page) : std::nullopt;
+}
+
 bool SizedPages::touches(PageRun page) const noexcept {
   bool any = false;
   blocks_.for_each_part(page, [&](const Part& part) noexcept {

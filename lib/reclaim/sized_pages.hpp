@@ -31,6 +31,11 @@ class SizedPages {
 
   [[nodiscard]] const PageShifts& sizes() const noexcept { return sizes_; }
 
+  /// Any thread, see ZeroedArray. @param bytes  at most
+  void provide(std::uint64_t bytes) const noexcept {
+    if (sizes_.count > 1) marks_.provide(bytes);
+  }
+
   /// Whether exactly this page is in the balloon.
   [[nodiscard]] bool has(PageRun page, unsigned kind) const noexcept;
   /// Whether any part of this page is. @pre it is memory
@@ -42,6 +47,9 @@ class SizedPages {
   void remove(PageRun page, unsigned kind) noexcept;
 
   [[nodiscard]] std::uint64_t count(unsigned kind) const noexcept { return total_[kind]; }
+
+  /// The page of this kind that has a 4 KiB page, by that one's index.
+  [[nodiscard]] std::optional<PageRun> with(std::uint64_t index, unsigned kind) const noexcept;
 
   /// A page of this kind; each of them once before the first comes again. @pre count(kind) != 0
   [[nodiscard]] PageRun next(unsigned kind) noexcept;

@@ -119,6 +119,15 @@ void Window::shrink_to(std::uint64_t pages) noexcept {
   }
 }
 
+std::optional<std::uint64_t> Window::late_page() const noexcept {
+  for (const List* const list : {&young_, &old_, &ready_}) {
+    if (list->tail == kNone) continue;
+    const Part part = blocks_[list->tail].part;
+    return pages_.next_set(part.index, part.index + part.pages);
+  }
+  return std::nullopt;
+}
+
 std::optional<PageRun> Window::take() noexcept {
   if (ready_.head == kNone) return std::nullopt;
   const std::uint32_t id = ready_.head;

@@ -53,6 +53,9 @@ class Window {
     return *blocks_[ready_.head].region;
   }
 
+  /// A page that came lately and is gathered still, by its index; nothing where none is.
+  [[nodiscard]] std::optional<std::uint64_t> late_page() const noexcept;
+
   /// The next run that is to be given back, at most one block long; it is no longer gathered.
   [[nodiscard]] std::optional<PageRun> take() noexcept;
 

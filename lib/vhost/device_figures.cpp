@@ -2,6 +2,7 @@
 #include "vhost/device_figures.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/clock.hpp"
 #include "virtq/fault.hpp"
@@ -80,11 +81,52 @@ void find_target(const DeviceParts& device, vm::VmFigures* figures) noexcept {
   figures->target_bytes = pages_to_bytes(device.target.pages_of(figures->guest_bytes));
   figures->wanted_bytes = wanted.size.of(figures->guest_bytes);
   figures->share = wanted.size.share;
+  if (config.large()) figures->unit_bytes = std::uint64_t{1} << config.large()->page_shift;
   if (device.slot.taken() && config.knows_actual()) {
-    figures->actual_bytes =
-        config.large() ? pages_to_bytes(device.balloon.path().counters().ballooned_pages.get())
-                       : pages_to_bytes(config.actual());
+    const std::uint64_t inside = device.balloon.path().counters().ballooned_pages.get();
+    figures->actual_bytes = pages_to_bytes(config.large() ? inside : config.actual());
   }
+}
+
+std::string_view reason_name(wire::large::Reason reason) noexcept {
+  static constexpr std::array<std::string_view, 7> kNames{
+      "reached", "working", "exhausted", "no_node", "withheld", "oom", "leaving"};
+  const auto number = static_cast<std::size_t>(reason);
+  return number < kNames.size() ? kNames[number] : "unknown";
+}
+
+/// A driver that is gone says nothing any more.
+std::optional<vm::DriverReport> report_driver(const DeviceParts& device) noexcept {
+  const datapath::DataPath& path = device.balloon.path();
+  const auto& large = device.balloon.config().large();
+  const datapath::StateRecord record = path.requests().state.load();
+  if (!large || record.sequence == 0 || !device.slot.taken()) return std::nullopt;
+  // Its numbers may be any.
+  const auto bytes = [&large](std::uint64_t units) {
+    return units > (UINT64_MAX >> large->page_shift) ? UINT64_MAX : units << large->page_shift;
+  };
+  return vm::DriverReport{reason_name(record.reason),
+                          bytes(record.state.size),
+                          bytes(record.state.target),
+                          record.state.longest_us,
+                          record.serial == path.requests().serial.get(),
+                          now_ms() - record.taken_ms};
+}
+
+/// Files of memory may have transparent huge pages only where the VMM's mapping is aligned to them
+/// as the file is.
+std::uint64_t never_huge(const DeviceParts& device) noexcept {
+  constexpr std::uint64_t kHugePage = 2 * kMiB;
+  const auto* const memory = device.balloon.path().memory();
+  if (!device.slot.taken() || memory == nullptr) return 0;
+  std::uint64_t bytes = 0;
+  for (const wire::MemoryRegion& text : device.session.memory.taken.regions) {
+    const gmem::Region* const region = memory->find(Gpa{text.guest_address});
+    if (region == nullptr || !region->backing.memory || text.size < kHugePage) continue;
+    const bool small = region->backing.host_page == kPageSize;
+    if (small && (text.user_address - text.mmap_offset) % kHugePage != 0) bytes += text.size;
+  }
+  return bytes;
 }
 
 void find_counts(const datapath::DataPath& path, vm::VmFigures* figures) noexcept {
@@ -211,6 +253,8 @@ vm::DeviceReport report_of(const DeviceParts& device) {
   report.reporting = balloon.path().reports();
   report.poison_value = balloon.config().poison_value();
   report.hints = report_hints(device);
+  report.driver = report_driver(device);
+  report.never_huge_bytes = never_huge(device);
   report.offered = device.spec.offered();
   report.queues = report_queues(device);
   report.counters = report_counters(balloon.path(), report);

@@ -122,6 +122,7 @@ datapath::QueueSetup RingControl::setup_of(unsigned index, const Found& found) {
   if (parts_.session.guest.acked.has(wire::Feature::kLogAll)) setup.log = parts_.log.log();
   setup.resumed = found.start.resumed;
   setup.marks = marks_of(index);
+  setup.serial = parts_.balloon.state().serial();
   return setup;
 }
 

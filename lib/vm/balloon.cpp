@@ -15,14 +15,15 @@ constexpr std::chrono::seconds kKeepAgain{1};
 Balloon::Balloon(const Folder* folder, const std::string& name,
                  const reclaim::ReclaimLimits& limits,
                  const std::optional<wire::large::Config>& large)
-    : config_(large), state_(folder, name), path_(config_, limits) {
+    : config_(large), state_(folder, name, large ? large->size_mask : 0), path_(config_, limits) {
   note_kept();
   path_.inhibit(state_.inhibited());
 }
 
 void Balloon::set_memory(std::shared_ptr<const gmem::GuestMemory> memory,
                          const DeviceState::Room& room, bool goes_on) {
-  path_.set_memory(std::move(memory), {room.words, room.touched, goes_on});
+  path_.set_memory(std::move(memory), {room.words, room.touched, goes_on, room.marks,
+                                       room.marks_touched, room.leaving});
   tables_provided_ = false;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/size_text.hpp"
+#include "base/units.hpp"
 #include "vm/guest_size.hpp"
 #include "wire/features.hpp"
 #include "wire/stats.hpp"
@@ -61,10 +62,11 @@ struct VmFigures {
   /// What came back of reclaimed_bytes, and is left out there. Known only where files of a disk are
   /// behind the guest's memory: gmem::most_given_back().
   std::optional<std::uint64_t> came_back_bytes;
-  std::uint64_t host_page_bytes = 0;    ///< the largest page that backs it
-  std::optional<unsigned> node;         ///< the NUMA node that its memory is bound to
-  std::uint64_t pressure_messages = 0;  ///< sent by its driver, cumulative
-  bool inhibited = false;               ///< nothing is discarded, by the operator's wish
+  std::uint64_t unit_bytes = kPageSize;  ///< what targets are whole multiples of
+  std::uint64_t host_page_bytes = 0;     ///< the largest page that backs it
+  std::optional<unsigned> node;          ///< the NUMA node that its memory is bound to
+  std::uint64_t pressure_messages = 0;   ///< sent by its driver, cumulative
+  bool inhibited = false;                ///< nothing is discarded, by the operator's wish
   wire::Features acked;
   wire::Dialect dialect = wire::Dialect::kStock;  ///< what it means in these
   std::optional<StatsReport> stats;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,17 @@ struct HintReport {
   std::uint64_t bytes = 0;       ///< memory that was hinted in the newest round
 };
 
+/// What the driver of a device 13 said last of itself: its claims.
+struct DriverReport {
+  std::string_view reason;  ///< "reached", "working", "exhausted", "no_node", "withheld", "oom",
+                            ///< "leaving", or "unknown"
+  std::uint64_t size_bytes = 0;
+  std::uint64_t target_bytes = 0;
+  std::uint32_t longest_us = 0;  ///< to find one page, since it spoke before
+  bool newest_target = false;    ///< it is about the target that it was told last
+  std::uint64_t age_ms = 0;
+};
+
 struct DeviceReport : VmFigures {
   bool forced = false;       ///< the target may leave the guest less than left_to_guest()
   bool kept = false;         ///< the operator's wishes are kept for the next daemon
@@ -44,6 +56,9 @@ struct DeviceReport : VmFigures {
   bool reporting = true;    ///< pages of reports are discarded
   std::uint32_t poison_value = 0;
   HintReport hints;
+  std::optional<DriverReport> driver;  ///< nothing: the stock device, or it has not spoken
+  /// Of the guest's memory, what its VMM maps such that no huge page can be behind it.
+  std::uint64_t never_huge_bytes = 0;
   wire::Features offered;
   std::vector<QueueReport> queues;
   std::vector<datapath::NamedCount> counters;

@@ -55,6 +55,7 @@ void write_wishes(const vm::DeviceReport& report, JsonWriter* out) {
   out->field("kept", report.kept);
   out->field("why_not_kept", report.why_not_kept);
   out->field("on_disk", report.on_disk());
+  out->field("never_huge_bytes", report.never_huge_bytes);
   out->field("shared_with", report.shared_with);
   out->field("inhibited", report.inhibited);
   out->field("prefault", report.prefault);
@@ -62,7 +63,21 @@ void write_wishes(const vm::DeviceReport& report, JsonWriter* out) {
   out->field("reporting", report.reporting);
 }
 
+void write_driver_state(const std::optional<vm::DriverReport>& driver, JsonWriter* out) {
+  out->key("driver");
+  if (!driver) return out->value(nullptr);
+  out->begin_object();
+  out->field("reason", driver->reason);
+  out->field("size_bytes", driver->size_bytes);
+  out->field("target_bytes", driver->target_bytes);
+  out->field("longest_us", driver->longest_us);
+  out->field("newest_target", driver->newest_target);
+  out->field("age_ms", driver->age_ms);
+  out->end_object();
+}
+
 void write_driver(const vm::DeviceReport& report, JsonWriter* out) {
+  write_driver_state(report.driver, out);
   out->field("poison_value", report.poison_value);
   out->key("hints");
   out->begin_object();

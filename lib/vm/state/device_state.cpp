@@ -59,8 +59,8 @@ std::optional<std::vector<RegionRecord>> regions_of(const gmem::GuestMemory& mem
 
 }  // namespace
 
-DeviceState::DeviceState(const Folder* folder, std::string name)
-    : folder_(folder), name_(std::move(name)) {
+DeviceState::DeviceState(const Folder* folder, std::string name, std::uint32_t page_sizes)
+    : folder_(folder), name_(std::move(name)), page_sizes_(page_sizes) {
   if (folder_ == nullptr) return;
   VB_CHECK(!name_.empty() && name_.front() != '.' && name_.find('/') == std::string::npos);
   file_ = load();
@@ -85,7 +85,7 @@ std::unique_ptr<DeviceState::File> DeviceState::load() const {
 std::unique_ptr<DeviceState::File> DeviceState::make(const gmem::GuestMemory* memory) {
   const auto regions = memory != nullptr ? regions_of(*memory) : std::vector<RegionRecord>{};
   if (!regions) return nullptr;
-  auto file = File::make(*folder_, new_name(name_), *regions);
+  auto file = File::make(*folder_, new_name(name_), *regions, page_sizes_);
   if (file) return *std::move(file);
   fail_to("write into", file.error().message);
   return nullptr;
@@ -103,11 +103,10 @@ void DeviceState::fail_to(std::string_view what, std::string_view why) {
 DeviceState::Room DeviceState::room_for(const gmem::GuestMemory& memory) {
   if (folder_ == nullptr) return {};
   const auto regions = regions_of(memory);
-  if (file_ != nullptr && !lost() && regions && file_->is_of(*regions)) {
-    return {file_->words(), file_->touched(), true};
-  }
+  const bool same_kind = file_ != nullptr && file_->header().page_sizes == page_sizes_;
+  if (same_kind && !lost() && regions && file_->is_of(*regions)) return file_->room(true);
   next_ = make(&memory);
-  if (next_ != nullptr) return {next_->words(), next_->touched(), false};
+  if (next_ != nullptr) return next_->room(false);
   // The next daemon would take the present state for this guest's.
   forget();
   give_up_ = true;
@@ -121,9 +120,9 @@ void DeviceState::commit(bool same_guest) {
   if (!std::exchange(give_up_, false) && next_ == nullptr) return;
   if (next_ != nullptr && file_ != nullptr && same_guest) {
     Header& header = next_->header();
-    const auto mine = std::pair(header.fixed, header.fixed_sum);
+    const auto mine = std::tuple(header.fixed, header.fixed_sum, header.page_sizes);
     header = file_->header();
-    std::tie(header.fixed, header.fixed_sum) = mine;
+    std::tie(header.fixed, header.fixed_sum, header.page_sizes) = mine;
   }
   if (std::exchange(named_, false)) elder_ = std::move(file_);
   file_ = std::move(next_);
@@ -274,7 +273,10 @@ void DeviceState::set_automatic(AutomaticWord word) {
 }
 
 std::optional<Left> DeviceState::left() const noexcept {
-  if (file_ == nullptr || file_->header().served == 0) return std::nullopt;
+  if (file_ == nullptr || file_->header().served == 0 ||
+      file_->header().page_sizes != page_sizes_) {
+    return std::nullopt;
+  }
   const Header& header = file_->header();
   Left left{header.features, header.actual_pages,  header.actual_unknown == 0,
             header.poison,   header.complete != 0, {}};
@@ -327,6 +329,10 @@ void DeviceState::set_driver_fields(std::uint32_t actual_pages, bool knows_actua
   put(file_->header().actual_pages, actual_pages);
   put(file_->header().actual_unknown, knows_actual ? 0U : 1U);
   put(file_->header().poison, poison);
+}
+
+std::uint32_t* DeviceState::serial() noexcept {
+  return file_ != nullptr ? &file_->header().serial : nullptr;
 }
 
 RingRecord* DeviceState::ring(std::size_t index) noexcept {

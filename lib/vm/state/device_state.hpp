@@ -70,7 +70,9 @@ class DeviceState {
   /// Uses the device's file if it can be trusted; otherwise makes a new file, after a warning.
   /// @param folder  null: nothing is kept, and no function below has an effect on any file.
   /// @pre    the name is a valid device name (vm::check_name).
-  DeviceState(const Folder* folder, std::string name);
+  /// @param page_sizes  of a device 13, as in its configuration: a file of other sizes keeps its
+  ///                    wishes only. 0: the stock device.
+  DeviceState(const Folder* folder, std::string name, std::uint32_t page_sizes = 0);
   ~DeviceState();
   DeviceState(const DeviceState&) = delete;
   DeviceState& operator=(const DeviceState&) = delete;
@@ -106,6 +108,10 @@ class DeviceState {
     std::span<std::uint64_t> words;    ///< a bit a page; empty where nothing is kept
     std::span<std::uint64_t> touched;  ///< a bit for every 4 KiB of words: where any may be set
     bool filled = false;               ///< `words` is the ledger that this memory's guest left
+    // Of a device 13; see reclaim::LedgerRoom.
+    std::span<std::uint64_t> marks = {};
+    std::span<std::uint64_t> marks_touched = {};
+    std::span<std::uint64_t> leaving = {};
   };
   /// Room for the ledger of this memory. The present file serves if it is of the same regions of
   /// the same files; otherwise a new file is made, which becomes the device's by commit(). Words
@@ -136,6 +142,9 @@ class DeviceState {
   /// of no guest.
   [[nodiscard]] bool lost() const noexcept;
   void give_up_lost();
+
+  /// Where the serial of a device 13's newest target is kept. @return null where nothing is kept.
+  [[nodiscard]] std::uint32_t* serial() noexcept;
 
   /// @return null where nothing is kept.
   [[nodiscard]] RingRecord* ring(std::size_t index) noexcept;
@@ -182,6 +191,7 @@ class DeviceState {
 
   const Folder* folder_;
   const std::string name_;
+  const std::uint32_t page_sizes_;
   Wishes wishes_;
   std::unique_ptr<File> file_;   // has the ledger and the marks; null: these are not kept
   bool named_ = false;           // file_ has the name that the next daemon reads

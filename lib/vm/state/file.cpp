@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
+
+#include "reclaim/leaving.hpp"
 
 namespace vballoon::vm {
 namespace {
@@ -23,8 +26,34 @@ std::size_t words_for(std::uint64_t pages) noexcept {
   return static_cast<std::size_t>((pages + kWordBits - 1) / kWordBits);
 }
 
-std::size_t bytes_for(std::uint64_t pages) noexcept {
-  return kHeaderBytes + words_for(pages) * sizeof(std::uint64_t);
+/// Where the parts of a file lie, in bytes.
+struct Layout {
+  std::size_t ledger = kHeaderBytes;
+  std::size_t table = 0;    // bytes of the ledger's words, and of the marks
+  std::size_t marks = 0;    // 0: there are none
+  std::size_t leaving = 0;  // likewise
+  std::size_t end = 0;
+};
+
+Layout layout_for(std::uint64_t pages, std::uint32_t page_sizes) noexcept {
+  Layout layout;
+  layout.table = words_for(pages) * sizeof(std::uint64_t);
+  layout.end = layout.ledger + layout.table;
+  if (page_sizes == 0 || pages == 0) return layout;
+  const auto next_page = [](std::size_t at) {
+    return (at + kPageSize - 1) / kPageSize * kPageSize;
+  };
+  if (!std::has_single_bit(page_sizes)) {
+    layout.marks = next_page(layout.end);
+    layout.end = layout.marks + layout.table;
+  }
+  layout.leaving = next_page(layout.end);
+  layout.end = layout.leaving + reclaim::Leaving::kWords * sizeof(std::uint64_t);
+  return layout;
+}
+
+Layout layout_of(const Header& header) noexcept {
+  return layout_for(header.fixed.pages, header.page_sizes);
 }
 
 /// FNV-1a. The sum protects against accidents. An attacker cannot write to this folder.
@@ -64,13 +93,29 @@ tl::unexpected<Status> no(const char* why) {
   return fail(Code::kInvalidArgument, why);
 }
 
+/// Sets a bit in `touched` for every 4 KiB of this part that the file has data in.
+void note_data(int fd, std::size_t begin, std::size_t bytes, std::vector<std::uint64_t>* touched) {
+  const auto end = static_cast<off_t>(begin + bytes);
+  auto at = static_cast<off_t>(begin);
+  while (at < end) {
+    const off_t data = ::lseek(fd, at, SEEK_DATA);
+    if ((data < 0 && errno == ENXIO) || data >= end) return;
+    off_t hole = data < 0 ? end : ::lseek(fd, data, SEEK_HOLE);
+    if (hole < 0) hole = end;
+    const std::uint64_t first =
+        (static_cast<std::uint64_t>(std::max(at, data)) - begin) / kPageSize;
+    const std::uint64_t last =
+        (static_cast<std::uint64_t>(std::min(hole, end)) - begin + kPageSize - 1) / kPageSize;
+    for (std::uint64_t page = first; page < last; ++page) {
+      (*touched)[page / kWordBits] |= std::uint64_t{1} << (page % kWordBits);
+    }
+    at = std::max(hole, at + 1);
+  }
+}
+
 }  // namespace
 
-/// touched_ has a bit for each page of words.
-DeviceState::File::File(void* at, std::size_t bytes)
-    : at_(at),
-      bytes_(bytes),
-      touched_(words_for((bytes - kHeaderBytes + kPageSize - 1) / kPageSize)) {}
+DeviceState::File::File(void* at, std::size_t bytes) : at_(at), bytes_(bytes) {}
 
 DeviceState::File::~File() {
   watch_.clear();
@@ -89,24 +134,20 @@ Result<std::unique_ptr<DeviceState::File>> DeviceState::File::map(int fd, std::s
   return file;
 }
 
+/// For a file of which nothing was written.
+void DeviceState::File::make_touched() {
+  const Layout layout = layout_of(header());
+  const std::size_t marks = words_for((layout.table + kPageSize - 1) / kPageSize);
+  touched_.assign(marks, 0);
+  marks_touched_.assign(layout.marks != 0 ? marks : 0, 0);
+}
+
 /// Notes where the file has data. A file system without SEEK_DATA counts as having data everywhere.
 void DeviceState::File::find_touched(int fd) {
-  const auto end = static_cast<off_t>(bytes_);
-  off_t at = static_cast<off_t>(kHeaderBytes);
-  while (at < end) {
-    const off_t data = ::lseek(fd, at, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) return;
-    off_t hole = data < 0 ? end : ::lseek(fd, data, SEEK_HOLE);
-    if (hole < 0) hole = end;
-    const std::uint64_t first =
-        (static_cast<std::uint64_t>(std::max(at, data)) - kHeaderBytes) / kPageSize;
-    const std::uint64_t last =
-        (static_cast<std::uint64_t>(hole) - kHeaderBytes + kPageSize - 1) / kPageSize;
-    for (std::uint64_t page = first; page < last; ++page) {
-      touched_[page / kWordBits] |= std::uint64_t{1} << (page % kWordBits);
-    }
-    at = std::max(hole, at + 1);
-  }
+  const Layout layout = layout_of(header());
+  make_touched();
+  note_data(fd, layout.ledger, layout.table, &touched_);
+  if (layout.marks != 0) note_data(fd, layout.marks, layout.table, &marks_touched_);
 }
 
 Result<std::unique_ptr<DeviceState::File>> DeviceState::File::load(const Folder& folder,
@@ -141,7 +182,7 @@ Result<void> DeviceState::File::check(int fd, const Folder& folder) const {
   if (folder.boot().empty() || fixed.boot != boot_record(folder.boot())) {
     return no("it is of another boot of this host");
   }
-  if (!plausible(fixed) || !plausible(header) || bytes_ != bytes_for(fixed.pages)) {
+  if (!plausible(fixed) || !plausible(header) || bytes_ != layout_of(header).end) {
     return no("it is damaged");
   }
   if (!ends_well(fd)) return no("it is damaged");
@@ -152,20 +193,21 @@ Result<void> DeviceState::File::check(int fd, const Folder& folder) const {
 /// mapping would allocate a page.
 bool DeviceState::File::ends_well(int fd) const noexcept {
   const std::uint64_t rest = header().fixed.pages % kWordBits;
+  const Layout layout = layout_of(header());
   std::uint64_t last = 0;
-  return rest == 0 || (::pread(fd, &last, sizeof(last),
-                               static_cast<off_t>(bytes_ - sizeof(last))) == sizeof(last) &&
-                       (last >> rest) == 0);
+  const auto at = static_cast<off_t>(layout.ledger + layout.table - sizeof(last));
+  return rest == 0 || (::pread(fd, &last, sizeof(last), at) == sizeof(last) && (last >> rest) == 0);
 }
 
 Result<std::unique_ptr<DeviceState::File>> DeviceState::File::make(
-    const Folder& folder, const std::string& name, const std::vector<RegionRecord>& regions) {
+    const Folder& folder, const std::string& name, const std::vector<RegionRecord>& regions,
+    std::uint32_t page_sizes) {
   Fixed fixed;
   fixed.boot = boot_record(folder.boot());
   fixed.regions = regions.size();
   std::copy(regions.begin(), regions.end(), fixed.region.begin());
   for (const RegionRecord& region : regions) fixed.pages += bytes_to_pages(region.bytes);
-  const std::size_t bytes = bytes_for(fixed.pages);
+  const std::size_t bytes = layout_for(fixed.pages, page_sizes).end;
   ::unlinkat(folder.fd(), name.c_str(), 0);
   const UniqueFd fd(::openat(folder.fd(), name.c_str(),
                              O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
@@ -183,13 +225,27 @@ Result<std::unique_ptr<DeviceState::File>> DeviceState::File::make(
   Header& header = (*file)->header();
   header.fixed = fixed;
   header.fixed_sum = sum_of(fixed);
+  header.page_sizes = page_sizes;
+  (*file)->make_touched();
   return file;
 }
 
-std::span<std::uint64_t> DeviceState::File::words() noexcept {
-  auto* const first = static_cast<std::byte*>(at_) + kHeaderBytes;
-  return {static_cast<std::uint64_t*>(static_cast<void*>(first)),
-          (bytes_ - kHeaderBytes) / sizeof(std::uint64_t)};
+std::span<std::uint64_t> DeviceState::File::words_at(std::size_t offset,
+                                                     std::size_t count) noexcept {
+  auto* const first = static_cast<std::byte*>(at_) + offset;
+  return {static_cast<std::uint64_t*>(static_cast<void*>(first)), count};
+}
+
+DeviceState::Room DeviceState::File::room(bool filled) noexcept {
+  const Layout layout = layout_of(header());
+  const std::size_t count = layout.table / sizeof(std::uint64_t);
+  Room room{words_at(layout.ledger, count), touched_, filled};
+  if (layout.marks != 0) {
+    room.marks = words_at(layout.marks, count);
+    room.marks_touched = marks_touched_;
+  }
+  if (layout.leaving != 0) room.leaving = words_at(layout.leaving, reclaim::Leaving::kWords);
+  return room;
 }
 
 bool DeviceState::File::is_of(const std::vector<RegionRecord>& regions) const noexcept {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vm/state/format.hpp - the bytes of a device's state file: this header, then a bit a page.
+// vm/state/format.hpp - the bytes of a device's state file: this header, then a bit a page. Of a
+//                       device 13 there follow the marks of its larger pages, and the pages that
+//                       are leaving, each from a page of the file on.
 // In host byte order, because a file is used on its host only, and in the same boot.
 #pragma once
 
@@ -69,6 +71,11 @@ struct Header {
   std::uint32_t target_share = 0;  // in millionths; 0: the target is no share
   std::uint32_t target_forced = 0;
   std::uint32_t actual_unknown = 0;  // of the guest: actual_pages has no meaning
+
+  // Of a device 13, written before the file gets its name: the sizes of its pages, as in its
+  // configuration. 0: it is the stock device.
+  std::uint32_t page_sizes = 0;
+  std::uint32_t serial = 0;  // of the newest target that its driver was told
 };
 static_assert(sizeof(Header) <= kHeaderBytes);
 static_assert(alignof(Header) == 8);

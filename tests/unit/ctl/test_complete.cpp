@@ -69,6 +69,7 @@ TEST(Complete, AddTakesEverySettingButThoseOfTheConfigurationAlone) {
         << setting.key;
   }
   EXPECT_EQ(completed({"add", "vm9", "s", "--key", "packed=f"}), Words{"packed=false"});
+  EXPECT_EQ(completed({"add", "vm9", "s", "--key", "kind="}), (Words{"kind=stock", "kind=large"}));
 }
 
 TEST(Complete, OfNonsenseIsNothing) {

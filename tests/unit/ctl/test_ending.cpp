@@ -37,6 +37,33 @@ TEST(WhyNot, TellsASilentDriverFromOneThatIsStuck) {
             std::string::npos);
 }
 
+Ending resting(const char* reason, bool newest = true) {
+  Ending one = ending(Verdict::kRests, "running");
+  one.device["driver"] = Json{{"reason", reason}, {"newest_target", newest}};
+  return one;
+}
+
+TEST(WhyNot, TellsWhatADriverOfLargePagesSaysOfItself) {
+  const std::pair<const char*, const char*> kSaid[]{{"exhausted", "effort"},
+                                                    {"no_node", "NUMA"},
+                                                    {"withheld", "host has no memory"},
+                                                    {"oom", "run out of memory"},
+                                                    {"leaving", "about to leave"}};
+  for (const auto& [reason, words] : kSaid) {
+    EXPECT_TRUE(rests(resting(reason).device)) << reason;
+    EXPECT_NE(why_not(resting(reason), kTarget, 0).find(words), std::string::npos) << reason;
+  }
+}
+
+TEST(Rests, IsNoDriverThatGoesOnOrSpeaksOfAnotherTarget) {
+  EXPECT_FALSE(rests(resting("working").device));
+  EXPECT_FALSE(rests(resting("reached").device)) << "the size itself says so";
+  EXPECT_FALSE(rests(resting("unknown").device));
+  EXPECT_FALSE(rests(resting("exhausted", false).device));
+  EXPECT_FALSE(rests(ending(Verdict::kGoing, "running").device)) << "the stock device";
+  EXPECT_FALSE(rests(Json{{"driver", nullptr}}));
+}
+
 TEST(WhyNot, SaysNothingOfATargetThatIsNoLongerOurs) {
   EXPECT_EQ(why_not(ending(Verdict::kRetargeted, "running", 32 * kMiB), kTarget, 0),
             "the target is another one meanwhile, 32 MiB");

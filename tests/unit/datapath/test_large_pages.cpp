@@ -58,6 +58,36 @@ TEST_F(LargePages, NoPageComesBackBeforeItsDiscardIsComplete) {
   EXPECT_EQ(collect(), (Used{{1, 8}}));
 }
 
+class LargePagesGathered : public LargeTest {
+ protected:
+  LargePagesGathered() : LargeTest(kConfig, kNever) {}
+};
+
+/// Pages of 4 KiB wait for their neighbours.
+TEST_F(LargePagesGathered, WhatIsNotDiscardedYetComesBackFirst) {
+  add(0, kSmall, {page(0, kSmall)});
+  pass();
+  f_.path().discard_gathered(sink_);
+  settle();
+  ASSERT_EQ(sink_.discarder.calls.size(), 1U);
+  add(1, kSmall, {page(7, kSmall), page(9, kSmall)});
+  withdraw(2, kSmall, 2);
+  withdraw(4, kSmall, 2);
+  settle();
+  ASSERT_EQ(collect(), (Used{{0, 0}, {1, 0}, {2, 16}, {4, 8}}));
+  EXPECT_EQ(handed_back(2, 16), (Addresses{page(7, kSmall), page(9, kSmall)})) << "DEV-13";
+  EXPECT_EQ(handed_back(4, 8), (Addresses{page(0, kSmall)}));
+  EXPECT_EQ(sink_.discarder.calls.size(), 1U) << "they never were";
+}
+
+TEST_F(LargePagesGathered, EachPageIsInAnAnswerOnce) {
+  add(0, kSmall, {page(1, kSmall), page(3, kSmall)});
+  withdraw(1, kSmall, 8);
+  settle();
+  ASSERT_EQ(collect(), (Used{{0, 0}, {1, 16}}));
+  EXPECT_EQ(handed_back(1, 16), (Addresses{page(1, kSmall), page(3, kSmall)}));
+}
+
 TEST_F(LargePages, AnEmptyBalloonIsAnAnswer) {
   withdraw(0, kHuge, 4);
   add(2, kSmall, {page(0, kSmall)});
@@ -240,113 +270,26 @@ TEST_F(LargePages, APassHasABound) {
   settle();
 }
 
-// --- Where memory is to be there first ----------------------------------------------------------
-
-class LargePagesFetched : public LargeTest {
+class LargePagesInAHurry : public LargeTest {
  protected:
-  LargePagesFetched() { f_.path().prefault(true); }
-  /// The host has no memory for this page any more.
-  void refuse(std::uint64_t address) {
-    const std::uint64_t offset = address - DeviceFixture::kHighFirst + DeviceFixture::kHighInFile;
-    sink_.discarder.refuse = [this, offset](const test::DiscardCall& call) {
-      const bool provides =
-          !sink_.discarder.provided.empty() && &call == &sink_.discarder.provided.back();
-      return provides && call.offset <= offset && offset < call.offset + call.bytes;
-    };
-  }
+  LargePagesInAHurry() : LargeTest(kConfig, {.ages = {0, 0}, .window_pages = 512}) {}
 };
 
-TEST_F(LargePagesFetched, APageComesBackOnceItsMemoryIsThere) {
-  add(0, kHuge, {page(0), page(1)});
+TEST_F(LargePagesInAHurry, NoMoreIsTakenThanIsDiscarded) {
+  sink_.way_is_full = true;
+  for (std::uint16_t head = 0; head < 6; ++head) {
+    Addresses pages;
+    for (std::uint64_t i = 0; i < kConfig.max_pages; ++i) pages.push_back(page(head * 8U + i));
+    add(head, kHuge, pages);
+  }
+  for (int passes = 0; passes < 20; ++passes) pass();
+  const std::uint16_t taken = f_.ring(Role::kToDevice).used_idx();
+  EXPECT_GT(taken, 0U);
+  EXPECT_LT(taken, 6U) << "DEV-25";
+  sink_.way_is_full = false;
   settle();
-  withdraw(1, kHuge, 2);
-  pass();
-  EXPECT_EQ(collect(), (Used{{0, 0}}));
-  ASSERT_EQ(sink_.waiting(), 1U);
-  sink_.step();
-  ASSERT_EQ(sink_.discarder.provided.size(), 2U);
-  EXPECT_EQ(sink_.discarder.provided[0].bytes, 2 * kMiB);
-  pass();
-  EXPECT_EQ(collect(), (Used{{1, 16}}));
-  EXPECT_EQ(f_.reclaimed().prefaulted.bytes.get(), 4 * kMiB);
-}
-
-TEST_F(LargePagesFetched, APageWithoutMemoryStaysInTheBalloonAndTheOthersComeBack) {
-  add(0, kHuge, {page(0), page(1), page(2)});
-  settle();
-  refuse(page(1));
-  withdraw(1, kHuge, 3);
-  settle();
-  ASSERT_EQ(collect(), (Used{{0, 0}, {1, 16}}));
-  EXPECT_EQ(handed_back(1, 16), (Addresses{page(0), page(2)}));
-  EXPECT_EQ(ballooned(), 2 * kMiB);
-  EXPECT_EQ(counters().withheld.get(), 1U);
-  EXPECT_EQ(counters().withheld_pages.get(), 512U);
-  sink_.discarder.refuse = nullptr;
-  withdraw(3, kHuge, 3);
-  settle();
-  ASSERT_EQ(collect(), (Used{{3, 8}}));
-  EXPECT_EQ(handed_back(3, 8), (Addresses{page(1)})) << "asked again";
-}
-
-TEST_F(LargePagesFetched, AnEmptyPoolIsAnAnswerOfNothing) {
-  add(0, kHuge, {page(0)});
-  settle();
-  refuse(page(0));
-  withdraw(1, kHuge, 1);
-  release(3, kHuge, {page(0)});
-  settle();
-  EXPECT_EQ(collect(), (Used{{0, 0}, {1, 0}, {3, 8}}));
-  EXPECT_EQ(released(3), 0U);
-  EXPECT_EQ(ballooned(), 2 * kMiB);
-}
-
-TEST_F(LargePagesFetched, AReleaseStopsAtTheFirstThatHasToStay) {
-  add(0, kHuge, {page(0), page(1), page(2)});
-  settle();
-  refuse(page(1));
-  release(1, kHuge, {page(7), page(0), page(1), page(2), page(8)});
-  settle();
-  EXPECT_EQ(collect(), (Used{{0, 0}, {1, 8}}));
-  EXPECT_EQ(released(1), 2U);
-  EXPECT_EQ(ballooned(), 2 * 2 * kMiB);
-}
-
-TEST_F(LargePagesFetched, WhatHasToStayIsDiscardedOnceMore) {
-  add(0, kHuge, {page(0)});
-  settle();
-  refuse(page(0));
-  withdraw(1, kHuge, 1);
-  settle();
-  ASSERT_EQ(sink_.discarder.calls.size(), 2U);
-  EXPECT_EQ(sink_.discarder.calls[0].offset, sink_.discarder.calls[1].offset);
-}
-
-TEST_F(LargePagesFetched, MemoryIsFetchedAfterTheDiscardThatIsUnderWay) {
-  add(0, kHuge, {page(0)});
-  pass();
-  ASSERT_EQ(sink_.waiting(), 1U);
-  withdraw(1, kHuge, 1);
-  pass();
-  EXPECT_EQ(sink_.waiting(), 2U);
-  sink_.step();
-  EXPECT_TRUE(sink_.discarder.provided.empty());
-  pass();
-  EXPECT_EQ(collect(), (Used{{0, 0}}));
-  sink_.step();
-  pass();
-  EXPECT_EQ(collect(), (Used{{1, 8}}));
-}
-
-TEST_F(LargePagesFetched, ALeavingDeviceAnswersFirst) {
-  add(0, kHuge, {page(0)});
-  settle();
-  withdraw(1, kHuge, 1);
-  pass();
-  EXPECT_FALSE(f_.path().quiesce());
-  sink_.step_all();
-  EXPECT_TRUE(f_.path().quiesce());
-  EXPECT_EQ(collect(), (Used{{0, 0}, {1, 8}}));
+  EXPECT_EQ(collect().size(), 6U);
+  EXPECT_EQ(ballooned(), 48 * 2 * kMiB);
 }
 
 }  // namespace

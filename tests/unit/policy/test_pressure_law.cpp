@@ -177,5 +177,19 @@ TEST_F(PressureLawTest, ACeilingIsKept) {
   EXPECT_EQ(decide().target, 256 * kMiB);
 }
 
+TEST(WholePages, AreOfTheDevicesUnit) {
+  VmObservation vm;
+  Decision decision;
+  decision.target = 5 * kMiB + 3;
+  move_by_whole_pages(vm, &decision);
+  EXPECT_EQ(decision.target, 5 * kMiB);
+  vm.unit = 2 * kMiB;
+  move_by_whole_pages(vm, &decision);
+  EXPECT_EQ(decision.target, 4 * kMiB);
+  vm.target = decision.target = 3 * kMiB;
+  move_by_whole_pages(vm, &decision);
+  EXPECT_EQ(decision.target, 3 * kMiB) << "a target that stands is not moved";
+}
+
 }  // namespace
 }  // namespace vballoon::policy

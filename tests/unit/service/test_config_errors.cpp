@@ -34,7 +34,7 @@ const Wrong kWrong[] = {
     {"UnknownSection", "[pol]\n", "t.toml:1: ", "unknown key 'pol'; did you mean 'poll'?"},
     {"UnknownFarKey", "[stats]\nx = 1\n", "t.toml:2: ", "only 'interval_ms' is known here"},
     {"UnknownDeviceKey", "[[device]]\nname=\"a\"\nsocket=\"b\"\nclient=true\n",
-     "t.toml:4: ", "unknown key 'device.client'; known are name, socket, mode, prefault, packed, "},
+     "t.toml:4: ", "unknown key 'device.client'; known are name, socket, mode, kind, page_sizes, "},
     {"UnknownDeviceKeyNearAKnownOne", "[[device]]\nname=\"a\"\nsocket=\"b\"\nflor_mib=1\n",
      "t.toml:4: ", "unknown key 'device.flor_mib'; did you mean 'floor_mib'?"},
     {"CeilingBeyondItsRange", "[[device]]\nname=\"a\"\nsocket=\"b\"\nceiling_mib=1073741825\n",

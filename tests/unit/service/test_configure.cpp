@@ -68,7 +68,8 @@ TEST_F(Configure, EveryLiveSettingChangesAtOnceAndAlone) {
 }
 
 TEST_F(Configure, WhatIsSetHasItsEffect) {
-  configure({{"prefault", true}, {"reporting", false}, {"automatic", true}});
+  configure({{"prefault", true}, {"reporting", false}, {"automatic", true}, {"effort", 2U}});
+  EXPECT_EQ(fleet_.vm("vm1").efforts, (std::vector<std::uint64_t>{2}));
   const vm::DeviceReport& device = fleet_.report("vm1");
   EXPECT_TRUE(device.prefault);
   EXPECT_FALSE(device.reporting);

@@ -84,6 +84,8 @@ TEST_F(MethodsTest, ShowHasEveryDocumentedField) {
                             "no_prefault",
                             "reporting",
                             "poison_value",
+                            "driver",
+                            "never_huge_bytes",
                             "hints",
                             "features",
                             "queues",
@@ -246,6 +248,8 @@ TEST_F(MethodsTest, AddHasNoMessageQueueUnlessToldSo) {
   EXPECT_EQ(fleet_.report("vm2").dialect, wire::Dialect::kMessages);
   EXPECT_EQ(error("device.add", {{"name", "b"}, {"socket", "c"}, {"message_queue", 1}}).message,
             "device.add: 'message_queue' must be true or false");
+  EXPECT_EQ(error("device.add", {{"name", "b"}, {"socket", "c"}, {"kind", "huge"}}).message,
+            "device.add: 'kind' must be \"stock\" or \"large\"");
 }
 
 TEST_F(MethodsTest, AddTakesTheKeysOfADevicesBlock) {

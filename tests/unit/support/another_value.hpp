@@ -15,7 +15,7 @@ inline vm::Value another_value(const vm::Setting& setting, const vm::Settings& s
     const bool first = std::get<std::string>(now) == word->words.front();
     return std::string(first ? word->words.back() : word->words.front());
   }
-  if (const auto* text = std::get_if<std::string>(&now)) return *text + "x";
+  if (const auto* text = std::get_if<std::string>(&now)) return *text + "1";
   const auto& range = std::get<vm::Number>(setting.kind);
   return std::get<std::uint64_t>(now) == range.low ? range.high : range.low;
 }

@@ -101,6 +101,41 @@ TEST(Assignment, SaysWhatIsWrong) {
   }
 }
 
+TEST(Assignment, TakesOneOfTheWords) {
+  EXPECT_EQ(parse_assignment("kind=large")->value, Value(std::string("large")));
+  EXPECT_EQ(parse_assignment("page_sizes=4K,2M")->value, Value(std::string("4K,2M")));
+  EXPECT_EQ(fault("kind=huge"), "'kind' must be \"stock\" or \"large\", not 'huge'");
+  EXPECT_EQ(fault("page_sizes=2m"),
+            "'page_sizes' must be \"2M\", \"4K,2M\", \"4K,2M,1G\", \"2M,1G\", \"1G\", \"4K\" or "
+            "\"4K,1G\", not '2m'");
+  EXPECT_EQ(fault("effort=3"), "'effort' must be a whole number from 0 to 2, not '3'");
+}
+
+TEST(SettingsCheck, NothingOfTheStockBalloonAloneGoesWithLargePages) {
+  Settings settings = kPlain;
+  settings.kind = kLarge;
+  EXPECT_TRUE(check(settings));
+  settings.message_queue = true;
+  EXPECT_EQ(check(settings).error().message,
+            "'message_queue' is of the stock balloon, and 'kind' is \"large\"");
+  settings.kind = kStock;
+  EXPECT_TRUE(check(settings));
+}
+
+TEST(SettingsCheck, ANodeIsANumberOrNone) {
+  Settings settings = kPlain;
+  for (const char* node : {"", "0", "7", "1023"}) {
+    settings.node = node;
+    EXPECT_TRUE(check(settings)) << node;
+  }
+  for (const char* node : {"1024", "-1", "x", "1 ", "0x1", "99999999999"}) {
+    settings.node = node;
+    EXPECT_EQ(
+        check(settings).error().message,
+        std::string("'node' must be a whole number from 0 to 1023, or empty, not '") + node + "'");
+  }
+}
+
 TEST(SettingsLimits, AFloorIsNotAboveTheCeiling) {
   Settings settings = kPlain;
   settings.floor_mib = 9;
