@@ -6,8 +6,10 @@
 
 #include <chrono>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "driver/large_guest.hpp"
 #include "driver/pretend_guest.hpp"
 #include "driver/step.hpp"
 
@@ -23,16 +25,18 @@ struct Arguments {
   bool reconnect = false;  ///< connect to the next backend when one goes away
   bool json = false;
   std::chrono::milliseconds patience{10000};  ///< how long to wait for the connection
-  driver::GuestOptions guest;
+  std::variant<driver::GuestOptions, driver::LargeGuestOptions> guest;  ///< by the kind of balloon
   std::vector<driver::Step> steps;
 };
 
 /// The options as the operator typed them.
 struct RawArguments {
   std::string socket;
+  std::string kind = "stock";
   std::string memory = "1G";
   std::string hole;
   std::string huge_page;
+  std::string sizes;
   std::string order = "ascending";
   std::string stats;
   std::string without;

@@ -8,11 +8,11 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <variant>
 
 #include "arguments.hpp"
 #include "base/output.hpp"
 #include "driver/message_socket.hpp"
-#include "driver/pretend_guest.hpp"
 #include "outcome_text.hpp"
 
 namespace vballoon::app {
@@ -75,14 +75,32 @@ Status with_hint(Status status, const std::string& socket) {
   return status;
 }
 
+template <typename Kind, typename Options>
+Result<std::unique_ptr<driver::Guest>> start(driver::MessageSocket socket, Options options,
+                                             const Connect& reconnect) {
+  options.driver.reconnect = reconnect;
+  return Kind::start(std::move(socket), std::move(options)).map([](auto guest) {
+    return std::unique_ptr<driver::Guest>(std::move(guest));
+  });
+}
+
+/// @param reconnect  empty: a backend that goes away is the end.
+Result<std::unique_ptr<driver::Guest>> start(driver::MessageSocket socket,
+                                             const Arguments& arguments, const Connect& reconnect) {
+  if (const auto* const stock = std::get_if<driver::GuestOptions>(&arguments.guest)) {
+    return start<driver::PretendGuest>(std::move(socket), *stock, reconnect);
+  }
+  return start<driver::LargeGuest>(std::move(socket),
+                                   std::get<driver::LargeGuestOptions>(arguments.guest), reconnect);
+}
+
 Result<int> run(const Arguments& arguments) {
   const auto connect = make_connect(arguments);
   if (!connect) return tl::unexpected(connect.error());
   auto socket = (*connect)(driver::Deadline(arguments.patience));
   if (!socket) return tl::unexpected(socket.error());
-  driver::GuestOptions options = arguments.guest;
-  if (arguments.reconnect) options.driver.reconnect = *connect;
-  const auto guest = driver::PretendGuest::start(*std::move(socket), std::move(options));
+  const auto guest =
+      start(*std::move(socket), arguments, arguments.reconnect ? *connect : Connect{});
   if (!guest) return tl::unexpected(with_hint(guest.error(), arguments.socket));
   Log log(arguments.json);
   for (const driver::Step& step : arguments.steps) {
@@ -90,7 +108,7 @@ Result<int> run(const Arguments& arguments) {
     if (!outcome) return tl::unexpected(outcome.error());
     log.add(*outcome);
   }
-  return log.finish((*guest)->driver().violations());
+  return log.finish((*guest)->violations());
 }
 
 }  // namespace
@@ -99,7 +117,7 @@ Result<int> run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   using namespace vballoon;
   return with_output_written("vballoon-driver", app::kError, [&] {
-    CLI::App cli("A guest without a guest: a virtio-balloon driver for a vhost-user backend.",
+    CLI::App cli("A guest without a guest: a balloon driver for a vhost-user backend.",
                  "vballoon-driver");
     app::RawArguments raw;
     app::declare(cli, raw);

@@ -7,7 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "driver/pretend_guest.hpp"
+#include "driver/guest.hpp"
 
 namespace vballoon::app {
 

@@ -142,6 +142,7 @@ void DataPath::publish_all() noexcept {
 }
 
 void DataPath::show_population() noexcept {
+  reclaimer_.gather().show();
   counters_.ballooned_pages.set(reclaimer_.gather().ballooned_pages());
   counters_.stranded_pages.set(reclaimer_.gather().stranded_pages());
 }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// driver/balloon_driver.cpp - what a running driver does; balloon_setup.cpp brings it up and down.
 #include "driver/balloon_driver.hpp"
 
 #include <fmt/format.h>
@@ -9,8 +7,8 @@
 #include <cstring>
 #include <utility>
 
-#include "base/check.hpp"
 #include "wire/balloon_config.hpp"
+#include "wire/stats.hpp"
 
 namespace vballoon::driver {
 namespace {
@@ -19,37 +17,84 @@ namespace {
 constexpr std::size_t kRangesPerReport = 32;
 /// VIRTIO_BALLOON_MSG_PRESSURE of the message queue.
 constexpr std::uint32_t kPressure = 1;
-/// While a buffer is out, statistics are looked at this often, as Linux's work queue would.
-constexpr std::chrono::milliseconds kServeInterval{5};
+constexpr std::uint64_t kScratchBytes = 64;
+
+using wire::Feature;
+
+constexpr wire::Features kOurFeatures = wire::Features{}
+                                            .with(Feature::kMustTellHost)
+                                            .with(Feature::kStatsVq)
+                                            .with(Feature::kDeflateOnOom)
+                                            .with(Feature::kFreePageHint)
+                                            .with(Feature::kPagePoison)
+                                            .with(Feature::kReporting);
+
+std::vector<StatEntry> default_stats(const GuestRam& ram) {
+  return {{static_cast<std::uint16_t>(wire::StatTag::kFree), ram.bytes() / 2},
+          {static_cast<std::uint16_t>(wire::StatTag::kTotal), ram.bytes()}};
+}
 
 }  // namespace
 
-Result<Used> BalloonDriver::await(DriverQueue& queue) {
-  Deadline deadline(options_.timeout);
-  do {
-    serve_stats();
-    const auto used = queue.wait(deadline.or_after(kServeInterval));
-    if (lost()) queue.excuse_missing_call();
-    if (used) return *used;
-    if (!lost()) continue;
-    if (auto back = come_back(); !back) return tl::unexpected(back.error());
-    deadline = Deadline(options_.timeout);
-  } while (!deadline.passed());
-  return fail(Code::kUnavailable,
-              fmt::format("a buffer was not used within {} ms", options_.timeout.count()));
+BalloonDriver::BalloonDriver(MessageSocket socket, const GuestRam& ram, DriverOptions options)
+    : VirtioDriver(std::move(socket), ram, options.timeout, kOurFeatures),
+      options_(std::move(options)) {}
+
+Result<std::unique_ptr<BalloonDriver>> BalloonDriver::start(MessageSocket socket,
+                                                            const GuestRam& ram,
+                                                            DriverOptions options) {
+  std::unique_ptr<BalloonDriver> driver(
+      new BalloonDriver(std::move(socket), ram, std::move(options)));
+  if (auto up = driver->connect(); !up) return tl::unexpected(up.error());
+  if (auto up = driver->set_up(); !up) return tl::unexpected(up.error());
+  return driver;
 }
 
-Result<DriverQueue*> BalloonDriver::need(Role role) {
-  DriverQueue* const queue = rings_->find(role);
-  if (queue != nullptr) return queue;
-  return fail(Code::kUnavailable, fmt::format("no {} queue: the feature was not negotiated",
-                                              kRoleNames[static_cast<std::size_t>(role)]));
+/// Where hints or reports are offered, too, bit 2 is the specification's DEFLATE_ON_OOM.
+bool BalloonDriver::messages_agreed() const noexcept {
+  return options_.message_queue && acked().has(Feature::kDeflateOnOom) &&
+         !offered().has(Feature::kFreePageHint) && !offered().has(Feature::kReporting);
 }
 
-DriverQueue& BalloonDriver::queue(Role role) noexcept {
-  DriverQueue* const queue = rings_->find(role);
-  VB_CHECK(queue != nullptr);
-  return *queue;
+QueueNumbers BalloonDriver::numbers() const noexcept {
+  return number_queues(acked(), options_.numbering, messages_agreed());
+}
+
+unsigned BalloonDriver::indirect_entries(Role role) const noexcept {
+  return role == Role::kReport ? kRangesPerReport : 0;
+}
+
+Result<void> BalloonDriver::lay_out_buffers(Arena& arena) {
+  auto inflate = PfnSender::create(ram(), arena, options_.batch_pages, options_.depth);
+  auto deflate = PfnSender::create(ram(), arena, options_.batch_pages, options_.depth);
+  auto stats = StatsResponder::create(ram(), arena);
+  const auto scratch = arena.take(kScratchBytes, kScratchBytes);
+  if (!inflate) return tl::unexpected(inflate.error());
+  if (!deflate) return tl::unexpected(deflate.error());
+  if (!stats) return tl::unexpected(stats.error());
+  if (!scratch) return tl::unexpected(scratch.error());
+  inflate_.emplace(*std::move(inflate));
+  deflate_.emplace(*std::move(deflate));
+  stats_.emplace(*std::move(stats));
+  scratch_ = *scratch;
+  return {};
+}
+
+Result<void> BalloonDriver::prepare() {
+  if (options_.stats.empty()) options_.stats = default_stats(ram());
+  stats_->set(options_.stats);
+  if (acked().has(Feature::kPagePoison)) {
+    auto written = write_word(wire::kPoisonOffset, options_.poison_value);
+    if (!written) return written;
+  }
+  DriverQueue* const stats = find(Role::kStats);
+  if (stats != nullptr) stats_->prime(*stats);
+  return {};
+}
+
+void BalloonDriver::serve_requests() {
+  DriverQueue* const queue = find(Role::kStats);
+  if (queue != nullptr) stats_->serve(*queue);
 }
 
 Result<void> BalloonDriver::inflate(std::span<const Pfn> pfns) {
@@ -100,11 +145,11 @@ Result<void> BalloonDriver::hint(std::span<const GpaRange> ranges) {
 }
 
 Result<std::uint32_t> BalloonDriver::hint_command() {
-  return read_config(wire::kFreePageHintOffset);
+  return read_word(wire::kFreePageHintOffset);
 }
 
 Result<void> BalloonDriver::send_word(Role role, std::uint32_t word) {
-  std::memcpy(ram_.at(scratch_, sizeof(word)).data(), &word, sizeof(word));
+  std::memcpy(ram().at(scratch_, sizeof(word)).data(), &word, sizeof(word));
   const std::array<Segment, 1> segment{Segment{.addr = scratch_, .len = sizeof(word)}};
   return send_one(role, segment);
 }
@@ -140,54 +185,35 @@ Traffic BalloonDriver::take_traffic(Role role) noexcept {
   return std::exchange(traffic(role), Traffic{});
 }
 
-/// After a backend went away, asks the next one again.
-template <typename Ask>
-auto BalloonDriver::persist(Ask ask) -> decltype(ask()) {
-  for (;;) {
-    auto answer = ask();
-    if (answer || !options_.reconnect || answer.error().code != Code::kUnavailable) return answer;
-    if (auto back = come_back(); !back) return tl::unexpected(back.error());
-  }
+Result<std::uint32_t> BalloonDriver::read_word(std::uint32_t offset) {
+  return read_config(offset, sizeof(std::uint32_t)).map([](const std::vector<std::byte>& bytes) {
+    std::uint32_t value = 0;
+    std::memcpy(&value, bytes.data(), sizeof(value));
+    return value;
+  });
 }
 
-Result<std::uint32_t> BalloonDriver::read_config(std::uint32_t offset) {
-  return persist([&] { return front_end_.get_config(offset, sizeof(std::uint32_t)); })
-      .map([](const std::vector<std::byte>& bytes) {
-        std::uint32_t value = 0;
-        std::memcpy(&value, bytes.data(), sizeof(value));
-        return value;
-      });
-}
-
-Result<void> BalloonDriver::write_config(std::uint32_t offset, std::uint32_t value) {
-  return persist(
-      [&] { return front_end_.set_config(offset, std::as_bytes(std::span(&value, 1))); });
+Result<void> BalloonDriver::write_word(std::uint32_t offset, std::uint32_t value) {
+  return write_config(offset, std::as_bytes(std::span(&value, 1)));
 }
 
 Result<std::uint32_t> BalloonDriver::num_pages() {
-  return read_config(wire::kNumPagesOffset);
+  return read_word(wire::kNumPagesOffset);
 }
 
 Result<void> BalloonDriver::write_actual(std::uint32_t pages) {
-  return write_config(wire::kActualOffset, pages);
+  return write_word(wire::kActualOffset, pages);
 }
 
-void BalloonDriver::serve_stats() {
-  DriverQueue* const queue = rings_->find(Role::kStats);
-  if (queue != nullptr) stats_->serve(*queue);
+Result<void> BalloonDriver::reset() {
+  return reset(options_);
 }
 
-Result<bool> BalloonDriver::serve(Deadline deadline) {
-  const std::uint64_t before = config_changes_;
-  do {
-    serve_stats();
-    if (lost()) return come_back().map([] { return true; });
-    const auto changes = front_end_.config_changes(deadline.or_after(kServeInterval));
-    if (!changes && options_.reconnect) continue;
-    if (!changes) return tl::unexpected(changes.error());
-    config_changes_ = *changes;
-  } while (config_changes_ == before && !deadline.passed());
-  return config_changes_ != before;
+Result<void> BalloonDriver::reset(DriverOptions options) {
+  return stop_for_good().and_then([this, &options] {
+    options_ = std::move(options);
+    return set_up();
+  });
 }
 
 void BalloonDriver::set_stats(std::vector<StatEntry> entries) {

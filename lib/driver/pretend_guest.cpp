@@ -19,11 +19,6 @@ constexpr std::uint64_t kPagesPerTurn = 256;
 /// As large as a block of Linux's page reporting gets on x86.
 constexpr std::uint64_t kReportBytes = 4 * kMiB;
 
-/// Nothing went for so long, so nothing more will: three times as long as a page waits by default.
-constexpr std::chrono::milliseconds kStill{60};
-constexpr std::chrono::milliseconds kLook{1};
-constexpr std::chrono::seconds kSettleAtMost{2};
-
 std::vector<Pfn> usable(const GuestRam& ram, const Arena& arena) {
   std::vector<Pfn> pages = ram.pages();
   std::erase_if(pages, [&arena](Pfn pfn) { return arena.holds(pfn); });
@@ -32,15 +27,12 @@ std::vector<Pfn> usable(const GuestRam& ram, const Arena& arena) {
 
 }  // namespace
 
-PretendGuest::PretendGuest(GuestRam ram, GuestOptions options)
-    : options_(std::move(options)), ram_(std::move(ram)), pool_({}) {}
-
 Result<std::unique_ptr<PretendGuest>> PretendGuest::start(MessageSocket socket,
                                                           GuestOptions options) {
-  auto ram = GuestRam::create(options.ram);
+  auto ram = GuestRam::create(options.habits.ram);
   if (!ram) return tl::unexpected(ram.error());
-  std::unique_ptr<PretendGuest> guest(new PretendGuest(*std::move(ram), std::move(options)));
-  auto driver = BalloonDriver::start(std::move(socket), guest->ram_, guest->options_.driver);
+  std::unique_ptr<PretendGuest> guest(new PretendGuest(*std::move(ram), std::move(options.habits)));
+  auto driver = BalloonDriver::start(std::move(socket), guest->ram(), std::move(options.driver));
   if (!driver) return tl::unexpected(driver.error());
   guest->driver_ = *std::move(driver);
   guest->arrange_pages();
@@ -48,53 +40,22 @@ Result<std::unique_ptr<PretendGuest>> PretendGuest::start(MessageSocket socket,
 }
 
 void PretendGuest::arrange_pages() {
-  pool_ = PagePool(arrange(usable(ram_, driver_->arena()), options_.order, options_.seed));
-  if (options_.touch && !options_.canaries) {
-    for (const Pfn pfn : pool_.free()) ram_.page(pfn).front() = std::byte{1};
-  }
-  refill(pool_.free());
+  pool_ = PagePool(arrange(usable(ram(), driver_->arena()), habits().order, habits().seed));
+  touch_all(pool_.free());
 }
 
-void PretendGuest::refill(std::span<const Pfn> pages) {
-  if (options_.canaries) fill_canaries(ram_, pages, options_.seed);
-}
-
-Result<StepOutcome> PretendGuest::run(const Step& step) {
-  StepOutcome outcome;
-  outcome.step = step.text;
-  outcome.allocated_before = ram_.allocated_bytes();
-  const auto begin = std::chrono::steady_clock::now();
-  if (auto done = perform(step); !done) return tl::unexpected(done.error());
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  outcome.seconds = took.count();
-  outcome.allocated_after = ram_.allocated_bytes();
-  if (step.verb == Step::Verb::kInflate || step.verb == Step::Verb::kFollow) settle(&outcome);
-  // Not before: a reported page counts as given back until the guest writes to it again.
-  refill(std::exchange(reported_, {}));
-  outcome.ballooned_bytes = pages_to_bytes(pool_.ballooned().size());
-  for (std::size_t role = 0; role < kRoles; ++role) {
+void PretendGuest::record(StepOutcome* outcome) {
+  outcome->ballooned_bytes = pages_to_bytes(pool_.ballooned().size());
+  for (std::size_t role = 0; role < kStockRoles; ++role) {
     const Traffic traffic = driver_->take_traffic(static_cast<Role>(role));
-    outcome.pages[role] = traffic.pages;
-    outcome.buffers += traffic.buffers;
-    outcome.latency.merge(traffic.latency);
+    outcome->moved.push_back({kRoleNames[role], traffic.pages, pages_to_bytes(traffic.pages)});
+    outcome->buffers += traffic.buffers;
+    outcome->latency.merge(traffic.latency);
   }
-  if (options_.canaries) outcome.canaries = check_canaries(ram_, pool_.free(), options_.seed);
-  return outcome;
 }
 
-/// A backend may take a buffer before its pages are gone: waits until no more of them go.
-void PretendGuest::settle(StepOutcome* outcome) const {
-  const auto begin = std::chrono::steady_clock::now();
-  auto last_change = begin;
-  for (auto now = begin; now - last_change < kStill && now - begin < kSettleAtMost;
-       now = std::chrono::steady_clock::now()) {
-    std::this_thread::sleep_for(kLook);
-    const std::uint64_t allocated = ram_.allocated_bytes();
-    if (allocated == outcome->allocated_after) continue;
-    outcome->allocated_after = allocated;
-    last_change = std::chrono::steady_clock::now();
-  }
-  outcome->settle_seconds = std::chrono::duration<double>(last_change - begin).count();
+std::vector<Pfn> PretendGuest::outside_the_balloon() const {
+  return {pool_.free().begin(), pool_.free().end()};
 }
 
 /// Half of what was asked for is not what was asked for.
@@ -129,6 +90,9 @@ Result<void> PretendGuest::perform(const Step& step) {
       return follow(step.duration);
     case Step::Verb::kPause:
       return pause(step.duration);
+    case Step::Verb::kRelease:
+      return fail(Code::kInvalidArgument,
+                  fmt::format("{}: only the balloon of large pages has it", step.text));
     case Step::Verb::kReset:
       return reset();
   }

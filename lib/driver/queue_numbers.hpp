@@ -3,7 +3,8 @@
 // driver/queue_numbers.hpp - which virtqueue serves which purpose, as a driver decides it.
 // On purpose not the device's own code: a mistake there must not cancel itself out here.
 // Source: VIRTIO 1.2, 5.5.2 (fixed numbers); Linux drivers/virtio/virtio_balloon.c, init_vqs(),
-//         where a queue whose feature was not negotiated takes no number.
+//         where a queue whose feature was not negotiated takes no number; docs/device-13.md,
+//         section 5, for the last two.
 #pragma once
 
 #include <array>
@@ -14,10 +15,20 @@
 
 namespace vballoon::driver {
 
-enum class Role : unsigned { kInflate, kDeflate, kStats, kHint, kReport, kMessage };
-inline constexpr std::size_t kRoles = 6;
-inline constexpr std::array<const char*, kRoles> kRoleNames{"inflate", "deflate", "stats",
-                                                            "hint",    "report",  "message"};
+enum class Role : unsigned {
+  kInflate,
+  kDeflate,
+  kStats,
+  kHint,
+  kReport,
+  kMessage,
+  kFromDevice,
+  kToDevice
+};
+inline constexpr std::size_t kRoles = 8;
+inline constexpr std::size_t kStockRoles = 6;  ///< of the stock balloon: the first ones
+inline constexpr std::array<const char*, kRoles> kRoleNames{
+    "inflate", "deflate", "stats", "hint", "report", "message", "fromdev", "todev"};
 
 enum class Numbering { kLinux, kSpec };
 
@@ -29,5 +40,7 @@ using QueueNumbers = std::array<std::optional<unsigned>, kRoles>;
 ///                  are not known.
 [[nodiscard]] QueueNumbers number_queues(wire::Features acked, Numbering scheme,
                                          bool messages = false) noexcept;
+/// Those of the balloon of large pages.
+[[nodiscard]] QueueNumbers large_queue_numbers() noexcept;
 
 }  // namespace vballoon::driver

@@ -21,11 +21,12 @@ struct Form {
   Argument argument;
 };
 
-constexpr std::array<Form, 8> kForms{{
+constexpr std::array<Form, 9> kForms{{
     {"inflate", Step::Verb::kInflate, Argument::kSize},
     {"deflate", Step::Verb::kDeflate, Argument::kSize},
     {"report", Step::Verb::kReport, Argument::kSize},
     {"hint", Step::Verb::kHint, Argument::kSize},
+    {"release", Step::Verb::kRelease, Argument::kSize},
     {"pressure", Step::Verb::kPressure, Argument::kNone},
     {"follow", Step::Verb::kFollow, Argument::kSeconds},
     {"pause", Step::Verb::kPause, Argument::kSeconds},
@@ -76,10 +77,11 @@ Result<Step> parse_step(std::string_view text) {
       std::find_if(kForms.begin(), kForms.end(), [name](const Form& f) { return f.name == name; });
   const bool has_argument = colon < text.size();
   if (form == kForms.end() || has_argument != (form->argument != Argument::kNone)) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("step \"{}\" is none of inflate:SIZE, deflate:SIZE, report:SIZE, "
-                            "hint:SIZE, pressure, follow:SECONDS, pause:SECONDS, reset",
-                            text));
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("step \"{}\" is none of inflate:SIZE, deflate:SIZE, report:SIZE, "
+                    "hint:SIZE, release:SIZE, pressure, follow:SECONDS, pause:SECONDS, reset",
+                    text));
   }
   Step step{.verb = form->verb, .text = std::string(text)};
   if (!has_argument) return step;

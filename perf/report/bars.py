@@ -122,6 +122,16 @@ BARS = (
         "hugetlb.2m.by_page_ns_per_page",
         "hugetlb.2m.limit_ns_per_page",
     ),
+    _least(
+        "large.hugetlb.in.of_limit",
+        0.80,
+        "share of one hole's speed, 2 GiB of 2 MiB pages into a large balloon",
+    ),
+    _most(
+        "large.hugetlb.withdraw.p99_of_limit",
+        2,
+        "times the kernel's own p99 for 64 pages of 2 MiB, asked back in one message",
+    ),
     _most("memory.per_vm_bytes", 96 * 1024, "resident growth a VM of 1 GiB"),
     _most(
         "restart.wait_p99_ms",
@@ -170,8 +180,19 @@ BARS = (
     _most("guest.deflate.vs_qemu", 0.90, "the same, deflate"),
 )
 
-# Held against nothing: key, what, and the key of the same by another daemon.
+# Held against nothing: key, what, and the key that stands beside it: of the same by another daemon, or
+# of what is possible.
 SHOWN = (
+    (
+        "large.hugetlb.in_gib_per_s",
+        "GiB/s into a large balloon, until the host has it; one hole",
+        "large.hugetlb.in_limit_gib_per_s",
+    ),
+    (
+        "large.hugetlb.withdraw.p99_us",
+        "us p99, 64 pages of 2 MiB back; the kernel's filling",
+        "large.hugetlb.withdraw_limit.p99_us",
+    ),
     ("fleet.set_us", "us of the control thread, device.set", "fleet.baseline.set_us"),
     ("fleet.set_wall_us", "us from request to answer, the same", "fleet.baseline.set_wall_us"),
     ("fleet.list_us", "us of the control thread, device.list", "fleet.baseline.list_us"),

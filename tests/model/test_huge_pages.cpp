@@ -1,34 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // A guest on real huge pages, and a daemon that is to keep a reserve in their pool.
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "base/unique_fd.hpp"
-#include "driver/huge_pages.hpp"
 #include "harness/fixture.hpp"
+#include "harness/huge_pool.hpp"
 
 namespace vballoon::model {
 namespace {
 
-constexpr std::uint64_t kHuge = 2 * kMiB;
 constexpr std::uint64_t kHugePages = 8;
-
-/// Somebody else on the host who takes all that the pool has and may make.
-class Others {
- public:
-  void take_all() {
-    ASSERT_EQ(::ftruncate(fd_.get(), off_t{1} << 40), 0);
-    off_t at = 0;
-    while (::fallocate(fd_.get(), 0, at, static_cast<off_t>(kHuge)) == 0) {
-      at += static_cast<off_t>(kHuge);
-    }
-  }
-
- private:
-  UniqueFd fd_{::memfd_create("others", MFD_CLOEXEC | MFD_HUGETLB)};
-};
 
 std::vector<Pfn> pages_of(std::uint64_t huge_page) {
   const std::uint64_t each = bytes_to_pages(kHuge);

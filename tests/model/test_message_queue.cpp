@@ -141,7 +141,7 @@ TEST_F(MessageQueue, CountsGoOnThroughPausesAndResets) {
   must(driver->reset());
   must(driver->send_pressure());
   EXPECT_EQ(counter("pressure_messages"), 3U);
-  must(driver->reset(of_this_run({})));
+  must(driver->reset(of_this_run(DriverOptions{})));
   EXPECT_EQ(queue("message").at("state"), "stopped") << "of a guest that has no such driver";
   expect_served(*driver);
 }

@@ -112,7 +112,7 @@ TEST_F(Reload, AClientBecomesAServerAndBack) {
   EXPECT_FALSE(fs::exists(path("a")));
   auto listener = must(driver::Listener::bind(path("a").string()));
   auto socket = must(listener.accept(driver::Deadline(std::chrono::seconds(10))));
-  expect_served(*must(BalloonDriver::start(std::move(socket), ram_, of_this_run({}))));
+  expect_served(*must(BalloonDriver::start(std::move(socket), ram_, of_this_run(DriverOptions{}))));
 }
 
 TEST_F(Reload, AStartThatFailsInTheMiddleLeavesNoSocket) {

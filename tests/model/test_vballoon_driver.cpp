@@ -65,6 +65,58 @@ TEST_F(VballoonDriver, TellsOfPressure) {
   EXPECT_NE(other.output.find("no message queue"), std::string::npos) << other.output;
 }
 
+TEST_F(VballoonDriver, DoesItsStepsOnABalloonOfLargePages) {
+  const std::string name = device_ + "-large";
+  const std::string socket = daemon_.folder() / (name + ".sock");
+  daemon_.call("device.add",
+               {{"name", name}, {"socket", socket}, {"kind", "large"}, {"page_sizes", "4K,2M"}});
+  const std::string large = "--kind large --mem 64M --canaries --socket " + socket + " ";
+  const Ended r =
+      run(large + "--json inflate:32M deflate:16M release:8M pressure pause:0.01 reset");
+  ASSERT_EQ(r.status, 0) << r.output;
+  const Json all = Json::parse(r.output);
+  EXPECT_EQ(all.at("ok"), true);
+  const Json& steps = all.at("steps");
+  EXPECT_EQ(steps.at(0).at("pages").at("inflate"), 16) << "of 2 MiB";
+  EXPECT_EQ(steps.at(0).at("buffers"), 1);
+  EXPECT_EQ(steps.at(0).at("moved_bytes"), 32 * kMiB);
+  EXPECT_EQ(steps.at(1).at("pages").at("deflate"), 8);
+  EXPECT_EQ(steps.at(2).at("pages").at("release"), 4);
+  EXPECT_EQ(steps.at(2).at("ballooned_bytes"), 8 * kMiB);
+  EXPECT_EQ(steps.at(5).at("ballooned_bytes"), 0U);
+  const Ended small = run(large + "--sizes 4K --batch 100 --without packed inflate:2M");
+  ASSERT_EQ(small.status, 0) << small.output;
+  EXPECT_NE(small.output.find("inflate 512 pages (2 MiB), 6 buffers"), std::string::npos)
+      << small.output;
+  const Ended wrong = run(large + "--sizes 1G inflate:2M");
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_NE(wrong.output.find("takes no pages of 1 GiB"), std::string::npos) << wrong.output;
+  const Ended other = this->steps("--kind large inflate:2M");
+  EXPECT_EQ(other.status, 2) << "that device is another";
+  EXPECT_EQ(run(large + "report:2M").status, 2) << "there is no such thing";
+}
+
+TEST_F(VballoonDriver, FollowsTheTargetOfABalloonOfLargePages) {
+  const std::string name = device_ + "-large";
+  const std::string socket = daemon_.folder() / (name + ".sock");
+  daemon_.call("device.add",
+               {{"name", name}, {"socket", socket}, {"kind", "large"}, {"page_sizes", "2M"}});
+  daemon_.call("device.set", {{"name", name}, {"target_bytes", 30 * kMiB}});
+  std::future<Ended> ended = std::async(std::launch::async, [&socket] {
+    return run("--kind large --mem 64M --canaries --json follow:3 --socket " + socket);
+  });
+  const auto balloon = [&] { return daemon_.show(name).at("ballooned_bytes"); };
+  EXPECT_TRUE(eventually([&] { return balloon() == 30 * kMiB; }));
+  daemon_.call("device.set", {{"name", name}, {"target_bytes", 6 * kMiB}});
+  EXPECT_TRUE(eventually([&] { return balloon() == 6 * kMiB; }));
+  EXPECT_TRUE(eventually([&] {
+    return daemon_.show(name).at("counters").at("states").get<unsigned>() >= 2;
+  })) << "it says how it stands";
+  const Ended r = ended.get();
+  ASSERT_EQ(r.status, 0) << r.output;
+  EXPECT_EQ(Json::parse(r.output).at("steps").at(0).at("ballooned_bytes"), 6 * kMiB);
+}
+
 TEST_F(VballoonDriver, GoesOnWithTheNextDaemon) {
   Daemon daemon({"vm"}, "", true);
   daemon.call("device.set", {{"name", "vm"}, {"target_bytes", 32 * kMiB}});

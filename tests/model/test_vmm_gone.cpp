@@ -132,8 +132,8 @@ TEST_P(VmmGone, WhoeverTookTheConnectionOverKeepsIt) {
   }));
   auto message = must(mine.receive(Deadline(seconds(5))));
   ASSERT_EQ(message.fds.size(), 1U);
-  const auto driver =
-      must(BalloonDriver::start(MessageSocket(std::move(message.fds[0])), ram_, of_this_run({})));
+  const auto driver = must(BalloonDriver::start(MessageSocket(std::move(message.fds[0])), ram_,
+                                                of_this_run(DriverOptions{})));
   // Longer than a process that took it over may be silent.
   std::this_thread::sleep_for(seconds(5));
   must(driver->inflate(std::vector<Pfn>{Pfn{3000}, Pfn{3001}}));

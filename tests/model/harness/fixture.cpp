@@ -45,11 +45,6 @@ bool packed_run() {
   return given == nullptr || std::string_view(given) != "split";
 }
 
-DriverOptions of_this_run(DriverOptions options) {
-  if (!packed_run()) options.features &= all_but({wire::Feature::kRingPacked});
-  return options;
-}
-
 std::uint64_t all_but(const std::vector<wire::Feature>& features) {
   wire::Features without;
   for (const wire::Feature feature : features) without = without.with(feature);
@@ -58,15 +53,7 @@ std::uint64_t all_but(const std::vector<wire::Feature>& features) {
 
 std::unique_ptr<BalloonDriver> connect(const std::string& socket, const GuestRam& ram,
                                        const DriverOptions& options) {
-  const driver::Deadline deadline(std::chrono::seconds(5));
-  for (;;) {
-    auto driver = BalloonDriver::start(must(driver::MessageSocket::connect(socket, deadline)), ram,
-                                       of_this_run(options));
-    // The daemon turns a second VMM away, also while it has not yet seen the first one go.
-    const bool turned_away = !driver && driver.error().code == Code::kUnavailable;
-    if (!turned_away || deadline.passed()) return must(std::move(driver));
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  return start_once_free<BalloonDriver>(socket, ram, options);
 }
 
 DriverOptions late() {
@@ -125,13 +112,14 @@ void DaemonTest::expect_ballooned(std::uint64_t pages) {
   EXPECT_EQ(ballooned(), pages) << "in the ledger";
 }
 
-void DaemonTest::expect_no_violations(const BalloonDriver& driver) {
-  const driver::Violations v = driver.violations();
-  EXPECT_EQ(v.unknown_id, 0U);
-  EXPECT_EQ(v.not_outstanding, 0U);
-  EXPECT_EQ(v.index_jump, 0U);
-  EXPECT_EQ(v.out_of_order, 0U);
-  EXPECT_EQ(v.missing_call, 0U);
+void DaemonTest::expect_no_violations(const driver::Violations& found) {
+  EXPECT_EQ(found.unknown_id, 0U);
+  EXPECT_EQ(found.not_outstanding, 0U);
+  EXPECT_EQ(found.index_jump, 0U);
+  EXPECT_EQ(found.out_of_order, 0U);
+  EXPECT_EQ(found.missing_call, 0U);
+  EXPECT_EQ(found.bad_length, 0U);
+  EXPECT_EQ(found.not_in_balloon, 0U);
 }
 
 }  // namespace vballoon::model

@@ -11,6 +11,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "daemon.hpp"
@@ -45,11 +46,30 @@ T must(Result<T> result) {
 /// The layout of this run's rings: packed unless VBALLOON_MODEL_RING is "split".
 [[nodiscard]] bool packed_run();
 
-/// These options, with the rings of this run.
-[[nodiscard]] DriverOptions of_this_run(DriverOptions options);
-
 /// All features but these.
 [[nodiscard]] std::uint64_t all_but(const std::vector<wire::Feature>& features);
+
+/// These options, of any kind of driver, with the rings of this run.
+template <typename Options>
+[[nodiscard]] Options of_this_run(Options options) {
+  if (!packed_run()) options.features &= all_but({wire::Feature::kRingPacked});
+  return options;
+}
+
+/// A driver of this kind, with the rings of this run. The daemon turns a second VMM away, also
+/// while it has not yet seen the first one go.
+template <typename Driver, typename Options>
+[[nodiscard]] std::unique_ptr<Driver> start_once_free(const std::string& socket,
+                                                      const GuestRam& ram, const Options& options) {
+  const driver::Deadline deadline(std::chrono::seconds(5));
+  for (;;) {
+    auto started = Driver::start(must(driver::MessageSocket::connect(socket, deadline)), ram,
+                                 of_this_run(options));
+    const bool turned_away = !started && started.error().code == Code::kUnavailable;
+    if (!turned_away || deadline.passed()) return must(std::move(started));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
 
 /// With the rings of this run.
 [[nodiscard]] std::unique_ptr<BalloonDriver> connect(const std::string& socket, const GuestRam& ram,
@@ -103,7 +123,10 @@ class DaemonTest : public ::testing::Test {
   /// Within the bounded age of a page that was acknowledged early.
   void expect_gone_soon(std::span<const Pfn> pages);
   void expect_ballooned(std::uint64_t pages);
-  static void expect_no_violations(const BalloonDriver& driver);
+  static void expect_no_violations(const driver::Violations& found);
+  static void expect_no_violations(const BalloonDriver& driver) {
+    expect_no_violations(driver.violations());
+  }
 
   const std::string device_ = Lab::get().next_device();
   Daemon& daemon_ = Lab::get().daemon();

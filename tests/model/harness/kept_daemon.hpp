@@ -22,8 +22,8 @@ namespace vballoon::model {
 
 /// Of a VM that waits for the next daemon.
 [[nodiscard]] DriverOptions patient();
-/// What a VMM waits for an answer while the next daemon starts. With a sanitizer, on a busy machine,
-/// that takes more than 10 s.
+/// What a VMM waits for an answer while the next daemon starts: more than 10 s with a sanitizer, on
+/// a busy machine.
 inline constexpr std::chrono::seconds kOverARestart{60};
 
 struct KeptOptions {
