@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <array>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,15 +37,17 @@ std::string kind_of(const Json& device) {
 
 /// What a driver of large pages said last.
 std::string driver_text(const Json& driver) {
-  static const std::map<std::string, std::string, std::less<>> kWords{
-      {"reached", "as near to its target as its pages allow"},
-      {"working", "on its way to its target"},
-      {"exhausted", "finds nothing more with this effort, and tries again later"},
-      {"no_node", "knows no such NUMA node, or its memory is offline"},
-      {"withheld", "wants pages back that the host has no memory for"},
-      {"oom", "does not inflate, for the guest has just run out of memory"},
-      {"leaving", "is about to leave"}};
-  const auto words = kWords.find(text(driver, "reason"));
+  using Words = std::pair<std::string_view, std::string_view>;
+  static constexpr std::array<Words, 7> kWords{
+      {{"reached", "as near to its target as its pages allow"},
+       {"working", "on its way to its target"},
+       {"exhausted", "finds nothing more with this effort, and tries again later"},
+       {"no_node", "knows no such NUMA node, or its memory is offline"},
+       {"withheld", "wants pages back that the host has no memory for"},
+       {"oom", "does not inflate, for the guest has just run out of memory"},
+       {"leaving", "is about to leave"}}};
+  const std::string reason = text(driver, "reason");
+  const auto* const words = std::ranges::find(kWords, std::string_view(reason), &Words::first);
   return fmt::format("{}{}; {} ago, {} us for a page at most",
                      words == kWords.end() ? "says nothing that is known" : words->second,
                      driver.value("newest_target", false) ? "" : " (an earlier one)",
