@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Device 13 on real huge pages of a pool that runs empty: short answers, never SIGBUS, which would
-// end this test. docs/device-13.md, DEV-11, DEV-12, DEV-19, DEV-22.
+// end this test. docs/device-13.md, DEV-11, DEV-12, DEV-19.
 #include <thread>
 
 #include "harness/huge_pool.hpp"

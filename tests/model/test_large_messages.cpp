@@ -11,7 +11,10 @@ using wire::large::Feature;
 using wire::large::Level;
 using wire::large::Reason;
 
-class Large : public LargeTest {};
+class Large : public LargeTest {
+ protected:
+  void inhibit(bool on) { daemon_.call("device.inhibit", {{"name", device_}, {"on", on}}); }
+};
 
 /// DEV-1. A driver of the stock kind is at hand for it; its ring of deflate buffers is todevq.
 TEST_F(Large, ADriverWithoutVersionOneIsNotServed) {
@@ -152,6 +155,20 @@ TEST_F(Large, EachPageComesBackOnceAndAsItWasAdded) {
   EXPECT_EQ(must(driver->withdraw(1, kSmallShift)).size(), 0U);
   expect_ballooned_bytes(0);
   expect_no_violations(driver->violations());
+}
+
+/// DEV-13.
+TEST_F(Large, WhatIsNotYetDiscardedComesBackFirst) {
+  const auto driver = connect();
+  must(driver->add(large_pages(1, 4), kLargeShift));
+  expect_gone_soon(pfns_of(large_pages(1, 4), kLargeShift));
+  const auto reclaimed = [this] { return show().at("reclaimed_bytes") == 4 * kLargeBytes; };
+  ASSERT_TRUE(eventually(reclaimed));
+  inhibit(true);
+  must(driver->add(large_pages(6, 2), kLargeShift));
+  auto back = must(driver->withdraw(2, kLargeShift));
+  std::ranges::sort(back);
+  EXPECT_EQ(back, large_pages(6, 2));
 }
 
 /// DEV-14.
