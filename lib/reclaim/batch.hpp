@@ -47,11 +47,13 @@ struct Batch {
   int fd = -1;
   HugeFile* huge_file = nullptr;  // where its pool must be able to give back what is discarded
   std::byte* mapping = nullptr;   // of the file's start, where prefaulting needs one; else null
+  bool of_huge_pages = false;     // that are to go: cheap, and cheaper still in one call
   std::uint32_t count = 0;        // pieces
   std::uint64_t bytes = 0;        // their sum
   std::uint64_t host_bytes = 0;   // prefaulted: of the host pages that the pieces touch
   Account account = Account::kInflated;
   // Filled in by whoever discards:
+  std::uint32_t calls = 0;    // of the kernel
   std::uint32_t failed = 0;   // pieces that the kernel refused
   std::uint64_t refused = 0;  // which: bit i for piece i
   std::uint32_t skipped = 0;  // pieces that were not tried, the last ones; refused as well
@@ -70,12 +72,16 @@ struct Batch {
     fd = file;
     huge_file = nullptr;
     mapping = nullptr;
+    of_huge_pages = false;
     account = on_account;
-    count = failed = skipped = 0;
+    count = calls = failed = skipped = 0;
     bytes = host_bytes = done_bytes = moved_bytes = skipped_bytes = refused = 0;
     uncovered = false;
   }
-  [[nodiscard]] bool full() const noexcept { return count == kPieces || bytes >= kBytes; }
+  /// A huge page that goes takes some microseconds, however large it is.
+  [[nodiscard]] bool full() const noexcept {
+    return count == kPieces || (bytes >= kBytes && !of_huge_pages);
+  }
   void add(Piece piece) noexcept {
     pieces[count++] = piece;
     bytes += piece.bytes;

@@ -69,6 +69,9 @@ bool Handover::make_room(const gmem::Region& region, Account account) noexcept {
   waiting_ = false;
   open_->begin(this, fd, account);
   open_->huge_file = huge_file_of(region);
+  // Where the pool is to give all of a batch back, or none of it goes, batches stay small.
+  open_->of_huge_pages =
+      !fetches(account) && region.backing.host_page > kPageSize && open_->huge_file == nullptr;
   if (fetches(account) && region.backing.huge_pages) {
     open_->mapping = region.host - region.file_offset;
   }
@@ -87,7 +90,7 @@ void Handover::discard(const gmem::Region& region, PageRun run) noexcept {
   const std::uint64_t end = (start + pages_to_bytes(run.pages)) / host_page * host_page;
   if (first >= end) return;
   open_->add(Piece{first, end - first});
-  spend(end - first);
+  spend(open_->of_huge_pages ? kLeastShare : end - first);
 }
 
 void Handover::fetch(const gmem::Region& region, PageRun run) noexcept {
@@ -148,7 +151,7 @@ void Handover::count(const Batch& batch) noexcept {
   }
   const bool fetched = fetches(batch.account);
   Done& done = done_on(batch.account, counters_);
-  done.calls.add(batch.count - batch.skipped);
+  done.calls.add(batch.calls);
   done.bytes.add(batch.done_bytes);
   if (!fetched) counters_.retained_bytes.add(batch.skipped_bytes);
   (fetched ? counters_.failed_prefaults : counters_.failed_calls).add(batch.failed);

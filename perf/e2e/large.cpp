@@ -148,7 +148,8 @@ void all(Effort effort) {
                 {.tables = {}, .device_keys = "kind = \"large\"\npage_sizes = \"2M\"\n"});
   daemon.wait_until_ready();
   Figures figures;
-  const auto pool = driver::HugePages::get(kPages + 1);
+  // Set back also where the bench gives up.
+  static const auto pool = driver::HugePages::get(kPages + 1);
   if (pool) {
     both(daemon, kPage, effort, "large.hugetlb", figures);
   } else {

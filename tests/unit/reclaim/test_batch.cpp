@@ -13,6 +13,8 @@
 namespace vballoon::reclaim {
 namespace {
 
+constexpr std::uint64_t kHuge = 2 * kMiB;
+
 TEST(Batch, EveryPieceIsCarriedOutWhateverBecameOfTheOthers) {
   test::FakeDiscarder discarder;
   discarder.refuse = [](const test::DiscardCall& call) { return call.offset == 4096; };
@@ -71,6 +73,46 @@ TEST(Batch, IsFullByPiecesOrByBytes) {
   EXPECT_FALSE(batch.full());
   batch.add({0, kPageSize});
   EXPECT_TRUE(batch.full());
+}
+
+/// Pages of 2 MiB: three that lie together, one by itself, two that lie together.
+void add_huge_pages(Batch& batch) {
+  batch.begin(nullptr, 17, Account::kInflated);
+  batch.of_huge_pages = true;
+  for (const std::uint64_t page : {4U, 5U, 6U, 9U, 1U, 2U}) batch.add({page * kHuge, kHuge});
+}
+
+TEST(BatchOfHugePages, NeighboursGoInOneCall) {
+  test::FakeDiscarder discarder;
+  discarder.sparse = true;
+  Batch batch;
+  add_huge_pages(batch);
+  EXPECT_FALSE(batch.full()) << "whatever its bytes";
+  carry_out(batch, discarder);
+  ASSERT_EQ(discarder.calls.size(), 3U);
+  EXPECT_EQ(discarder.calls[0].offset, 4 * kHuge);
+  EXPECT_EQ(discarder.calls[0].bytes, 3 * kHuge);
+  EXPECT_EQ(discarder.calls[1].offset, 1 * kHuge);
+  EXPECT_EQ(discarder.calls[1].bytes, 2 * kHuge);
+  EXPECT_EQ(discarder.calls[2].offset, 9 * kHuge);
+  EXPECT_EQ(batch.calls, 3U);
+  EXPECT_EQ(batch.done_bytes, 6 * kHuge);
+  EXPECT_EQ(batch.failed, 0U);
+}
+
+TEST(BatchOfHugePages, ARunThatIsRefusedIsTriedPageByPage) {
+  test::FakeDiscarder discarder;
+  discarder.sparse = true;
+  // Whatever has page 5.
+  discarder.refuse = [](const test::DiscardCall& call) {
+    return call.offset <= 5 * kHuge && call.offset + call.bytes > 5 * kHuge;
+  };
+  Batch batch;
+  add_huge_pages(batch);
+  carry_out(batch, discarder);
+  EXPECT_EQ(batch.done_bytes, 5 * kHuge);
+  EXPECT_EQ(batch.failed, 1U);
+  EXPECT_EQ(batch.refused, 0b10U) << "that page alone";
 }
 
 TEST(InlineSink, HasOneBatchAndDiscardsAtOnce) {
