@@ -82,6 +82,7 @@ Result<std::uint64_t> feature_mask(const RawArguments& raw) {
     const auto found = std::ranges::find(names, word, &FeatureName::name);
     if (found == names.end()) {
       std::vector<std::string_view> known;
+      known.reserve(names.size());
       for (const FeatureName& feature : names) known.push_back(feature.name);
       return fail(Code::kInvalidArgument,
                   fmt::format("--without: \"{}\" is none of {}", word, fmt::join(known, ", ")));

@@ -103,10 +103,11 @@ TEST_F(VballoonDriver, FollowsTheTargetOfABalloonOfLargePages) {
                {{"name", name}, {"socket", socket}, {"kind", "large"}, {"page_sizes", "2M"}});
   daemon_.call("device.set", {{"name", name}, {"target_bytes", 30 * kMiB}});
   std::future<Ended> ended = std::async(std::launch::async, [&socket] {
-    return run("--kind large --mem 64M --canaries --json follow:3 --socket " + socket);
+    return run("--kind large --mem 64M --canaries --json follow:7 --socket " + socket);
   });
   const auto balloon = [&] { return daemon_.show(name).at("ballooned_bytes"); };
-  EXPECT_TRUE(eventually([&] { return balloon() == 30 * kMiB; }));
+  const auto first = [&] { return balloon() == 30 * kMiB; };
+  EXPECT_TRUE(eventually(first) || eventually(first)) << "the program's start included";
   daemon_.call("device.set", {{"name", name}, {"target_bytes", 6 * kMiB}});
   EXPECT_TRUE(eventually([&] { return balloon() == 6 * kMiB; }));
   EXPECT_TRUE(eventually([&] {
