@@ -65,9 +65,11 @@ bool wraps(std::uint64_t first, std::uint64_t bytes) noexcept {
   return first + bytes < first;
 }
 
-/// Tried here, because librte_vhost loses the descriptor where its own attempt fails.
+/// Tried here, because librte_vhost loses the descriptor where its own attempt fails. Without a
+/// reservation of huge pages, as it is done there (vhost/libc_mappings.cpp).
 bool can_be_mapped(int fd, std::uint64_t bytes) noexcept {
-  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  constexpr int kFlags = MAP_SHARED | MAP_NORESERVE;
+  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kFlags, fd, 0);
   if (at != MAP_FAILED) ::munmap(at, bytes);
   return at != MAP_FAILED;
 }
