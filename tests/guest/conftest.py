@@ -110,6 +110,21 @@ def kept_lab(request):
     yield from _own_lab(request.param, kept=True)
 
 
+_LARGE = 'kind = "large"\npage_sizes = "4K,2M"\neffort = 2'
+
+
+@pytest.fixture
+def large_lab():
+    """A QEMU guest with the driver of guest/linux, and the balloon of large pages."""
+    yield from _own_lab("qemu", keys=_LARGE, large="6.12")
+
+
+@pytest.fixture
+def kept_large_lab():
+    """The same, whose daemon vballoon-keeper starts again."""
+    yield from _own_lab("qemu", keys=_LARGE, kept=True, large="6.12")
+
+
 def _own_lab(kind, **options):
     path = Path(tempfile.mkdtemp(prefix="vbt-"))
     yield from _running(kind, path, **options)

@@ -42,6 +42,7 @@ class Guest:
 
     kind = "?"
     boot_seconds = 60.0
+    balloon_module = "virtio_balloon"
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class Guest:
 
     def unload_balloon(self) -> None:
         """Unloads the driver: it deflates and resets its device."""
-        self.sh("rmmod virtio_balloon", timeout=60)
+        self.sh(f"rmmod {self.balloon_module}", timeout=60)
 
     # Memory, as the guest sees it
 

@@ -18,14 +18,16 @@ def initrd_for(
     programs: tuple[Path, ...] = (),
     boot: dict[str, Path] | None = None,
     busybox: Path | None = None,
+    driver: Path | None = None,
 ) -> Path:
     """@param modules_folder  holds the guest kernel's modules, at any depth.
     @param programs  statically linked; they are in /bin of the guest.
     @param boot      files of the guest's /boot, by their name there.
     @param busybox   of the guest's architecture, statically linked; None: this machine's.
-    @return  path of an initrd whose init loads virtio_balloon and serves the command channel."""
+    @param driver    a module of the balloon's that is not in the folder; None: virtio_balloon.
+    @return  path of an initrd whose init loads the driver and serves the command channel."""
     tools = busybox.read_bytes() if busybox else _static_busybox()
-    data = _build(modules_folder, programs, boot or {}, tools)
+    data = _build(modules_folder, programs, boot or {}, tools, driver)
     path = cache_dir() / f"initrd-{hashlib.sha256(data).hexdigest()[:16]}.cpio"
     if not path.exists():
         write_whole(path, data)
@@ -33,7 +35,11 @@ def initrd_for(
 
 
 def _build(
-    modules_folder: Path, programs: tuple[Path, ...], boot: dict[str, Path], busybox: bytes
+    modules_folder: Path,
+    programs: tuple[Path, ...],
+    boot: dict[str, Path],
+    busybox: bytes,
+    driver: Path | None,
 ) -> bytes:
     archive = cpio.Archive()
     for folder in _FOLDERS:
@@ -48,11 +54,20 @@ def _build(
         archive.file(f"boot/{name}", file.read_bytes())
     archive.file("init", _INIT.read_bytes(), 0o755)
     names = []
-    for name, data in modules.closure(modules_folder, "virtio_balloon"):
+    for name, data in _drivers(modules_folder, driver):
         archive.file(f"lib/modules/{name}.ko", data)
         names.append(name)
     archive.file("lib/modules/order", "".join(f"{name}\n" for name in names).encode())
     return archive.finish()
+
+
+def _drivers(folder: Path, driver: Path | None) -> list[tuple[str, bytes]]:
+    """What virtio_balloon depends on includes the device's bus."""
+    needed = modules.closure(folder, "virtio_balloon")
+    if driver is None:
+        return needed
+    bus = [(name, data) for name, data in needed if name != "virtio_balloon"]
+    return [*bus, (driver.stem, driver.read_bytes())]
 
 
 def _static_busybox() -> bytes:

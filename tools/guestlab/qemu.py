@@ -13,12 +13,17 @@ from .initrd import initrd_for
 from .qmp import Qmp
 
 _PREPARE = Path(__file__).resolve().parents[1] / "prepare-qemu"
+_BUILD_MODULE = Path(__file__).resolve().parents[1] / "build-guest-module"
+_MODULES = Path(__file__).resolve().parents[2] / "build/guest"
 _BALLOON_ID = 5  # VIRTIO 1.2, 5: device id of the traditional memory balloon
 _BUILTIN = "virtio-balloon-pci,id=balloon,free-page-reporting={reporting}"
 # num_pages, actual, free_page_hint_cmd_id, poison_val: VIRTIO 1.2, 5.5.4.
 _VHOST_USER = (
     f"vhost-user-test-device-pci,chardev=balloon,virtio-id={_BALLOON_ID}"
     ",num_vqs=5,config_size=16,vq_size=128"
+)
+_LARGE = (  # docs/device-13.md
+    "vhost-user-test-device-pci,chardev=balloon,virtio-id=13,num_vqs=2,config_size=16,vq_size=128"
 )
 
 
@@ -61,6 +66,7 @@ class QemuGuest(Guest):
         extra: tuple[str, ...] = (),
         machine: Machine = AMD64,
         cgroup: Path | None = None,
+        large: str | None = None,
         **options,
     ):
         """@param builtin_balloon  QEMU's own balloon device, for comparisons; not with socket=.
@@ -71,6 +77,8 @@ class QemuGuest(Guest):
         @param machine    AMD64 or ARM64.
         @param cgroup     folder of the control group in which it runs: what it touches is charged
                           there.
+        @param large      the device is a balloon of large pages, and the guest has guest/linux on
+                          the kernel of this name: see tools/build-guest-module.
         @param options    see Guest."""
         if builtin_balloon and options.get("socket"):
             raise LabError("a QEMU guest takes a socket or QEMU's own balloon, not both")
@@ -81,6 +89,9 @@ class QemuGuest(Guest):
         self.extra = extra
         self.machine = machine
         self.cgroup = cgroup
+        self.large = large
+        if large:
+            self.balloon_module = "virtio_large_balloon"
         self._qmp: Qmp | None = None
         super().__init__(mem=mem, **options)
 
@@ -114,6 +125,8 @@ class QemuGuest(Guest):
         self._wait_booted()
 
     def _kernel_and_initrd(self, root: Path) -> tuple[Path, Path]:
+        if self.large:
+            return self._kernel_and_initrd_with_module()
         kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
         modules = root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-")
         busybox = root / "usr/bin/busybox" if self.machine.own_busybox else None
@@ -122,6 +135,16 @@ class QemuGuest(Guest):
             boot = {"vmlinuz": kernel, "initrd": initrd}
             initrd = initrd_for(modules, (self.kexec_program,), boot, busybox)
         return kernel, initrd
+
+    def _kernel_and_initrd_with_module(self) -> tuple[Path, Path]:
+        environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
+        if subprocess.run([_BUILD_MODULE, self.large], env=environment).returncode:
+            raise LabError(f"no module for the guest: {_BUILD_MODULE} failed, see what it said above")
+        root = cache_dir() / f"kernel-{self.large}"
+        kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
+        modules = root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-")
+        driver = _MODULES / self.large / f"{self.balloon_module}.ko"
+        return kernel, initrd_for(modules, driver=driver)
 
     def _command(self) -> list[str]:
         root = prepared_root(self.machine)
@@ -145,7 +168,8 @@ class QemuGuest(Guest):
     def _device(self) -> list[str]:
         if self.socket:
             path = Path(self.socket).absolute()
-            return ["-chardev", f"socket,id=balloon,path={path}", "-device", _VHOST_USER]
+            device = _LARGE if self.large else _VHOST_USER
+            return ["-chardev", f"socket,id=balloon,path={path}", "-device", device]
         if self.builtin_balloon:
             return ["-device", _BUILTIN.format(reporting="on" if self.reporting else "off")]
         return []
