@@ -119,6 +119,12 @@ def large_lab():
     yield from _own_lab("qemu", keys=_LARGE, large="6.12")
 
 
+@pytest.fixture(params=["6.1", "newest"])
+def each_large_lab(request):
+    """The same on the other kernels that tools/build-guest-module builds for."""
+    yield from _own_lab("qemu", keys=_LARGE, large=request.param)
+
+
 @pytest.fixture
 def kept_large_lab():
     """The same, whose daemon vballoon-keeper starts again."""

@@ -33,6 +33,14 @@ def test_balloon_goes_to_any_size_and_no_page_of_the_guest_changes(large_lab):
     assert large_lab.guest.checksum("/tmp/canary") == checksum
 
 
+def test_driver_serves_on_the_oldest_and_the_newest_kernel(each_large_lab):
+    checksum = each_large_lab.guest.random_file("/tmp/canary", 24 * MiB)
+    for amount in (64 * MiB + 4096, 16 * MiB, 0):
+        _at(each_large_lab, amount)
+    each_large_lab.guest.unload_balloon()
+    assert each_large_lab.guest.checksum("/tmp/canary") == checksum
+
+
 def test_driver_tells_what_its_guest_has(large_lab):
     before = large_lab.stats()
     _at(large_lab, 64 * MiB)

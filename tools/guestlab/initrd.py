@@ -62,11 +62,11 @@ def _build(
 
 
 def _drivers(folder: Path, driver: Path | None) -> list[tuple[str, bytes]]:
-    """What virtio_balloon depends on includes the device's bus."""
-    needed = modules.closure(folder, "virtio_balloon")
     if driver is None:
-        return needed
-    bus = [(name, data) for name, data in needed if name != "virtio_balloon"]
+        return modules.closure(folder, "virtio_balloon")
+    # The bus of the device may be a module as well: Linux 6.1 of Debian 12.
+    has_bus = any(folder.rglob("virtio_pci.ko*"))
+    bus = modules.closure(folder, "virtio_pci") if has_bus else []
     return [*bus, (driver.stem, driver.read_bytes())]
 
 
