@@ -126,6 +126,14 @@ def each_large_lab(request):
 
 
 @pytest.fixture
+def huge_large_lab():
+    """The same on huge pages, of which it gives whole ones only."""
+    with huge_pages(GUEST_BYTES["qemu"]):
+        keys = 'kind = "large"\npage_sizes = "2M"\neffort = 2'
+        yield from _own_lab("qemu", keys=keys, huge_pages=True, large="6.12")
+
+
+@pytest.fixture
 def kept_large_lab():
     """The same, whose daemon vballoon-keeper starts again."""
     yield from _own_lab("qemu", keys=_LARGE, kept=True, large="6.12")

@@ -4,8 +4,7 @@
 import random
 
 from guestlab.guest import MiB, wait_until
-
-_HUGE = 2 * MiB
+from huge import HUGE, free_huge_pages
 
 
 def _at(lab, amount):
@@ -24,7 +23,7 @@ def test_balloon_goes_to_any_size_and_no_page_of_the_guest_changes(large_lab):
     checksum = large_lab.guest.random_file("/tmp/canary", 32 * MiB)
     sizes = random.Random(1)
     for _ in range(15):
-        _at(large_lab, sizes.randrange(0, 60) * _HUGE + sizes.randrange(0, 3) * 4096)
+        _at(large_lab, sizes.randrange(0, 60) * HUGE + sizes.randrange(0, 3) * 4096)
     _at(large_lab, 100 * MiB)
     large_lab.wait_for_blocks_below(large_lab.mem - 90 * MiB)
     assert large_lab.guest.checksum("/tmp/canary") == checksum
@@ -77,3 +76,24 @@ def test_daemon_that_is_killed_in_the_middle_goes_on(kept_large_lab):
     assert guest.checksum("/tmp/canary") == checksum
     assert guest.random_file("/tmp/more", 48 * MiB)
     guest.poweroff()
+
+
+def test_every_page_goes_back_to_the_pool_and_comes_from_there(huge_large_lab):
+    """The stock balloon strands what does not complete a huge page."""
+    lab = huge_large_lab
+    checksum = lab.guest.random_file("/tmp/canary", 64 * MiB)
+    lab.guest.touch_memory()
+    free = free_huge_pages()
+    for amount in (160 * MiB, 40 * MiB, 120 * MiB):
+        _at(lab, amount)
+        wait_until(
+            lambda: free_huge_pages() - free == amount // HUGE,
+            10,
+            f"{amount // HUGE} huge pages in the pool",
+            found=lambda: (free_huge_pages() - free, lab.show()),
+        )
+        assert lab.show()["stranded_bytes"] == 0
+    assert lab.guest.checksum("/tmp/canary") == checksum
+    _at(lab, 0)
+    assert free_huge_pages() == free, "each page has its memory before the guest has the page"
+    assert lab.guest.checksum("/tmp/canary") == checksum
