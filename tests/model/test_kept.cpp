@@ -221,8 +221,8 @@ TEST_F(Kept, ADeviceThatIsRemovedIsNotKept) {
 }
 
 TEST(KeptByAFullStore, AVmIsLostWithTheDaemonAndTheOthersAreNot) {
-  // For one device, for the book of crashes and for the sign of life.
-  KeptDaemon daemon({"vm0", "vm1"}, {.keeper = {"--max", "4"}});
+  // For one device, for the books of crashes and of the law, and for the sign of life.
+  KeptDaemon daemon({"vm0", "vm1"}, {.keeper = {"--max", "5"}});
   RawVmm first(daemon.connect("vm0"));
   RawVmm second(daemon.connect("vm1"));
   for (RawVmm* const vmm : {&first, &second}) {
