@@ -72,7 +72,8 @@ LargeAnswer LargeSender::settle(const Used& used) {
   const auto wrote = slot.bytes.subspan(slot.readable, std::min(used.written, answer.room));
   if (answer.kind == MessageKind::kWithdraw) {
     answer.pages.resize(wrote.size() / kAddressBytes);
-    std::memcpy(answer.pages.data(), wrote.data(), answer.pages.size() * kAddressBytes);
+    const auto whole = wrote.first(answer.pages.size() * kAddressBytes);
+    std::ranges::copy(whole, std::as_writable_bytes(std::span(answer.pages)).begin());
   } else if (answer.kind == MessageKind::kRelease && wrote.size() == sizeof(answer.count)) {
     std::memcpy(&answer.count, wrote.data(), sizeof(answer.count));
   }

@@ -7,6 +7,7 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -14,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -48,8 +50,9 @@ struct FakeBuffer {
   }
   [[nodiscard]] std::vector<Gpa> pages() const {
     std::vector<Gpa> pages((readable.size() - sizeof(wire::large::Header)) / sizeof(Gpa));
-    std::memcpy(pages.data(), readable.data() + sizeof(wire::large::Header),
-                pages.size() * sizeof(Gpa));
+    const auto whole = std::span(readable).subspan(sizeof(wire::large::Header));
+    std::ranges::copy(whole.first(pages.size() * sizeof(Gpa)),
+                      std::as_writable_bytes(std::span(pages)).begin());
     return pages;
   }
 };
