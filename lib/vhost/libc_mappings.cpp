@@ -10,11 +10,24 @@
 //         has reserved. A page that is not there reads as zeroes (gmem/lost_memory.hpp).
 // Source: mmap(2), MAP_NORESERVE; Linux Documentation/mm/hugetlbfs_reserv.rst; DPDK
 //         lib/vhost/vhost_user.c, vhost_user_mmap_region() (22.11 to 25.11).
+#include "vhost/libc_mappings.hpp"
+
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vhost/event_thread.hpp"
+
+namespace vballoon::vhost {
+
+bool can_be_mapped(int fd, std::uint64_t bytes) noexcept {
+  constexpr int kFlags = MAP_SHARED | MAP_NORESERVE;
+  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kFlags, fd, 0);
+  if (at != MAP_FAILED) ::munmap(at, bytes);
+  return at != MAP_FAILED;
+}
+
+}  // namespace vballoon::vhost
 
 #ifdef __SANITIZE_THREAD__
 // ThreadSanitizer learns from it that nobody has used this memory before.

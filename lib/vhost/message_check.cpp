@@ -2,7 +2,6 @@
 #include "vhost/message_check.hpp"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "base/units.hpp"
 #include "gmem/backing_check.hpp"
+#include "vhost/libc_mappings.hpp"
 #include "wire/queue_map.hpp"
 
 namespace vballoon::vhost {
@@ -63,15 +63,6 @@ tl::unexpected<Status> refuse(fmt::format_string<Args...> format, Args&&... args
 
 bool wraps(std::uint64_t first, std::uint64_t bytes) noexcept {
   return first + bytes < first;
-}
-
-/// Tried here, because librte_vhost loses the descriptor where its own attempt fails. Without a
-/// reservation of huge pages, as it is done there (vhost/libc_mappings.cpp).
-bool can_be_mapped(int fd, std::uint64_t bytes) noexcept {
-  constexpr int kFlags = MAP_SHARED | MAP_NORESERVE;
-  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kFlags, fd, 0);
-  if (at != MAP_FAILED) ::munmap(at, bytes);
-  return at != MAP_FAILED;
 }
 
 bool overlap(const wire::MemoryRegion& a, const wire::MemoryRegion& b) noexcept {
