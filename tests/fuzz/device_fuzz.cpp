@@ -11,14 +11,8 @@
 #include <span>
 #include <vector>
 
-#include "base/check.hpp"
-#include "datapath/data_path.hpp"
-#include "driver/driver_queue.hpp"
-#include "driver/guest_ram.hpp"
-#include "fuzz_guest.hpp"
-#include "fuzz_input.hpp"
+#include "machine.hpp"
 #include "page_model.hpp"
-#include "reclaim/discarder.hpp"
 
 namespace vballoon::fuzz {
 namespace {
@@ -26,7 +20,6 @@ namespace {
 using driver::DriverQueue;
 using wire::Role;
 
-constexpr std::uint64_t kArena = 512 * kKiB;
 constexpr std::size_t kSlots = 16;  // buffers outstanding per queue
 constexpr std::size_t kSlotBytes = 1024;
 
@@ -48,12 +41,11 @@ struct Mode {
   }
 };
 
-class Machine final : public reclaim::Discarder {
+class StockMachine final : public Machine {
  public:
-  explicit Machine(Mode mode)
-      : mode_(mode), sink_(*this, mode.later), path_(config_, mode.limits()) {
-    path_.set_sink(sink_);
-    path_.set_memory(memory(true));
+  explicit StockMachine(Mode mode)
+      : Machine({mode.packed, mode.honest, mode.later, mode.ring_size}, {}, mode.limits()),
+        mode_(mode) {
     begin_anew(0);
   }
 
@@ -97,8 +89,7 @@ class Machine final : public reclaim::Discarder {
     if (!mode_.honest) return;
     for (const Role role : roles()) {
       VB_CHECK(of(role).out.size() <= (role == Role::kStats ? 1U : 0U));
-      const driver::Violations& seen = of(role).queue->violations();
-      VB_CHECK(seen.unknown_id + seen.not_outstanding + seen.index_jump + seen.out_of_order == 0);
+      check_lawful(*of(role).queue);
     }
     VB_CHECK(path_.counters().ballooned_pages.get() == model_.ballooned());
   }
@@ -122,8 +113,7 @@ class Machine final : public reclaim::Discarder {
   [[nodiscard]] Side& of(Role role) { return sides_[static_cast<std::size_t>(role)]; }
 
   bool discard(int /*fd*/, std::uint64_t offset, std::uint64_t bytes) noexcept override {
-    VB_CHECK(offset % kPageSize == 0 && bytes % kPageSize == 0 && bytes != 0);
-    VB_CHECK(!inhibited_);
+    check_discard(offset, bytes);
     if (!mode_.honest) return true;
     // The file has the first MiB of RAM, then the pages in their order.
     for (std::uint64_t at = offset; at < offset + bytes; at += kPageSize) {
@@ -225,13 +215,6 @@ class Machine final : public reclaim::Discarder {
     static_cast<void>(send(role, *slot, length, input, {}));
   }
 
-  void write(Input& input) {
-    const std::uint64_t offset = (std::uint64_t{input.byte()} << 16U | input.word()) % kArena;
-    const auto bytes = input.bytes(input.byte() % 32U);
-    if (mode_.honest || offset + bytes.size() > kArena) return;
-    std::copy(bytes.begin(), bytes.end(), ram().at(Gpa{offset}, bytes.size()).begin());
-  }
-
   void control(Input& input) {
     const unsigned bits = input.byte();
     const bool on = (bits & 128) != 0;
@@ -254,38 +237,7 @@ class Machine final : public reclaim::Discarder {
     }
   }
 
-  /// From then on nothing is discarded, as the operator is promised.
-  void inhibit(bool on) {
-    path_.inhibit(on);
-    if (on) quiesce();
-    inhibited_ = on;
-  }
-
-  void poll() {
-    static_cast<void>(path_.poll());
-    collect();
-    check_counts();
-  }
-
-  /// What a device must do within some passes, whatever its guest does.
-  void settle() {
-    for (unsigned passes = 0; path_.poll() || !sink_.idle(); ++passes) {
-      VB_CHECK(passes < 100'000);
-      sink_.step();
-      if (!mode_.honest && passes > 1000) break;
-    }
-    collect();
-  }
-
-  void quiesce() {
-    for (unsigned passes = 0; !path_.quiesce(); ++passes) {
-      VB_CHECK(passes < 10'000);
-      sink_.step();
-    }
-    collect();
-  }
-
-  void collect() {
+  void collect() override {
     for (const Role role : roles()) {
       Side& side = of(role);
       while (side.queue != nullptr) {
@@ -299,28 +251,14 @@ class Machine final : public reclaim::Discarder {
     }
   }
 
-  void check_counts() const {
-    const std::uint64_t ballooned = path_.counters().ballooned_pages.get();
-    VB_CHECK(ballooned <= bytes_to_pages(path_.counters().guest_bytes.get()));
-    VB_CHECK(path_.counters().stranded_pages.get() <= ballooned);
-    VB_CHECK(path_.reclaim_counters().reclaimed_pages.get() <= ballooned);
+  void check_counts() const override {
+    Machine::check_counts();
     VB_CHECK(path_.counters().reports_kept.get() <= path_.counters().reported_pages.get());
     VB_CHECK(mode_.messages || path_.counters().pressure_messages.get() == 0);
   }
 
   void start(Role role, std::uint16_t position, bool resumed) {
-    const driver::RingPlace place = of(role).queue->place();
-    datapath::QueueSetup setup;
-    setup.index = static_cast<unsigned>(role);
-    setup.resumed = resumed;
-    const unsigned size = mode_.ring_size;
-    if (mode_.packed) {
-      setup.areas = virtq::PackedAreas{place.descriptors, place.driver, place.device, size};
-    } else {
-      setup.areas = virtq::SplitAreas{place.descriptors, place.driver, place.device, size};
-    }
-    setup.position = virtq::look_at(setup.areas, position, *path_.memory()).position;
-    VB_CHECK(path_.start(role, setup).has_value());
+    serve(role, static_cast<unsigned>(role), *of(role).queue, position, resumed);
   }
 
   void restart(Role role) {
@@ -363,33 +301,22 @@ class Machine final : public reclaim::Discarder {
     for (const Role role : roles()) {
       Side& side = of(role);
       side.out.clear();
-      side.queue = std::make_unique<DriverQueue>(
-          DriverQueue::create(ram(), arena,
-                              {.size = mode_.ring_size,
-                               .indirect_entries = (bits & 4) != 0 ? 4U : 0U,
-                               .wait = driver::WaitMode::kSpin,
-                               .packed = mode_.packed,
-                               .in_order = true})
-              .value());
+      side.queue = make_queue(arena, (bits & 4) != 0 ? 4 : 0);
       side.buffers = arena.take(kSlots * kSlotBytes, kPageSize).value();
       start(role, side.queue->place().begin, false);
     }
   }
 
   const Mode mode_;
-  datapath::ConfigSpace config_;
-  Sink sink_;
-  datapath::DataPath path_;
   PageModel model_;
   std::array<Side, wire::kRoles> sides_;
   bool tells_ = true;
-  bool inhibited_ = false;
 };
 
 }  // namespace
 
 void run(Input input) {
-  Machine machine(Mode::from(input));
+  StockMachine machine(Mode::from(input));
   while (!input.empty()) machine.act(input);
   machine.finish();
 }

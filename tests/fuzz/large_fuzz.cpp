@@ -12,10 +12,8 @@
 #include <span>
 #include <vector>
 
-#include "base/check.hpp"
-#include "datapath/data_path.hpp"
-#include "driver/driver_queue.hpp"
 #include "large_messages.hpp"
+#include "machine.hpp"
 #include "wire/packed_layout.hpp"
 
 namespace vballoon::fuzz {
@@ -25,18 +23,16 @@ using driver::DriverQueue;
 using driver::Segment;
 using wire::Role;
 
-constexpr std::uint64_t kArena = 512 * kKiB;
 constexpr std::size_t kSlots = 16;  // messages outstanding
 constexpr std::size_t kSlotBytes = 2048;
 constexpr unsigned kRequests = 3;
 constexpr std::array kRolesInOrder{Role::kFromDevice, Role::kToDevice};
 
-class Machine final : public reclaim::Discarder {
+class LargeMachine final : public Machine {
  public:
-  explicit Machine(Mode mode)
-      : mode_(mode), sink_(*this, mode.later), path_(config_, mode.limits()) {
-    path_.set_sink(sink_);
-    path_.set_memory(memory(true));
+  explicit LargeMachine(Mode mode)
+      : Machine({mode.packed, mode.honest, mode.later, mode.ring_size}, kConfig, mode.limits()),
+        mode_(mode) {
     begin_anew();
   }
 
@@ -78,10 +74,7 @@ class Machine final : public reclaim::Discarder {
     check_counts();
     if (!mode_.honest) return;
     VB_CHECK(out_.empty());
-    for (const auto& queue : queues_) {
-      const driver::Violations& seen = queue->violations();
-      VB_CHECK(seen.unknown_id + seen.not_outstanding + seen.index_jump + seen.out_of_order == 0);
-    }
+    for (const auto& queue : queues_) check_lawful(*queue);
     VB_CHECK(pages_to_bytes(path_.counters().ballooned_pages.get()) == model_.bytes());
   }
 
@@ -91,8 +84,7 @@ class Machine final : public reclaim::Discarder {
   }
 
   bool discard(int /*fd*/, std::uint64_t offset, std::uint64_t bytes) noexcept override {
-    VB_CHECK(offset % kPageSize == 0 && bytes % kPageSize == 0 && bytes != 0);
-    VB_CHECK(!inhibited_);
+    check_discard(offset, bytes);
     if (!mode_.honest) return true;
     for (std::uint64_t at = offset; at < offset + bytes; at += kPageSize) {
       model_.check_discard(address_in_file(at));
@@ -214,7 +206,8 @@ class Machine final : public reclaim::Discarder {
     VB_CHECK(count <= pages.size());
     for (const LargePage& page : std::span(pages).first(count)) model_.release(page);
   }
-  void collect() {
+  [[nodiscard]] bool owes() const override { return !out_.empty(); }
+  void collect() override {
     if (queues_[1] == nullptr) return;
     while (const auto used = queue(Role::kToDevice).poll()) {
       const auto at = out_.find(used->cookie);
@@ -241,12 +234,6 @@ class Machine final : public reclaim::Discarder {
 
   // --- What else happens ---
 
-  void write(Input& input) {
-    const std::uint64_t offset = (std::uint64_t{input.byte()} << 16U | input.word()) % kArena;
-    const auto bytes = input.bytes(input.byte() % 32U);
-    if (mode_.honest || offset + bytes.size() > kArena) return;
-    std::ranges::copy(bytes, ram().at(Gpa{offset}, bytes.size()).begin());
-  }
   void control(Input& input) {
     const unsigned bits = input.byte();
     const bool on = (bits & 128) != 0;
@@ -265,54 +252,8 @@ class Machine final : public reclaim::Discarder {
         return path_.tell_target();
     }
   }
-  /// From then on nothing is discarded, as the operator is promised.
-  void inhibit(bool on) {
-    path_.inhibit(on);
-    if (on) quiesce();
-    inhibited_ = on;
-  }
-  void poll() {
-    static_cast<void>(path_.poll());
-    collect();
-    check_counts();
-  }
-  /// What a device must do within some passes, whatever its guest does.
-  void settle() {
-    for (unsigned passes = 0; path_.poll() || !sink_.idle() || !out_.empty(); ++passes) {
-      VB_CHECK(passes < 100'000);
-      sink_.step();
-      collect();
-      if (!mode_.honest && passes > 1000) break;
-    }
-    collect();
-  }
-  void quiesce() {
-    for (unsigned passes = 0; !path_.quiesce(); ++passes) {
-      VB_CHECK(passes < 10'000);
-      sink_.step();
-    }
-    collect();
-  }
-  void check_counts() const {
-    const auto ballooned = path_.counters().ballooned_pages.get();
-    VB_CHECK(ballooned <= bytes_to_pages(path_.counters().guest_bytes.get()));
-    VB_CHECK(path_.counters().stranded_pages.get() <= ballooned);
-    VB_CHECK(path_.reclaim_counters().reclaimed_pages.get() <= ballooned);
-  }
-
   void start(Role role, std::uint16_t position, bool resumed) {
-    const driver::RingPlace place = queue(role).place();
-    datapath::QueueSetup setup;
-    setup.index = role == Role::kFromDevice ? 0 : 1;
-    setup.resumed = resumed;
-    const unsigned size = mode_.ring_size;
-    if (mode_.packed) {
-      setup.areas = virtq::PackedAreas{place.descriptors, place.driver, place.device, size};
-    } else {
-      setup.areas = virtq::SplitAreas{place.descriptors, place.driver, place.device, size};
-    }
-    setup.position = virtq::look_at(setup.areas, position, *path_.memory()).position;
-    VB_CHECK(path_.start(role, setup).has_value());
+    serve(role, role == Role::kFromDevice ? 0 : 1, queue(role), position, resumed);
   }
   void note_ring(const driver::RingPlace& place) {
     const std::uint64_t events = sizeof(wire::EventSuppression);
@@ -360,14 +301,7 @@ class Machine final : public reclaim::Discarder {
     requests_ = arena.take(kRequests * 64, kPageSize).value();
     rings_.clear();
     for (std::size_t i = 0; i < kRolesInOrder.size(); ++i) {
-      queues_[i] =
-          std::make_unique<DriverQueue>(DriverQueue::create(ram(), arena,
-                                                            {.size = mode_.ring_size,
-                                                             .indirect_entries = 8,
-                                                             .wait = driver::WaitMode::kSpin,
-                                                             .packed = mode_.packed,
-                                                             .in_order = true})
-                                            .value());
+      queues_[i] = make_queue(arena, 8);
       start(kRolesInOrder[i], queues_[i]->place().begin, false);
       note_ring(queues_[i]->place());
     }
@@ -375,9 +309,6 @@ class Machine final : public reclaim::Discarder {
   }
 
   const Mode mode_;
-  datapath::ConfigSpace config_{kConfig};
-  Sink sink_;
-  datapath::DataPath path_;
   LargeModel model_;
   std::array<std::unique_ptr<DriverQueue>, 2> queues_;
   std::vector<GpaRange> rings_;  // of the queues
@@ -385,14 +316,14 @@ class Machine final : public reclaim::Discarder {
   Gpa requests_;
   std::map<std::uint64_t, Message> out_;                      // by slot
   std::map<std::uint64_t, std::vector<LargePage>> released_;  // by slot: what RELEASE names
-  bool inhibited_ = false, pool_is_empty_ = false;
+  bool pool_is_empty_ = false;
   bool plugged_ = true;
 };
 
 }  // namespace
 
 void run(Input input) {
-  Machine machine(Mode::from(input));
+  LargeMachine machine(Mode::from(input));
   while (!input.empty()) machine.act(input);
   machine.finish();
 }
