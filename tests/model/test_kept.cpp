@@ -4,13 +4,8 @@
 // in here knows how to connect again, so one hang-up fails its test.
 #include <signal.h>
 
-#include <atomic>
-#include <functional>
-#include <random>
-#include <thread>
-
-#include "harness/growth.hpp"
 #include "harness/kept_daemon.hpp"
+#include "harness/kill_storm.hpp"
 #include "harness/raw_vmm.hpp"
 #include "harness/walking_vm.hpp"
 
@@ -21,11 +16,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using wire::Request;
 
-/// How many kills a storm has: VBALLOON_MODEL_KILLS, 25 by default. There are two storms.
-unsigned kills() {
-  const char* const text = std::getenv("VBALLOON_MODEL_KILLS");
-  return text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 25;
-}
+constexpr unsigned kKills = 25;  // by default
 
 DriverOptions options_of(unsigned vm) {
   DriverOptions options = patient();
@@ -45,64 +36,10 @@ constexpr auto kGetFeatures = static_cast<std::uint32_t>(Request::kGetFeatures);
 
 class Kept : public ::testing::Test {
  protected:
-  using Vms = std::vector<std::unique_ptr<WalkingVm>>;
-
-  /// Each VM does its turns on a thread of its own while the daemon is killed again and again.
-  void storm(const Vms& vms, const std::function<void(WalkingVm&, unsigned)>& turn) {
-    std::atomic<bool> end{false};
-    std::atomic<unsigned> failed{0};
-    daemon_.replace(SIGKILL);
-    const Growth growth(daemon_);
-    {
-      std::vector<std::jthread> guests;
-      for (const auto& vm : vms) {
-        guests.emplace_back([&end, &failed, &vm, &turn] {
-          try {
-            for (unsigned i = 0; !end; ++i) turn(*vm, i);
-          } catch (const std::exception& error) {
-            ++failed;
-            std::fprintf(stderr, "a guest: %s\n", error.what());
-          }
-        });
-      }
-      kill_again_and_again(failed);
-      end = true;
-    }
-    EXPECT_EQ(failed, 0U);
-    growth.expect_none();
-  }
-  /// One front end does this again and again meanwhile.
-  void storm_of_one(const std::function<void()>& turn) {
-    std::atomic<bool> end{false};
-    std::atomic<unsigned> failed{0};
-    {
-      const std::jthread guest([&] {
-        try {
-          while (!end) turn();
-        } catch (const std::exception& error) {
-          ++failed;
-          std::fprintf(stderr, "a guest: %s\n", error.what());
-        }
-      });
-      kill_again_and_again(failed);
-      end = true;
-    }
-    EXPECT_EQ(failed, 0U);
-  }
-  void kill_again_and_again(const std::atomic<unsigned>& failed) {
-    std::mt19937_64 random(seed_);
-    for (unsigned round = 0; round < kills() && failed == 0; ++round) {
-      const pid_t old = daemon_.pid();
-      std::this_thread::sleep_for(milliseconds(random() % 900));
-      ::kill(old, SIGKILL);
-      if (random() % 2 == 0) daemon_.await_successor_of(old);
-    }
-    std::this_thread::sleep_for(seconds(1));
-  }
-
   const std::uint64_t seed_ = test_seed();
   ::testing::ScopedTrace trace_{__FILE__, __LINE__, "VBALLOON_MODEL_SEED=" + std::to_string(seed_)};
   KeptDaemon daemon_{{"vm0", "vm1", "vm2", "vm3"}};
+  const KillStorm storm_{daemon_, seed_, kills_wanted(kKills)};
 };
 
 TEST_F(Kept, ADaemonThatIsKilledWhileItIsIdleGoesOnWithItsVm) {
@@ -241,7 +178,7 @@ TEST_F(Kept, AStormOfKillsWhileGuestsRebootAndPauseLosesNothing) {
   for (unsigned i = 0; i < 4; ++i) {
     vms.push_back(daemon_.start("vm" + std::to_string(i), options_of(i), seed_ + i));
   }
-  storm(vms, [](WalkingVm& vm, unsigned turn) {
+  storm_.over(vms, [](WalkingVm& vm, unsigned turn) {
     for (int i = 0; i < 3; ++i) vm.step();
     if (turn % 3 == 0) vm.reboot();
     if (turn % 3 == 1) {
@@ -256,7 +193,7 @@ TEST_F(Kept, AStormOfKillsWhileGuestsRebootAndPauseLosesNothing) {
 /// Each comes with a descriptor, which says for itself whether it was sent.
 TEST_F(Kept, AnInflightRegionIsSentOnceWhateverIsKilledMeanwhile) {
   const auto vm = daemon_.start("vm0", options_of(0), seed_);
-  storm_of_one([&] {
+  storm_.over_one([&] {
     const auto region = must(vm->driver().front_end().get_inflight(5, 128));
     EXPECT_EQ(region.info.mmap_size, 4096U);
     EXPECT_TRUE(region.fd.valid());
@@ -272,7 +209,7 @@ TEST_F(Kept, AStormOfKillsUnderLoadLosesNothing) {
   for (unsigned i = 0; i < 4; ++i) {
     vms.push_back(daemon_.start("vm" + std::to_string(i), options_of(i), seed_ + i));
   }
-  storm(vms, [](WalkingVm& vm, unsigned) { vm.step(); });
+  storm_.over(vms, [](WalkingVm& vm, unsigned) { vm.step(); });
   for (const auto& vm : vms) vm->expect_whole();
 }
 

@@ -4,11 +4,8 @@
 // added. A failure names its seed; VBALLOON_MODEL_SEED replays it.
 #include <signal.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <thread>
-
 #include "harness/kept_daemon.hpp"
+#include "harness/kill_storm.hpp"
 #include "harness/large_walk.hpp"
 
 namespace vballoon::model {
@@ -16,11 +13,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// How many kills a storm has: VBALLOON_MODEL_KILLS, 10 by default. There are two storms.
-unsigned kills() {
-  const char* const text = std::getenv("VBALLOON_MODEL_KILLS");
-  return text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 10;
-}
+constexpr unsigned kKills = 10;  // by default
 
 /// No driver in here knows how to connect again: a hang-up fails the test.
 class LargeKept : public ::testing::Test {
@@ -32,7 +25,7 @@ class LargeKept : public ::testing::Test {
                                 {"kind", "large"},
                                 {"page_sizes", "4K,2M"}});
     LargeOptions options;
-    options.timeout = std::chrono::seconds(60);
+    options.timeout = kOverARestart;
     options.depth = vm % 2 == 0 ? 1 : 8;
     options.max_pages = vm % 2 == 0 ? 0 : 40;
     if (vm % 3 == 1) options.protocol_features = ~wire::protocol::kInflightShmfd;
@@ -40,42 +33,10 @@ class LargeKept : public ::testing::Test {
         name, [this, name] { return daemon_.show(name); }, daemon_.connect(name),
         LargeWalkOptions{.driver = options, .seed = seed_ + vm, .hostile = vm % 2 == 0});
   }
-  /// The VMs do this without a pause while the daemon is killed.
-  void storm(const std::vector<std::unique_ptr<LargeWalk>>& vms,
-             const std::function<void(LargeWalk&, unsigned)>& turn) {
-    std::atomic<bool> end = false;
-    std::atomic<unsigned> failed = 0;
-    {
-      std::vector<std::jthread> threads;
-      for (const auto& vm : vms) {
-        threads.emplace_back([&, one = vm.get()] {
-          try {
-            for (unsigned i = 0; !end; ++i) turn(*one, i);
-          } catch (const std::exception& error) {
-            ++failed;
-            ADD_FAILURE() << error.what();
-          }
-        });
-      }
-      kill_again_and_again(failed);
-      end = true;
-    }
-    EXPECT_EQ(failed, 0U);
-  }
-  void kill_again_and_again(const std::atomic<unsigned>& failed) {
-    std::mt19937_64 random(seed_);
-    for (unsigned round = 0; round < kills() && failed == 0; ++round) {
-      const pid_t old = daemon_.pid();
-      std::this_thread::sleep_for(milliseconds(random() % 900));
-      ::kill(old, SIGKILL);
-      if (random() % 2 == 0) daemon_.await_successor_of(old);
-    }
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-  }
-
   const std::uint64_t seed_ = test_seed();
   ::testing::ScopedTrace trace_{__FILE__, __LINE__, "VBALLOON_MODEL_SEED=" + std::to_string(seed_)};
   KeptDaemon daemon_{kNoDevices};
+  const KillStorm storm_{daemon_, seed_, kills_wanted(kKills)};
 };
 
 TEST_F(LargeKept, ADaemonThatIsKilledWhileItIsIdleGoesOnWithItsVm) {
@@ -125,14 +86,14 @@ TEST_F(LargeKept, ATargetThatIsSetBeforeAKillIsHeardAfterIt) {
 TEST_F(LargeKept, AStormOfKillsUnderLoadLosesNothing) {
   std::vector<std::unique_ptr<LargeWalk>> vms;
   for (unsigned i = 0; i < 3; ++i) vms.push_back(start(i));
-  storm(vms, [](LargeWalk& vm, unsigned) { vm.step(); });
+  storm_.over(vms, [](LargeWalk& vm, unsigned) { vm.step(); });
   for (const auto& vm : vms) vm->expect_whole();
 }
 
 TEST_F(LargeKept, AStormOfKillsWhileGuestsRebootAndPauseLosesNothing) {
   std::vector<std::unique_ptr<LargeWalk>> vms;
   for (unsigned i = 0; i < 3; ++i) vms.push_back(start(i));
-  storm(vms, [](LargeWalk& vm, unsigned turn) {
+  storm_.over(vms, [](LargeWalk& vm, unsigned turn) {
     for (int i = 0; i < 3; ++i) vm.step();
     if (turn % 3 == 0) vm.reboot();
     if (turn % 3 == 1) vm.pause();
