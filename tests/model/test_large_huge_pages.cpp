@@ -71,33 +71,34 @@ struct HugeVm {
   std::vector<Pfn> pages;
 };
 
+/// The host's pool is larger during the test, by what two VMs need.
 class LargeHugePages : public ::testing::Test {
  protected:
-  /// The pool is so many pages larger during the test.
-  void raise_pool(std::uint64_t pages) {
-    auto got = driver::HugePages::get(pages);
+  void SetUp() override {
+    auto got = driver::HugePages::get(2 * kPages);
     if (!got) GTEST_SKIP() << got.error().message;
     pool_.emplace(*std::move(got));
   }
+  [[nodiscard]] HugeVm start(const std::string& name = "vm") {
+    return HugeVm(daemon_, name, must(GuestRam::create(huge_ram())));
+  }
   std::optional<driver::HugePages> pool_;
+  Daemon daemon_{kNoDevices};
+  Others others_;
 };
 
 /// DEV-11, DEV-12.
 TEST_F(LargeHugePages, AnEmptyPoolIsAShortAnswer) {
-  raise_pool(kPages);
-  if (IsSkipped()) return;
-  Daemon daemon(kNoDevices);
-  HugeVm vm(daemon, "vm", must(GuestRam::create(huge_ram())));
+  HugeVm vm = start();
   vm.give(1, 5);
-  Others others;
-  others.take_all();
-  ASSERT_GE(others.pages(), 5U);
+  others_.take_all();
+  ASSERT_GE(others_.pages(), 5U);
   EXPECT_EQ(vm.take(5), 0U);
   EXPECT_EQ(vm.counter("withheld"), 1U);
-  others.give_back(2);
+  others_.give_back(2);
   EXPECT_EQ(vm.take(5), 2U) << "as many as the host has";
   EXPECT_EQ(vm.take(5), 0U);
-  others.give_back(3);
+  others_.give_back(3);
   EXPECT_EQ(vm.take(5), 3U);
   vm.expect_whole();
 }
@@ -105,36 +106,28 @@ TEST_F(LargeHugePages, AnEmptyPoolIsAShortAnswer) {
 /// A page that was withheld is in the balloon as it was: a discard of it, which the next answer
 /// waits for, is counted once.
 TEST_F(LargeHugePages, WhatIsWithheldStaysInTheBalloon) {
-  raise_pool(kPages);
-  if (IsSkipped()) return;
-  Daemon daemon(kNoDevices);
-  HugeVm vm(daemon, "vm", must(GuestRam::create(huge_ram())));
+  HugeVm vm = start();
   vm.give(1, 4);
-  Others others;
-  others.take_all();
+  others_.take_all();
   for (int round = 0; round < 10; ++round) EXPECT_EQ(vm.take(4), 0U);
   vm.expect_whole();
-  others.give_back(4);
+  others_.give_back(4);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(vm.take(1), 1U);
   vm.expect_whole();
 }
 
 /// DEV-19.
 TEST_F(LargeHugePages, ReleaseStopsAtTheFirstPageThatCannotComeBack) {
-  raise_pool(kPages);
-  if (IsSkipped()) return;
-  Daemon daemon(kNoDevices);
-  HugeVm vm(daemon, "vm", must(GuestRam::create(huge_ram())));
+  HugeVm vm = start();
   vm.give(1, 5);
-  Others others;
-  others.take_all();
-  others.give_back(2);
+  others_.take_all();
+  others_.give_back(2);
   const auto list = large_pages(1, 5);
   const std::size_t done = must(vm.driver->release(list, kHugeShift));
   EXPECT_EQ(done, 2U);
   driver::fill_canaries(vm.ram, pfns_of(std::span(list).first(done), kHugeShift), 1);
   vm.expect_whole();
-  others.give_back(3);
+  others_.give_back(3);
   EXPECT_EQ(must(vm.driver->release(std::span(list).subspan(done), kHugeShift)), 3U);
   driver::fill_canaries(vm.ram, pfns_of(list, kHugeShift), 1);
   vm.expect_whole();
@@ -142,21 +135,17 @@ TEST_F(LargeHugePages, ReleaseStopsAtTheFirstPageThatCannotComeBack) {
 
 /// Two VMs on one pool: what one has given, the other may have taken.
 TEST_F(LargeHugePages, OfTwoVmsOnOnePoolTheLaterOneIsTold) {
-  raise_pool(2 * kPages);
-  if (IsSkipped()) return;
-  Daemon daemon(kNoDevices);
-  HugeVm first(daemon, "first", must(GuestRam::create(huge_ram())));
-  HugeVm second(daemon, "second", must(GuestRam::create(huge_ram())));
+  HugeVm first = start("first");
+  HugeVm second = start("second");
   first.give(1, 6);
   second.give(1, 6);
-  Others others;
-  others.take_all();
-  others.give_back(6);
+  others_.take_all();
+  others_.give_back(6);
   EXPECT_EQ(first.take(6), 6U);
   EXPECT_EQ(second.take(6), 0U) << "the pool is empty";
   first.give(1, 2);
   EXPECT_EQ(second.take(6), 2U) << "what the other one gave";
-  others.give_back(4);
+  others_.give_back(4);
   EXPECT_EQ(second.take(6), 4U);
   EXPECT_EQ(first.take(2), 0U);
   first.expect_whole();
@@ -165,12 +154,8 @@ TEST_F(LargeHugePages, OfTwoVmsOnOnePoolTheLaterOneIsTold) {
 
 /// Both ask at once, again and again, while others take and give.
 TEST_F(LargeHugePages, TwoVmsThatAskAtOnceNeverGetAPageWithoutMemory) {
-  raise_pool(2 * kPages);
-  if (IsSkipped()) return;
-  Daemon daemon(kNoDevices);
-  HugeVm first(daemon, "first", must(GuestRam::create(huge_ram())));
-  HugeVm second(daemon, "second", must(GuestRam::create(huge_ram())));
-  Others others;
+  HugeVm first = start("first");
+  HugeVm second = start("second");
   const auto live = [](HugeVm& vm) {
     for (int round = 0; round < 60; ++round) {
       const auto inside = vm.driver->balloon().pages(kHugeShift);
@@ -184,9 +169,9 @@ TEST_F(LargeHugePages, TwoVmsThatAskAtOnceNeverGetAPageWithoutMemory) {
   std::thread one([&] { live(first); });
   std::thread two([&] { live(second); });
   for (int round = 0; round < 100; ++round) {
-    others.take_all();
+    others_.take_all();
     std::this_thread::sleep_for(milliseconds(1));
-    others.give_back(others.pages() / 2);
+    others_.give_back(others_.pages() / 2);
   }
   one.join();
   two.join();
@@ -196,42 +181,35 @@ TEST_F(LargeHugePages, TwoVmsThatAskAtOnceNeverGetAPageWithoutMemory) {
 
 /// Half of its memory is of huge pages, and half is not.
 TEST_F(LargeHugePages, AVmOfTwoKindsOfMemoryIsServedInBoth) {
-  raise_pool(kPages);
-  if (IsSkipped()) return;
-  Daemon daemon(kNoDevices);
   GuestRam ram = must(GuestRam::create(huge_ram()));
   must(ram.plug(Gpa{kGiB}, kPages * kHuge));
-  HugeVm vm(daemon, "vm", std::move(ram));
+  HugeVm vm(daemon_, "vm", std::move(ram));
   vm.give(1, 5);
   vm.give(kGiB / kHuge, 5);
-  Others others;
-  others.take_all();
+  others_.take_all();
   EXPECT_EQ(vm.take(10), 5U) << "those that are not of the pool";
   EXPECT_EQ(vm.take(10), 0U);
   vm.expect_whole();
-  others.give_back(5);
+  others_.give_back(5);
   EXPECT_EQ(vm.take(10), 5U);
   vm.expect_whole();
 }
 
 /// Pages of 4 KiB on memory of huge ones: a hole needs all of a huge page, an answer none of it.
 TEST_F(LargeHugePages, SmallPagesOnHugeMemoryComeBackWithTheirHugePage) {
-  raise_pool(kPages);
-  if (IsSkipped()) return;
-  Daemon daemon(kNoDevices);
   const GuestRam ram = must(GuestRam::create(huge_ram()));
-  daemon.call("device.add", {{"name", "vm"},
-                             {"socket", daemon.socket("vm")},
-                             {"kind", "large"},
-                             {"page_sizes", "4K,2M"}});
-  const auto driver = start_once_free<LargeBalloonDriver>(daemon.socket("vm"), ram, LargeOptions{});
+  daemon_.call("device.add", {{"name", "vm"},
+                              {"socket", daemon_.socket("vm")},
+                              {"kind", "large"},
+                              {"page_sizes", "4K,2M"}});
+  const auto driver =
+      start_once_free<LargeBalloonDriver>(daemon_.socket("vm"), ram, LargeOptions{});
   const auto all = pfns_of(large_pages(1, kPages - 1), kHugeShift);
   driver::fill_canaries(ram, all, 1);
   must(driver->add(small_pages_at(2 * kHuge, 512), kSmallShift));  // a whole huge page
   must(driver->add(small_pages_at(4 * kHuge, 100), kSmallShift));  // a part of one
-  EXPECT_TRUE(eventually([&] { return daemon.show("vm").at("reclaimed_bytes") == kHuge; }));
-  Others others;
-  others.take_all();
+  EXPECT_TRUE(eventually([&] { return daemon_.show("vm").at("reclaimed_bytes") == kHuge; }));
+  others_.take_all();
   // Each answer is of other pages, until all were asked for.
   std::size_t came = 0;
   for (int asks = 0; asks < 10; ++asks) {
@@ -240,7 +218,7 @@ TEST_F(LargeHugePages, SmallPagesOnHugeMemoryComeBackWithTheirHugePage) {
     came += some.size();
   }
   EXPECT_EQ(came, 100U) << "those whose huge page is still there, and no others";
-  others.give_back(1);
+  others_.give_back(1);
   const auto rest = must(driver->withdraw(1000, kSmallShift));
   EXPECT_EQ(rest.size(), 512U);
   driver::fill_canaries(ram, pfns_of(rest, kSmallShift), 1);
@@ -250,8 +228,6 @@ TEST_F(LargeHugePages, SmallPagesOnHugeMemoryComeBackWithTheirHugePage) {
 
 /// The next daemon knows no more of the pool than the one before did.
 TEST_F(LargeHugePages, AfterAKillAnEmptyPoolIsStillAShortAnswer) {
-  raise_pool(kPages);
-  if (IsSkipped()) return;
   KeptDaemon daemon(kNoDevices);
   daemon.call(
       "device.add",
@@ -260,14 +236,13 @@ TEST_F(LargeHugePages, AfterAKillAnEmptyPoolIsStillAShortAnswer) {
   options.timeout = std::chrono::seconds(60);
   LargeWalk vm("vm", [&] { return daemon.show("vm"); }, daemon.connect("vm"),
                {.ram = huge_ram(), .driver = options, .seed = test_seed(), .short_answers = true});
-  Others others;
   for (int round = 0; round < 4; ++round) {
     for (int i = 0; i < 20; ++i) vm.step();
     // The next daemon maps the memory while nothing is left for its holes.
-    others.take_all();
+    others_.take_all();
     daemon.replace(SIGKILL);
     for (int i = 0; i < 20; ++i) vm.step();
-    others.give_back(others.pages());
+    others_.give_back(others_.pages());
     vm.expect_whole();
   }
   EXPECT_GT(vm.given(), 0U);
