@@ -9,7 +9,9 @@ namespace {
 using std::chrono::milliseconds;
 using wire::large::Feature;
 using wire::large::Level;
+using wire::large::MessageType;
 using wire::large::Reason;
+using wire::large::State;
 
 class Large : public LargeTest {
  protected:
@@ -236,7 +238,7 @@ TEST_F(Large, StatisticsAreReadAndUnknownTagsDoNoHarm) {
                      {.tag = 4, .node = 2, .value = 99},
                      {.tag = 0xFFFF, .node = 77, .value = 3},
                      {.tag = 5, .value = 18}});
-  const Json stats = ask_stats(*driver);
+  const Json stats = stats_while_serving(*driver);
   EXPECT_EQ(stats.at("free_bytes"), 17U) << "not that of a node";
   EXPECT_EQ(stats.at("total_bytes"), 18U);
   EXPECT_EQ(driver->stats_answered(), 1U);

@@ -1,39 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Statistics: VIRTIO 1.2, 5.5.6.3. The device keeps the driver's buffer and returns it to ask.
-#include <future>
-
 #include "harness/fixture.hpp"
 
 namespace vballoon::model {
 namespace {
 
-class Stats : public DaemonTest {
- protected:
-  /// Asks the daemon while the driver answers.
-  Json ask(BalloonDriver& driver) {
-    auto answer = std::async(std::launch::async, [this] {
-      return daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 3000}});
-    });
-    while (answer.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
-      static_cast<void>(must(driver.serve(driver::Deadline(std::chrono::milliseconds(5)))));
-    }
-    auto got = answer.get();
-    if (!got) throw std::runtime_error(got.error().message);
-    return *std::move(got);
-  }
-  /// The values, whether they stand in an object of their own or beside its age.
-  static Json values(const Json& answer) {
-    return answer.contains("stats") ? answer.at("stats") : answer;
-  }
-};
+class Stats : public DaemonTest {};
 
 TEST_F(Stats, EveryRequestGetsTheNumbersOfItsTime) {
   const auto driver = connect();
   ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
   for (std::uint64_t round = 1; round <= 20; ++round) {
     driver->set_stats({{4, round * kMiB}, {5, 32 * kMiB}, {6, round}, {3, 7 * round}});
-    const Json stats = values(ask(*driver));
+    const Json stats = stats_while_serving(*driver);
     EXPECT_EQ(stats.at("free_bytes"), round * kMiB);
     EXPECT_EQ(stats.at("total_bytes"), 32 * kMiB);
     EXPECT_EQ(stats.at("available_bytes"), round);
@@ -47,7 +27,7 @@ TEST_F(Stats, UnknownTagsDoNoHarm) {
   const auto driver = connect();
   ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
   driver->set_stats({{4, 17}, {999, 1}, {0xFFFF, 2}, {5, 18}});
-  const Json stats = values(ask(*driver));
+  const Json stats = stats_while_serving(*driver);
   EXPECT_EQ(stats.at("free_bytes"), 17U);
   EXPECT_EQ(stats.at("total_bytes"), 18U);
   EXPECT_EQ(stats.at("tag_999"), 1U) << "they are kept by number";
@@ -62,7 +42,7 @@ TEST_F(Stats, EveryTagOfLinuxHasAName) {
   const auto value = [](unsigned tag) { return tag == 5 ? 2000U : 1000U + tag; };
   for (std::uint16_t tag = 0; tag < 16; ++tag) entries.push_back({tag, value(tag)});
   driver->set_stats(entries);
-  const Json stats = values(ask(*driver));
+  const Json stats = stats_while_serving(*driver);
   const char* const names[] = {
       "swap_in_bytes",       "swap_out_bytes",    "major_faults",        "minor_faults",
       "free_bytes",          "total_bytes",       "available_bytes",     "disk_caches_bytes",
@@ -76,7 +56,7 @@ TEST_F(Stats, WhatCannotBeIsUnknownAndNamed) {
   const auto driver = connect();
   ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
   driver->set_stats({{0, UINT64_MAX - 4095}, {4, kMiB}, {5, 16 * kMiB}, {6, UINT64_MAX}});
-  const Json stats = values(ask(*driver));
+  const Json stats = stats_while_serving(*driver);
   EXPECT_EQ(stats.at("nonsense"), Json({"swap_in_bytes", "available_bytes"}));
   EXPECT_FALSE(stats.contains("swap_in_bytes"));
   EXPECT_FALSE(stats.contains("available_bytes"));
@@ -91,7 +71,7 @@ TEST_F(Stats, AFloodOfTagsIsBounded) {
   std::vector<driver::StatEntry> entries;
   for (std::uint16_t tag = 1000; tag < 1064; ++tag) entries.push_back({tag, tag});
   driver->set_stats(entries);
-  const Json stats = values(ask(*driver));
+  const Json stats = stats_while_serving(*driver);
   EXPECT_EQ(stats.at("tag_1000"), 1000U);
   EXPECT_EQ(stats.at("tag_1015"), 1015U);
   EXPECT_FALSE(stats.contains("tag_1016"));
@@ -105,7 +85,7 @@ TEST_F(Stats, WorkAfterAPauseWithTheBufferHeld) {
     must(driver->pause());
     must(driver->resume());
     driver->set_stats({{4, round}});
-    EXPECT_EQ(values(ask(*driver)).at("free_bytes"), round);
+    EXPECT_EQ(stats_while_serving(*driver).at("free_bytes"), round);
   }
   expect_no_violations(*driver);
 }
@@ -115,10 +95,10 @@ TEST_F(Stats, WorkAfterAMemoryTableAndAReset) {
   ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
   must(driver->update_memory());
   driver->set_stats({{4, 1}});
-  EXPECT_EQ(values(ask(*driver)).at("free_bytes"), 1U);
+  EXPECT_EQ(stats_while_serving(*driver).at("free_bytes"), 1U);
   must(driver->reset());
   driver->set_stats({{4, 2}});
-  EXPECT_EQ(values(ask(*driver)).at("free_bytes"), 2U);
+  EXPECT_EQ(stats_while_serving(*driver).at("free_bytes"), 2U);
   expect_no_violations(*driver);
 }
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <functional>
+#include <future>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -40,7 +41,7 @@ T must(Result<T> result) {
 /// Length of one random walk: VBALLOON_MODEL_SECONDS, 3 by default.
 [[nodiscard]] std::chrono::seconds walk_length();
 
-/// Whether it becomes true within two seconds.
+/// Whether it becomes true within ten seconds.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition);
 
 /// The layout of this run's rings: packed unless VBALLOON_MODEL_RING is "split".
@@ -112,6 +113,20 @@ class DaemonTest : public ::testing::Test {
     daemon_.call("device.remove", {{"name", device_}});
     daemon_.call("device.add",
                  {{"name", device_}, {"socket", daemon_.socket(device_)}, {"indirect", true}});
+  }
+  /// The guest's statistics, asked of the daemon while a driver of any kind serves.
+  /// @errors throws, with the daemon's message.
+  template <typename Driver>
+  [[nodiscard]] Json stats_while_serving(Driver& driver) {
+    auto answer = std::async(std::launch::async, [this] {
+      return daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 3000}});
+    });
+    while (answer.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
+      static_cast<void>(must(driver.serve(driver::Deadline(std::chrono::milliseconds(5)))));
+    }
+    auto got = answer.get();
+    if (!got) throw std::runtime_error(got.error().message);
+    return got->at("stats");
   }
   /// How often the daemon's log says so.
   [[nodiscard]] std::size_t logged(const std::string& text);

@@ -4,7 +4,6 @@
 // and what to check (docs/device-13.md).
 #pragma once
 
-#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -115,18 +114,6 @@ class LargeTest : public DaemonTest {
       static_cast<void>(must(driver.serve(driver::Deadline(std::chrono::milliseconds(20)))));
     }
     return there();
-  }
-  /// Asks the daemon for statistics while the driver answers.
-  Json ask_stats(LargeBalloonDriver& driver) {
-    auto answer = std::async(std::launch::async, [this] {
-      return daemon_.try_call("device.stats", {{"name", device_}, {"timeout_ms", 3000}});
-    });
-    while (answer.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
-      static_cast<void>(must(driver.serve(driver::Deadline(std::chrono::milliseconds(5)))));
-    }
-    auto got = answer.get();
-    if (!got) throw std::runtime_error(got.error().message);
-    return got->contains("stats") ? got->at("stats") : *std::move(got);
   }
 };
 
