@@ -16,7 +16,8 @@ FromDeviceQueue::FromDeviceQueue(Ring ring, const DeviceContext& context, Reques
     : DeviceQueue(std::move(ring), context), requests_(requests), stats_(stats) {
   if (resumed) return;
   // DEV-24. What the driver before was asked of itself is not asked of this one.
-  requests_.told = requests_.targets.load(std::memory_order_relaxed) - 1;
+  requests_.told.store(requests_.targets.load(std::memory_order_relaxed) - 1,
+                       std::memory_order_relaxed);
   stats_.answered = stats_.requested.load(std::memory_order_relaxed);
 }
 
@@ -49,8 +50,9 @@ Request FromDeviceQueue::next() noexcept {
   Request request;
   if (target_due()) {
     // Before the target is read: whoever raises it has set the target.
-    requests_.told = requests_.targets.load(std::memory_order_acquire);
+    const std::uint64_t told = requests_.targets.load(std::memory_order_acquire);
     static_cast<void>(requests_.next_serial());
+    requests_.told.store(told, std::memory_order_release);
     request.value = context_.config.target_units();
     if (tells) {
       request.effort =

@@ -29,7 +29,8 @@ class FromDeviceQueue final : public DeviceQueue {
  private:
   [[nodiscard]] bool asks() const noexcept { return target_due() || stats_due(); }
   [[nodiscard]] bool target_due() const noexcept {
-    return requests_.targets.load(std::memory_order_relaxed) != requests_.told;
+    return requests_.targets.load(std::memory_order_relaxed) !=
+           requests_.told.load(std::memory_order_relaxed);
   }
   [[nodiscard]] bool stats_due() const noexcept {
     return stats_.requested.load(std::memory_order_relaxed) != stats_.answered;

@@ -29,8 +29,8 @@ struct Requests {
   /// What finding pages may cost the guest; set by the control thread.
   std::atomic<std::uint16_t> effort{static_cast<std::uint16_t>(wire::large::Effort::kReclaim)};
 
-  // Of the data path's owner; the counter is read by anyone.
-  std::uint64_t told = 0;                ///< of `targets`, those that the driver was told
+  // Written by the data path's owner; the pointer is its own.
+  std::atomic<std::uint64_t> told{0};    ///< of `targets`, those that the driver was told
   Counter serial;                        ///< of the newest RESIZE
   std::uint32_t* kept_serial = nullptr;  ///< where the next process finds it; null: nowhere
   Snapshot<StateRecord> state;
@@ -41,6 +41,13 @@ struct Requests {
     serial.set(next);
     if (kept_serial != nullptr) __atomic_store_n(kept_serial, next, __ATOMIC_RELEASE);
     return next;
+  }
+  /// Any thread: whether a word about the target of this serial is about the newest target. Not so
+  /// while that one waits for a buffer of the driver's.
+  [[nodiscard]] bool is_newest(std::uint32_t of) const noexcept {
+    // Acquire: whoever sees that the newest target was told sees its serial.
+    return told.load(std::memory_order_acquire) == targets.load(std::memory_order_relaxed) &&
+           serial.get() == of;
   }
   /// Serials go on from what another process kept there, and are kept there from now on.
   void keep_serial_in(std::uint32_t* word) noexcept {

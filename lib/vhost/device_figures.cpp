@@ -109,7 +109,7 @@ std::optional<vm::DriverReport> report_driver(const DeviceParts& device) noexcep
                           bytes(record.state.size),
                           bytes(record.state.target),
                           record.state.longest_us,
-                          record.serial == path.requests().serial.get(),
+                          path.requests().is_newest(record.serial),
                           now_ms() - record.taken_ms};
 }
 

@@ -256,6 +256,32 @@ TEST_F(Large, StateAndPressureAreHeard) {
   EXPECT_EQ(counter("unknown_messages"), 0U);
 }
 
+/// What the driver said of an earlier target says nothing of one that still waits for a buffer.
+TEST_F(Large, AWordAboutATargetIsOldOnceThereIsAnotherOne) {
+  LargeOptions options;
+  options.requests.buffers = 1;
+  const auto driver = connect(options);
+  ASSERT_TRUE(eventually([this] { return show().at("state") == "running"; }));
+  const auto says = [&](std::uint32_t serial) {
+    const State state{.target = 1024};
+    must(driver->exchange(message({.type = MessageType::kState, .serial = serial},
+                                  std::as_bytes(std::span(&state, 1))),
+                          0));
+    return show().at("driver").at("newest_target") == true;
+  };
+  set_target(4 * kMiB);
+  ASSERT_TRUE(hears(*driver, 1024));
+  const std::uint32_t first = driver->target()->serial;
+  EXPECT_TRUE(says(first));
+  set_target(8 * kMiB);  // takes the only buffer, which the driver leaves where it is
+  EXPECT_FALSE(says(first));
+  EXPECT_TRUE(says(first + 1));
+  set_target(6 * kMiB);
+  EXPECT_FALSE(says(first + 1)) << "the newest one waits for a buffer";
+  ASSERT_TRUE(hears(*driver, 1536));
+  EXPECT_TRUE(says(driver->target()->serial));
+}
+
 TEST_F(Large, ManyMessagesAtOnceAreAnsweredInTheirOrder) {
   LargeOptions options;
   options.depth = 40;
