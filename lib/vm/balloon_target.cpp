@@ -74,7 +74,7 @@ Result<TargetSet> BalloonTarget::set(const Target& target) {
   const std::uint64_t before = pages_to_bytes(pages_of(guest));
   wanted_ = target;
   keep(guest);
-  show_to(guest);
+  static_cast<void>(place(guest));
   return TargetSet{pages_to_bytes(pages_of(guest)), before, guest};
 }
 
@@ -86,20 +86,20 @@ void BalloonTarget::keep(std::uint64_t guest) {
 }
 
 void BalloonTarget::show() {
-  show_to(guest_bytes());
+  if (place(guest_bytes())) notify();
 }
 
-void BalloonTarget::show_to(std::uint64_t guest) {
+bool BalloonTarget::place(std::uint64_t guest) {
   const std::uint32_t pages = pages_of(guest);
-  if (pages == balloon_.config().num_pages()) return;
+  if (pages == balloon_.config().num_pages()) return false;
   balloon_.config().set_num_pages(pages);
-  notify();
   const std::uint64_t asked = wanted_.size.of(guest);
-  if (pages >= bytes_to_pages(asked)) return;
+  if (pages >= bytes_to_pages(asked)) return true;
   notices_.warn(
       fmt::format("the target of {} is too much for the {} of memory that its VM has; it is "
                   "lowered to {} as long as this VM is connected",
                   format_size(asked), format_size(guest), format_size(pages_to_bytes(pages))));
+  return true;
 }
 
 /// A guest's size becomes known by and by, and a share is a part of that size.

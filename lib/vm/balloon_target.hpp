@@ -32,7 +32,8 @@ class BalloonTarget {
   [[nodiscard]] std::uint32_t pages_of(std::uint64_t guest_bytes) const noexcept;
   [[nodiscard]] std::uint64_t guest_bytes() const noexcept;
 
-  /// Sets another wish, keeps it and shows it. @errors kInvalidArgument as Vm::set_target().
+  /// Sets another wish, keeps it and puts it into config space. tell() tells the driver, once.
+  /// @errors kInvalidArgument as Vm::set_target().
   Result<TargetSet> set(const Target& target);
   /// Makes num_pages follow the wish and the size of the guest.
   void show();
@@ -72,7 +73,8 @@ class BalloonTarget {
   void load();
   [[nodiscard]] Result<void> check(const Target& target, std::uint64_t guest_bytes) const;
   void keep(std::uint64_t guest_bytes);
-  void show_to(std::uint64_t guest_bytes);
+  /// Puts the wish into config space. @return whether num_pages is another one now.
+  bool place(std::uint64_t guest_bytes);
 
   Balloon& balloon_;
   const Guest& guest_;

@@ -53,6 +53,8 @@ TEST_F(Targets, AreShownAsTheyAreWhereTheyFit) {
   EXPECT_EQ(set_to->before, 0U);
   EXPECT_EQ(set_to->guest, kGuest);
   EXPECT_EQ(shown(), 256 * kMiB);
+  EXPECT_FALSE(target_.notifies()) << "the driver is told by tell(), once";
+  target_.tell();
   EXPECT_TRUE(target_.notifies());
   EXPECT_EQ(set(128 * kMiB)->before, 256 * kMiB);
 }
