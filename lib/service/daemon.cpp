@@ -280,6 +280,7 @@ void Daemon::start_rpc(RpcSocket socket) {
 void Daemon::start_timers() {
   for (const auto& poller : pollers_) heartbeat_.listen_to(*poller, *crew_);
   for (const auto& reclaimer : reclaimers_) heartbeat_.listen_to(*reclaimer, *crew_);
+  succession_.beat();  // an end before the first tick is measured, too
   tick_.start(kTick);
   autopilot_->start();
   sample_.start(std::chrono::milliseconds(config_.stats_interval_ms));
