@@ -57,6 +57,23 @@ TEST_F(LargeRequests, ATargetWithoutABufferIsReplacedByTheNewest) {
   expect(1, RequestType::kResize, 2, 1024);
 }
 
+/// A target has its serial from when a buffer takes it along.
+TEST_F(LargeRequests, NoWordIsAboutTheNewestTargetWhileThatWaitsForABuffer) {
+  const Requests& requests = f_.path().requests();
+  const auto is_newest = [&requests] {
+    return requests.is_newest(static_cast<std::uint32_t>(requests.serial.get()));
+  };
+  f_.path().tell_target();
+  settle();
+  EXPECT_FALSE(is_newest());
+  offer_requests(0, 1);
+  settle();
+  EXPECT_TRUE(is_newest());
+  f_.path().tell_target();
+  settle();
+  EXPECT_FALSE(is_newest());
+}
+
 TEST_F(LargeRequests, EffortGoesWithTheTarget) {
   f_.path().set_effort(Effort::kSweep);
   offer_requests(0, 1);
