@@ -111,6 +111,7 @@ def kept_lab(request):
 
 
 _LARGE = 'kind = "large"\npage_sizes = "4K,2M"\neffort = 2'
+_WHOLE = 'kind = "large"\npage_sizes = "2M"\neffort = 2'
 
 
 @pytest.fixture
@@ -129,8 +130,29 @@ def each_large_lab(request):
 def huge_large_lab():
     """The same on huge pages, of which it gives whole ones only."""
     with huge_pages(GUEST_BYTES["qemu"]):
-        keys = 'kind = "large"\npage_sizes = "2M"\neffort = 2'
-        yield from _own_lab("qemu", keys=keys, huge_pages=True, large="6.12")
+        yield from _own_lab("qemu", keys=_WHOLE, huge_pages=True, large="6.12")
+
+
+@pytest.fixture(scope="module")
+def aging_lab(folder):
+    """A larger one on huge pages, with a program that ages it and a disk."""
+    disk = folder / "disk"
+    with huge_pages(768 * MiB), open(disk, "wb") as file:
+        file.truncate(512 * MiB)  # of zeroes, which take no room
+        for lab in _own_lab(
+            "qemu",
+            mem=768 * MiB,
+            keys=_WHOLE,
+            huge_pages=True,
+            large="6.12",
+            programs=(built("age", "tests"),),
+            extra=(
+                *("-drive", f"if=none,id=disk,format=raw,file={disk}"),
+                *("-device", "nvme,drive=disk,serial=disk"),
+            ),
+        ):
+            lab.guest.touch_memory(spare=64 * MiB)  # the host has all of it to get back
+            yield lab
 
 
 @pytest.fixture

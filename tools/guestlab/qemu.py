@@ -63,6 +63,7 @@ class QemuGuest(Guest):
         reporting: bool = False,
         huge_pages: bool = False,
         kexec: Path | None = None,
+        programs: tuple[Path, ...] = (),
         extra: tuple[str, ...] = (),
         machine: Machine = AMD64,
         cgroup: Path | None = None,
@@ -73,6 +74,7 @@ class QemuGuest(Guest):
         @param reporting  free page reporting of the builtin device.
         @param huge_pages  of 2 MiB behind the guest's memory; the host's pool has to have them.
         @param kexec      the program behind kexec(); the guest then has its kernel in /boot.
+        @param programs   more of them in the guest's /bin, statically linked; only with large=.
         @param extra      more arguments for QEMU.
         @param machine    AMD64 or ARM64.
         @param cgroup     folder of the control group in which it runs: what it touches is charged
@@ -86,6 +88,7 @@ class QemuGuest(Guest):
         self.reporting = reporting
         self.huge_pages = huge_pages
         self.kexec_program = kexec
+        self.programs = programs
         self.extra = extra
         self.machine = machine
         self.cgroup = cgroup
@@ -144,7 +147,7 @@ class QemuGuest(Guest):
         kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
         modules = root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-")
         driver = _MODULES / self.large / f"{self.balloon_module}.ko"
-        return kernel, initrd_for(modules, driver=driver)
+        return kernel, initrd_for(modules, self.programs, driver=driver)
 
     def _command(self) -> list[str]:
         root = prepared_root(self.machine)
