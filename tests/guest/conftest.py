@@ -114,10 +114,39 @@ _LARGE = 'kind = "large"\npage_sizes = "4K,2M"\neffort = 2'
 _WHOLE = 'kind = "large"\npage_sizes = "2M"\neffort = 2'
 
 
-@pytest.fixture
-def large_lab():
+@pytest.fixture(scope="module")
+def shared_large_lab():
     """A QEMU guest with the driver of guest/linux, and the balloon of large pages."""
     yield from _own_lab("qemu", keys=_LARGE, large="6.12")
+
+
+@pytest.fixture
+def large_lab(shared_large_lab):
+    """The shared one as a test wants to find it."""
+    if shared_large_lab.suspect:
+        shared_large_lab.renew()
+    shared_large_lab.tidy()
+    return shared_large_lab
+
+
+@pytest.fixture
+def second_node_lab():
+    """One with two nodes, whose balloon has pages of the second one only: no cpu is there."""
+    yield from _own_lab("qemu", keys=f"{_LARGE}\nnode = \"1\"", large="6.12", nodes=2)
+
+
+@pytest.fixture
+def movable_large_lab():
+    """One of which a whole memory block is movable, so the guest can do without it: with KASLR the
+    kernel itself may lie there."""
+    append = "movablecore=300M nokaslr"
+    yield from _own_lab("qemu", mem=512 * MiB, keys=_LARGE, large="6.12", append=append)
+
+
+@pytest.fixture
+def kexec_large_lab():
+    """One that can start another kernel."""
+    yield from _own_lab("qemu", keys=_LARGE, large="6.12", kexec=built("kexec", "tests"))
 
 
 @pytest.fixture(params=["6.1", "newest"])

@@ -62,6 +62,7 @@ class QemuGuest(Guest):
         builtin_balloon: bool = False,
         reporting: bool = False,
         huge_pages: bool = False,
+        nodes: int = 1,
         kexec: Path | None = None,
         programs: tuple[Path, ...] = (),
         extra: tuple[str, ...] = (),
@@ -73,8 +74,9 @@ class QemuGuest(Guest):
         """@param builtin_balloon  QEMU's own balloon device, for comparisons; not with socket=.
         @param reporting  free page reporting of the builtin device.
         @param huge_pages  of 2 MiB behind the guest's memory; the host's pool has to have them.
+        @param nodes      NUMA nodes, of equal size; the cpu is on the first one.
         @param kexec      the program behind kexec(); the guest then has its kernel in /boot.
-        @param programs   more of them in the guest's /bin, statically linked; only with large=.
+        @param programs   more of them in the guest's /bin, statically linked.
         @param extra      more arguments for QEMU.
         @param machine    AMD64 or ARM64.
         @param cgroup     folder of the control group in which it runs: what it touches is charged
@@ -87,6 +89,7 @@ class QemuGuest(Guest):
         self.builtin_balloon = builtin_balloon
         self.reporting = reporting
         self.huge_pages = huge_pages
+        self.nodes = nodes
         self.kexec_program = kexec
         self.programs = programs
         self.extra = extra
@@ -131,13 +134,8 @@ class QemuGuest(Guest):
         if self.large:
             return self._kernel_and_initrd_with_module()
         kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
-        modules = root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-")
         busybox = root / "usr/bin/busybox" if self.machine.own_busybox else None
-        initrd = initrd_for(modules, busybox=busybox)
-        if self.kexec_program:
-            boot = {"vmlinuz": kernel, "initrd": initrd}
-            initrd = initrd_for(modules, (self.kexec_program,), boot, busybox)
-        return kernel, initrd
+        return kernel, self._initrd(root, kernel, busybox=busybox)
 
     def _kernel_and_initrd_with_module(self) -> tuple[Path, Path]:
         environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
@@ -145,9 +143,16 @@ class QemuGuest(Guest):
             raise LabError(f"no module for the guest: {_BUILD_MODULE} failed, see what it said above")
         root = cache_dir() / f"kernel-{self.large}"
         kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
-        modules = root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-")
         driver = _MODULES / self.large / f"{self.balloon_module}.ko"
-        return kernel, initrd_for(modules, self.programs, driver=driver)
+        return kernel, self._initrd(root, kernel, driver=driver)
+
+    def _initrd(self, root: Path, kernel: Path, **more) -> Path:
+        modules = root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-")
+        initrd = initrd_for(modules, self.programs, **more)
+        if not self.kexec_program:
+            return initrd
+        boot = {"vmlinuz": kernel, "initrd": initrd}
+        return initrd_for(modules, (self.kexec_program, *self.programs), boot, **more)
 
     def _command(self) -> list[str]:
         root = prepared_root(self.machine)
@@ -155,10 +160,9 @@ class QemuGuest(Guest):
         size = f"{self.mem // MiB}M"
         console, channel = self.machine.serial
         arguments = f"console={console} quiet LAB_CHANNEL=/dev/{channel} {self.settings} {self.append}"
-        huge = ",hugetlb=on,hugetlbsize=2M" if self.huge_pages else ""
         options = (
             f"-accel tcg {self.machine.options} -nodefaults -display none -m {size}"
-            f" -object memory-backend-memfd,id=ram,size={size},share=on{huge} -numa node,memdev=ram"
+            f" {self._memory()}"
             f" -chardev socket,id=console,fd={self.console.fileno()} -serial chardev:console"
             f" -chardev socket,id=channel,fd={self.channel.fileno()} -serial chardev:channel"
         )
@@ -167,6 +171,15 @@ class QemuGuest(Guest):
         command += ["-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]
         command += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", arguments]
         return command + list(self.extra)
+
+    def _memory(self) -> str:
+        huge = ",hugetlb=on,hugetlbsize=2M" if self.huge_pages else ""
+        size = f"{self.mem // MiB // self.nodes}M"
+        return " ".join(
+            f"-object memory-backend-memfd,id=ram{node},size={size},share=on{huge}"
+            f" -numa node,nodeid={node},memdev=ram{node}"
+            for node in range(self.nodes)
+        )
 
     def _device(self) -> list[str]:
         if self.socket:
