@@ -149,6 +149,14 @@ class Lab:
     def blocks(self) -> int:
         return self.guest.ram_blocks_bytes()
 
+    def touch_memory(self, spare: int = 16 * MiB) -> int:
+        """The guest writes to all that is free but `spare`, and frees it again.
+        @return  blocks() while the guest held it: free page reporting takes it soon after."""
+        self.guest.fill("/tmp/touched", self.guest.meminfo()["MemFree"] - spare)
+        blocks = self.blocks()
+        self.guest.sh("rm /tmp/touched")
+        return blocks
+
     def wait_for_blocks_below(self, amount: int, timeout: float = 15) -> None:
         wait_until(
             lambda: self.blocks() <= amount,

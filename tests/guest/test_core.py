@@ -37,10 +37,7 @@ def test_balloon_takes_the_memory_from_the_guest(lab):
 
 def test_host_blocks_fall_by_what_was_ballooned(lab):
     size = 128 * MiB
-    lab.guest.fill("/tmp/big", lab.guest.meminfo()["MemFree"] - 16 * MiB)
-    # Measured while the file holds the memory: free page reporting would take it soon after.
-    blocks, discarded = lab.blocks(), lab.show()["discarded_bytes"]
-    lab.guest.sh("rm /tmp/big")
+    blocks, discarded = lab.touch_memory(), lab.show()["discarded_bytes"]
     lab.resize(size)
     lab.wait_for_blocks_below(blocks - size * 95 // 100)
     # A page is discarded once at most per inflation.
