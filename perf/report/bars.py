@@ -33,6 +33,20 @@ def _of_baseline(key, bound, what):
     return Bar(key, bound, False, what, compares=True)
 
 
+def _of_kinds():
+    """Of one guest with both kinds of balloon: the stock one's share of time, to the large one's."""
+    for way, host, bound, what in (
+        ("inflate", "memfd", 40, "guest CPU, stock balloon to large pages, inflate 1 GiB"),
+        ("deflate", "memfd", 30, "the same, deflate"),
+        ("inflate", "memfd_init", 4, "the same, inflate, and the guest's kernel zeroes each page"),
+    ):
+        of, unit = f"kinds.{host}.{way}.", "_cpu_ms_per_gib"
+        yield _least(f"{of}cpu_ratio", bound, what, f"{of}stock{unit}", f"{of}large{unit}")
+    of = "kinds.hugetlb.inflate."
+    what = "time, stock to large, inflate 3 GiB on huge pages"
+    yield _least(f"{of}wall_ratio", 10, what, f"{of}stock_s", f"{of}large_s")
+
+
 BARS = (
     _least(
         "discard.ascending.of_limit",
@@ -178,6 +192,10 @@ BARS = (
     _of_baseline("fleet.turn.vs_baseline", 0.5, "the same, a turn of the policy over 1,000 VMs"),
     _most("guest.inflate.vs_qemu", 0.80, "time of QEMU's own balloon, 4 GiB"),
     _most("guest.deflate.vs_qemu", 0.90, "the same, deflate"),
+    *_of_kinds(),
+    _least("aged.reached", 0.95, "of what an aged guest can spare, to the pool of huge pages"),
+    _most("aged.stranded_mib", 0, "MiB of that balloon in huge pages that are not whole"),
+    _most("aged.longest_ms", 50, "ms, the longest search for one page, of the guest's driver"),
 )
 
 # Held against nothing: key, what, and the key that stands beside it: of the same by another daemon, or
@@ -192,6 +210,22 @@ SHOWN = (
         "large.hugetlb.withdraw.p99_us",
         "us p99, 64 pages of 2 MiB back; the kernel's filling",
         "large.hugetlb.withdraw_limit.p99_us",
+    ),
+    *(
+        (
+            f"aged.{state}.large.reached",
+            f"share of the wish that the pool got, guest aged by '{state}'; stock",
+            f"aged.{state}.stock.reached",
+        )
+        for state in ("checker", "mix", "slab", "cache")
+    ),
+    *(
+        (
+            f"aged.{state}.large.stranded_mib",
+            "MiB stranded, the same; stock",
+            f"aged.{state}.stock.stranded_mib",
+        )
+        for state in ("checker", "mix", "slab", "cache")
     ),
     ("fleet.set_us", "us of the control thread, device.set", "fleet.baseline.set_us"),
     ("fleet.set_wall_us", "us from request to answer, the same", "fleet.baseline.set_wall_us"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The Linux guest of compare-qemu and profile-guest, and the balloon behind which it runs."""
+"""The Linux guests of compare-qemu, compare-kinds, compare-aged and profile-guest, and their balloons."""
 
 import contextlib
 import os
@@ -18,6 +18,25 @@ AMOUNT = 4 * GiB
 LEFT = GUEST_BYTES - AMOUNT + 64 * MiB  # what the host may still hold for the guest then
 POLL_SECONDS = 0.005
 TIMEOUT = 300
+
+KINDS = ("stock", "large")
+# Configuration of a daemon that has both devices of one guest.
+BOTH_KINDS = """
+[poll]
+idle = "{idle}"
+
+[[device]]
+name = "stock"
+socket = "{stock}"
+reporting = false  # what it gave back before would be no work
+
+[[device]]
+name = "large"
+socket = "{large}"
+kind = "large"
+page_sizes = "{sizes}"
+effort = 2
+"""
 
 
 def polling_daemon(folder: Path) -> Daemon:

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from guestlab import Daemon  # noqa: E402
+from guestlab import Daemon, aged  # noqa: E402
 from guestlab.daemon import built  # noqa: E402
 from guestlab.guest import MiB  # noqa: E402
 from huge import huge_pages  # noqa: E402
@@ -165,28 +165,22 @@ def huge_large_lab():
 @pytest.fixture(scope="module")
 def aging_lab(folder):
     """A larger one on huge pages, with a program that ages it and a disk."""
-    disk = folder / "disk"
-    with huge_pages(768 * MiB), open(disk, "wb") as file:
-        file.truncate(512 * MiB)  # of zeroes, which take no room
-        for lab in _own_lab(
-            "qemu",
-            mem=768 * MiB,
-            keys=_WHOLE,
-            huge_pages=True,
-            large="6.12",
-            programs=(built("age", "tests"),),
-            extra=(
-                *("-drive", f"if=none,id=disk,format=raw,file={disk}"),
-                *("-device", "nvme,drive=disk,serial=disk"),
-            ),
-        ):
+    with huge_pages(aged.MEM):
+        for lab in _own_lab("qemu", keys=_WHOLE, **aged.options(folder)):
             lab.guest.touch_memory(spare=64 * MiB)  # the host has all of it to get back
             yield lab
 
 
 @pytest.fixture
+def growing_large_lab():
+    """One with a slot for more memory, which can be pulled out again."""
+    append, slot = "memhp_default_state=online_movable", ("-m", "slots=1,maxmem=1G")
+    yield from _own_lab("qemu", keys=_LARGE, large="6.12", append=append, extra=slot)
+
+
+@pytest.fixture
 def kept_large_lab():
-    """The same, whose daemon vballoon-keeper starts again."""
+    """One whose daemon vballoon-keeper starts again."""
     yield from _own_lab("qemu", keys=_LARGE, kept=True, large="6.12")
 
 

@@ -3,29 +3,18 @@
 same, and the host's pool gets all of it. The stock balloon strands much of what it takes there."""
 
 import pytest
+from guestlab.aged import LEFT, STATES, aged
 from guestlab.guest import MiB, wait_until
 from huge import HUGE
 
-_LEFT = 96 * MiB  # available to the guest
 _ENOUGH = 0.95
 
-# What age does to a guest of 768 MiB.
-_STATES = {
-    "checker": "age checker 440",
-    "mix": "age mix 320",
-    "slab": "age slab 64",
-    "cache": "age cache 440 /dev/nvme0n1",
-}
 
-
-@pytest.fixture(params=_STATES)
+@pytest.fixture(params=STATES)
 def aged_lab(request, aging_lab):
-    """The guest in that state; afterwards it is as it was."""
-    lab = aging_lab
-    lab.guest.sh(_STATES[request.param], timeout=240)
-    yield lab
-    lab.guest.sh("killall age; rm -rf /tmp/age; echo 3 > /proc/sys/vm/drop_caches", timeout=60)
-    lab.resize(0)
+    with aged(aging_lab.guest, request.param):
+        yield aging_lab
+    aging_lab.resize(0)
 
 
 def _rest(lab) -> dict:
@@ -43,7 +32,7 @@ def _rest(lab) -> dict:
 def test_guest_gives_what_it_can_spare_in_whole_huge_pages(aged_lab):
     lab = aged_lab
     checksum = lab.guest.random_file("/tmp/canary", 16 * MiB)
-    wish = (lab.guest.meminfo()["MemAvailable"] - _LEFT) // HUGE * HUGE
+    wish = (lab.guest.meminfo()["MemAvailable"] - LEFT) // HUGE * HUGE
     assert wish > 128 * MiB
     lab.set_target(wish)
     given = _rest(lab)["ballooned_bytes"]

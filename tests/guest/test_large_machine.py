@@ -71,6 +71,39 @@ def test_memory_that_goes_offline_leaves_the_balloon(movable_large_lab):
     assert lab.guest.checksum("/tmp/canary") == checksum
 
 
+def test_memory_that_is_unplugged_leaves_the_balloon_and_the_host_has_it(growing_large_lab):
+    lab, guest = growing_large_lab, growing_large_lab.guest
+    checksum = guest.random_file("/tmp/canary", 16 * MiB)
+    before, total = lab.show()["table_bytes"], guest.meminfo()["MemTotal"]
+    memory = {"qom-type": "memory-backend-memfd", "size": 128 * MiB, "share": True}
+    guest.qmp("object-add", id="more", **memory)
+    guest.qmp("device_add", driver="pc-dimm", id="dimm", memdev="more")
+    wait_until(lambda: lab.show()["table_bytes"] == before + 128 * MiB, 10, "a larger memory table")
+    wait_until(
+        lambda: guest.meminfo()["MemTotal"] > total + 96 * MiB,
+        10,
+        "memory in the guest",
+        found=lambda: (guest.meminfo(), guest.sh("grep . /sys/devices/system/memory/memory*/state")),
+    )
+    # Movable memory goes first: almost all that was plugged is in the balloon.
+    lab.resize(176 * MiB)
+    lab.wait_for_ledger(176 * MiB)
+    guest.qmp("device_del", id="dimm")
+    wait_until(
+        lambda: lab.show()["table_bytes"] == before,
+        60,
+        "the memory table as it was",
+        found=lambda: (guest.sh("dmesg | tail -n 5"), guest.qmp("query-memory-devices")),
+    )
+    assert guest.qmp("query-memory-devices") == []
+    lab.resize(64 * MiB)
+    lab.wait_for_ledger(64 * MiB)
+    assert guest.checksum("/tmp/canary") == checksum
+    lab.resize(0)
+    assert lab.counter("not_ballooned") == 0
+    assert guest.checksum("/tmp/canary") == checksum
+
+
 def test_guest_that_sleeps_has_its_newest_target_when_it_wakes(large_lab):
     lab, guest = large_lab, large_lab.guest
     checksum = guest.random_file("/tmp/canary", 16 * MiB)

@@ -19,15 +19,18 @@ def initrd_for(
     boot: dict[str, Path] | None = None,
     busybox: Path | None = None,
     driver: Path | None = None,
+    stock_too: bool = False,
 ) -> Path:
     """@param modules_folder  holds the guest kernel's modules, at any depth.
     @param programs  statically linked; they are in /bin of the guest.
     @param boot      files of the guest's /boot, by their name there.
     @param busybox   of the guest's architecture, statically linked; None: this machine's.
     @param driver    a module of the balloon's that is not in the folder; None: virtio_balloon.
+    @param stock_too  virtio_balloon beside it.
     @return  path of an initrd whose init loads the driver and serves the command channel."""
     tools = busybox.read_bytes() if busybox else _static_busybox()
-    data = _build(modules_folder, programs, boot or {}, tools, driver)
+    drivers = _drivers(modules_folder, driver, stock_too)
+    data = _build(drivers, programs, boot or {}, tools)
     path = cache_dir() / f"initrd-{hashlib.sha256(data).hexdigest()[:16]}.cpio"
     if not path.exists():
         write_whole(path, data)
@@ -35,11 +38,10 @@ def initrd_for(
 
 
 def _build(
-    modules_folder: Path,
+    drivers: list[tuple[str, bytes]],
     programs: tuple[Path, ...],
     boot: dict[str, Path],
     busybox: bytes,
-    driver: Path | None,
 ) -> bytes:
     archive = cpio.Archive()
     for folder in _FOLDERS:
@@ -54,20 +56,23 @@ def _build(
         archive.file(f"boot/{name}", file.read_bytes())
     archive.file("init", _INIT.read_bytes(), 0o755)
     names = []
-    for name, data in _drivers(modules_folder, driver):
+    for name, data in drivers:
         archive.file(f"lib/modules/{name}.ko", data)
         names.append(name)
     archive.file("lib/modules/order", "".join(f"{name}\n" for name in names).encode())
     return archive.finish()
 
 
-def _drivers(folder: Path, driver: Path | None) -> list[tuple[str, bytes]]:
+def _drivers(folder: Path, driver: Path | None, stock_too: bool) -> list[tuple[str, bytes]]:
+    """@return  names and contents, in the order in which they are to be loaded."""
     if driver is None:
         return modules.closure(folder, "virtio_balloon")
     # The bus of the device may be a module as well: Linux 6.1 of Debian 12.
     has_bus = any(folder.rglob("virtio_pci.ko*"))
     bus = modules.closure(folder, "virtio_pci") if has_bus else []
-    return [*bus, (driver.stem, driver.read_bytes())]
+    stock = modules.closure(folder, "virtio_balloon") if stock_too else []
+    # Both may need the same ones.
+    return list(dict([*bus, *stock, (driver.stem, driver.read_bytes())]).items())
 
 
 def _static_busybox() -> bytes:

@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,11 @@ _BALLOON_ID = 5  # VIRTIO 1.2, 5: device id of the traditional memory balloon
 _BUILTIN = "virtio-balloon-pci,id=balloon,free-page-reporting={reporting}"
 # num_pages, actual, free_page_hint_cmd_id, poison_val: VIRTIO 1.2, 5.5.4.
 _VHOST_USER = (
-    f"vhost-user-test-device-pci,chardev=balloon,virtio-id={_BALLOON_ID}"
+    f"vhost-user-test-device-pci,chardev={{chardev}},virtio-id={_BALLOON_ID}"
     ",num_vqs=5,config_size=16,vq_size=128"
 )
 _LARGE = (  # docs/device-13.md
-    "vhost-user-test-device-pci,chardev=balloon,virtio-id=13,num_vqs=2,config_size=16,vq_size=128"
+    "vhost-user-test-device-pci,chardev={chardev},virtio-id=13,num_vqs=2,config_size=16,vq_size=128"
 )
 
 
@@ -69,6 +70,7 @@ class QemuGuest(Guest):
         machine: Machine = AMD64,
         cgroup: Path | None = None,
         large: str | None = None,
+        stock_too: Path | None = None,
         **options,
     ):
         """@param builtin_balloon  QEMU's own balloon device, for comparisons; not with socket=.
@@ -83,6 +85,7 @@ class QemuGuest(Guest):
                           there.
         @param large      the device is a balloon of large pages, and the guest has guest/linux on
                           the kernel of this name: see tools/build-guest-module.
+        @param stock_too  with large=: socket of a stock balloon that the guest has as well.
         @param options    see Guest."""
         if builtin_balloon and options.get("socket"):
             raise LabError("a QEMU guest takes a socket or QEMU's own balloon, not both")
@@ -96,6 +99,7 @@ class QemuGuest(Guest):
         self.machine = machine
         self.cgroup = cgroup
         self.large = large
+        self.stock_too = stock_too
         if large:
             self.balloon_module = "virtio_large_balloon"
         self._qmp: Qmp | None = None
@@ -139,12 +143,14 @@ class QemuGuest(Guest):
 
     def _kernel_and_initrd_with_module(self) -> tuple[Path, Path]:
         environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
-        if subprocess.run([_BUILD_MODULE, self.large], env=environment).returncode:
+        # What this program prints itself may be somebody's input.
+        done = subprocess.run([_BUILD_MODULE, self.large], env=environment, stdout=sys.stderr)
+        if done.returncode:
             raise LabError(f"no module for the guest: {_BUILD_MODULE} failed, see what it said above")
         root = cache_dir() / f"kernel-{self.large}"
         kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
         driver = _MODULES / self.large / f"{self.balloon_module}.ko"
-        return kernel, self._initrd(root, kernel, driver=driver)
+        return kernel, self._initrd(root, kernel, driver=driver, stock_too=bool(self.stock_too))
 
     def _initrd(self, root: Path, kernel: Path, **more) -> Path:
         modules = root / "usr/lib/modules" / kernel.name.removeprefix("vmlinuz-")
@@ -183,12 +189,19 @@ class QemuGuest(Guest):
 
     def _device(self) -> list[str]:
         if self.socket:
-            path = Path(self.socket).absolute()
-            device = _LARGE if self.large else _VHOST_USER
-            return ["-chardev", f"socket,id=balloon,path={path}", "-device", device]
+            words = _vhost_user(_LARGE if self.large else _VHOST_USER, "balloon", self.socket)
+            if self.stock_too:
+                words += _vhost_user(_VHOST_USER, "stock", self.stock_too)
+            return words
         if self.builtin_balloon:
             return ["-device", _BUILTIN.format(reporting="on" if self.reporting else "off")]
         return []
+
+
+def _vhost_user(device: str, chardev: str, socket: Path) -> list[str]:
+    path = Path(socket).absolute()
+    words = ["-chardev", f"socket,id={chardev},path={path}"]
+    return [*words, "-device", device.format(chardev=chardev)]
 
 
 def prepared_root(machine: Machine = AMD64) -> Path:
@@ -196,7 +209,8 @@ def prepared_root(machine: Machine = AMD64) -> Path:
     root = cache_dir() / machine.folder
     if not (root / "stamp").exists():
         environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
-        if subprocess.run([_PREPARE, machine.architecture], env=environment).returncode:
+        done = subprocess.run([_PREPARE, machine.architecture], env=environment, stdout=sys.stderr)
+        if done.returncode:
             raise LabError(f"no QEMU for the guests: {_PREPARE} failed, see what it said above")
     return root
 
