@@ -19,25 +19,6 @@ LEFT = GUEST_BYTES - AMOUNT + 64 * MiB  # what the host may still hold for the g
 POLL_SECONDS = 0.005
 TIMEOUT = 300
 
-KINDS = ("stock", "large")
-# Configuration of a daemon that has both devices of one guest.
-BOTH_KINDS = """
-[poll]
-idle = "{idle}"
-
-[[device]]
-name = "stock"
-socket = "{stock}"
-reporting = false  # what it gave back before would be no work
-
-[[device]]
-name = "large"
-socket = "{large}"
-kind = "large"
-page_sizes = "{sizes}"
-effort = 2
-"""
-
 
 def polling_daemon(folder: Path) -> Daemon:
     """As in production its lcore never sleeps; it discards by itself, for two cores are few."""

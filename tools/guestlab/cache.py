@@ -6,7 +6,11 @@ download QEMU again. tools/prepare-qemu follows the same rule.
 """
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+
+from .errors import LabError
 
 
 def cache_dir() -> Path:
@@ -18,6 +22,14 @@ def cache_dir() -> Path:
     path = Path(chosen).absolute()
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def prepare(what: str, program: Path, *arguments: str) -> None:
+    """Runs a program of tools/ that fetches or builds. Its standard output goes to standard error:
+    that of the caller may be read by a program. @param what  it provides. @errors  LabError"""
+    environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
+    if subprocess.run([program, *arguments], env=environment, stdout=sys.stderr).returncode:
+        raise LabError(f"no {what}: {program} failed, see what it said above")
 
 
 def write_whole(path: Path, data: bytes) -> None:

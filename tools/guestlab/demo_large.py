@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from .both_kinds import KINDS, daemon_of_both
 from .daemon import Daemon
 from .demo import say
 from .errors import LabError
@@ -22,19 +23,6 @@ _SCATTERED = 100 * MiB  # free, in single pages
 _BALLOON = 160 * MiB  # more than lies in one piece
 _FILE = 24 * MiB
 _ENOUGH = 0.95
-_DEVICES = """
-[[device]]
-name = "stock"
-socket = "{stock}"
-reporting = false  # what it gave back before would not be seen again
-
-[[device]]
-name = "large"
-socket = "{large}"
-kind = "large"
-page_sizes = "{sizes}"
-effort = 2
-"""
 
 
 def main() -> int:
@@ -79,17 +67,9 @@ def _pool():
 
 def _show(folder: Path, huge: bool) -> tuple[dict[str, float], dict[str, float]]:
     """@return  what each kind of balloon gave, in bytes."""
-    config = folder / "demo.toml"
-    daemon = Daemon(folder, devices=(), arguments=("--config", str(config)))
-    config.write_text(
-        _DEVICES.format(
-            stock=daemon.socket("stock"),
-            large=daemon.socket("large"),
-            sizes="2M" if huge else "4K,2M",
-        )
-    )
+    daemon = daemon_of_both(folder, "2M" if huge else "4K,2M")
     with daemon:
-        stock, large = (_give(daemon, kind, huge) for kind in ("stock", "large"))
+        stock, large = (_give(daemon, kind, huge) for kind in KINDS)
         daemon.stop()
     _table(stock, large)
     return stock, large

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A QEMU guest under TCG (no KVM needed) with a kernel of Debian's and memory as memfd."""
 
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cache import cache_dir
+from .cache import cache_dir, prepare
 from .errors import LabError
 from .guest import Guest, MiB, enter_cgroup
 from .initrd import initrd_for
@@ -142,11 +139,7 @@ class QemuGuest(Guest):
         return kernel, self._initrd(root, kernel, busybox=busybox)
 
     def _kernel_and_initrd_with_module(self) -> tuple[Path, Path]:
-        environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
-        # What this program prints itself may be somebody's input.
-        done = subprocess.run([_BUILD_MODULE, self.large], env=environment, stdout=sys.stderr)
-        if done.returncode:
-            raise LabError(f"no module for the guest: {_BUILD_MODULE} failed, see what it said above")
+        prepare("module for the guest", _BUILD_MODULE, self.large)
         root = cache_dir() / f"kernel-{self.large}"
         kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
         driver = _MODULES / self.large / f"{self.balloon_module}.ko"
@@ -208,10 +201,7 @@ def prepared_root(machine: Machine = AMD64) -> Path:
     """The folder with QEMU and the guest kernel; fetches them when they are not there."""
     root = cache_dir() / machine.folder
     if not (root / "stamp").exists():
-        environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
-        done = subprocess.run([_PREPARE, machine.architecture], env=environment, stdout=sys.stderr)
-        if done.returncode:
-            raise LabError(f"no QEMU for the guests: {_PREPARE} failed, see what it said above")
+        prepare("QEMU for the guests", _PREPARE, machine.architecture)
     return root
 
 

@@ -3,10 +3,9 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from .cache import cache_dir
+from .cache import cache_dir, prepare
 from .errors import LabError
 from .guest import Guest, MiB, enter_cgroup
 from .initrd import initrd_for
@@ -98,9 +97,7 @@ def _fetched() -> tuple[list[str], Path]:
     """It finds its dynamic linker in the folder where it is started: tools/prepare-uml says why."""
     folder = cache_dir() / "uml"
     if not (folder / "stamp").exists():
-        environment = {**os.environ, "VBALLOON_CACHE": str(cache_dir())}
-        if subprocess.run([_PREPARE], env=environment).returncode:
-            raise LabError(f"no new User Mode Linux: {_PREPARE} failed, see what it said above")
+        prepare("new User Mode Linux", _PREPARE)
     start = 'cd "$0" && LD_LIBRARY_PATH=. exec ./linux.uml "$@"'
     return ["/bin/sh", "-c", start, str(folder)], folder / "modules"
 
