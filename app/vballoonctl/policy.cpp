@@ -15,7 +15,7 @@ using rpc::Json;
 
 constexpr std::string_view kBytes = "_bytes";
 
-void print_field(std::string_view name, std::string_view value) {
+void print_fact(std::string_view name, std::string_view value) {
   fmt::print("  {:<14} {}\n", name, value);
 }
 
@@ -34,20 +34,20 @@ void print_figure(std::string name, const Json& figures) {
 
 void print_explanation(const Json& told) {
   fmt::print("{}\n", text(told, "name"));
-  print_field("ballooned", told.value("automatic", false)
-                               ? fmt::format("automatically, law {}", text(told, "law"))
-                               : std::string("by hand"));
+  print_fact("ballooned", told.value("automatic", false)
+                              ? fmt::format("automatically, law {}", text(told, "law"))
+                              : std::string("by hand"));
   const std::string rule = text(told, "rule");
-  print_field("rule", rule.empty() ? text(told, "reason")
-                                   : fmt::format("{}: {}", rule, text(told, "reason")));
+  print_fact("rule", rule.empty() ? text(told, "reason")
+                                  : fmt::format("{}: {}", rule, text(told, "reason")));
   if (!told.contains("figures")) return;
   const bool moved = number(told, "target_bytes") != number(told, "before_bytes");
-  print_field("target", moved ? fmt::format("{}, was {}", size_field(told, "target_bytes"),
-                                            size_field(told, "before_bytes"))
-                              : fmt::format("{}, as it was", size_field(told, "target_bytes")));
-  print_field("decided", fmt::format("{} ago", format_age(number(told, "age_ms"))));
+  print_fact("target", moved ? fmt::format("{}, was {}", size_field(told, "target_bytes"),
+                                           size_field(told, "before_bytes"))
+                             : fmt::format("{}, as it was", size_field(told, "target_bytes")));
+  print_fact("decided", fmt::format("{} ago", format_age(number(told, "age_ms"))));
   for (const Json& sign : told.value("signs", Json::array())) {
-    print_field("guest shows", sign.get<std::string>());
+    print_fact("guest shows", sign.get<std::string>());
   }
   const Json figures = told.value("figures", Json::object());
   if (!figures.empty()) fmt::print("  from these figures:\n");
@@ -57,10 +57,10 @@ void print_explanation(const Json& told) {
 void print_policy(const Json& policy) {
   fmt::print("law {}, every {} ms\n", text(policy, "law"), number(policy, "interval_ms"));
   const Json pressure = policy.value("host_pressure", Json::object());
-  print_field("host pressure", fmt::format("{}; {} events so far", text(pressure, "source"),
-                                           number(pressure, "events")));
+  print_fact("host pressure", fmt::format("{}; {} events so far", text(pressure, "source"),
+                                          number(pressure, "events")));
   if (const std::string trouble = text(policy, "trouble"); !trouble.empty()) {
-    print_field("trouble", trouble);
+    print_fact("trouble", trouble);
   }
   Table pools({"MEMORY", ">TOTAL", ">AVAILABLE", ">RESERVE"});
   for (const Json& pool : policy.value("pools", Json::array())) {

@@ -37,8 +37,8 @@ std::string kind_of(const Json& device) {
 
 /// What a driver of large pages said last.
 std::string driver_text(const Json& driver) {
-  using Words = std::pair<std::string_view, std::string_view>;
-  static constexpr std::array<Words, 7> kWords{
+  using Reading = std::pair<std::string_view, std::string_view>;
+  static constexpr std::array<Reading, 7> kWords{
       {{"reached", "as near to its target as its pages allow"},
        {"working", "on its way to its target"},
        {"exhausted", "finds nothing more with this effort, and tries again later"},
@@ -47,7 +47,7 @@ std::string driver_text(const Json& driver) {
        {"oom", "does not inflate, for the guest has just run out of memory"},
        {"leaving", "is about to leave"}}};
   const std::string reason = text(driver, "reason");
-  const auto* const words = std::ranges::find(kWords, std::string_view(reason), &Words::first);
+  const auto* const words = std::ranges::find(kWords, std::string_view(reason), &Reading::first);
   return fmt::format("{}{}; {} ago, {} us for a page at most",
                      words == kWords.end() ? "says nothing that is known" : words->second,
                      driver.value("newest_target", false) ? "" : " (an earlier one)",

@@ -16,6 +16,9 @@ namespace vballoon {
 
 }  // namespace vballoon
 
+/// Where no way leads. A compiler that does not optimise knows it, too.
+#define VB_UNREACHABLE() ::vballoon::check_failed("not reached", __FILE__, __LINE__)
+
 #define VB_CHECK(condition)                                     \
   do {                                                          \
     if (!(condition)) [[unlikely]] {                            \

@@ -14,11 +14,11 @@ namespace vballoon {
 namespace {
 
 // A word that nobody could have meant is not worth the square of its length.
-constexpr std::size_t kLongest = 64;
+constexpr std::size_t kLongestWord = 64;
 
-/// Letters inserted, removed or replaced to get from a to b. @pre Both have at most kLongest.
+/// Letters inserted, removed or replaced to get from a to b. @pre Both have at most kLongestWord.
 std::size_t edits(std::string_view a, std::string_view b) {
-  std::array<std::size_t, kLongest + 1> row{};
+  std::array<std::size_t, kLongestWord + 1> row{};
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
     std::size_t diagonal = std::exchange(row[0], i);
@@ -34,11 +34,11 @@ std::size_t edits(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string_view> known) {
-  if (word.size() > kLongest) return std::nullopt;
+  if (word.size() > kLongestWord) return std::nullopt;
   std::size_t fewest = std::max<std::size_t>(2, word.size() / 3) + 1;
   std::optional<std::string> found;
   for (const std::string_view candidate : known) {
-    if (candidate.size() > kLongest) continue;
+    if (candidate.size() > kLongestWord) continue;
     const std::size_t n = edits(word, candidate);
     if (n >= fewest || n >= candidate.size()) continue;
     fewest = n;

@@ -14,7 +14,6 @@
 namespace vballoon::driver {
 namespace {
 
-using wire::large::Feature;
 using wire::large::Header;
 using wire::large::kAddressBytes;
 using wire::large::MessageType;
@@ -31,14 +30,14 @@ tl::unexpected<Status> not_taken(const char* feature) {
 
 }  // namespace
 
-bool LargeBalloonDriver::took(Feature feature) const noexcept {
+bool LargeBalloonDriver::took(wire::large::Feature feature) const noexcept {
   return (acked().bits() >> static_cast<unsigned>(feature) & 1U) != 0;
 }
 
 // --- Messages ---
 
 Header LargeBalloonDriver::header(MessageType type, std::uint16_t detail) const noexcept {
-  const bool serial = took(Feature::kState) && target_;
+  const bool serial = took(wire::large::Feature::kState) && target_;
   return {.type = type, .detail = detail, .serial = serial ? target_->serial : 0};
 }
 
@@ -51,7 +50,7 @@ LargeMessage LargeBalloonDriver::of_pages(MessageKind kind, std::span<const Gpa>
                        .body = std::as_bytes(pages),
                        .room = release ? static_cast<std::uint32_t>(kAddressBytes) : 0,
                        .pages = pages};
-  if (took(Feature::kSizes)) message.header.shift = static_cast<std::uint8_t>(shift);
+  if (took(wire::large::Feature::kSizes)) message.header.shift = static_cast<std::uint8_t>(shift);
   return message;
 }
 
@@ -187,7 +186,7 @@ Result<std::vector<Gpa>> LargeBalloonDriver::withdraw(std::size_t pages, unsigne
 }
 
 Result<std::size_t> LargeBalloonDriver::release(std::span<const Gpa> pages, unsigned shift) {
-  if (!took(Feature::kRelease)) return not_taken("RELEASE");
+  if (!took(wire::large::Feature::kRelease)) return not_taken("RELEASE");
   std::size_t done = 0;
   while (done < pages.size()) {
     const auto some = pages.subspan(done).first(std::min(pages_a_message(), pages.size() - done));
@@ -204,14 +203,14 @@ Result<std::size_t> LargeBalloonDriver::release(std::span<const Gpa> pages, unsi
 
 Result<void> LargeBalloonDriver::send_state(wire::large::Reason reason,
                                             const wire::large::State& state) {
-  if (!took(Feature::kState)) return not_taken("STATE");
+  if (!took(wire::large::Feature::kState)) return not_taken("STATE");
   return tell(MessageKind::kState, header(MessageType::kState, static_cast<std::uint16_t>(reason)),
               std::as_bytes(std::span(&state, 1)));
 }
 
 Result<void> LargeBalloonDriver::send_pressure(wire::large::Level level,
                                                const wire::large::Pressure& pressure) {
-  if (!took(Feature::kPressure)) return not_taken("PRESSURE");
+  if (!took(wire::large::Feature::kPressure)) return not_taken("PRESSURE");
   return tell(MessageKind::kPressure,
               header(MessageType::kPressure, static_cast<std::uint16_t>(level)),
               std::as_bytes(std::span(&pressure, 1)));
@@ -256,7 +255,7 @@ void LargeBalloonDriver::answer_stats() {
   while (!stats_wanted_.empty() && sender_->ready(queue(Role::kToDevice))) {
     const std::vector<Stat> entries = stats();
     Header head = header(MessageType::kStats);
-    if (took(Feature::kState)) head.serial = stats_wanted_.front();
+    if (took(wire::large::Feature::kState)) head.serial = stats_wanted_.front();
     stats_wanted_.pop_front();
     post({.kind = MessageKind::kStats, .header = head, .body = std::as_bytes(std::span(entries))});
   }

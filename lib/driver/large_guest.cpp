@@ -137,7 +137,7 @@ Result<void> LargeGuest::perform(const Step& step) {
       return fail(Code::kInvalidArgument,
                   fmt::format("{}: the balloon of large pages has no such thing", step.text));
   }
-  VB_CHECK(false);
+  VB_UNREACHABLE();
 }
 
 Result<std::uint64_t> LargeGuest::inflate(std::uint64_t bytes) {

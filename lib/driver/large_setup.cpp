@@ -11,12 +11,11 @@ namespace vballoon::driver {
 namespace {
 
 using wire::large::Config;
-using wire::large::Feature;
 
-constexpr wire::Features kOurFeatures{(std::uint64_t{1} << wire::large::kFeatures) - 1};
+constexpr wire::Features kLargeFeatures{(std::uint64_t{1} << wire::large::kFeatures) - 1};
 
 /// Header, pages, count: all that a message has is in one piece for reading and one for writing.
-constexpr unsigned kSegments = 2;
+constexpr unsigned kMessageSegments = 2;
 /// Linux's array in device 5; the plain form does not say how many a device takes.
 constexpr std::uint32_t kPlainPages = 256;
 constexpr std::uint64_t kScratchAlign = 64;
@@ -25,7 +24,7 @@ constexpr std::uint64_t kScratchAlign = 64;
 
 LargeBalloonDriver::LargeBalloonDriver(MessageSocket socket, const GuestRam& ram,
                                        LargeOptions options)
-    : VirtioDriver(std::move(socket), ram, options.timeout, kOurFeatures),
+    : VirtioDriver(std::move(socket), ram, options.timeout, kLargeFeatures),
       options_(std::move(options)) {}
 
 Result<std::unique_ptr<LargeBalloonDriver>> LargeBalloonDriver::start(MessageSocket socket,
@@ -39,7 +38,7 @@ Result<std::unique_ptr<LargeBalloonDriver>> LargeBalloonDriver::start(MessageSoc
 }
 
 unsigned LargeBalloonDriver::indirect_entries(Role role) const noexcept {
-  return role == Role::kToDevice ? kSegments : 0;
+  return role == Role::kToDevice ? kMessageSegments : 0;
 }
 
 Result<void> LargeBalloonDriver::lay_out_buffers(Arena& arena) {
@@ -71,19 +70,19 @@ Result<void> LargeBalloonDriver::read_fields() {
   const auto into = [this](std::uint32_t& field, std::size_t offset) {
     return read_field(offset).map([&field](std::uint32_t value) { field = value; });
   };
-  const bool any = (acked().bits() & kOurFeatures.bits()) != 0;
+  const bool any = (acked().bits() & kLargeFeatures.bits()) != 0;
   config_ = Config{.max_pages = kPlainPages};
   if (auto read = into(config_.page_shift, offsetof(Config, page_shift)); !read) return read;
   if (config_.page_shift >= wire::large::kMinPageShift) {
     config_.size_mask = 1U << ((config_.page_shift - wire::large::kMinPageShift) % 32);
   }
-  if (took(Feature::kNode)) {
+  if (took(wire::large::Feature::kNode)) {
     if (auto read = into(config_.node, offsetof(Config, node)); !read) return read;
   }
   if (any) {
     if (auto read = into(config_.max_pages, offsetof(Config, max_pages)); !read) return read;
   }
-  if (!took(Feature::kSizes)) return {};
+  if (!took(wire::large::Feature::kSizes)) return {};
   return into(config_.size_mask, offsetof(Config, size_mask));
 }
 
@@ -113,7 +112,8 @@ Result<void> LargeBalloonDriver::reset(LargeOptions options) {
 std::vector<unsigned> LargeBalloonDriver::sizes() const {
   std::vector<unsigned> shifts;
   for (unsigned shift = wire::large::kMaxPageShift; shift >= wire::large::kMinPageShift; --shift) {
-    if (wire::large::offers_size(config_, took(Feature::kSizes), shift)) shifts.push_back(shift);
+    if (wire::large::offers_size(config_, took(wire::large::Feature::kSizes), shift))
+      shifts.push_back(shift);
   }
   return shifts;
 }

@@ -96,7 +96,7 @@ Result<void> PretendGuest::perform(const Step& step) {
     case Step::Verb::kReset:
       return reset();
   }
-  VB_CHECK(false);
+  VB_UNREACHABLE();
 }
 
 Result<void> PretendGuest::inflate(std::uint64_t pages) {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "keep/answer_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -15,6 +13,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "keep/sealed_memory.hpp"
 #include "keep/step.hpp"
 
 namespace vballoon::keep {
@@ -22,7 +21,6 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kBytes = 16 * kPage;
-constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW;
 constexpr std::uint64_t kMagic = 0x3173776e41625600;  // "\0VbAnws1"
 
 // Of the note; anything else says where an answer ends, and how long it is.
@@ -36,21 +34,9 @@ constexpr std::uint64_t word_of(std::size_t end, std::size_t bytes) noexcept {
   return (static_cast<std::uint64_t>(bytes) << kLengthBits) | end;
 }
 
-std::byte* map(int fd) noexcept {
-  void* const at = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  return at == MAP_FAILED ? nullptr : static_cast<std::byte*>(at);
-}
-
 tl::unexpected<Status> no_file() {
   return fail(Code::kHost,
               fmt::format("no file for the answers to a VMM: {}", std::strerror(errno)));
-}
-
-/// Of this length for good: whoever holds it cannot make a look at it fail.
-bool is_answer_file(int fd) noexcept {
-  struct stat info {};
-  return (::fcntl(fd, F_GET_SEALS) & kSeals) == kSeals && ::fstat(fd, &info) == 0 &&
-         info.st_size == static_cast<off_t>(kBytes);
 }
 
 std::size_t offset_of(int fd) noexcept {
@@ -81,10 +67,9 @@ AnswerFile::~AnswerFile() {
 }
 
 Result<AnswerFile> AnswerFile::make() {
-  UniqueFd fd(::memfd_create("vballoon-answers", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd.valid() || ::ftruncate(fd.get(), kBytes) != 0) return no_file();
-  if (::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) return no_file();
-  std::byte* const memory = map(fd.get());
+  UniqueFd fd = make_sealed("vballoon-answers", kBytes);
+  if (!fd.valid()) return no_file();
+  std::byte* const memory = map_sealed(fd.get(), kBytes);
   if (memory == nullptr) return no_file();
   new (memory) Note;
   return AnswerFile(std::move(fd), memory);
@@ -93,8 +78,8 @@ Result<AnswerFile> AnswerFile::make() {
 Result<AnswerFile> AnswerFile::adopt(UniqueFd fd) {
   const auto refused =
       fail(Code::kInvalidArgument, "a kept file of answers is none; it is not used");
-  if (!is_answer_file(fd.get())) return refused;
-  std::byte* const memory = map(fd.get());
+  if (!is_sealed(fd.get(), kBytes)) return refused;
+  std::byte* const memory = map_sealed(fd.get(), kBytes);
   if (memory == nullptr) return no_file();
   AnswerFile file(std::move(fd), memory);
   if (file.note().magic != kMagic) return refused;

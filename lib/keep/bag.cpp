@@ -25,7 +25,7 @@ struct Label {
   std::uint32_t descriptors = 0;
   std::uint64_t sequence = 0;
 };
-constexpr std::uint32_t kMagic = 0x67614256;  // "VBag"
+constexpr std::uint32_t kBagMagic = 0x67614256;  // "VBag"
 
 rlim_t descriptor_limit() noexcept {
   rlimit limit{};
@@ -50,7 +50,7 @@ std::string why_not_taken(std::size_t had, std::size_t got) {
 Result<Label> peek_label(int out) {
   Label label;
   const ssize_t got = ::recv(out, &label, sizeof(label), MSG_PEEK | MSG_DONTWAIT);
-  if (got == static_cast<ssize_t>(sizeof(label)) && label.magic == kMagic) return label;
+  if (got == static_cast<ssize_t>(sizeof(label)) && label.magic == kBagMagic) return label;
   return fail(Code::kInvalidArgument, "what lies in a bag is no record; it is not used");
 }
 
@@ -92,7 +92,7 @@ Result<Bag> Bag::adopt(UniqueFd in, UniqueFd out) {
 
 Result<void> Bag::put(std::span<const std::byte> record, std::span<const int> fds) {
   VB_CHECK(record.size() <= kMaxRecordBytes && fds.size() <= kMaxDescriptors);
-  Label label{kMagic, static_cast<std::uint32_t>(fds.size()), sequence_ + 1};
+  Label label{kBagMagic, static_cast<std::uint32_t>(fds.size()), sequence_ + 1};
   const std::array<iovec, 2> parts{
       {{&label, sizeof(label)}, {const_cast<std::byte*>(record.data()), record.size()}}};
   if (const int error = send_packet({in_.get()}, parts, fds, MSG_DONTWAIT); error != 0) {
@@ -141,7 +141,7 @@ Result<std::optional<BagContents>> Bag::look() {
   const int error = receive_packet(out_.get(), parts, MSG_PEEK | MSG_DONTWAIT, &packet);
   full_ = error == 0 && packet.bytes != 0;
   if (!full_) return std::nullopt;
-  if (packet.cut || packet.bytes < sizeof(label) || label.magic != kMagic) {
+  if (packet.cut || packet.bytes < sizeof(label) || label.magic != kBagMagic) {
     return fail(Code::kInvalidArgument, "what lies in a bag is no record; it is not used");
   }
   if (packet.lost || packet.descriptors.size() != label.descriptors) {

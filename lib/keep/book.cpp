@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "keep/book.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,12 +13,10 @@
 
 #include "base/check.hpp"
 #include "base/log.hpp"
+#include "keep/sealed_memory.hpp"
 
 namespace vballoon::keep {
 namespace {
-
-/// It keeps its length for good, because a store into it must not fail.
-constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW;
 
 struct Head {
   std::uint64_t magic = 0;
@@ -42,20 +37,9 @@ constexpr std::size_t bytes_of(std::size_t page_bytes) noexcept {
   return kHeadBytes + Book::kPages * page_bytes;
 }
 
-std::byte* map(int fd, std::size_t bytes) noexcept {
-  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  return at == MAP_FAILED ? nullptr : static_cast<std::byte*>(at);
-}
-
 tl::unexpected<Status> no_book(const Book::Form& form) {
   return fail(Code::kHost, fmt::format("no memory that outlives the daemon, for {}: {}", form.of,
                                        std::strerror(errno)));
-}
-
-bool is_as_long(int fd, std::size_t bytes) noexcept {
-  struct stat info {};
-  return (::fcntl(fd, F_GET_SEALS) & kSeals) == kSeals && ::fstat(fd, &info) == 0 &&
-         info.st_size == static_cast<off_t>(bytes);
 }
 
 /// What was stored before is in the memory before what is stored after. To a process that comes
@@ -101,10 +85,9 @@ Book::~Book() {
 
 Result<Book> Book::make(const Form& form) {
   const std::size_t bytes = bytes_of(form.page_bytes);
-  UniqueFd fd(::memfd_create("vballoon-book", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd.valid() || ::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) return no_book(form);
-  if (::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) return no_book(form);
-  std::byte* const memory = map(fd.get(), bytes);
+  UniqueFd fd = make_sealed("vballoon-book", bytes);
+  if (!fd.valid()) return no_book(form);
+  std::byte* const memory = map_sealed(fd.get(), bytes);
   if (memory == nullptr) return no_book(form);
   const Head head = head_of(form);
   std::memcpy(memory, &head, sizeof(head));
@@ -116,8 +99,8 @@ Result<Book> Book::adopt(const Form& form, UniqueFd fd) {
       fail(Code::kInvalidArgument,
            fmt::format("what is kept of {} is not of this daemon's form; it starts anew", form.of));
   const std::size_t bytes = bytes_of(form.page_bytes);
-  if (!is_as_long(fd.get(), bytes)) return refused;
-  std::byte* const memory = map(fd.get(), bytes);
+  if (!is_sealed(fd.get(), bytes)) return refused;
+  std::byte* const memory = map_sealed(fd.get(), bytes);
   if (memory == nullptr) return no_book(form);
   Book book(std::move(fd), memory, form.page_bytes);
   Head head;

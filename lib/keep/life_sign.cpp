@@ -17,8 +17,8 @@
 namespace vballoon::keep {
 namespace {
 
-constexpr std::string_view kName = "life";
-constexpr std::uint32_t kMagic = 0x65664c56;  // "VLfe"
+constexpr std::string_view kLifeName = "life";
+constexpr std::uint32_t kLifeMagic = 0x65664c56;  // "VLfe"
 constexpr std::uint32_t kLayout = 1;
 constexpr std::size_t kVersionBytes = 32;
 
@@ -41,13 +41,13 @@ LifeSign::Page* LifeSign::map(int fd) noexcept {
 
 Result<LifeSign> LifeSign::begin(Inherited& inherited, const Store& store,
                                  std::string_view version) {
-  if (const auto left = inherited.take(kName)) {
+  if (const auto left = inherited.take(kLifeName)) {
     if (Page* const page = map(left->get())) {
       LifeSign sign(page, version);
       sign.read_earlier();
       return sign;
     }
-    store.remove(kName);
+    store.remove(kLifeName);
   }
   const UniqueFd made(::memfd_create("vballoon-life", MFD_CLOEXEC));
   const bool sized = made.valid() && ::ftruncate(made.get(), sizeof(Page)) == 0;
@@ -56,13 +56,13 @@ Result<LifeSign> LifeSign::begin(Inherited& inherited, const Store& store,
     return fail(Code::kHost, fmt::format("no page for signs of life: {}", std::strerror(errno)));
   }
   LifeSign sign(page, version);
-  if (auto ok = store.add(kName, made.get()); !ok) return tl::unexpected(ok.error());
+  if (auto ok = store.add(kLifeName, made.get()); !ok) return tl::unexpected(ok.error());
   return sign;
 }
 
 void LifeSign::read_earlier() {
   const std::uint64_t at_ms = page_->at_ms.load();
-  if (page_->magic != kMagic || page_->layout != kLayout || at_ms == 0) return;
+  if (page_->magic != kLifeMagic || page_->layout != kLayout || at_ms == 0) return;
   const std::size_t bytes = ::strnlen(page_->version.data(), kVersionBytes);
   earlier_.emplace(Earlier{at_ms, std::string(page_->version.data(), bytes)});
 }
@@ -81,7 +81,7 @@ void LifeSign::beat() noexcept {
     page_->version = {};
     version_.copy(page_->version.data(), kVersionBytes);
     page_->layout = kLayout;
-    page_->magic = kMagic;
+    page_->magic = kLifeMagic;
     version_.clear();
   }
   page_->at_ms.store(boot_ms(), std::memory_order_relaxed);

@@ -6,7 +6,7 @@
 namespace vballoon::keep {
 namespace {
 
-constexpr std::string_view kName = "FDNAME=";
+constexpr std::string_view kFdName = "FDNAME=";
 
 void read_line(std::string_view line, Notice* notice) {
   notice->ready |= line == "READY=1";
@@ -14,7 +14,7 @@ void read_line(std::string_view line, Notice* notice) {
   notice->remove |= line == "FDSTOREREMOVE=1";
   notice->restart |= line == kRestartLine;
   notice->polled &= line != "FDPOLL=0";
-  if (line.starts_with(kName)) notice->name = line.substr(kName.size());
+  if (line.starts_with(kFdName)) notice->name = line.substr(kFdName.size());
   if (line == "READY=1" || line == "WATCHDOG=1" || line.starts_with("STATUS=")) {
     notice->state.append(line).append("\n");
   }

@@ -63,10 +63,6 @@ constexpr std::array<std::string_view, Terms::kMost> kTerms{
     "floor_bytes",       "ceiling_bytes", "weight",       "host_available_bytes",
     "host_reserve_bytes"};
 
-std::uint64_t less(std::uint64_t from, std::uint64_t what) noexcept {
-  return from - std::min(from, what);
-}
-
 /// What the guest takes of the host and could give. Memory that the guest says to have given, but
 /// still takes, is not counted on.
 std::uint64_t cost_of(const VmObservation& vm, const GuestView& view) noexcept {

@@ -26,15 +26,6 @@ constexpr unsigned kRingSlots = 512;
 constexpr unsigned kPoolCache = 32;
 constexpr unsigned kBurst = 8;
 
-struct RingFree {
-  void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
-};
-struct PoolFree {
-  void operator()(rte_mempool* pool) const noexcept { rte_mempool_free(pool); }
-};
-using Ring = std::unique_ptr<rte_ring, RingFree>;
-using Pool = std::unique_ptr<rte_mempool, PoolFree>;
-
 /// Names are global in EAL; two engines may exist in one process (tests).
 unsigned next_serial() noexcept {
   static std::atomic<unsigned> serial{0};
@@ -44,6 +35,15 @@ unsigned next_serial() noexcept {
 }  // namespace
 
 class Engine::Impl {
+  struct RingFree {
+    void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
+  };
+  struct PoolFree {
+    void operator()(rte_mempool* pool) const noexcept { rte_mempool_free(pool); }
+  };
+  using Ring = std::unique_ptr<rte_ring, RingFree>;
+  using Pool = std::unique_ptr<rte_mempool, PoolFree>;
+
  public:
   Impl(unsigned workers, Discarder& discarder) : discarder_(discarder), serial_(next_serial()) {
     for (unsigned worker = 0; worker < workers; ++worker) {

@@ -32,9 +32,6 @@ namespace {
 /// Set by the first message header that is read: only librte_vhost's event thread reads these.
 thread_local bool is_event_thread = false;
 
-constexpr std::size_t kControlBytes =
-    CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(Arrived::kMaxFds * sizeof(int));
-
 /// Whether this call is read_fd_message()'s.
 bool reads_header(const msghdr& message) noexcept {
   return message.msg_controllen != 0 && message.msg_iovlen == 1 &&
@@ -45,7 +42,7 @@ bool reads_header(const msghdr& message) noexcept {
 /// repeated. It cannot be looked at again, so there is to be room for all of its descriptors.
 ssize_t take_header(int socket, const msghdr& message, int flags) noexcept {
   FdReserve::get().open();
-  alignas(cmsghdr) std::array<std::byte, kControlBytes> control;
+  alignas(cmsghdr) std::array<std::byte, Arrived::kControlBytes> control;
   msghdr own{};
   own.msg_iov = message.msg_iov;
   own.msg_iovlen = 1;

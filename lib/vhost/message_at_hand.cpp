@@ -21,9 +21,6 @@ namespace {
 /// A message that ended this many processes is the reason why they end.
 constexpr std::uint32_t kMostAttempts = 3;
 
-constexpr std::size_t kControlBytes =
-    CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(Arrived::kMaxFds * sizeof(int));
-
 }  // namespace
 
 ssize_t MessageAtHand::look(int socket, keep::Exchange& exchange, std::byte* to,
@@ -56,7 +53,7 @@ ssize_t MessageAtHand::look_for_descriptors(int flags) noexcept {
 }
 
 ssize_t MessageAtHand::look_once(int flags) noexcept {
-  alignas(cmsghdr) std::array<std::byte, kControlBytes> control;
+  alignas(cmsghdr) std::array<std::byte, Arrived::kControlBytes> control;
   iovec part{room_.data(), room_.size()};
   msghdr message{};
   message.msg_iov = &part;

@@ -2,14 +2,10 @@
 #include "virtq/queue.hpp"
 
 #include "base/copy_once.hpp"
+#include "virtq/readable.hpp"
 
 namespace vballoon::virtq {
 namespace {
-
-bool readable(const PackedAreas& areas, const gmem::GuestMemory& memory) noexcept {
-  return areas.size != 0 && areas.size <= wire::kMaxQueueSize &&
-         memory.maps(areas.descriptors, sizeof(wire::PackedDescriptor) * areas.size);
-}
 
 /// Whether index 0 is where the first lap begins, not the second: that one would have left AVAIL
 /// set in the last descriptor, or the driver USED, which it makes available then. The first

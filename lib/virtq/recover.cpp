@@ -6,12 +6,11 @@
 
 #include "base/copy_once.hpp"
 #include "virtq/queue.hpp"
+#include "virtq/readable.hpp"
 #include "virtq/shared_memory.hpp"
 
 namespace vballoon::virtq {
 namespace {
-
-constexpr std::size_t kIdxOffset = 2;
 
 bool readable(const SplitAreas& areas, const gmem::GuestMemory& memory) noexcept {
   return areas.size != 0 && areas.size <= wire::kMaxQueueSize && std::has_single_bit(areas.size) &&
@@ -20,15 +19,10 @@ bool readable(const SplitAreas& areas, const gmem::GuestMemory& memory) noexcept
          memory.maps(areas.used, wire::used_ring_bytes(areas.size));
 }
 
-bool readable(const PackedAreas& areas, const gmem::GuestMemory& memory) noexcept {
-  return areas.size != 0 && areas.size <= wire::kMaxQueueSize && aligned(areas.descriptors, 16) &&
-         memory.maps(areas.descriptors, sizeof(wire::PackedDescriptor) * areas.size);
-}
-
 std::optional<Recovered> recover_split(const SplitAreas& areas, const Mark& mark) noexcept {
   const auto staged = static_cast<std::uint16_t>(mark.about - mark.published);
   if (staged > areas.size) return std::nullopt;
-  const std::uint16_t used = load16(areas.used + kIdxOffset, __ATOMIC_ACQUIRE);
+  const std::uint16_t used = load16(areas.used + wire::kUsedIdxOffset, __ATOMIC_ACQUIRE);
   if (used == mark.detail) return Recovered{mark.about, true};
   if (used == static_cast<std::uint16_t>(mark.detail - staged)) {
     return Recovered{mark.published, true};

@@ -13,7 +13,6 @@ namespace vballoon::virtq {
 namespace {
 
 constexpr std::size_t kFlagsOffset = 0;
-constexpr std::size_t kIdxOffset = 2;
 constexpr std::size_t kRingOffset = 4;
 
 }  // namespace
@@ -40,7 +39,7 @@ Result<SplitQueue> SplitQueue::open(const SplitAreas& areas, std::uint16_t next_
   queue.used_ = areas.used;
   queue.mask_ = static_cast<std::uint16_t>(size - 1);
   queue.next_avail_ = next_avail;
-  queue.published_ = load16(areas.used + kIdxOffset, __ATOMIC_RELAXED);
+  queue.published_ = load16(areas.used + wire::kUsedIdxOffset, __ATOMIC_RELAXED);
   queue.next_used_ = queue.published_;
   return queue;
 }
@@ -94,8 +93,8 @@ bool SplitQueue::publish() noexcept {
   // Sequentially consistent, as is the load below: the index must be visible before the flag is
   // read, else a driver that clears the flag and looks at the index in between sleeps for ever
   // (2.7.7.2).
-  store16(used_ + kIdxOffset, published_, __ATOMIC_SEQ_CST);
-  log_.wrote(kIdxOffset, sizeof(published_));
+  store16(used_ + wire::kUsedIdxOffset, published_, __ATOMIC_SEQ_CST);
+  log_.wrote(wire::kUsedIdxOffset, sizeof(published_));
   mark_.store({.published = position(), .about = position(), .detail = published_});
   return (load16(avail_ + kFlagsOffset, __ATOMIC_SEQ_CST) & wire::kAvailNoInterrupt) == 0;
 }

@@ -49,6 +49,7 @@ struct UsedHeader {
   std::uint16_t idx = 0;
 };
 static_assert(sizeof(UsedHeader) == 4);
+inline constexpr std::size_t kUsedIdxOffset = offsetof(UsedHeader, idx);
 
 [[nodiscard]] constexpr std::size_t descriptor_table_bytes(unsigned size) noexcept {
   return sizeof(Descriptor) * size;

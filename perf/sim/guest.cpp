@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/units.hpp"
+
 namespace vballoon::sim {
 namespace {
 
@@ -13,10 +15,6 @@ constexpr std::uint64_t kPage = 4 * kKiB;
 
 std::uint64_t in(Time span, std::uint64_t rate) {
   return rate * static_cast<std::uint64_t>(span.count()) / 1000;
-}
-
-std::uint64_t less(std::uint64_t from, std::uint64_t what) {
-  return from - std::min(from, what);
 }
 
 /// As large a part of the whole as `part` is of `of`.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/units.hpp"
+
 namespace vballoon::sim {
 namespace {
 
@@ -15,10 +17,6 @@ constexpr std::uint64_t kOfEvent = 32 * kMiB;
 /// Of what a guest has on the host's swap it wants a fifth in a second, as far as it is active.
 constexpr double kWantedBack = 0.2;
 constexpr Time kReversal{60'000};
-
-std::uint64_t less(std::uint64_t from, std::uint64_t what) {
-  return from - std::min(from, what);
-}
 
 }  // namespace
 

@@ -32,8 +32,6 @@ auto answer_of(RawVmm& vmm) {
   return vmm.socket().receive(driver::Deadline(kOverARestart));
 }
 
-constexpr auto kGetFeatures = static_cast<std::uint32_t>(Request::kGetFeatures);
-
 class Kept : public ::testing::Test {
  protected:
   const std::uint64_t seed_ = test_seed();

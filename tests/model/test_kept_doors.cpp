@@ -24,8 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::seconds;
 
-constexpr auto kGetFeatures = static_cast<std::uint32_t>(wire::Request::kGetFeatures);
-
 bool is_answered(RawVmm& vmm) {
   return vmm.send(kGetFeatures) && vmm.socket().receive(driver::Deadline(kOverARestart));
 }

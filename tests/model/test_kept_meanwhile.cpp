@@ -21,8 +21,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using wire::Request;
 
-constexpr auto kGetFeatures = static_cast<std::uint32_t>(Request::kGetFeatures);
-
 class Meanwhile : public ::testing::Test {
  protected:
   /// Between these two nobody reads what VMMs say.

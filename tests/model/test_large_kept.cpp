@@ -13,7 +13,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr unsigned kKills = 10;  // by default
+constexpr unsigned kLargeKills = 10;  // by default
 
 /// No driver in here knows how to connect again: a hang-up fails the test.
 class LargeKept : public ::testing::Test {
@@ -36,7 +36,7 @@ class LargeKept : public ::testing::Test {
   const std::uint64_t seed_ = test_seed();
   ::testing::ScopedTrace trace_{__FILE__, __LINE__, "VBALLOON_MODEL_SEED=" + std::to_string(seed_)};
   KeptDaemon daemon_{kNoDevices};
-  const KillStorm storm_{daemon_, seed_, kills_wanted(kKills)};
+  const KillStorm storm_{daemon_, seed_, kills_wanted(kLargeKills)};
 };
 
 TEST_F(LargeKept, ADaemonThatIsKilledWhileItIsIdleGoesOnWithItsVm) {

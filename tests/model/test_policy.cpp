@@ -18,7 +18,7 @@ using driver::StatEntry;
 
 constexpr std::uint64_t kVmBytes = 128 * kMiB;
 constexpr std::uint64_t kFloor = 32 * kMiB;
-constexpr std::uint64_t kCanary = 7;
+constexpr std::uint64_t kPolicyCanary = 7;
 constexpr std::chrono::seconds kPatience{20};
 
 /// A guest that does as its target says. What it claims of itself is the test's business.
@@ -26,7 +26,7 @@ class AutomaticVm {
  public:
   AutomaticVm(const std::string& socket, const DriverOptions& options)
       : driver_(model::connect(socket, ram_, options)), pages_(usable_pages(ram_, *driver_)) {
-    driver::fill_canaries(ram_, pages_, kCanary);
+    driver::fill_canaries(ram_, pages_, kPolicyCanary);
   }
 
   [[nodiscard]] BalloonDriver& driver() { return *driver_; }
@@ -46,7 +46,7 @@ class AutomaticVm {
     } else if (target < inside_) {
       const auto back = std::span(pages_).subspan(target, inside_ - target);
       must(driver_->deflate(back));
-      driver::fill_canaries(ram_, back, kCanary);
+      driver::fill_canaries(ram_, back, kPolicyCanary);
     }
     if (target == inside_) return;
     inside_ = target;
@@ -54,7 +54,7 @@ class AutomaticVm {
   }
   void expect_whole() {
     const auto outside = std::span(pages_).subspan(inside_);
-    EXPECT_EQ(driver::check_canaries(ram_, outside, kCanary).changed, 0U);
+    EXPECT_EQ(driver::check_canaries(ram_, outside, kPolicyCanary).changed, 0U);
     EXPECT_EQ(driver_->violations().total(), 0U);
   }
 

@@ -14,7 +14,6 @@ namespace vballoon::model {
 namespace {
 
 constexpr std::size_t kVms = 1000;
-constexpr std::uint32_t kGetFeatures = 1;
 
 std::string name_of(std::size_t i) {
   return "vm" + std::to_string(i);

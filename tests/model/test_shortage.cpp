@@ -24,7 +24,6 @@ using std::chrono::seconds;
 class Shortage : public ::testing::Test {
  protected:
   static constexpr std::size_t kClients = 3;
-  static constexpr std::uint32_t kGetFeatures = 1;
 
   ~Shortage() override { raise_limit(); }
 

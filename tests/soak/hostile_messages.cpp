@@ -18,7 +18,7 @@ using driver::Deadline;
 using driver::MessageSocket;
 namespace wire = wire;
 
-constexpr std::chrono::milliseconds kPatience{2000};
+constexpr std::chrono::milliseconds kAnswered{2000};
 constexpr unsigned kRequests = 48;  // more than there are
 
 UniqueFd open_some(unsigned kind) {
@@ -54,7 +54,7 @@ std::vector<int> numbers_of(const std::vector<UniqueFd>& files) {
 /// A connection that no driver has spoken on.
 MessageSocket Hostile::dial() {
   leave();
-  auto socket = MessageSocket::connect(socket_, Deadline(kPatience));
+  auto socket = MessageSocket::connect(socket_, Deadline(kAnswered));
   return socket ? *std::move(socket) : MessageSocket();
 }
 
@@ -79,7 +79,7 @@ void Hostile::garbage_message() {
         .flags = chance(80) ? wire::kVersion | (below(2) * wire::kFlagNeedReply) : any32(),
         .size = chance(70) ? static_cast<std::uint32_t>(payload.size()) : any32()};
     const auto files = some_files(10);
-    static_cast<void>(socket.send(head, payload, numbers_of(files), Deadline(kPatience)));
+    static_cast<void>(socket.send(head, payload, numbers_of(files), Deadline(kAnswered)));
   }
   nap(2000);
   leave();
@@ -96,7 +96,7 @@ void Hostile::half_message() {
   const std::size_t cut = chance(40) ? sizeof(head) : 1 + below(sizeof(head) + 63);
   const auto files = some_files(2);
   static_cast<void>(
-      socket.send_bytes(std::span(bytes).first(cut), numbers_of(files), Deadline(kPatience)));
+      socket.send_bytes(std::span(bytes).first(cut), numbers_of(files), Deadline(kAnswered)));
   nap(10'000);
 }
 
@@ -108,7 +108,7 @@ void Hostile::wrong_size() {
   const wire::Header head{.request = static_cast<std::uint32_t>(request),
                           .flags = wire::kVersion | wire::kFlagNeedReply,
                           .size = static_cast<std::uint32_t>(payload.size())};
-  static_cast<void>(driver_->front_end().socket().send(head, payload, {}, Deadline(kPatience)));
+  static_cast<void>(driver_->front_end().socket().send(head, payload, {}, Deadline(kAnswered)));
   nap(2000);
   leave();
 }
@@ -212,7 +212,7 @@ void Hostile::storm() {
 
 /// Another one at the same socket, while the first is served: it is turned away or waits.
 void Hostile::second_vmm() {
-  auto socket = MessageSocket::connect(socket_, Deadline(kPatience));
+  auto socket = MessageSocket::connect(socket_, Deadline(kAnswered));
   if (!socket) return;
   driver::FrontEnd other(*std::move(socket), std::chrono::milliseconds(50));
   if (chance(50)) static_cast<void>(other.get_features());
@@ -226,7 +226,7 @@ void Hostile::second_vmm() {
 void Hostile::early_end() {
   const auto socket = dial();
   if (socket.fd() < 0) return;
-  driver::FrontEnd front_end(MessageSocket(UniqueFd::duplicate(socket.fd())), kPatience);
+  driver::FrontEnd front_end(MessageSocket(UniqueFd::duplicate(socket.fd())), kAnswered);
   static_cast<void>(front_end.get_features());
   if (chance(70)) static_cast<void>(front_end.set_owner());
   if (chance(70)) static_cast<void>(front_end.set_features(any64()));

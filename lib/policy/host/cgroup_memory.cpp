@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/units.hpp"
 #include "policy/host/figures.hpp"
 
 namespace vballoon::policy {

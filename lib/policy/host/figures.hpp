@@ -25,10 +25,6 @@ namespace vballoon::policy {
 
 [[nodiscard]] std::uint64_t add_up(std::uint64_t a, std::uint64_t b) noexcept;
 [[nodiscard]] std::uint64_t multiply(std::uint64_t a, std::uint64_t b) noexcept;
-/// @return a - b, but not below 0.
-[[nodiscard]] constexpr std::uint64_t less(std::uint64_t a, std::uint64_t b) noexcept {
-  return a > b ? a - b : 0;
-}
 
 /// The page size of the running kernel. The balloon's pages are 4 KiB in any case.
 [[nodiscard]] std::uint64_t host_page_bytes() noexcept;

@@ -17,7 +17,7 @@
 namespace vballoon::vm {
 namespace {
 
-constexpr mode_t kMode = 0600;
+constexpr mode_t kFileMode = 0600;
 constexpr std::uint64_t kWordBits = 64;
 /// The bytes of each file that are provided in advance. Only a guest above 128 GiB has more words.
 constexpr std::size_t kReserved = kHeaderBytes + 4 * kMiB;
@@ -210,7 +210,7 @@ Result<std::unique_ptr<DeviceState::File>> DeviceState::File::make(
   const std::size_t bytes = layout_for(fixed.pages, page_sizes).end;
   ::unlinkat(folder.fd(), name.c_str(), 0);
   const UniqueFd fd(::openat(folder.fd(), name.c_str(),
-                             O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
+                             O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
   if (!fd.valid()) return fail(Code::kHost, std::strerror(errno));
   // A store to a page for which the file system has no room would end the daemon (SIGBUS).
   const auto reserved = static_cast<off_t>(std::min(bytes, kReserved));

@@ -15,7 +15,7 @@
 namespace vballoon::vm {
 namespace {
 
-constexpr mode_t kMode = 0700;
+constexpr mode_t kFolderMode = 0700;
 constexpr mode_t kOthersWrite = 022;
 
 tl::unexpected<Status> host_says_no(const std::string& path) {
@@ -37,7 +37,7 @@ std::string Folder::this_boot() {
 Result<Folder> Folder::open(const std::string& path, std::string boot) {
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  if (::mkdir(path.c_str(), kMode) != 0 && errno != EEXIST) return host_says_no(path);
+  if (::mkdir(path.c_str(), kFolderMode) != 0 && errno != EEXIST) return host_says_no(path);
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat folder {};
   if (!fd.valid() || ::fstat(fd.get(), &folder) != 0) return host_says_no(path);

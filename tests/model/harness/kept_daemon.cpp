@@ -16,7 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kPatience{30};
+constexpr seconds kOverAStart{30};
 
 /// -1 where there is none.
 pid_t child_of(pid_t parent) {
@@ -63,7 +63,7 @@ KeptDaemon::KeptDaemon(const std::vector<std::string>& devices, const KeptOption
 KeptDaemon::~KeptDaemon() {
   if (orphan_ > 0) {
     ::kill(orphan_, SIGTERM);
-    const driver::Deadline deadline(kPatience);
+    const driver::Deadline deadline(kOverAStart);
     while (!has_ended(orphan_) && !deadline.passed()) std::this_thread::sleep_for(milliseconds(5));
     if (::testing::Test::HasFailure()) std::fprintf(stderr, "log:\n%s", log().c_str());
     return;
@@ -98,7 +98,7 @@ void KeptDaemon::kill_keeper() {
 
 pid_t KeptDaemon::pid() const {
   if (orphan_ > 0) return orphan_;
-  const driver::Deadline deadline(kPatience);
+  const driver::Deadline deadline(kOverAStart);
   while (!deadline.passed()) {
     if (const pid_t child = child_of(keeper_.pid()); child > 0) return child;
     std::this_thread::sleep_for(milliseconds(1));
@@ -111,7 +111,7 @@ void KeptDaemon::hit(int signal) const {
 }
 
 void KeptDaemon::await_successor_of(pid_t old) const {
-  const driver::Deadline deadline(kPatience);
+  const driver::Deadline deadline(kOverAStart);
   while (!deadline.passed()) {
     std::this_thread::sleep_for(milliseconds(5));
     if (child_of(keeper_.pid()) == old) continue;
@@ -143,7 +143,7 @@ void KeptDaemon::while_away(const std::function<void()>& what) {
   const pid_t old = pid();
   keeper_.send(SIGSTOP);
   ::kill(old, SIGKILL);
-  const driver::Deadline deadline(kPatience);
+  const driver::Deadline deadline(kOverAStart);
   while (!has_ended(old) && !deadline.passed()) std::this_thread::sleep_for(milliseconds(1));
   what();
   keeper_.send(SIGCONT);

@@ -15,6 +15,8 @@
 
 namespace vballoon::model {
 
+inline constexpr auto kGetFeatures = static_cast<std::uint32_t>(wire::Request::kGetFeatures);
+
 class RawVmm {
  public:
   static constexpr std::chrono::seconds kPatience{5};

@@ -8,15 +8,15 @@ namespace vballoon::ctl {
 namespace {
 
 using std::chrono::seconds;
-constexpr std::uint64_t kTarget = 512 * kMiB;
+constexpr std::uint64_t kWhole = 512 * kMiB;
 
 class ProgressTest : public testing::Test {
  protected:
-  Verdict see(std::uint64_t actual, int second, std::uint64_t target = kTarget) {
+  Verdict see(std::uint64_t actual, int second, std::uint64_t target = kWhole) {
     return progress_.see(target, actual, begin_ + seconds(second));
   }
   Progress::Clock::time_point begin_{};
-  Progress progress_{kTarget, 0, begin_, seconds(60)};
+  Progress progress_{kWhole, 0, begin_, seconds(60)};
 };
 
 TEST_F(ProgressTest, GoesOnWhileTheBalloonMoves) {
@@ -26,13 +26,13 @@ TEST_F(ProgressTest, GoesOnWhileTheBalloonMoves) {
 }
 
 TEST_F(ProgressTest, EndsAtTheTarget) {
-  EXPECT_EQ(see(kTarget, 1), Verdict::kReached);
+  EXPECT_EQ(see(kWhole, 1), Verdict::kReached);
 }
 
 TEST_F(ProgressTest, EndsAsCloseAsAGuestWithLargePagesCanCome) {
-  EXPECT_EQ(see(kTarget - 60 * kKiB, 1), Verdict::kReached);
-  EXPECT_EQ(see(kTarget + 60 * kKiB, 1), Verdict::kReached);
-  EXPECT_EQ(see(kTarget - 64 * kKiB, 1), Verdict::kGoing);
+  EXPECT_EQ(see(kWhole - 60 * kKiB, 1), Verdict::kReached);
+  EXPECT_EQ(see(kWhole + 60 * kKiB, 1), Verdict::kReached);
+  EXPECT_EQ(see(kWhole - 64 * kKiB, 1), Verdict::kGoing);
 }
 
 TEST_F(ProgressTest, StallsAfterTenSecondsWithoutAStep) {
@@ -55,7 +55,7 @@ TEST_F(ProgressTest, KeepsToTheCallersLimit) {
 }
 
 TEST_F(ProgressTest, EndsWhenSomebodyElseSetsAnotherTarget) {
-  EXPECT_EQ(see(kTarget, 1, kTarget / 2), Verdict::kRetargeted);
+  EXPECT_EQ(see(kWhole, 1, kWhole / 2), Verdict::kRetargeted);
 }
 
 TEST_F(ProgressTest, ReachesNothingThatIsNotKnown) {
@@ -64,9 +64,9 @@ TEST_F(ProgressTest, ReachesNothingThatIsNotKnown) {
   EXPECT_EQ(progress.see(0, std::nullopt, at(1)), Verdict::kGoing);
   EXPECT_EQ(progress.done_bytes(std::nullopt), 0U);
   EXPECT_EQ(progress.see(0, std::nullopt, at(9)), Verdict::kGoing);
-  EXPECT_EQ(progress.see(0, kTarget, at(9)), Verdict::kGoing) << "it said so: that is a step";
-  EXPECT_EQ(progress.whole_bytes(), kTarget);
-  EXPECT_EQ(progress.see(0, kTarget, at(15)), Verdict::kGoing);
+  EXPECT_EQ(progress.see(0, kWhole, at(9)), Verdict::kGoing) << "it said so: that is a step";
+  EXPECT_EQ(progress.whole_bytes(), kWhole);
+  EXPECT_EQ(progress.see(0, kWhole, at(15)), Verdict::kGoing);
   EXPECT_EQ(progress.see(0, 0, at(16)), Verdict::kReached);
   Progress silent(0, std::nullopt, begin_, std::nullopt);
   EXPECT_EQ(silent.see(0, std::nullopt, at(10)), Verdict::kStalled);
@@ -74,11 +74,11 @@ TEST_F(ProgressTest, ReachesNothingThatIsNotKnown) {
 
 TEST_F(ProgressTest, CountsTheWayInBothDirections) {
   EXPECT_EQ(progress_.done_bytes(128 * kMiB), 128 * kMiB);
-  EXPECT_EQ(progress_.whole_bytes(), kTarget);
-  const Progress down(0, kTarget, begin_, std::nullopt);
-  EXPECT_EQ(down.done_bytes(kTarget), 0U);
-  EXPECT_EQ(down.done_bytes(kTarget / 4), 3 * (kTarget / 4));
-  EXPECT_EQ(down.done_bytes(2 * kTarget), 0U) << "further away than it began";
+  EXPECT_EQ(progress_.whole_bytes(), kWhole);
+  const Progress down(0, kWhole, begin_, std::nullopt);
+  EXPECT_EQ(down.done_bytes(kWhole), 0U);
+  EXPECT_EQ(down.done_bytes(kWhole / 4), 3 * (kWhole / 4));
+  EXPECT_EQ(down.done_bytes(2 * kWhole), 0U) << "further away than it began";
 }
 
 }  // namespace

@@ -17,12 +17,10 @@ namespace {
 using std::chrono::milliseconds;
 using wire::large::Config;
 using wire::large::Effort;
-using wire::large::Feature;
 using wire::large::Header;
 using wire::large::Level;
 using wire::large::MessageType;
 using wire::large::Reason;
-using wire::large::Request;
 using wire::large::RequestType;
 
 constexpr unsigned kHuge = 21;

@@ -9,13 +9,13 @@ namespace {
 using wire::Feature;
 using wire::Features;
 
-constexpr Features kAll =
+constexpr Features kAllQueues =
     Features{}.with(Feature::kStatsVq).with(Feature::kFreePageHint).with(Feature::kReporting);
 
 TEST(QueueNumbers, BothSchemesAgreeWhenEveryQueueIsThere) {
   const QueueNumbers expected{0U, 1U, 2U, 3U, 4U};
-  EXPECT_EQ(number_queues(kAll, Numbering::kLinux), expected);
-  EXPECT_EQ(number_queues(kAll, Numbering::kSpec), expected);
+  EXPECT_EQ(number_queues(kAllQueues, Numbering::kLinux), expected);
+  EXPECT_EQ(number_queues(kAllQueues, Numbering::kSpec), expected);
 }
 
 TEST(QueueNumbers, LinuxLeavesNoGaps) {

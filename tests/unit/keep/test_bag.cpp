@@ -26,7 +26,7 @@ std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-std::string text_of(const BagContents& contents) {
+std::string record_text(const BagContents& contents) {
   return {reinterpret_cast<const char*>(contents.record.data()), contents.record.size()};
 }
 
@@ -86,7 +86,7 @@ TEST(Bag, GivesWhatWasPutInAndKeepsIt) {
   for (int times = 0; times < 3; ++times) {
     const auto found = contents_of(found_again(bag));
     ASSERT_TRUE(found);
-    EXPECT_EQ(text_of(*found), "first");
+    EXPECT_EQ(record_text(*found), "first");
     expect_same_files(files.all(), *found);
   }
 }
@@ -98,11 +98,11 @@ TEST(Bag, HasTheNewestAlone) {
     ASSERT_TRUE(bag.put(bytes_of(std::to_string(i)), files.all().first(i % 4)));
   }
   Bag next = found_again(bag);
-  ASSERT_EQ(text_of(*contents_of(found_again(bag))), "99");
+  ASSERT_EQ(record_text(*contents_of(found_again(bag))), "99");
   ASSERT_TRUE(next.look());
   ASSERT_TRUE(next.put(bytes_of("of the next process"), {}));
   const auto found = contents_of(found_again(bag));
-  EXPECT_EQ(text_of(*found), "of the next process");
+  EXPECT_EQ(record_text(*found), "of the next process");
   EXPECT_EQ(found->sequence, 101U);
   next.empty();
   EXPECT_FALSE(contents_of(found_again(bag)));
@@ -131,7 +131,7 @@ TEST(Bag, AfterAnEndAtAnyStepHasTheOneOrTheOther) {
     if (!support::ends_at(step, [&] { (void)bag.put(bytes_of("new"), files.all()); })) break;
     const auto found = contents_of(found_again(bag));
     ASSERT_TRUE(found);
-    EXPECT_EQ(text_of(*found), "new") << "sent before step " << step;
+    EXPECT_EQ(record_text(*found), "new") << "sent before step " << step;
     expect_same_files(files.all(), *found);
     EXPECT_EQ(contents_of(found_again(bag))->sequence, 2U) << "the old one is gone";
   }
@@ -161,7 +161,7 @@ TEST(Bag, CanLieInABag) {
   ASSERT_EQ(found->descriptors.size(), 2U);
   auto inner = Bag::adopt(std::move(found->descriptors[0]), std::move(found->descriptors[1]));
   ASSERT_TRUE(inner);
-  EXPECT_EQ(text_of(*contents_of(std::move(*inner))), "inside");
+  EXPECT_EQ(record_text(*contents_of(std::move(*inner))), "inside");
 }
 
 rlimit set_limit(rlim_t soft) {
@@ -206,7 +206,7 @@ int fill_until_refused() {
   if (refused) return __LINE__ % 100;
   if (refused.error().message.find("limit of 64 open files") == std::string::npos) return 98;
   const auto found = bag.look();
-  return found && *found && text_of(**found) == "kept" ? 0 : 99;
+  return found && *found && record_text(**found) == "kept" ? 0 : 99;
 }
 
 TEST(Bag, NamesTheLimitOfDescriptorsInSocketsAndStaysAsItWas) {

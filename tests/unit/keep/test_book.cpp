@@ -29,13 +29,13 @@ Book next_of(const Book& book) {
 }
 
 /// What its owner has on the page.
-char& text_of(PageName& name) {
+char& letter_of(PageName& name) {
   return reinterpret_cast<char*>(&name)[sizeof(PageName)];
 }
 
 PageName& begin(const Book& book, std::string_view name, char text) {
   PageName& page = *book.find_free();
-  text_of(page) = text;
+  letter_of(page) = text;
   page.set(name);
   return page;
 }
@@ -47,8 +47,8 @@ TEST(Book, HasItsPagesAndItsFrontInTheNextProcess) {
   std::memcpy(book.front(), "front", 6);
   const Book next = next_of(book);
   ASSERT_NE(next.find("vm1"), nullptr);
-  EXPECT_EQ(text_of(*next.find("vm1")), 'a');
-  EXPECT_EQ(text_of(*next.find("vm12")), 'b');
+  EXPECT_EQ(letter_of(*next.find("vm1")), 'a');
+  EXPECT_EQ(letter_of(*next.find("vm12")), 'b');
   EXPECT_EQ(next.find("vm"), nullptr);
   EXPECT_EQ(next.find("vm123"), nullptr);
   EXPECT_EQ(next.find(""), nullptr);
@@ -61,7 +61,7 @@ TEST(Book, IsEmptyAtFirst) {
   for (std::size_t i = 0; i < Book::kPages; ++i) {
     PageName* const page = book.find_free();
     ASSERT_NE(page, nullptr) << i;
-    EXPECT_EQ(text_of(*page), '\0');
+    EXPECT_EQ(letter_of(*page), '\0');
     page->set("vm" + std::to_string(i));
   }
   EXPECT_EQ(book.find_free(), nullptr);
@@ -87,7 +87,7 @@ TEST(Book, OnlyPagesOfThoseThatAreThereAreKept) {
   book.keep_only([](std::string_view name) { return name == "vm1"; });
   EXPECT_EQ(book.find("vm0"), nullptr);
   ASSERT_NE(book.find("vm1"), nullptr);
-  EXPECT_EQ(text_of(*book.find("vm1")), 'b');
+  EXPECT_EQ(letter_of(*book.find("vm1")), 'b');
 }
 
 TEST(Book, OfAnotherFormIsRefused) {
@@ -141,7 +141,7 @@ TEST_F(KeptBook, IsStoredOnceAndTakenByEachProcessThatFollows) {
   for (char round = '0'; round < '3'; ++round) {
     EXPECT_TRUE(in_the_next_process(fd.get(), "book", [&](Inherited& all) {
       const auto next = Book::open(kForm, all, store_);
-      return next && next->find("vm0") != nullptr && text_of(*next->find("vm0"))++ == round;
+      return next && next->find("vm0") != nullptr && letter_of(*next->find("vm0"))++ == round;
     }));
   }
   Packet packet;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t kNow = 100 * CrashPage::kWindowMs;
 
-CrashBook new_book() {
+CrashBook new_crash_book() {
   auto book = CrashBook::make();
   EXPECT_TRUE(book) << book.error().message;
   return *std::move(book);
@@ -31,7 +31,7 @@ CrashBook next_of(const CrashBook& book) {
 
 /// A file as long as a book, of these bytes, as sealed as one.
 UniqueFd file_of(std::byte value, bool sealed) {
-  const CrashBook book = new_book();
+  const CrashBook book = new_crash_book();
   const off_t bytes = ::lseek(book.fd(), 0, SEEK_END);
   UniqueFd fd(::memfd_create("no book", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   const std::vector<std::byte> all(static_cast<std::size_t>(bytes), value);
@@ -43,7 +43,7 @@ UniqueFd file_of(std::byte value, bool sealed) {
 }
 
 TEST(CrashBook, IsTheSameForTheNextProcess) {
-  CrashBook book = new_book();
+  CrashBook book = new_crash_book();
   book.page_of("vm0")->note(kNow);
   book.page_of("vm1")->set_verdict(1);
   CrashBook next = next_of(book);
@@ -54,7 +54,7 @@ TEST(CrashBook, IsTheSameForTheNextProcess) {
 }
 
 TEST(CrashBook, NewsIsToldOnce) {
-  CrashBook book = new_book();
+  CrashBook book = new_crash_book();
   CrashPage& page = *book.page_of("vm0");
   EXPECT_FALSE(page.take_news());
   page.note(kNow);
@@ -63,7 +63,7 @@ TEST(CrashBook, NewsIsToldOnce) {
 }
 
 TEST(CrashBook, OnlyCrashesCloseToTheNewestCount) {
-  CrashBook book = new_book();
+  CrashBook book = new_crash_book();
   CrashPage& page = *book.page_of("vm0");
   page.note(kNow - CrashPage::kWindowMs - 1);
   page.note(kNow - CrashPage::kWindowMs);
@@ -77,7 +77,7 @@ TEST(CrashBook, OnlyCrashesCloseToTheNewestCount) {
 }
 
 TEST(CrashBook, TheOldestCrashIsForgottenFirst) {
-  CrashBook book = new_book();
+  CrashBook book = new_crash_book();
   CrashPage& page = *book.page_of("vm0");
   for (std::uint64_t i = 0; i < 3 * CrashPage::kCrashes; ++i) page.note(kNow + i);
   EXPECT_EQ(page.crashes(kNow + 100), CrashPage::kCrashes);
@@ -85,7 +85,7 @@ TEST(CrashBook, TheOldestCrashIsForgottenFirst) {
 }
 
 TEST(CrashBook, ATimeThatIsYetToComeIsNone) {
-  CrashBook book = new_book();
+  CrashBook book = new_crash_book();
   CrashPage& page = *book.page_of("vm0");
   for (std::size_t i = 0; i + 1 < CrashPage::kCrashes; ++i) page.note(~std::uint64_t{0} - i);
   page.note(kNow);
@@ -93,7 +93,7 @@ TEST(CrashBook, ATimeThatIsYetToComeIsNone) {
 }
 
 TEST(CrashBook, PagesOfVmsThatAreGoneAreEmptied) {
-  CrashBook book = new_book();
+  CrashBook book = new_crash_book();
   book.page_of("vm0")->note(kNow);
   book.page_of("vm1")->note(kNow);
   book.keep_only([](std::string_view name) { return name == "vm1"; });
@@ -102,7 +102,7 @@ TEST(CrashBook, PagesOfVmsThatAreGoneAreEmptied) {
 }
 
 TEST(CrashBook, MoreVmsThanPagesHaveNone) {
-  CrashBook book = new_book();
+  CrashBook book = new_crash_book();
   for (std::size_t i = 0; i < CrashBook::kPages; ++i) {
     ASSERT_NE(book.page_of("vm" + std::to_string(i)), nullptr);
   }
@@ -126,7 +126,7 @@ TEST(CrashBook, AFileOfAnotherKindIsRefused) {
 
 /// It could be made shorter later, and a store there would crash whoever crashes.
 TEST(CrashBook, AFileWhoseLengthMayChangeIsRefused) {
-  const CrashBook book = new_book();
+  const CrashBook book = new_crash_book();
   UniqueFd copy = file_of(std::byte{0}, false);
   std::array<std::byte, 128> head;
   ASSERT_EQ(::pread(book.fd(), head.data(), head.size(), 0), 128);
@@ -137,7 +137,7 @@ TEST(CrashBook, AFileWhoseLengthMayChangeIsRefused) {
 }
 
 TEST(CrashBook, PagesMayHoldAnything) {
-  CrashBook book = new_book();
+  CrashBook book = new_crash_book();
   const std::vector<std::byte> noise(16 * sizeof(CrashPage), std::byte{0xFF});
   ASSERT_EQ(::pwrite(book.fd(), noise.data(), noise.size(), sizeof(CrashPage)),
             static_cast<ssize_t>(noise.size()));

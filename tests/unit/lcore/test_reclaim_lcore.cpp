@@ -27,7 +27,7 @@ std::unique_ptr<reclaim::Engine> make_engine(unsigned workers, reclaim::Discarde
 }
 
 /// Lets nothing through until the test says so.
-class Gate final : public reclaim::Discarder {
+class OneGate final : public reclaim::Discarder {
  public:
   [[nodiscard]] bool discard(int, std::uint64_t, std::uint64_t) noexcept override {
     thread = std::this_thread::get_id();
@@ -51,7 +51,7 @@ class Gate final : public reclaim::Discarder {
 };
 
 TEST(ReclaimLcore, DiscardsWhatThePollLcoreServes) {
-  Gate gate;
+  OneGate gate;
   gate.let_go();
   const auto engine = make_engine(1, gate);
   RunningReclaim reclaim(*engine, 0);
@@ -79,7 +79,7 @@ TEST(ReclaimLcore, DiscardsWhatThePollLcoreServes) {
 
 // Section 4 of the design: early the driver goes on while its pages go; a deflate is a fence.
 TEST(ReclaimLcore, WhileItIsBusyInflatesAreUsedAndDeflatesHeld) {
-  Gate gate;
+  OneGate gate;
   const auto engine = make_engine(1, gate);
   RunningReclaim reclaim(*engine, 0);
   RunningPoller running(*engine);
@@ -103,7 +103,7 @@ TEST(ReclaimLcore, WhileItIsBusyInflatesAreUsedAndDeflatesHeld) {
 }
 
 TEST(ReclaimLcore, ADetachWaitsForWhatIsOnItsWayAndHoldsUpNobody) {
-  Gate gate;
+  OneGate gate;
   const auto engine = make_engine(1, gate);
   RunningReclaim reclaim(*engine, 0);
   RunningPoller running(*engine);

@@ -16,7 +16,7 @@ namespace vballoon::reclaim {
 namespace {
 
 constexpr std::uint64_t kClaim = 16 * 1024 * kGiB;
-constexpr std::uint64_t kLow = 3 * kGiB;
+constexpr std::uint64_t kBelowHole = 3 * kGiB;
 constexpr std::uint64_t kTarget = bytes_to_pages(64 * kMiB);
 
 std::uint64_t resident_bytes() {
@@ -29,8 +29,9 @@ std::uint64_t resident_bytes() {
 /// As QEMU has it: below 3 GiB, and from 4 GiB on.
 std::shared_ptr<const gmem::GuestMemory> claimed_memory(int fd, std::uint64_t bytes) {
   std::byte nowhere{};
-  const std::vector<gmem::RegionSpec> specs{{Gpa{0}, kLow, &nowhere, fd, 0},
-                                            {Gpa{4 * kGiB}, bytes - kLow, &nowhere, fd, kLow}};
+  const std::vector<gmem::RegionSpec> specs{
+      {Gpa{0}, kBelowHole, &nowhere, fd, 0},
+      {Gpa{4 * kGiB}, bytes - kBelowHole, &nowhere, fd, kBelowHole}};
   return gmem::GuestMemory::create(specs).value();
 }
 

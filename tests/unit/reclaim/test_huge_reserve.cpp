@@ -11,7 +11,7 @@
 namespace vballoon::reclaim {
 namespace {
 
-constexpr std::uint64_t kHuge = 2 * kMiB;
+constexpr std::uint64_t kHugePage = 2 * kMiB;
 
 UniqueFd a_file() {
   return UniqueFd(::memfd_create("guest", MFD_CLOEXEC));
@@ -21,20 +21,20 @@ class HugeReserveTest : public testing::Test {
  protected:
   /// As a reclaim lcore does it. @return whether the pages were discarded.
   bool discard(const std::shared_ptr<HugeFile>& file, const UniqueFd& fd, std::uint64_t pages,
-               std::uint64_t page_bytes = kHuge) {
+               std::uint64_t page_bytes = kHugePage) {
     if (!file->begin(pages * page_bytes)) return false;
     host_.freed(fd.get(), page_bytes, pages);
     file->gave(pages * page_bytes, pages * page_bytes);
     return true;
   }
-  PoolState& pool() { return host_.state[kHuge]; }
+  PoolState& pool() { return host_.state[kHugePage]; }
 
   FakeHost host_;
   HugeReserve reserve_{host_.pools()};
   const UniqueFd one_fd_ = a_file();
   const UniqueFd other_fd_ = a_file();
-  std::shared_ptr<HugeFile> one_ = reserve_.watch(one_fd_.get(), kHuge);
-  std::shared_ptr<HugeFile> other_ = reserve_.watch(other_fd_.get(), kHuge);
+  std::shared_ptr<HugeFile> one_ = reserve_.watch(one_fd_.get(), kHugePage);
+  std::shared_ptr<HugeFile> other_ = reserve_.watch(other_fd_.get(), kHugePage);
 };
 
 TEST(Covers, IsTheRule) {
@@ -74,7 +74,7 @@ TEST_F(HugeReserveTest, AllVmsOweTogether) {
 
 TEST_F(HugeReserveTest, WhatAGuestHasTouchedAgainIsOwedNoMore) {
   ASSERT_TRUE(discard(one_, one_fd_, 4));
-  host_.filled(one_fd_.get(), kHuge, 3);
+  host_.filled(one_fd_.get(), kHugePage, 3);
   EXPECT_TRUE(discard(other_, other_fd_, 2)) << "one page is owed, one is free";
   --pool().free;
   EXPECT_FALSE(discard(other_, other_fd_, 1));
@@ -86,14 +86,14 @@ TEST_F(HugeReserveTest, AHoleIsOwedUntilItIsFilled) {
   pool().free = 0;
   EXPECT_FALSE(discard(other_, other_fd_, 1));
   pool().free = 4;
-  host_.filled(one_fd_.get(), kHuge, 4);
+  host_.filled(one_fd_.get(), kHugePage, 4);
   EXPECT_TRUE(discard(other_, other_fd_, 1));
 }
 
 TEST_F(HugeReserveTest, OfMemoryThatWasNeverTouchedTooMuchIsOwedAndNotTooLittle) {
-  host_.holes[FakeHost::inode(one_fd_.get())] = 10 * kHuge;
+  host_.holes[FakeHost::inode(one_fd_.get())] = 10 * kHugePage;
   ASSERT_TRUE(discard(one_, one_fd_, 4));
-  host_.filled(one_fd_.get(), kHuge, 4);
+  host_.filled(one_fd_.get(), kHugePage, 4);
   EXPECT_FALSE(discard(other_, other_fd_, 1)) << "the holes may be those that were punched";
 }
 
@@ -119,7 +119,7 @@ TEST_F(HugeReserveTest, EachPageSizeHasAPoolOfItsOwn) {
   pool().free = 0;
   EXPECT_FALSE(discard(one_, one_fd_, 1));
   EXPECT_TRUE(discard(gigantic, fd, 1, kGiB));
-  EXPECT_EQ(host_.opened, (std::vector<std::uint64_t>{kHuge, kGiB})) << "each opened once";
+  EXPECT_EQ(host_.opened, (std::vector<std::uint64_t>{kHugePage, kGiB})) << "each opened once";
 }
 
 TEST_F(HugeReserveTest, WhatAVmThatIsGoneWasOwedIsForgotten) {
@@ -131,7 +131,7 @@ TEST_F(HugeReserveTest, WhatAVmThatIsGoneWasOwedIsForgotten) {
 
 TEST_F(HugeReserveTest, AFileHasOneAccountHoweverManyWatchIt) {
   const UniqueFd again(::dup(one_fd_.get()));
-  const auto same = reserve_.watch(again.get(), kHuge);
+  const auto same = reserve_.watch(again.get(), kHugePage);
   EXPECT_EQ(same, one_);
   EXPECT_NE(other_, one_);
   ASSERT_TRUE(discard(one_, one_fd_, 4));
@@ -142,11 +142,11 @@ TEST_F(HugeReserveTest, AFileHasOneAccountHoweverManyWatchIt) {
 
 /// A VMM that holds up the holes in its own file costs another VM nothing.
 TEST_F(HugeReserveTest, OthersGoOnWhileABatchIsUnderWay) {
-  ASSERT_TRUE(one_->begin(4 * kHuge));
+  ASSERT_TRUE(one_->begin(4 * kHugePage));
   EXPECT_TRUE(discard(other_, other_fd_, 3)) << "none of the four is free yet, and none is owed";
   EXPECT_TRUE(discard(other_, other_fd_, 3));
-  host_.freed(one_fd_.get(), kHuge, 4);
-  one_->gave(4 * kHuge, 4 * kHuge);
+  host_.freed(one_fd_.get(), kHugePage, 4);
+  one_->gave(4 * kHugePage, 4 * kHugePage);
   EXPECT_TRUE(discard(other_, other_fd_, 1));
   --pool().free;
   EXPECT_FALSE(discard(other_, other_fd_, 1));
@@ -154,8 +154,8 @@ TEST_F(HugeReserveTest, OthersGoOnWhileABatchIsUnderWay) {
 
 /// Half of it is punched: those are free, and owed.
 TEST_F(HugeReserveTest, WhatIsUnderWayIsOwedAsSoonAsItIsPunched) {
-  ASSERT_TRUE(one_->begin(4 * kHuge));
-  host_.freed(one_fd_.get(), kHuge, 2);
+  ASSERT_TRUE(one_->begin(4 * kHugePage));
+  host_.freed(one_fd_.get(), kHugePage, 2);
   EXPECT_TRUE(discard(other_, other_fd_, 1));
   --pool().free;  // somebody takes one of the three
   EXPECT_FALSE(discard(other_, other_fd_, 1));
@@ -166,14 +166,14 @@ TEST_F(HugeReserveTest, WhatIsUnderWayIsOwedAsSoonAsItIsPunched) {
 /// Surplus pages that it frees leave the pool, and so may those of a batch beside it.
 TEST_F(HugeReserveTest, SurplusPagesMayLeaveWithEitherBatch) {
   pool() = {.free = 3, .reserved = 0, .surplus = 4};
-  ASSERT_TRUE(one_->begin(2 * kHuge));
-  EXPECT_FALSE(other_->begin(2 * kHuge)) << "four might leave, and three are free";
-  EXPECT_TRUE(other_->begin(kHuge));
+  ASSERT_TRUE(one_->begin(2 * kHugePage));
+  EXPECT_FALSE(other_->begin(2 * kHugePage)) << "four might leave, and three are free";
+  EXPECT_TRUE(other_->begin(kHugePage));
 }
 
 TEST_F(HugeReserveTest, WhatTheKernelRefusedWasNotGiven) {
-  ASSERT_TRUE(one_->begin(4 * kHuge));
-  one_->gave(4 * kHuge, 0);
+  ASSERT_TRUE(one_->begin(4 * kHugePage));
+  one_->gave(4 * kHugePage, 0);
   EXPECT_TRUE(discard(other_, other_fd_, 1));
   EXPECT_EQ(pool().free, 1U);
 }

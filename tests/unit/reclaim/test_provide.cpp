@@ -18,7 +18,7 @@
 namespace vballoon::reclaim {
 namespace {
 
-constexpr std::byte kCanary{0x5a};
+constexpr std::byte kWritten{0x5a};
 
 /// Resident pages of the mapping that begins at this address.
 std::uint64_t resident_kib(const void* mapping) {
@@ -36,16 +36,16 @@ std::uint64_t resident_kib(const void* mapping) {
 
 TEST(Provide, FillsHolesAndKeepsWhatIsThere) {
   const test::GuestRam ram({{Gpa{0}, 4 * kMiB, 0}});
-  ram.fill(kCanary);
+  ram.fill(kWritten);
   HolePuncher host;
   ASSERT_TRUE(host.discard(ram.fd(), kMiB, kMiB));
   ASSERT_EQ(ram.allocated_bytes(), 3 * kMiB);
   EXPECT_TRUE(host.provide(ram.fd(), kMiB / 2, 2 * kMiB, nullptr));
   EXPECT_EQ(ram.allocated_bytes(), 4 * kMiB);
-  EXPECT_TRUE(ram.page_holds(255, kCanary));
+  EXPECT_TRUE(ram.page_holds(255, kWritten));
   EXPECT_TRUE(ram.page_holds(256, std::byte{0}));
   EXPECT_TRUE(ram.page_holds(511, std::byte{0}));
-  EXPECT_TRUE(ram.page_holds(512, kCanary));
+  EXPECT_TRUE(ram.page_holds(512, kWritten));
 }
 
 TEST(Provide, ThroughAMappingItLeavesNoPageTableEntries) {

@@ -135,13 +135,13 @@ TEST_F(ReportTest, AReportGoesWithTheNextPassAndLeavesTheWindowAlone) {
 }
 
 TEST(ReportRoom, WithoutRoomNothingIsTakenAndNothingLost) {
-  constexpr std::uint64_t kPages = 1000;
-  const test::GuestRam ram({{Gpa{0}, kPages * kPageSize, 0}});
+  constexpr std::uint64_t kReported = 1000;
+  const test::GuestRam ram({{Gpa{0}, kReported * kPageSize, 0}});
   test::ReclaimHarness h(ram.map());
   Pages wanted;
   unsigned refusals = 0;
   // Every second page, so that none meets another.
-  for (std::uint64_t page = 0; page < kPages; page += 2) {
+  for (std::uint64_t page = 0; page < kReported; page += 2) {
     while (!h.reclaimer().report({Gpa{page * kPageSize}, kPageSize})) {
       ++refusals;
       h.pass();

@@ -30,6 +30,13 @@ ServedFleet::~ServedFleet() {
   thread_.join();
 }
 
+int code_of(const std::optional<std::string>& line) {
+  if (!line) return 1;
+  const auto reply = rpc::parse_reply(*line);
+  if (!reply) return 2;
+  return reply->outcome ? 0 : reply->outcome.error().code;
+}
+
 bool ServedFleet::wait_for_clients(std::size_t n) {
   for (int i = 0; i < 500; ++i) {
     if (on_loop([this] { return server_->clients(); }) == n) return true;

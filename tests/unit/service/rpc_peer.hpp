@@ -57,6 +57,9 @@ class ServedFleet {
   std::thread thread_;
 };
 
+/// The error code of a reply; 0 for a result, 1 without a reply, 2 for one that cannot be read.
+[[nodiscard]] int code_of(const std::optional<std::string>& line);
+
 /// A bare connection: bytes out, lines in.
 class RawClient {
  public:

@@ -17,13 +17,6 @@ std::string request(const char* method, Json params = Json::object()) {
   return rpc::format_request({1, false, method, std::move(params)});
 }
 
-int code_of(const std::optional<std::string>& line) {
-  if (!line) return 1;
-  const auto reply = rpc::parse_reply(*line);
-  if (!reply) return 2;
-  return reply->outcome ? 0 : reply->outcome.error().code;
-}
-
 bool is_served(const std::string& path) {
   RawClient client(path);
   return client.send(request("version")) && code_of(client.line()) == 0;

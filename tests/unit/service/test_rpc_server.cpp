@@ -17,14 +17,6 @@ std::string request(int id, const char* method, Json params = Json::object()) {
   return rpc::format_request({id, false, method, std::move(params)});
 }
 
-/// The error code of a reply; 0 for a result.
-int code_of(const std::optional<std::string>& line) {
-  if (!line) return 1;
-  const auto reply = rpc::parse_reply(*line);
-  if (!reply) return 2;
-  return reply->outcome ? 0 : reply->outcome.error().code;
-}
-
 TEST(RpcServer, AnswersARequest) {
   ServedFleet served;
   served.fleet.guest("vm1");

@@ -15,20 +15,22 @@
 
 namespace vballoon::virtq {
 
+/// Guest memory of a fixture: 1 MiB for buffers and tables, in two regions.
+inline constexpr Gpa kBuffers{16 * kMiB};
+inline constexpr Gpa kBorder{kBuffers.value + 512 * kKiB};
+inline constexpr Gpa kEnd{kBuffers.value + kMiB};
+inline const test::Piece kOne{kBuffers, 4, false};
+
 struct Walked {
   std::vector<Segment> segments;
   ChainFault fault = ChainFault::kNone;
 };
 
-/// Guest memory: the ring from 0 on, and behind a hole 1 MiB for buffers and tables, in two regions
-/// that are neighbours in the guest and apart in the file.
+/// The ring from 0 on, and behind a hole what kBuffers begins, whose regions are neighbours in the
+/// guest and apart in the file.
 template <typename DriverSide, typename DeviceSide>
 class RingFixture {
  public:
-  static constexpr Gpa kBuffers{16 * kMiB};
-  static constexpr Gpa kBorder{16 * kMiB + 512 * kKiB};
-  static constexpr Gpa kEnd{17 * kMiB};
-
   /// @param begin_at  where both sides stand at first.
   RingFixture(unsigned size, std::uint16_t begin_at, bool fresh)
       : ram_({{Gpa{0}, 4 * kMiB, 4 * kMiB},

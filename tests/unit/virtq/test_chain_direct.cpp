@@ -13,10 +13,6 @@
 namespace vballoon::virtq {
 namespace {
 
-constexpr Gpa kBuffers = QueueFixture::kBuffers;
-constexpr Gpa kBorder = QueueFixture::kBorder;
-constexpr Gpa kEnd = QueueFixture::kEnd;
-
 Gpa plus(Gpa gpa, std::uint64_t bytes) {
   return Gpa{gpa.value + bytes};
 }

@@ -14,10 +14,7 @@
 namespace vballoon::virtq {
 namespace {
 
-constexpr Gpa kBuffers = QueueFixture::kBuffers;
-constexpr Gpa kBorder = QueueFixture::kBorder;
-constexpr Gpa kEnd = QueueFixture::kEnd;
-constexpr Gpa kTable{QueueFixture::kBuffers.value + 64 * kKiB};
+constexpr Gpa kTable{kBuffers.value + 64 * kKiB};
 constexpr std::uint32_t kEntry = sizeof(wire::Descriptor);
 
 /// A chain of `count` one-byte buffers in a table.

@@ -15,8 +15,6 @@
 namespace vballoon::virtq {
 namespace {
 
-const test::Piece kOne{PackedFixture::kBuffers, 4, false};
-
 class DirtyLogTest : public testing::Test {
  protected:
   [[nodiscard]] DirtyLog log() { return {bits_.data(), bits_.size()}; }

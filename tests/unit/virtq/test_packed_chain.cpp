@@ -10,11 +10,8 @@
 namespace vballoon::virtq {
 namespace {
 
-constexpr Gpa kBuffers = PackedFixture::kBuffers;
-constexpr Gpa kBorder = PackedFixture::kBorder;
-constexpr Gpa kEnd = PackedFixture::kEnd;
-constexpr Gpa kTable{kBuffers.value + 64 * kKiB};
-constexpr std::uint32_t kEntry = sizeof(wire::PackedDescriptor);
+constexpr Gpa kPackedTable{kBuffers.value + 64 * kKiB};
+constexpr std::uint32_t kPackedEntry = sizeof(wire::PackedDescriptor);
 constexpr wire::PackedDescriptor kPlain{kBuffers.value, 4, 0, 0};
 
 wire::PackedDescriptor table_at(Gpa at, std::uint32_t bytes, std::uint16_t more_flags = 0) {
@@ -86,11 +83,11 @@ TEST(PackedIndirect, EntriesFollowEachOtherWhateverTheirOtherFlags) {
        {std::uint16_t{0}, wire::kDescNext, wire::kDescIndirect, wire::kPackedUsed,
         static_cast<std::uint16_t>(0xffff & ~wire::kDescWrite)}) {
     PackedFixture f(8);
-    fill_table(f, kTable, 3, flags);
+    fill_table(f, kPackedTable, 3, flags);
     f.ring().set_indirect(
-        kTable, 1,
+        kPackedTable, 1,
         {kBuffers.value + 1, 1, 0, static_cast<std::uint16_t>(flags | wire::kDescWrite)});
-    const auto walked = f.walk_chain({table_at(kTable, 3 * kEntry)});
+    const auto walked = f.walk_chain({table_at(kPackedTable, 3 * kPackedEntry)});
     EXPECT_EQ(walked.fault, ChainFault::kNone) << flags;
     ASSERT_EQ(walked.segments.size(), 3U) << flags;
     for (unsigned i = 0; i < 3; ++i) {
@@ -103,8 +100,8 @@ TEST(PackedIndirect, EntriesFollowEachOtherWhateverTheirOtherFlags) {
 // 2.8.7: WRITE on the descriptor that names the table is ignored.
 TEST(PackedIndirect, WriteOnTheTableItselfIsIgnored) {
   PackedFixture f(8);
-  fill_table(f, kTable, 1);
-  const auto walked = f.walk_chain({table_at(kTable, kEntry, wire::kDescWrite)});
+  fill_table(f, kPackedTable, 1);
+  const auto walked = f.walk_chain({table_at(kPackedTable, kPackedEntry, wire::kDescWrite)});
   ASSERT_EQ(walked.segments.size(), 1U);
   EXPECT_FALSE(walked.segments[0].device_writes);
 }
@@ -112,8 +109,8 @@ TEST(PackedIndirect, WriteOnTheTableItselfIsIgnored) {
 // 2.8.21: no table in a chain of several descriptors, wherever in it.
 TEST(PackedIndirect, ATableInAChainIsAFault) {
   PackedFixture f(8);
-  fill_table(f, kTable, 1);
-  const wire::PackedDescriptor table = table_at(kTable, kEntry);
+  fill_table(f, kPackedTable, 1);
+  const wire::PackedDescriptor table = table_at(kPackedTable, kPackedEntry);
   EXPECT_EQ(f.walk_chain({table, kPlain}).fault, ChainFault::kIndirectAndNext);
   EXPECT_EQ(f.walk_chain({kPlain, table}).fault, ChainFault::kIndirectAndNext);
   EXPECT_EQ(f.walk_chain({kPlain, table, kPlain}).fault, ChainFault::kIndirectAndNext);
@@ -122,15 +119,16 @@ TEST(PackedIndirect, ATableInAChainIsAFault) {
 
 TEST(PackedIndirect, ATableOfABadLengthOrPlaceIsAFault) {
   PackedFixture f(8);
-  fill_table(f, kTable, 5);
+  fill_table(f, kPackedTable, 5);
   for (const std::uint32_t len : {0U, 1U, 15U, 17U, 63U, 65U, UINT32_MAX}) {
-    const auto walked = f.walk_chain({table_at(kTable, len)});
+    const auto walked = f.walk_chain({table_at(kPackedTable, len)});
     EXPECT_EQ(walked.fault, ChainFault::kBadIndirectTable) << len;
     EXPECT_TRUE(walked.segments.empty()) << len;
   }
   for (const std::uint64_t addr :
-       {kEnd.value, kEnd.value - kEntry, 8 * kMiB, UINT64_MAX - 15, UINT64_MAX - 31}) {
-    EXPECT_EQ(f.walk_chain({table_at(Gpa{addr}, 2 * kEntry)}).fault, ChainFault::kBadIndirectTable)
+       {kEnd.value, kEnd.value - kPackedEntry, 8 * kMiB, UINT64_MAX - 15, UINT64_MAX - 31}) {
+    EXPECT_EQ(f.walk_chain({table_at(Gpa{addr}, 2 * kPackedEntry)}).fault,
+              ChainFault::kBadIndirectTable)
         << std::hex << addr;
   }
 }
@@ -139,11 +137,11 @@ TEST(PackedIndirect, ATableOfABadLengthOrPlaceIsAFault) {
 TEST(PackedIndirect, ATableIsAsLongAsTheRingAtMost) {
   for (const unsigned size : {1U, 2U, 100U, 1024U}) {
     PackedFixture f(size);
-    fill_table(f, kTable, size + 1);
-    const auto longest = f.walk_chain({table_at(kTable, size * kEntry)});
+    fill_table(f, kPackedTable, size + 1);
+    const auto longest = f.walk_chain({table_at(kPackedTable, size * kPackedEntry)});
     EXPECT_EQ(longest.fault, ChainFault::kNone) << size;
     EXPECT_EQ(longest.segments.size(), size);
-    const auto longer = f.walk_chain({table_at(kTable, (size + 1) * kEntry)});
+    const auto longer = f.walk_chain({table_at(kPackedTable, (size + 1) * kPackedEntry)});
     EXPECT_EQ(longer.fault, ChainFault::kTooLong) << size;
     EXPECT_EQ(longer.segments.size(), size);
   }
@@ -151,9 +149,9 @@ TEST(PackedIndirect, ATableIsAsLongAsTheRingAtMost) {
 
 TEST(PackedIndirect, ATableMayCrossRegions) {
   PackedFixture f(8);
-  const Gpa table{kBorder.value - kEntry};
+  const Gpa table{kBorder.value - kPackedEntry};
   fill_table(f, table, 2);
-  const auto walked = f.walk_chain({table_at(table, 2 * kEntry)});
+  const auto walked = f.walk_chain({table_at(table, 2 * kPackedEntry)});
   EXPECT_EQ(walked.fault, ChainFault::kNone);
   EXPECT_EQ(walked.segments.size(), 2U);
 }
@@ -162,8 +160,8 @@ TEST(PackedIndirect, ATableMayCrossRegions) {
 // followed.
 TEST(PackedIndirect, TheDescriptorOfTheTableIsReadOnce) {
   PackedFixture f(8);
-  fill_table(f, kTable, 3);
-  f.ring().add(1, {table_at(kTable, 3 * kEntry)});
+  fill_table(f, kPackedTable, 3);
+  f.ring().add(1, {table_at(kPackedTable, 3 * kPackedEntry)});
   const auto heads = f.pop(1);
   ChainWalk walk(f.queue(), f.memory(), heads.at(0));
   Segment segment;

@@ -14,9 +14,6 @@
 namespace vballoon::virtq {
 namespace {
 
-constexpr Gpa kBuffers = PackedFixture::kBuffers;
-const test::Piece kOne{kBuffers, 4, false};
-
 // 2.8.6: AVAIL and USED are right in every descriptor of a chain, not in its first alone.
 TEST(PackedHostile, AChainIntoWhatIsNotAvailableBreaksTheQueue) {
   PackedFixture f(8);

@@ -16,9 +16,6 @@
 namespace vballoon::virtq {
 namespace {
 
-constexpr Gpa kBuffers = PackedFixture::kBuffers;
-const test::Piece kOne{kBuffers, 4, false};
-
 std::string error_of(const PackedAreas& areas, std::uint16_t position,
                      const gmem::GuestMemory& memory) {
   const auto queue = PackedQueue::open(areas, position, memory);
@@ -72,7 +69,7 @@ TEST(PackedQueueOpen, RefusesUnalignedAreas) {
 TEST(PackedQueueOpen, RefusesAreasThatAreNotAllGuestMemory) {
   PackedFixture f(8);
   const PackedAreas good = f.ring().areas();
-  std::byte* const end = f.ram().at(Gpa{PackedFixture::kBorder.value - 1}) + 1;
+  std::byte* const end = f.ram().at(Gpa{kBorder.value - 1}) + 1;
   PackedAreas areas = good;
   areas.descriptors = end - 8 * sizeof(wire::PackedDescriptor);
   EXPECT_EQ(error_of(areas, wire::kPackedBegin, f.memory()), "") << "up to the last byte";

@@ -14,9 +14,6 @@
 namespace vballoon::virtq {
 namespace {
 
-constexpr Gpa kBuffers = PackedFixture::kBuffers;
-const test::Piece kOne{kBuffers, 4, false};
-
 Standing stands(PackedFixture& f, std::uint16_t position) {
   return look_at(f.ring().areas(), position, f.memory());
 }

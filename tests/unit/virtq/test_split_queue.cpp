@@ -61,7 +61,7 @@ TEST(SplitQueueOpen, RefusesAreasThatAreNotAllGuestMemory) {
   QueueFixture f(8);
   const SplitAreas good = f.ring().areas();
   // The buffers' first region ends where the next one of the file is not.
-  std::byte* end = f.ram().at(Gpa{QueueFixture::kBorder.value - 1}) + 1;
+  std::byte* end = f.ram().at(Gpa{kBorder.value - 1}) + 1;
   SplitAreas areas = good;
   areas.descriptors = end - wire::descriptor_table_bytes(8);
   EXPECT_EQ(error_of(areas, f.memory()), "") << "up to the last byte";
@@ -267,14 +267,14 @@ TEST(SplitQueueReopen, GoesOnWhereItWasStoppedAndLosesNothing) {
 
 // 2.7.14: a driver that sees the index sees the elements below it. One thread is the driver.
 TEST(SplitQueueUsed, PublishedElementsAreCompleteForAnotherThread) {
-  constexpr std::uint32_t kBuffers = 100'000;
+  constexpr std::uint32_t kOffered = 100'000;
   constexpr unsigned kSize = 4;
   QueueFixture f(kSize);
   std::atomic<std::uint32_t> wrong{0};
   std::thread driver([&] {
     std::uint32_t sent = 0;
-    for (std::uint32_t done = 0; done < kBuffers;) {
-      while (sent < kBuffers && sent - done < kSize) {
+    for (std::uint32_t done = 0; done < kOffered;) {
+      while (sent < kOffered && sent - done < kSize) {
         f.ring().offer(static_cast<std::uint16_t>(sent++ % kSize));
       }
       const auto used = static_cast<std::uint16_t>(f.ring().used_idx() - done);
@@ -286,7 +286,7 @@ TEST(SplitQueueUsed, PublishedElementsAreCompleteForAnotherThread) {
     }
   });
   std::uint32_t returned = 0;
-  while (returned < kBuffers) {
+  while (returned < kOffered) {
     if (!f.queue().has_work()) std::this_thread::yield();
     for (const unsigned head : f.pop(kSize)) {
       f.queue().stage(Head{static_cast<std::uint16_t>(head)}, returned++);

@@ -15,6 +15,7 @@
 namespace vballoon::policy {
 
 inline constexpr const char* kMemoryV1 = "/sys/fs/cgroup/memory";
+inline constexpr const char* kLimitV1 = "memory.limit_in_bytes";
 inline constexpr const char* kUnified = "/sys/fs/cgroup/unified";
 
 /// A cgroup of our own, gone at the end.

@@ -12,7 +12,7 @@
 namespace vballoon::policy {
 namespace {
 
-const std::uint64_t kHostPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+const std::uint64_t kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 constexpr std::uint64_t kLargest = std::numeric_limits<std::uint64_t>::max();
 
 constexpr std::string_view kZones =
@@ -38,10 +38,10 @@ TEST(MemoryText, OfAnOrdinaryMachine) {
   EXPECT_EQ(figures->available, 512 * kMiB);
   EXPECT_EQ(figures->swap_total, 128 * kMiB);
   EXPECT_EQ(figures->swap_free, 64 * kMiB);
-  EXPECT_EQ(figures->swap_in_bytes, 3 * kHostPage);
-  EXPECT_EQ(figures->swap_out_bytes, 4 * kHostPage);
-  EXPECT_EQ(figures->watermark_low, 1113 * kHostPage);
-  EXPECT_EQ(figures->watermark_high, 2216 * kHostPage) << "the lists of cpus are not in it";
+  EXPECT_EQ(figures->swap_in_bytes, 3 * kPage);
+  EXPECT_EQ(figures->swap_out_bytes, 4 * kPage);
+  EXPECT_EQ(figures->watermark_low, 1113 * kPage);
+  EXPECT_EQ(figures->watermark_high, 2216 * kPage) << "the lists of cpus are not in it";
   EXPECT_FALSE(figures->cgroup);
 }
 
@@ -113,7 +113,7 @@ TEST(MemoryText, WhatIsTooLargeIsTheLargest) {
   EXPECT_EQ(figures->free, kLargest);
   EXPECT_EQ(figures->swap_free, 4 * kKiB) << "no more than there is";
   EXPECT_EQ(figures->watermark_low, kLargest);
-  EXPECT_EQ(figures->watermark_high, kHostPage);
+  EXPECT_EQ(figures->watermark_high, kPage);
 }
 
 TEST(MemoryText, NodesAndTheirPools) {
@@ -141,8 +141,8 @@ TEST(MemoryText, NodesAndTheirPools) {
   EXPECT_EQ(one.total, kGiB);
   EXPECT_EQ(one.free, 100 * kMiB);
   EXPECT_EQ(one.file, 60 * kMiB);
-  EXPECT_EQ(one.watermark_low, 1000 * kHostPage);
-  EXPECT_EQ(one.available, 160 * kMiB - 1000 * kHostPage - 2000 * kHostPage);
+  EXPECT_EQ(one.watermark_low, 1000 * kPage);
+  EXPECT_EQ(one.available, 160 * kMiB - 1000 * kPage - 2000 * kPage);
   EXPECT_EQ(figures->nodes[1].node, 10U);
   EXPECT_EQ(figures->nodes[1].available, 4 * kKiB);
 

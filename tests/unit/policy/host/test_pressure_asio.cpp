@@ -19,7 +19,6 @@ namespace {
 using asio::posix::stream_descriptor;
 using std::chrono::milliseconds;
 
-constexpr const char* kLimit = "memory.limit_in_bytes";
 constexpr std::chrono::seconds kPatience{20};
 
 /// The loop that the daemon would have: every event is taken, and then the next is waited for.
@@ -63,10 +62,10 @@ class Loop {
 
 /// Events of the machine's PSI come one a window: twice shows that asio waits again as it should.
 TEST(PressureAsio, WaitsForPsiOfTheMachine) {
-  const RealCgroup cgroup(kMemoryV1, "asio-psi", kLimit);
+  const RealCgroup cgroup(kMemoryV1, "asio-psi", kLimitV1);
   if (!cgroup.valid()) GTEST_SKIP() << cgroup.skipped();
   if (!has_disk()) GTEST_SKIP() << "/var/tmp is no disk";
-  ASSERT_TRUE(cgroup.write(kLimit, "32M"));
+  ASSERT_TRUE(cgroup.write(kLimitV1, "32M"));
   auto watch = PressureWatch::open({.stall = milliseconds(1), .window = milliseconds(2'000)});
   if (!watch) GTEST_SKIP() << watch.error().message;
   EXPECT_EQ(watch->kind(), PressureWatch::Kind::kSystemPsi);
@@ -85,10 +84,10 @@ TEST(PressureAsio, DoesNotSpinWithoutPressure) {
 }
 
 TEST(PressureAsio, WaitsForACgroupOfVersion1) {
-  RealCgroup cgroup(kMemoryV1, "asio-v1", kLimit);
+  RealCgroup cgroup(kMemoryV1, "asio-v1", kLimitV1);
   if (!cgroup.valid()) GTEST_SKIP() << cgroup.skipped();
   if (!has_disk()) GTEST_SKIP() << "/var/tmp is no disk";
-  ASSERT_TRUE(cgroup.write(kLimit, "32M"));
+  ASSERT_TRUE(cgroup.write(kLimitV1, "32M"));
   auto watch = PressureWatch::open({.cgroup = cgroup.folder()});
   ASSERT_TRUE(watch) << watch.error().message;
   Loop loop(*watch);

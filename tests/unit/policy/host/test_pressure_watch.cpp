@@ -21,8 +21,7 @@ namespace {
 using std::chrono::milliseconds;
 using Options = PressureWatch::Options;
 
-constexpr const char* kLimit = "memory.limit_in_bytes";
-constexpr int kPatience = 20'000;  // ms; on an idle machine it takes a tenth of a second
+constexpr int kPatienceMs = 20'000;  // ms; on an idle machine it takes a tenth of a second
 
 /// The least that counts, so that a fast disk will do. Root in a container is not privileged, so
 /// the window is one that all may have.
@@ -31,14 +30,14 @@ Options soon(const std::string& cgroup) {
 }
 
 /// What poll() saw.
-short wait_for(const PressureWatch& watch, int patience = kPatience) {
+short wait_for(const PressureWatch& watch, int patience = kPatienceMs) {
   pollfd one{watch.fd(), watch.events(), 0};
   return ::poll(&one, 1, patience) > 0 ? one.revents : short{0};
 }
 
 std::unique_ptr<RealCgroup> narrow_cgroup(const char* name) {
-  auto cgroup = std::make_unique<RealCgroup>(kMemoryV1, name, kLimit);
-  if (cgroup->valid() && !cgroup->write(kLimit, "32M")) ADD_FAILURE() << "no limit can be set";
+  auto cgroup = std::make_unique<RealCgroup>(kMemoryV1, name, kLimitV1);
+  if (cgroup->valid() && !cgroup->write(kLimitV1, "32M")) ADD_FAILURE() << "no limit can be set";
   return cgroup;
 }
 
@@ -67,8 +66,8 @@ TEST(PressureWatch, Version1TellsOfAChildsToo) {
   const auto parent = narrow_cgroup("watch-parent");
   if (!parent->valid()) GTEST_SKIP() << parent->skipped();
   if (!has_disk()) GTEST_SKIP() << "/var/tmp is no disk";
-  const RealCgroup child(parent->folder(), "vm", kLimit);
-  ASSERT_TRUE(child.write(kLimit, "24M"));
+  const RealCgroup child(parent->folder(), "vm", kLimitV1);
+  ASSERT_TRUE(child.write(kLimitV1, "24M"));
   auto all = PressureWatch::open({.cgroup = parent->folder(), .reach = PressureReach::kHierarchy});
   auto own = PressureWatch::open({.cgroup = parent->folder(), .reach = PressureReach::kLocal});
   ASSERT_TRUE(all) << all.error().message;

@@ -17,8 +17,6 @@
 namespace vballoon::policy {
 namespace {
 
-constexpr const char* kLimit = "memory.limit_in_bytes";
-
 TEST(RealMemory, OfThisMachine) {
   auto reader = MemoryReader::open({});
   ASSERT_TRUE(reader) << reader.error().message;
@@ -66,16 +64,16 @@ TEST(RealMemory, ATickCostsNextToNothing) {
 }
 
 TEST(RealMemory, ALimitAndALowerOneOfTheParent) {
-  const RealCgroup parent(kMemoryV1, "host-parent", kLimit);
+  const RealCgroup parent(kMemoryV1, "host-parent", kLimitV1);
   if (!parent.valid()) GTEST_SKIP() << parent.skipped();
-  const RealCgroup child(parent.folder(), "child", kLimit);
+  const RealCgroup child(parent.folder(), "child", kLimitV1);
   ASSERT_TRUE(child.valid()) << child.skipped();
-  ASSERT_TRUE(child.write(kLimit, "128M"));
+  ASSERT_TRUE(child.write(kLimitV1, "128M"));
   auto reader = MemoryReader::open({.paths = {}, .cgroup = child.folder()});
   ASSERT_TRUE(reader) << reader.error().message;
   EXPECT_EQ(reader->read()->total, 128 * kMiB);
   EXPECT_EQ(reader->read()->available, 128 * kMiB);
-  ASSERT_TRUE(parent.write(kLimit, "64M"));
+  ASSERT_TRUE(parent.write(kLimitV1, "64M"));
   EXPECT_EQ(reader->read()->total, 64 * kMiB);
   EXPECT_LE(reader->read()->available, 64 * kMiB);
   EXPECT_GT(reader->read()->available, 60 * kMiB) << "a child costs its parent something";
@@ -98,10 +96,10 @@ void touch_memfd(std::uint64_t bytes) {
 }
 
 TEST(RealMemory, SharedMemoryCannotGoButPageCacheCan) {
-  const RealCgroup cgroup(kMemoryV1, "host-shmem", kLimit);
+  const RealCgroup cgroup(kMemoryV1, "host-shmem", kLimitV1);
   if (!cgroup.valid()) GTEST_SKIP() << cgroup.skipped();
   if (!has_disk()) GTEST_SKIP() << "/var/tmp is no disk";
-  ASSERT_TRUE(cgroup.write(kLimit, "128M"));
+  ASSERT_TRUE(cgroup.write(kLimitV1, "128M"));
   auto reader = MemoryReader::open({.paths = {}, .cgroup = cgroup.folder()});
   ASSERT_TRUE(reader) << reader.error().message;
   {
@@ -126,7 +124,7 @@ TEST(RealMemory, SharedMemoryCannotGoButPageCacheCan) {
 }
 
 TEST(RealMemory, ACgroupThatGoesAndComesBack) {
-  auto cgroup = std::make_unique<RealCgroup>(kMemoryV1, "host-gone", kLimit);
+  auto cgroup = std::make_unique<RealCgroup>(kMemoryV1, "host-gone", kLimitV1);
   if (!cgroup->valid()) GTEST_SKIP() << cgroup->skipped();
   const std::string folder = cgroup->folder();
   auto reader = MemoryReader::open({.paths = {}, .cgroup = folder});
@@ -141,8 +139,8 @@ TEST(RealMemory, ACgroupThatGoesAndComesBack) {
     EXPECT_TRUE(reader->read_machine()) << "whoever wants to goes on without it";
   }
   cgroup = nullptr;
-  const RealCgroup again(kMemoryV1, "host-gone", kLimit);
-  ASSERT_TRUE(again.write(kLimit, "32M"));
+  const RealCgroup again(kMemoryV1, "host-gone", kLimitV1);
+  ASSERT_TRUE(again.write(kLimitV1, "32M"));
   const auto figures = reader->read();
   ASSERT_TRUE(figures) << figures.error().message;
   EXPECT_EQ(figures->total, 32 * kMiB);
