@@ -11,18 +11,20 @@ namespace {
 
 constexpr std::uint64_t kWordBits = 64;
 
-/// Calls visit(word index, mask) for every word that the range touches.
+/// Calls visit(word index, mask) for every word that the range touches. Most ranges are blocks, so
+/// most words are whole: the compiler sees that their mask is.
 template <typename Visit>
 void for_each_word(std::uint64_t first, std::uint64_t count, Visit visit) noexcept {
-  while (count != 0) {
-    const std::uint64_t shift = first % kWordBits;
-    const std::uint64_t here = std::min(count, kWordBits - shift);
-    const std::uint64_t ones =
-        here == kWordBits ? ~std::uint64_t{0} : (std::uint64_t{1} << here) - 1;
-    visit(first / kWordBits, ones << shift);
-    first += here;
-    count -= here;
-  }
+  if (count == 0) return;
+  constexpr std::uint64_t kAll = ~std::uint64_t{0};
+  const std::uint64_t last = first + count - 1;
+  const std::uint64_t head = kAll << (first % kWordBits);
+  const std::uint64_t tail = kAll >> (kWordBits - 1 - last % kWordBits);
+  std::uint64_t index = first / kWordBits;
+  if (index == last / kWordBits) return visit(index, head & tail);
+  visit(index, head);
+  while (++index != last / kWordBits) visit(index, kAll);
+  visit(index, tail);
 }
 
 /// The first bit in [from, end) that is one after `flip`, which turns zeros into ones or does not.

@@ -46,6 +46,12 @@ class Ledger {
     return inside_[block] == blocks_.complete_at(block);
   }
 
+  /// Whether any of these pages is in.
+  [[nodiscard]] bool any(const Part& part) const noexcept {
+    const std::uint64_t end = part.index + part.pages;
+    return inside_[part.block] != 0 && pages_.next_set(part.index, end) != end;
+  }
+
   /// 4 KiB pages in the balloon.
   [[nodiscard]] std::uint64_t population() const noexcept { return population_; }
   /// Of these, pages in a huge page that is not complete: in the balloon, but not freeable.

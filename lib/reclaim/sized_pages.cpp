@@ -90,10 +90,7 @@ std::optional<PageRun> SizedPages::with(std::uint64_t index, unsigned kind) cons
 
 bool SizedPages::touches(PageRun page) const noexcept {
   bool any = false;
-  blocks_.for_each_part(page, [&](const Part& part) noexcept {
-    const std::uint64_t end = part.index + part.pages;
-    any = any || ledger_.pages().next_set(part.index, end) != end;
-  });
+  blocks_.for_each_part(page, [&](const Part& part) noexcept { any = any || ledger_.any(part); });
   return any;
 }
 

@@ -133,8 +133,9 @@ std::optional<PageRun> Window::take() noexcept {
   const std::uint32_t id = ready_.head;
   const Block block = blocks_[id];
   const std::uint64_t end = block.part.index + block.part.pages;
-  const std::uint64_t first = pages_.next_set(block.part.index, end);
-  const std::uint64_t last = pages_.next_clear(first, end);
+  const bool whole = entries_[id].pages == block.part.pages;
+  const std::uint64_t first = whole ? block.part.index : pages_.next_set(block.part.index, end);
+  const std::uint64_t last = whole ? end : pages_.next_clear(first, end);
   const PageRun run{block.run.first + (first - block.part.index), last - first};
   pages_.clear(first, run.pages);
   gathered_ -= run.pages;
