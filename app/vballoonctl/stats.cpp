@@ -19,6 +19,17 @@ std::string plain(const std::string& name) {
   return name.ends_with("_bytes") ? name.substr(0, name.size() - 6) : name;
 }
 
+/// A line for each of the guest's nodes.
+void print_nodes(const Json& nodes) {
+  for (const Json& node : nodes) {
+    if (!node.is_object()) continue;
+    fmt::print("    {:<29} {} free, {} of it in large pages; {} in the balloon, {} left\n",
+               fmt::format("node {}", number(node, "node")), size_field(node, "free_bytes"),
+               size_field(node, "free_large_bytes"), size_field(node, "balloon_bytes"),
+               size_field(node, "total_bytes"));
+  }
+}
+
 }  // namespace
 
 void print_stats(const Json& stats) {
@@ -32,6 +43,7 @@ void print_stats(const Json& stats) {
     fmt::print("    {:<29} {}\n", plain(name),
                bytes ? format_size(figure) : std::to_string(figure));
   }
+  print_nodes(stats.value("nodes", Json::array()));
   for (const Json& name : stats.value("nonsense", Json::array())) {
     if (name.is_string()) {
       fmt::print("    {:<29} unknown: what the guest says cannot be\n",

@@ -11,6 +11,7 @@
 
 #include "base/snapshot.hpp"
 #include "datapath/device_queue.hpp"
+#include "wire/node_stats.hpp"
 #include "wire/stats.hpp"
 
 namespace vballoon::datapath {
@@ -18,6 +19,7 @@ namespace vballoon::datapath {
 /// The newest statistics of a driver.
 struct StatsRecord {
   wire::StatsSample sample;
+  wire::NodeSample nodes;             ///< empty for the stock device
   std::uint64_t sequence = 0;         ///< 0: none came yet
   std::uint64_t taken_ms = 0;         ///< steady clock
   std::uint64_t ballooned_pages = 0;  ///< by the ledger, when the sample came

@@ -302,10 +302,16 @@ void ToDeviceQueue::leaves(PageRun page) noexcept {
 void ToDeviceQueue::hear_stats() noexcept {
   StatsRecord record = stats_.newest.load();
   record.sample = {};
+  record.nodes = {};
+  const bool by_node = context_.has(Feature::kNodeStats);
   const std::size_t entries = message_.whole<wire::large::Stat>();
   for (std::size_t i = 0; i < entries; ++i) {
     const auto stat = message_.get<wire::large::Stat>(i * sizeof(wire::large::Stat));
-    if (stat.node == 0) record.sample.set(stat.tag, stat.value);
+    if (stat.node != 0) {
+      if (by_node) record.nodes.set(stat.node - 1U, stat.tag, stat.value);
+    } else if (!record.nodes.set_guest(stat.tag, stat.value)) {
+      record.sample.set(stat.tag, stat.value);
+    }
   }
   record.sequence += 1;
   record.taken_ms = now_ms();

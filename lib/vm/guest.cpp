@@ -10,7 +10,7 @@ std::optional<StatsReport> newest_stats(const datapath::DataPath& path,
                                         std::uint64_t now_ms) noexcept {
   const datapath::StatsRecord stats = path.newest_stats();
   if (stats.sequence == 0) return std::nullopt;
-  return StatsReport{stats.sample, stats.sequence, now_ms - stats.taken_ms,
+  return StatsReport{stats.sample, stats.nodes, stats.sequence, now_ms - stats.taken_ms,
                      pages_to_bytes(stats.ballooned_pages)};
 }
 

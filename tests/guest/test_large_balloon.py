@@ -45,7 +45,11 @@ def test_driver_tells_what_its_guest_has(large_lab):
     _at(large_lab, 64 * MiB)
     after = large_lab.stats()
     assert before["total_bytes"] - after["total_bytes"] == 64 * MiB, (before, after)
-    assert after["tag_17"] == 64 * MiB
+    assert after["balloon_bytes"] == 64 * MiB
+    (node,) = after["nodes"]
+    assert node["node"] == 0 and node["balloon_bytes"] == 64 * MiB
+    assert node["total_bytes"] == after["total_bytes"]
+    assert 0 < node["free_large_bytes"] <= node["free_bytes"]
 
 
 def test_driver_that_comes_and_goes_has_an_empty_balloon(large_lab):

@@ -32,7 +32,7 @@ guest_pressure_s = {alone}
 name = "vm1"
 socket = "{socket}"
 automatic = true
-reporting = false
+{keys}
 """
 
 
@@ -74,26 +74,37 @@ class Cycle:
 
 
 @contextlib.contextmanager
-def running(law: str, folder: Path):
-    swap = folder / "guest.swap"
-    with open(swap, "wb") as file:
-        file.truncate(256 * MiB)
-    with SmallHost(_HOST, 512 * MiB, folder) as host:
+def running(law: str, folder: Path, memory: int, kind: str, keys: str, **options):
+    """@param memory  of the host.
+    @param kind     of the guest; @param options  more that it takes.
+    @param keys     of its device."""
+    with SmallHost(memory, 512 * MiB, folder) as host:
         config = folder / f"{law}.toml"
         daemon = Daemon(folder, devices=(), arguments=("--config", str(config)))
-        words = {"law": law, "cgroup": host.cgroup, "socket": daemon.socket("vm1"), "alone": _ALONE}
-        config.write_text(_CONFIG.format(**words))
-        options = {"mem": _GUEST, "cgroup": host.room("vm1"), "swap": swap}
-        with daemon, Lab("uml", daemon, **options) as lab:
+        words = {"law": law, "cgroup": host.cgroup, "socket": daemon.socket("vm1"), "keys": keys}
+        config.write_text(_CONFIG.format(alone=_ALONE, **words))
+        with daemon, Lab(kind, daemon, mem=_GUEST, cgroup=host.room("vm1"), **options) as lab:
             yield Cycle(host, lab)
             lab.guest.kill()
             daemon.stop()
-    swap.unlink()
 
 
 @pytest.fixture(params=["pressure", "balance"])
 def cycle(request, folder):
-    with running(request.param, folder) as cycle:
+    swap = folder / "guest.swap"
+    with open(swap, "wb") as file:
+        file.truncate(256 * MiB)
+    with running(request.param, folder, _HOST, "uml", "reporting = false", swap=swap) as cycle:
+        yield cycle
+    swap.unlink()
+
+
+@pytest.fixture
+def telling_cycle(folder):
+    """A guest whose driver says by itself that the guest is short: that of guest/linux. QEMU, too,
+    has memory on the small host."""
+    keys = 'kind = "large"\npage_sizes = "4K,2M"\neffort = 2'
+    with running("pressure", folder, _HOST + 256 * MiB, "qemu", keys, large="6.12") as cycle:
         yield cycle
 
 
@@ -124,3 +135,26 @@ def test_a_decision_is_explained(cycle):
     cycle.short_host()
     cycle.wait_for_balloon(lambda now: now > 0, "a balloon")
     assert "vm1" in cycle.explained()
+
+
+def test_guest_that_says_that_it_is_short_is_answered(telling_cycle):
+    cycle, guest, lab = telling_cycle, telling_cycle.lab.guest, telling_cycle.lab
+    checksum = guest.random_file("/tmp/canary", 24 * MiB)
+    cycle.touch_guest()
+    cycle.short_host()
+    balloon = cycle.wait_for_balloon(lambda now: now >= 2 * _STEP, "a balloon")
+    cycle.roomy_host()
+    told = lab.counter("pressure_messages")
+
+    # More than the guest has. Its driver says so, and gives pages back where nothing else helps; the
+    # target is the law's, which lowers it for a guest's pressure and for nothing else.
+    guest.fill("/tmp/need", guest.meminfo()["MemFree"] + _STEP)
+    wait_until(
+        lambda: lab.show()["target_bytes"] <= balloon - _STEP,
+        _SECONDS,
+        "a lower target",
+        found=cycle.explained,
+    )
+    cycle.wait_for_balloon(lambda now: now <= balloon - _STEP, "a smaller balloon")
+    assert lab.counter("pressure_messages") > told
+    assert guest.checksum("/tmp/canary") == checksum

@@ -114,6 +114,26 @@ void write_nonsense(const wire::StatsSample& sample, JsonWriter* out) {
   out->end_array();
 }
 
+void write_figures(const wire::NodeFigures& figures, JsonWriter* out) {
+  for (std::size_t i = 0; i < wire::kNodeStats; ++i) {
+    const auto stat = static_cast<wire::NodeStat>(i);
+    if (const auto value = figures.get(stat)) out->field(wire::node_stat_name(stat), *value);
+  }
+}
+
+void write_nodes(const wire::NodeSample& sample, JsonWriter* out) {
+  if (sample.count == 0) return;
+  out->key("nodes");
+  out->begin_array();
+  for (std::uint32_t i = 0; i < sample.count; ++i) {
+    out->begin_object();
+    out->field("node", sample.nodes[i].node);
+    write_figures(sample.nodes[i], out);
+    out->end_object();
+  }
+  out->end_array();
+}
+
 }  // namespace
 
 Json share_json(const std::optional<Share>& share) {
@@ -130,11 +150,14 @@ void write_stats(const std::optional<vm::StatsReport>& stats, JsonWriter* out) {
     const auto stat = static_cast<wire::StatTag>(tag);
     if (const auto value = sample.get(stat)) out->field(wire::stat_name(stat), *value);
   }
+  write_figures(stats->nodes.guest, out);
   write_nonsense(sample, out);
+  write_nodes(stats->nodes, out);
   for (std::uint32_t i = 0; i < sample.unknown_count; ++i) {
     out->field(fmt::format("tag_{}", sample.unknown[i].tag), sample.unknown[i].value);
   }
-  if (sample.left_out != 0) out->field("left_out", sample.left_out);
+  const std::uint32_t left_out = sample.left_out + stats->nodes.left_out;
+  if (left_out != 0) out->field("left_out", left_out);
   out->end_object();
 }
 

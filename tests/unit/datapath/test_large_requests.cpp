@@ -142,6 +142,8 @@ TEST_F(LargeRequests, StatisticsAreAskedForAndRecorded) {
   append(&bytes, Stat{.tag = 5, .value = 200});
   append(&bytes, Stat{.tag = 999, .value = 1});
   append(&bytes, Stat{.tag = wire::large::kFreeLargeTag, .value = 50});
+  append(&bytes, Stat{.tag = wire::large::kBalloonTag, .node = 1, .value = 60});
+  append(&bytes, Stat{.tag = 4, .node = 2, .value = 8});
   bytes.resize(bytes.size() + 9);
   send(1, bytes);
   settle();
@@ -149,9 +151,27 @@ TEST_F(LargeRequests, StatisticsAreAskedForAndRecorded) {
   EXPECT_EQ(record.sequence, 1U);
   EXPECT_EQ(record.sample.get(wire::StatTag::kFree), 100U) << "the whole guest's";
   EXPECT_EQ(record.sample.get(wire::StatTag::kTotal), 200U);
-  EXPECT_EQ(record.sample.unknown_tags, 2U) << "DEV-23";
+  EXPECT_EQ(record.sample.unknown_tags, 1U) << "DEV-23";
+  EXPECT_EQ(record.nodes.guest.get(wire::NodeStat::kFreeLarge), 50U);
+  ASSERT_EQ(record.nodes.count, 2U);
+  EXPECT_EQ(record.nodes.nodes[0].node, 1U);
+  EXPECT_EQ(record.nodes.nodes[0].get(wire::NodeStat::kFree), 8U) << "the last one counts";
+  EXPECT_EQ(record.nodes.nodes[1].node, 0U);
+  EXPECT_EQ(record.nodes.nodes[1].get(wire::NodeStat::kBalloon), 60U);
+  EXPECT_EQ(record.nodes.nodes[1].get(wire::NodeStat::kFree), std::nullopt);
   EXPECT_EQ(record.ballooned_pages, 512U);
   EXPECT_EQ(counters().stats_samples.get(), 1U);
+}
+
+TEST_F(LargeRequests, NodesAreHeardOfWhereTheDriverAcknowledgedThem) {
+  negotiate(kAllFeatures & ~wire::large::bit(wire::large::Feature::kNodeStats));
+  Bytes bytes = message({.type = MessageType::kStats});
+  append(&bytes, Stat{.tag = 4, .node = 1, .value = 7});
+  append(&bytes, Stat{.tag = wire::large::kBalloonTag, .value = 3});
+  send(0, bytes);
+  settle();
+  EXPECT_EQ(f_.path().newest_stats().nodes.count, 0U);
+  EXPECT_EQ(f_.path().newest_stats().nodes.guest.get(wire::NodeStat::kBalloon), 3U);
 }
 
 TEST_F(LargeRequests, AnAnswerWithoutAnEntryIsOne) {

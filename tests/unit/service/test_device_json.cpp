@@ -7,6 +7,7 @@
 
 #include "rpc/message.hpp"
 #include "service/rpc/device_json.hpp"
+#include "wire/large_balloon.hpp"
 
 namespace vballoon::service {
 namespace {
@@ -25,6 +26,8 @@ vm::DeviceReport full_report() {
   stats.sample.present = 3;
   stats.sample.nonsense = 4;
   stats.sample.add_unknown(300, 1);
+  stats.nodes.set_guest(wire::large::kBalloonTag, 9);
+  stats.nodes.set(1, wire::large::kFreeLargeTag, 8);
   return report;
 }
 
@@ -40,6 +43,8 @@ TEST(DeviceJson, IsWrittenAsItsValuesAreDumped) {
     EXPECT_EQ(text, rpc::dump(parsed));
     EXPECT_EQ(parsed.at("socket"), "/tmp/a \"b\" \ufffd\n");
     EXPECT_EQ(parsed.at("stats").at("tag_300"), 1);
+    EXPECT_EQ(parsed.at("stats").at("balloon_bytes"), 9);
+    EXPECT_EQ(parsed.at("stats").at("nodes"), (Json{{{"node", 1}, {"free_large_bytes", 8}}}));
   }
 }
 

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "wire/large_balloon.hpp"
+#include "wire/node_stats.hpp"
 #include "wire/stats.hpp"
 
 namespace vballoon::wire {
@@ -197,6 +199,35 @@ TEST(Nonsense, AGuestHasSomeMemoryAndNoMoreThanItsVmmShows) {
     EXPECT_TRUE(is_nonsense(sample, StatTag::kTotal)) << total;
     EXPECT_EQ(sample.get(StatTag::kAvailable), 900U) << "of that nobody knows better";
   }
+}
+
+TEST(NodeStats, ManyNodesAreCountedAndTheFirstOnesKept) {
+  NodeSample sample;
+  for (std::uint32_t node = 0; node < 20; ++node) {
+    sample.set(19 - node, large::kFreeLargeTag, node);
+    sample.set(19 - node, 4, 2 * node);
+  }
+  EXPECT_EQ(sample.count, NodeSample::kMost);
+  EXPECT_EQ(sample.left_out, 2 * (20 - NodeSample::kMost));
+  for (std::uint32_t i = 0; i < sample.count; ++i) {
+    EXPECT_EQ(sample.nodes[i].node, 19 - i);
+    EXPECT_EQ(sample.nodes[i].get(NodeStat::kFreeLarge), i);
+    EXPECT_EQ(sample.nodes[i].get(NodeStat::kFree), 2 * i);
+  }
+}
+
+TEST(NodeStats, WhatNoNodeHasAndWhatCannotBeIsPassedOver) {
+  NodeSample sample;
+  sample.set(0, 10, 1);
+  sample.set(0, 999, 1);
+  EXPECT_EQ(sample.count, 0U);
+  sample.set(0, 5, UINT64_MAX);
+  EXPECT_EQ(sample.count, 1U);
+  EXPECT_EQ(sample.nodes[0].present, 0U);
+  EXPECT_FALSE(sample.set_guest(4, 1)) << "is in the other sample";
+  EXPECT_FALSE(sample.set_guest(999, 1));
+  EXPECT_TRUE(sample.set_guest(large::kBalloonTag, 1));
+  EXPECT_EQ(sample.guest.get(NodeStat::kBalloon), 1U);
 }
 
 }  // namespace
