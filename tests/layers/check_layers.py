@@ -112,6 +112,15 @@ def check_unit(root, layers, folder, unit):
                 yield f"{path.relative_to(root)}:{number}: {why}"
 
 
+def check_own_header(root):
+    """What a source includes first compiles alone."""
+    for path in sorted((root / "lib").rglob("*.cpp")):
+        own = path.with_suffix(".hpp")
+        first = next(includes(path), (1, None, None))
+        if own.is_file() and first[1] != own.relative_to(root / "lib").as_posix():
+            yield f"{path.relative_to(root)}:{first[0]}: does not include the header of its name first"
+
+
 def check_public(root, layers):
     for name, layer in layers.items():
         for header in layer["public"]:
@@ -162,7 +171,8 @@ def report_sizes(root, layers):
 def check(root, layers):
     """All complaints about the tree at root."""
     complaints = [*check_folders(root, "lib", layers), *check_folders(root, "app", APPS),
-                  *check_public(root, layers), *check_picture(root, layers)]
+                  *check_public(root, layers), *check_picture(root, layers),
+                  *check_own_header(root)]
     for layer in layers:
         complaints += check_unit(root, layers, root / "lib" / layer, layer)
     for app in APPS:

@@ -47,6 +47,10 @@ class CheckLayers(unittest.TestCase):
         self.expect(None, "lib/datapath/a.cpp", '#include "base/check.hpp"\n'
                     '#include "datapath/data_path.hpp"\n#include <vector>\n')
 
+    def test_a_source_that_includes_another_header_first(self):
+        self.expect("header of its name first", "lib/gmem/guest_memory.cpp",
+                    '#include "base/check.hpp"\n#include "gmem/guest_memory.hpp"\n')
+
     def test_an_upward_include(self):
         self.expect("gmem may not include virtq", "lib/gmem/a.cpp", '#include "virtq/queue.hpp"\n')
 
