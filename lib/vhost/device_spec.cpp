@@ -38,13 +38,12 @@ std::optional<wire::large::Config> DeviceSpec::large_config() const noexcept {
   return config;
 }
 
-/// Of device 13's own bits. NODE only where there is one, and not NODE_STATS: nothing here goes by
-/// them.
+/// Of device 13's own bits. NODE only where there is one.
 wire::Features DeviceSpec::offered_large() const noexcept {
   using wire::large::Feature;
   std::uint64_t bits = wire::kOfferedTransport.bits();
-  for (const Feature feature : {Feature::kSizes, Feature::kPressure, Feature::kDeflateOnOom,
-                                Feature::kRelease, Feature::kState}) {
+  for (const Feature feature : {Feature::kSizes, Feature::kNodeStats, Feature::kPressure,
+                                Feature::kDeflateOnOom, Feature::kRelease, Feature::kState}) {
     bits |= wire::large::bit(feature);
   }
   if (!node.empty()) bits |= wire::large::bit(Feature::kNode);
