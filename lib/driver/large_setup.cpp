@@ -110,10 +110,10 @@ Result<void> LargeBalloonDriver::reset(LargeOptions options) {
 }
 
 std::vector<unsigned> LargeBalloonDriver::sizes() const {
+  const bool sizes = took(wire::large::Feature::kSizes);
   std::vector<unsigned> shifts;
   for (unsigned shift = wire::large::kMaxPageShift; shift >= wire::large::kMinPageShift; --shift) {
-    if (wire::large::offers_size(config_, took(wire::large::Feature::kSizes), shift))
-      shifts.push_back(shift);
+    if (wire::large::offers_size(config_, sizes, shift)) shifts.push_back(shift);
   }
   return shifts;
 }
