@@ -15,8 +15,6 @@
 namespace vballoon::driver {
 namespace {
 
-using std::chrono::milliseconds;
-
 wire::Descriptor describe(const Segment& segment) noexcept {
   const std::uint16_t flags = segment.device_writes ? wire::kDescWrite : 0;
   return {.addr = segment.addr.value, .len = segment.len, .flags = flags};
@@ -24,8 +22,6 @@ wire::Descriptor describe(const Segment& segment) noexcept {
 
 /// How often a spinning wait looks before it lets others run.
 constexpr unsigned kSpinsBeforeYield = 2000;
-/// A call comes a little behind the used index; only after this long is it missing.
-constexpr milliseconds kCallGrace{1000};
 
 }  // namespace
 
@@ -234,7 +230,7 @@ std::optional<Used> DriverQueue::sleep(Deadline deadline) {
 }
 
 std::optional<Used> DriverQueue::late_call(std::optional<Used> used) {
-  uncalled_ = used && !called(Deadline(kCallGrace));
+  uncalled_ = used && !called(Deadline(shape_.call_grace));
   if (uncalled_) ++violations_.missing_call;
   return used;
 }

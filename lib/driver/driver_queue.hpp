@@ -38,6 +38,8 @@ struct QueueShape {
   WaitMode wait = WaitMode::kInterrupt;
   bool packed = false;
   bool in_order = false;  ///< descriptors are given, and must come back, in ring order
+  /// So much later than its buffer a call may come. After that it is missing.
+  std::chrono::milliseconds call_grace{1000};
 };
 
 /// Where a ring lies in this process, for SET_VRING_ADDR, and where it begins, for SET_VRING_BASE.

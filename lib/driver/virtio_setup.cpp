@@ -88,7 +88,8 @@ QueueShapes VirtioDriver::shapes() const noexcept {
                     .indirect_entries = indirect ? entries : 0,
                     .wait = options.wait,
                     .packed = acked_.has(Feature::kRingPacked),
-                    .in_order = acked_.has(Feature::kInOrder)};
+                    .in_order = acked_.has(Feature::kInOrder),
+                    .call_grace = options.call_grace};
   }
   return shapes;
 }

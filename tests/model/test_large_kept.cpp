@@ -25,7 +25,7 @@ class LargeKept : public ::testing::Test {
                                 {"kind", "large"},
                                 {"page_sizes", "4K,2M"}});
     LargeOptions options;
-    options.timeout = kOverARestart;
+    options.timeout = options.call_grace = kOverARestart;
     options.depth = vm % 2 == 0 ? 1 : 8;
     options.max_pages = vm % 2 == 0 ? 0 : 40;
     if (vm % 3 == 1) options.protocol_features = ~wire::protocol::kInflightShmfd;

@@ -38,7 +38,7 @@ bool has_ended(pid_t process) {
 
 DriverOptions patient() {
   DriverOptions options;
-  options.timeout = kOverARestart;
+  options.timeout = options.call_grace = kOverARestart;
   return options;
 }
 

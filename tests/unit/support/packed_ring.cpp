@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "support/packed_ring.hpp"
 
+#include <cstddef>
+#include <cstring>
+
 namespace vballoon::test {
 namespace {
 
@@ -46,8 +49,10 @@ std::uint16_t PackedRing::position() const noexcept {
   return static_cast<std::uint16_t>(next_.index | (next_.wrap ? wire::kPositionWrap : 0));
 }
 
+/// The flags as an atomic: the device looks at them whenever it likes.
 void PackedRing::set(unsigned i, const PackedDescriptor& descriptor) {
-  ram_.put(at(i), descriptor);
+  std::memcpy(ram_.at(at(i)), &descriptor, offsetof(PackedDescriptor, flags));
+  set_flags(i, descriptor.flags);
 }
 std::uint16_t* PackedRing::flags_at(unsigned i) const {
   return reinterpret_cast<std::uint16_t*>(ram_.at(at(i)) + offsetof(PackedDescriptor, flags));
