@@ -16,7 +16,7 @@ namespace vballoon {
 
 }  // namespace vballoon
 
-/// Where no way leads. A compiler that does not optimise knows it, too.
+/// For a place that is never reached. Unlike VB_CHECK(false), the call tells g++ so at -O0 as well.
 #define VB_UNREACHABLE() ::vballoon::check_failed("not reached", __FILE__, __LINE__)
 
 #define VB_CHECK(condition)                                     \

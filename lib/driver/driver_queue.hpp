@@ -38,7 +38,7 @@ struct QueueShape {
   WaitMode wait = WaitMode::kInterrupt;
   bool packed = false;
   bool in_order = false;  ///< descriptors are given, and must come back, in ring order
-  /// So much later than its buffer a call may come. After that it is missing.
+  /// How long after its buffer a call may come. A later one counts as missing.
   std::chrono::milliseconds call_grace{1000};
 };
 

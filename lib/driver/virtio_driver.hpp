@@ -37,8 +37,8 @@ struct VirtioOptions {
   std::uint64_t arena_bytes = kMiB;  ///< the driver's own memory
   Gpa arena_at;
   std::chrono::milliseconds timeout{5000};  ///< for one answer or one buffer
-  /// See QueueShape. Longer where a backend may be killed before the call, and another goes on
-  /// without a word.
+  /// See QueueShape. A backend that is killed before the call leaves it to the next one, whose
+  /// start has to fit in.
   std::chrono::milliseconds call_grace{1000};
   /// Where the next backend is when one goes away; none: that is an error.
   std::function<Result<MessageSocket>(Deadline)> reconnect;

@@ -23,7 +23,7 @@ class Arrived {
  public:
   /// The most that a message of librte_vhost's can have. Further ones are closed.
   static constexpr std::size_t kMaxFds = 8;
-  /// Room for them and for who sent them.
+  /// Control data of a message with so many descriptors and the credentials of its sender.
   static constexpr std::size_t kControlBytes =
       CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(kMaxFds * sizeof(int));
 

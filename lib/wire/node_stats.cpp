@@ -7,9 +7,6 @@
 namespace vballoon::wire {
 namespace {
 
-constexpr std::array<std::string_view, kNodeStats> kNodeStatNames{
-    "free_bytes", "total_bytes", "disk_caches_bytes", "free_large_bytes", "balloon_bytes"};
-
 constexpr std::array<std::uint16_t, kNodeStats> kNodeStatTags{
     static_cast<std::uint16_t>(StatTag::kFree), static_cast<std::uint16_t>(StatTag::kTotal),
     static_cast<std::uint16_t>(StatTag::kDiskCaches), large::kFreeLargeTag, large::kBalloonTag};
@@ -24,7 +21,9 @@ std::optional<NodeStat> stat_of(std::uint16_t tag) noexcept {
 }  // namespace
 
 std::string_view node_stat_name(NodeStat stat) noexcept {
-  return kNodeStatNames[static_cast<std::size_t>(stat)];
+  if (stat == NodeStat::kFreeLarge) return "free_large_bytes";
+  if (stat == NodeStat::kBalloon) return "balloon_bytes";
+  return stat_name(static_cast<StatTag>(kNodeStatTags[static_cast<std::size_t>(stat)]));
 }
 
 std::optional<std::uint64_t> NodeFigures::get(NodeStat stat) const noexcept {

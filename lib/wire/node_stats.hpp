@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// wire/node_stats.hpp - what the driver of a device of large pages says of the guest's NUMA nodes,
-//                       and of the guest what no other balloon's driver does.
+// wire/node_stats.hpp - figures that only the driver of a device of large pages sends: those of the
+//                       guest's NUMA nodes, and two of the whole guest.
 // Pure values.
 // Source: docs/device-13.md, 7.3.
 #pragma once
@@ -17,7 +17,8 @@ namespace vballoon::wire {
 enum class NodeStat : std::uint8_t { kFree, kTotal, kDiskCaches, kFreeLarge, kBalloon };
 inline constexpr std::size_t kNodeStats = 5;
 
-/// The name that RPC uses, unit last: "free_large_bytes", ...
+/// The name that RPC uses, unit last: "free_large_bytes", ...; of a figure that the whole guest has
+/// in StatsSample, that one's.
 [[nodiscard]] std::string_view node_stat_name(NodeStat stat) noexcept;
 
 /// Bytes of a node, or of the whole guest. The guest's claims: shown, never trusted.

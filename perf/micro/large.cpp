@@ -24,7 +24,7 @@ using reclaim::PageRun;
 
 constexpr std::uint64_t kPage = 2 * kMiB;
 constexpr std::uint64_t kPages = 1024;
-/// As a message has at most.
+/// Pages of one message, as perf/e2e/large.cpp sends them.
 constexpr std::uint64_t kAtOnce = 256;
 
 class NoDiscarder final : public reclaim::Discarder {

@@ -115,8 +115,9 @@ def cycle(request, folder):
 
 @pytest.fixture
 def telling_cycle(folder):
-    """A guest whose driver says by itself that the guest is short: that of guest/linux. Its
-    statistics, which show that, too, are looked at rarely. QEMU, too, has memory on the small host."""
+    """A guest with the driver of guest/linux, which tells of pressure by itself. The law looks at
+    statistics, which show pressure as well, every 20 s only. The small host has room for QEMU's own
+    memory."""
     keys = 'kind = "large"\npage_sizes = "4K,2M"\neffort = 2'
     host = _HOST + 256 * MiB
     with running("pressure", folder, host, "qemu", keys, 20_000, large="6.12") as cycle:

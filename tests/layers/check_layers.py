@@ -113,7 +113,7 @@ def check_unit(root, layers, folder, unit):
 
 
 def check_own_header(root):
-    """What a source includes first compiles alone."""
+    """A source compiles the header of its name alone by including it first."""
     for path in sorted((root / "lib").rglob("*.cpp")):
         own = path.with_suffix(".hpp")
         first = next(includes(path), (1, None, None))

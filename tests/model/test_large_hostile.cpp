@@ -29,8 +29,8 @@ class LargeHostile : public LargeTest {
     driver.balloon().add(large_pages(page, 1), kLargeShift);
     EXPECT_EQ(must(driver.withdraw(1, kLargeShift)), large_pages(page, 1));
   }
-  /// Comes back with nothing in it, and without effect. What the daemon shows follows what the
-  /// driver has seen, so the driver's own count is the measure.
+  /// The message comes back with nothing in it, and has no effect. The daemon shows its ledger a
+  /// little after the driver sees a message used, so the driver's own count is the measure.
   /// @pre all pages in the balloon are of 2 MiB
   void expect_without_effect(LargeBalloonDriver& driver, std::span<const std::byte> readable,
                              std::uint32_t room = 0) {

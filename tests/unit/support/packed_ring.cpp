@@ -49,7 +49,7 @@ std::uint16_t PackedRing::position() const noexcept {
   return static_cast<std::uint16_t>(next_.index | (next_.wrap ? wire::kPositionWrap : 0));
 }
 
-/// The flags as an atomic: the device looks at them whenever it likes.
+/// The flags are stored as an atomic: the device loads them at any time.
 void PackedRing::set(unsigned i, const PackedDescriptor& descriptor) {
   std::memcpy(ram_.at(at(i)), &descriptor, offsetof(PackedDescriptor, flags));
   set_flags(i, descriptor.flags);

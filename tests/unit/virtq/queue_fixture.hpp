@@ -26,8 +26,8 @@ struct Walked {
   ChainFault fault = ChainFault::kNone;
 };
 
-/// The ring from 0 on, and behind a hole what kBuffers begins, whose regions are neighbours in the
-/// guest and apart in the file.
+/// The ring begins at 0. The two regions for buffers, behind a hole, are neighbours in the guest
+/// and apart in the file.
 template <typename DriverSide, typename DeviceSide>
 class RingFixture {
  public:
