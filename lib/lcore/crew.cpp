@@ -115,6 +115,7 @@ Post* Crew::next(Hand& me) {
     if (std::exchange(me.spare, false)) --spares_;
     me.hired = false;
     me.id = 0;
+    me.stat.reset();
     if (me.thread.joinable()) ended_.push_back(std::move(me.thread));
     over_.notify_all();
     return nullptr;

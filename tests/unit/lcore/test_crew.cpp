@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -78,6 +80,18 @@ class Gate final : public reclaim::Discarder {
   std::vector<std::uint64_t> offsets_;
   std::set<std::thread::id> threads_;
 };
+
+/// @return what the process has open of threads of its own that are gone.
+std::vector<std::string> files_of_ended_threads() {
+  std::vector<std::string> found;
+  std::error_code ignored;
+  for (const auto& file : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const auto target = std::filesystem::read_symlink(file.path(), ignored);
+    if (target.parent_path().parent_path().filename() != "task") continue;
+    if (!std::filesystem::exists(target.parent_path())) found.push_back(target.string());
+  }
+  return found;
+}
 
 /// A poll lcore, and a reclaim lcore where wanted, on threads of a crew.
 class Lab {
@@ -260,6 +274,7 @@ TEST_P(CrewTest, AgainAndAgain) {
     lab_.attach(slow_);
   }
   EXPECT_GE(Lab::conduct(slow_).lane_moves.get(), 5U);
+  EXPECT_EQ(files_of_ended_threads(), std::vector<std::string>());
   go_on(slow_, 2);
   lab_.detach(slow_);
   lab_.detach(other_);
