@@ -4,6 +4,7 @@
 // Thread: one writer, which never waits; readers retry while a write is under way.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -34,20 +35,23 @@ class Snapshot {
   }
 
   [[nodiscard]] T load() const noexcept {
-    std::array<std::uint64_t, kWords> words{};
+    T record;
     for (;;) {
       const std::uint64_t before = sequence_.load(std::memory_order_acquire);
       // Acquire pairs with the release store of each word: a word of a later write brings that
       // write's odd sequence with it, so the check below cannot miss it.
-      for (std::size_t i = 0; i < kWords; ++i) words[i] = words_[i].load(std::memory_order_acquire);
-      if (before % 2 == 0 && sequence_.load(std::memory_order_relaxed) == before) break;
+      for (std::size_t i = 0; i < kWords; ++i) copy_word(i, &record);
+      if (before % 2 == 0 && sequence_.load(std::memory_order_relaxed) == before) return record;
     }
-    T record;
-    std::memcpy(static_cast<void*>(&record), words.data(), sizeof(T));
-    return record;
   }
 
  private:
+  void copy_word(std::size_t i, T* record) const noexcept {
+    const std::uint64_t word = words_[i].load(std::memory_order_acquire);
+    const std::size_t at = 8 * i;
+    std::memcpy(reinterpret_cast<std::byte*>(record) + at, &word, std::min(sizeof(T) - at, 8UL));
+  }
+
   std::atomic<std::uint64_t> sequence_{0};
   std::array<std::atomic<std::uint64_t>, kWords> words_{};
 };

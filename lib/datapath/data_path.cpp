@@ -242,7 +242,7 @@ void DataPath::set_sink(reclaim::BatchSink& sink) noexcept {
 
 void DataPath::forget_stats() noexcept {
   VB_OWNED(owner_);
-  stats_.newest.store(StatsRecord{});
+  stats_.forget();
 }
 
 void DataPath::discard_again() noexcept {
@@ -290,7 +290,7 @@ void DataPath::release() noexcept {
 }
 
 void DataPath::request_stats() noexcept {
-  stats_.requested.fetch_add(1, std::memory_order_relaxed);
+  stats_.ask();
   // Release: whoever sees this sees the request; acquire is in watch().
   attention_.fetch_add(1, std::memory_order_release);
 }

@@ -128,7 +128,7 @@ class DataPath {
     requests_.effort.store(static_cast<std::uint16_t>(effort), std::memory_order_relaxed);
   }
   [[nodiscard]] const Requests& requests() const noexcept { return requests_; }
-  [[nodiscard]] StatsRecord newest_stats() const noexcept { return stats_.newest.load(); }
+  [[nodiscard]] const StatsExchange& stats() const noexcept { return stats_; }
   [[nodiscard]] const HintRound& hints() const noexcept { return hints_; }
   [[nodiscard]] const DeviceCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const reclaim::ReclaimCounters& reclaim_counters() const noexcept {

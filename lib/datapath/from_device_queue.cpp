@@ -18,7 +18,7 @@ FromDeviceQueue::FromDeviceQueue(Ring ring, const DeviceContext& context, Reques
   // DEV-24. What the driver before was asked of itself is not asked of this one.
   requests_.told.store(requests_.targets.load(std::memory_order_relaxed) - 1,
                        std::memory_order_relaxed);
-  stats_.answered = stats_.requested.load(std::memory_order_relaxed);
+  stats_.answer_all();
 }
 
 void FromDeviceQueue::serve() noexcept {
@@ -59,7 +59,7 @@ Request FromDeviceQueue::next() noexcept {
           static_cast<wire::large::Effort>(requests_.effort.load(std::memory_order_relaxed));
     }
   } else {
-    stats_.answered = stats_.requested.load(std::memory_order_relaxed);
+    stats_.answer_all();
     request.type = RequestType::kStats;
   }
   if (tells) request.serial = static_cast<std::uint32_t>(requests_.serial.get());

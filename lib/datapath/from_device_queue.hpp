@@ -7,7 +7,7 @@
 
 #include "datapath/device_queue.hpp"
 #include "datapath/requests.hpp"
-#include "datapath/stats_queue.hpp"
+#include "datapath/stats_exchange.hpp"
 
 namespace vballoon::datapath {
 
@@ -27,13 +27,10 @@ class FromDeviceQueue final : public DeviceQueue {
   [[nodiscard]] Watch watch() const noexcept { return asks() ? ring_.watch() : nothing_to_watch(); }
 
  private:
-  [[nodiscard]] bool asks() const noexcept { return target_due() || stats_due(); }
+  [[nodiscard]] bool asks() const noexcept { return target_due() || stats_.asked(); }
   [[nodiscard]] bool target_due() const noexcept {
     return requests_.targets.load(std::memory_order_relaxed) !=
            requests_.told.load(std::memory_order_relaxed);
-  }
-  [[nodiscard]] bool stats_due() const noexcept {
-    return stats_.requested.load(std::memory_order_relaxed) != stats_.answered;
   }
   std::uint32_t answer(virtq::Head head) noexcept;
   [[nodiscard]] wire::large::Request next() noexcept;

@@ -5,8 +5,6 @@
 #include <array>
 #include <utility>
 
-#include "base/clock.hpp"
-
 namespace vballoon::datapath {
 namespace {
 
@@ -21,7 +19,7 @@ StatsQueue::StatsQueue(Ring ring, const DeviceContext& context, StatsExchange& e
       exchange_(exchange),
       skip_next_(resumed && exchange.held) {
   // What was asked of the driver before is not asked of a new one.
-  if (!resumed) exchange_.answered = exchange_.requested.load(std::memory_order_relaxed);
+  if (!resumed) exchange_.answer_all();
 }
 
 StatsQueue::~StatsQueue() {
@@ -35,7 +33,7 @@ void StatsQueue::serve() noexcept {
     if (!head) break;
     take(*head);
   }
-  if (held_ && request_pending()) give_back();
+  if (held_ && exchange_.asked()) give_back();
 }
 
 void StatsQueue::take(virtq::Head head) noexcept {
@@ -61,18 +59,14 @@ std::uint32_t StatsQueue::record(virtq::Head head) noexcept {
     filled += step;
   }
   count_fault(walk);
-  StatsRecord record = exchange_.newest.load();
-  record.sample = wire::decode_stats(std::span(bytes).first(filled));
-  record.sequence += 1;
-  record.taken_ms = now_ms();
-  record.ballooned_pages = context_.counters.ballooned_pages.get();
-  exchange_.newest.store(record);
+  exchange_.hear(wire::decode_stats(std::span(bytes).first(filled)),
+                 context_.counters.ballooned_pages.get());
   context_.counters.stats_samples.add(1);
   return walk.hops();
 }
 
 void StatsQueue::give_back() noexcept {
-  exchange_.answered = exchange_.requested.load(std::memory_order_relaxed);
+  exchange_.answer_all();
   ring_.finish(*std::exchange(held_, std::nullopt));
 }
 

@@ -5,34 +5,13 @@
 // Source: VIRTIO 1.2, 5.5.6.3: one buffer, the driver's first, sent again whenever it was used.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 
-#include "base/snapshot.hpp"
 #include "datapath/device_queue.hpp"
-#include "wire/node_stats.hpp"
-#include "wire/stats.hpp"
+#include "datapath/stats_exchange.hpp"
 
 namespace vballoon::datapath {
-
-/// The newest statistics of a driver.
-struct StatsRecord {
-  wire::StatsSample sample;
-  wire::NodeSample nodes;             ///< empty for the stock device
-  std::uint64_t sequence = 0;         ///< 0: none came yet
-  std::uint64_t taken_ms = 0;         ///< steady clock
-  std::uint64_t ballooned_pages = 0;  ///< by the ledger, when the sample came
-};
-
-/// What outlives the queue: readers and requesters need not know whether it runs.
-struct StatsExchange {
-  Snapshot<StatsRecord> newest;
-  std::uint64_t answered =
-      0;              ///< requests that a sample or a returned buffer has answered; owner only
-  bool held = false;  ///< the buffer was here when the queue last stopped; owner only
-  std::atomic<std::uint64_t> requested{0};  ///< raised by requesters, compared by the queue
-};
 
 class StatsQueue final : public DeviceQueue {
  public:
@@ -45,14 +24,11 @@ class StatsQueue final : public DeviceQueue {
   ~StatsQueue();
 
   [[nodiscard]] bool has_work() const noexcept {
-    return ring_.has_work() || (held_ && request_pending());
+    return ring_.has_work() || (held_ && exchange_.asked());
   }
   void serve() noexcept;
 
  private:
-  [[nodiscard]] bool request_pending() const noexcept {
-    return exchange_.requested.load(std::memory_order_relaxed) != exchange_.answered;
-  }
   void take(virtq::Head head) noexcept;
   [[nodiscard]] std::uint32_t record(virtq::Head head) noexcept;
   void give_back() noexcept;

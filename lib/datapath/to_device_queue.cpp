@@ -300,23 +300,20 @@ void ToDeviceQueue::leaves(PageRun page) noexcept {
 }
 
 void ToDeviceQueue::hear_stats() noexcept {
-  StatsRecord record = stats_.newest.load();
-  record.sample = {};
-  record.nodes = {};
+  wire::StatsSample sample;
+  wire::NodeSample nodes;
   const bool by_node = context_.has(Feature::kNodeStats);
   const std::size_t entries = message_.whole<wire::large::Stat>();
   for (std::size_t i = 0; i < entries; ++i) {
     const auto stat = message_.get<wire::large::Stat>(i * sizeof(wire::large::Stat));
     if (stat.node != 0) {
-      if (by_node) record.nodes.set(stat.node - 1U, stat.tag, stat.value);
-    } else if (!record.nodes.set_guest(stat.tag, stat.value)) {
-      record.sample.set(stat.tag, stat.value);
+      if (by_node) nodes.set(stat.node - 1U, stat.tag, stat.value);
+    } else if (!nodes.set_guest(stat.tag, stat.value)) {
+      sample.set(stat.tag, stat.value);
     }
   }
-  record.sequence += 1;
-  record.taken_ms = now_ms();
-  record.ballooned_pages = context_.counters.ballooned_pages.get();
-  stats_.newest.store(record);
+  stats_.hear_nodes(nodes);
+  stats_.hear(sample, context_.counters.ballooned_pages.get());
   context_.counters.stats_samples.add(1);
   end();
 }

@@ -10,7 +10,7 @@
 
 #include "datapath/device_queue.hpp"
 #include "datapath/requests.hpp"
-#include "datapath/stats_queue.hpp"
+#include "datapath/stats_exchange.hpp"
 #include "datapath/to_device_message.hpp"
 
 namespace vballoon::datapath {

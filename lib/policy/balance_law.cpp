@@ -118,7 +118,7 @@ std::vector<Decision> BalanceLaw::decide(const Observation& seen) {
   }
   std::vector<Decision> decisions;
   decisions.reserve(turns.size());
-  for (const Turn& turn : turns) {
+  for (Turn& turn : turns) {
     decisions.push_back(choose(turn, seen));
     move_by_whole_pages(*turn.vm, &decisions.back());
     remember(turn, decisions.back(), seen.now);
@@ -275,14 +275,14 @@ void BalanceLaw::share_out(const PoolObservation& pool, std::size_t index,
   }
 }
 
-Decision BalanceLaw::choose(const Turn& turn, const Observation& seen) const {
+Decision BalanceLaw::choose(Turn& turn, const Observation& seen) const {
   const VmObservation& vm = *turn.vm;
   const auto stay = [&vm](Rule rule) { return Decision{vm.target, rule, {}, {}}; };
   const std::uint64_t most = less(vm.guest, turn.floor);
   if (!vm.automatic) return stay(Rule::kManual);
   if (!vm.running) return stay(Rule::kNotRunning);
   Decision decision = vm.target > most ? Decision{most, Rule::kFloor, {}, {}} : move(turn, seen);
-  decision.signs = turn.view.signs;
+  decision.signs = std::move(turn.view.signs);
   decision.terms = {
       kTerms,
       {vm.guest, turn.view.plugged, turn.view.used, turn.view.available, turn.headroom, turn.need,

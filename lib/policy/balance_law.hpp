@@ -94,7 +94,8 @@ class BalanceLaw final : public Law {
   [[nodiscard]] Turn begin(const VmObservation& vm, const Observation& seen);
   void look_at(const PoolObservation& pool, std::size_t index, std::vector<Turn>* turns) const;
   void share_out(const PoolObservation& pool, std::size_t index, std::vector<Turn>* turns) const;
-  [[nodiscard]] Decision choose(const Turn& turn, const Observation& seen) const;
+  /// Takes the signs out of the turn.
+  [[nodiscard]] Decision choose(Turn& turn, const Observation& seen) const;
   [[nodiscard]] Decision move(const Turn& turn, const Observation& seen) const;
   [[nodiscard]] static Decision let_off(const Turn& turn);
   [[nodiscard]] static Decision give(const Turn& turn, std::uint64_t wanted, Time now);

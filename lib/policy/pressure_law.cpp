@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/guest_page.hpp"
 
@@ -39,7 +40,7 @@ bool PressureLaw::in_pressure(const Past& past, Time now) const noexcept {
 
 Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
   Past& past = past_.of(vm.name, [&seen](Past& left) { left.take_up(seen); });
-  const GuestView view = past.watch.look(vm, seen);
+  GuestView view = past.watch.look(vm, seen);
   const std::uint64_t most = vm.guest - floor_of(vm);
   const std::uint64_t least = vm.guest - ceiling_of(vm);
   Decision decision{vm.target, Rule::kQuiet, {}, {}};
@@ -72,7 +73,7 @@ Decision PressureLaw::choose(const VmObservation& vm, const Observation& seen) {
     decision.rule = Rule::kFloor;
   }
   decision.target = std::max(decision.target, least);
-  decision.signs = view.signs;
+  decision.signs = std::move(view.signs);
   decision.terms = {kTerms,
                     {vm.guest, view.plugged, view.available, settings_.step, floor_of(vm),
                      ceiling_of(vm), seen.host_pressure, view.pressure}};

@@ -83,7 +83,7 @@ class BalloonDevice final : public vm::Vm {
   /// Does work that is due and that nobody waits for: sends a config change that could not be sent
   /// yet, gives up a guest whose memory is gone, asks a driver that has not said its size, tries
   /// again to keep wishes, ends the connection of a VMM whose process is gone, and the like.
-  void tick();
+  void tick(std::uint64_t now_ms);
   [[nodiscard]] const DeviceSpec& spec() const noexcept { return parts_.spec; }
 
   [[nodiscard]] const vm::Settings& settings() const noexcept override { return parts_.spec; }
@@ -124,8 +124,8 @@ class BalloonDevice final : public vm::Vm {
   void give_up_restore();
   [[nodiscard]] Result<void> check_asks_stats() const;
   void look();
-  [[nodiscard]] bool time_to_look() noexcept;
-  void settle_in();
+  [[nodiscard]] bool time_to_look(std::uint64_t now_ms) noexcept;
+  void settle_in(std::uint64_t now_ms);
   void note_slow();
 
   reclaim::Discarder& discarder_;
@@ -138,7 +138,7 @@ class BalloonDevice final : public vm::Vm {
   // Used by the control thread only.
   mutable vm::DeviceReport last_report_;
   std::uint64_t lane_moves_ = 0;  // their number at the last tick
-  std::chrono::steady_clock::time_point look_at_{};
+  std::uint64_t look_at_ms_ = 0;
 };
 
 }  // namespace vballoon::vhost

@@ -3,7 +3,6 @@
 // vhost/balloon_device_tick.cpp - work that is due and that nobody waits for.
 #include <utility>
 
-#include "base/clock.hpp"
 #include "base/in_hand.hpp"
 #include "vhost/balloon_device.hpp"
 #include "vhost/device_figures.hpp"
@@ -11,19 +10,19 @@
 namespace vballoon::vhost {
 namespace {
 
-constexpr std::chrono::milliseconds kLookEvery{500};
+constexpr std::uint64_t kLookEveryMs = 500;
 
 }  // namespace
 
-void BalloonDevice::tick() {
+void BalloonDevice::tick(std::uint64_t now_ms) {
   const InHand hand(this);
   note_slow();
-  settle_in();
+  settle_in(now_ms);
   const bool lost = parts_.memory_lost();
   const bool shares = parts_.memory.shares_due();
-  const bool looks = time_to_look();
+  const bool looks = time_to_look(now_ms);
   const bool keeps = parts_.balloon.keep_due();
-  const bool asks = parts_.target.asks(now_ms());
+  const bool asks = parts_.target.asks(now_ms);
   if (!lost && !shares && !looks && !keeps && !asks && !parts_.target.notifies()) return;
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock) return;  // the event thread has the device: the next tick tries again
@@ -42,10 +41,9 @@ void BalloonDevice::look() {
 }
 
 /// Nothing announces what look() finds, so it looks once in a while.
-bool BalloonDevice::time_to_look() noexcept {
-  const auto now = std::chrono::steady_clock::now();
-  if (now < look_at_) return false;
-  look_at_ = now + kLookEvery;
+bool BalloonDevice::time_to_look(std::uint64_t now_ms) noexcept {
+  if (now_ms < look_at_ms_) return false;
+  look_at_ms_ = now_ms + kLookEveryMs;
   return true;
 }
 
@@ -56,9 +54,9 @@ void BalloonDevice::note_slow() {
 
 /// A device with a thread of its own goes back to its lcore once no thread has stood still in its
 /// memory for a while.
-void BalloonDevice::settle_in() {
+void BalloonDevice::settle_in(std::uint64_t now_ms) {
   const reclaim::Conduct& conduct = *parts_.balloon.path().conduct();
-  if (!conduct.alone.load(std::memory_order_relaxed) || conduct.slow(now_ms())) return;
+  if (!conduct.alone.load(std::memory_order_relaxed) || conduct.slow(now_ms)) return;
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock) return;
   parts_.attachment.take_back();

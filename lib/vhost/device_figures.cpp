@@ -142,13 +142,14 @@ void find_counts(const datapath::DataPath& path, vm::VmFigures* figures) noexcep
 
 void find_figures(const DeviceParts& device, vm::VmFigures* figures) {
   const datapath::DataPath& path = device.balloon.path();
+  const std::uint64_t now = now_ms();
   figures->state = state_of(device);
-  figures->slow = path.conduct()->slow(now_ms());
+  figures->slow = path.conduct()->slow(now);
   figures->reason = trouble(device, figures->slow);
   figures->alone = path.conduct()->alone.load(std::memory_order_relaxed);
   figures->lcore = device.attachment.lcore();
-  vm::find_clues(device.balloon, device.session.guest, device.spec.dialect(), figures);
-  figures->stats_waiting_ms = device.stats.waiting_ms();
+  vm::find_clues(device.balloon, device.session.guest, device.spec.dialect(), now, figures);
+  figures->stats_waiting_ms = device.stats.waiting_ms(now);
   vm::settle(figures);
   find_target(device, figures);
   figures->ledger_whole = device.session.guest.ledger_whole;
@@ -253,6 +254,7 @@ vm::DeviceReport report_of(const DeviceParts& device) {
   report.reporting = balloon.path().reports();
   report.poison_value = balloon.config().poison_value();
   report.hints = report_hints(device);
+  report.nodes = balloon.path().stats().nodes();
   report.driver = report_driver(device);
   report.never_huge_bytes = never_huge(device);
   report.offered = device.spec.offered();

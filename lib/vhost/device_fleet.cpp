@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/clock.hpp"
 #include "base/in_hand.hpp"
 #include "base/log.hpp"
 #include "base/owner.hpp"
@@ -224,7 +225,8 @@ void DeviceFleet::tick() {
   VB_OWNED(parts_->owner);
   FdReserve::get().fill_again();
   if (++parts_->ticks % kTicksToHurry == 0) hurry_closer();
-  for (const auto& member : parts_->roster.members()) member->device->tick();
+  const std::uint64_t now = now_ms();
+  for (const auto& member : parts_->roster.members()) member->device->tick(now);
   for (const auto& [features, gate] : parts_->gates) gate->try_again();
 }
 

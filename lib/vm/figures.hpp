@@ -12,7 +12,6 @@
 #include "base/units.hpp"
 #include "vm/guest_size.hpp"
 #include "wire/features.hpp"
-#include "wire/node_stats.hpp"
 #include "wire/stats.hpp"
 
 namespace vballoon::vm {
@@ -29,7 +28,6 @@ enum class State {
 
 struct StatsReport {
   wire::StatsSample sample;
-  wire::NodeSample nodes;
   /// Counts samples since the driver started; a new sample has a new number.
   std::uint64_t sequence = 0;
   std::uint64_t age_ms = 0;

@@ -25,13 +25,9 @@ struct Guest {
   bool ledger_whole = true;                    ///< the ledger has all pages of the guest's balloon
 };
 
-/// @return the newest statistics; nothing where there are none.
-[[nodiscard]] std::optional<StatsReport> newest_stats(const datapath::DataPath& path,
-                                                      std::uint64_t now_ms) noexcept;
-
 /// Finds the figures by which settle() tells the guest's size.
 void find_clues(const Balloon& balloon, const Guest& guest, wire::Dialect dialect,
-                VmFigures* figures) noexcept;
+                std::uint64_t now_ms, VmFigures* figures) noexcept;
 
 /// @return the guest's size by these figures; 0 where nothing is known.
 [[nodiscard]] std::uint64_t guest_bytes(const Balloon& balloon, const Guest& guest,

@@ -12,13 +12,13 @@ void GuestStats::start(bool resumed) noexcept {
 }
 
 void GuestStats::request() noexcept {
-  patience_.asked(path_.newest_stats().sequence, now_ms());
+  patience_.asked(path_.stats().sequence(), now_ms());
   path_.request_stats();
 }
 
-std::uint64_t GuestStats::waiting_ms() const noexcept {
+std::uint64_t GuestStats::waiting_ms(std::uint64_t now_ms) const noexcept {
   if (!path_.running(role_)) return 0;
-  return patience_.waiting_ms(path_.newest_stats().sequence, now_ms());
+  return patience_.waiting_ms(path_.stats().sequence(), now_ms);
 }
 
 }  // namespace vballoon::vm

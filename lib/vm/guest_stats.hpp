@@ -29,7 +29,7 @@ class GuestStats {
   void request() noexcept;
   /// @return how long the driver has owed an answer; 0 where it owes none. While its ring is
   ///         stopped, as in a paused VM, it owes none.
-  [[nodiscard]] std::uint64_t waiting_ms() const noexcept;
+  [[nodiscard]] std::uint64_t waiting_ms(std::uint64_t now_ms) const noexcept;
   /// The VMM is gone.
   void release() noexcept { patience_.forget(); }
 

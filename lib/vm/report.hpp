@@ -13,6 +13,7 @@
 #include "datapath/counters.hpp"
 #include "vm/figures.hpp"
 #include "vm/restarts.hpp"
+#include "wire/node_stats.hpp"
 
 namespace vballoon::vm {
 
@@ -56,6 +57,7 @@ struct DeviceReport : VmFigures {
   bool reporting = true;    ///< pages of reports are discarded
   std::uint32_t poison_value = 0;
   HintReport hints;
+  wire::NodeSample nodes;  ///< of a device of large pages, what came with `stats` or later
   std::optional<DriverReport> driver;  ///< nothing: the stock device, or it has not spoken
   /// Of the guest's memory, what its VMM maps such that no huge page can be behind it.
   std::uint64_t never_huge_bytes = 0;

@@ -43,9 +43,8 @@ void write_sizes(const vm::VmFigures& figures, JsonWriter* out) {
   out->field("resident_bytes", figures.resident_bytes);
 }
 
-void write_all_stats(const vm::VmFigures& figures, JsonWriter* out) {
-  out->key("stats");
-  write_stats(figures.stats, out);
+/// Writes of statistics that are late. @pre `stats` is written
+void write_waiting(const vm::VmFigures& figures, JsonWriter* out) {
   out->field("stats_waiting_ms", figures.stats_waiting_ms);
   out->field("stats_stalled", figures.stats_waiting_ms >= vm::kStatsStalledMs);
 }
@@ -134,31 +133,40 @@ void write_nodes(const wire::NodeSample& sample, JsonWriter* out) {
   out->end_array();
 }
 
+/// Writes what the guest said of itself, as a value.
+void write_stats(const vm::VmFigures& figures, const wire::NodeSample& nodes, JsonWriter* out) {
+  if (!figures.stats) return out->value(nullptr);
+  const wire::StatsSample& sample = figures.stats->sample;
+  out->begin_object();
+  out->field("age_ms", figures.stats->age_ms);
+  out->field("sequence", figures.stats->sequence);
+  for (std::size_t tag = 0; tag < wire::kKnownStats; ++tag) {
+    const auto stat = static_cast<wire::StatTag>(tag);
+    if (const auto value = sample.get(stat)) out->field(wire::stat_name(stat), *value);
+  }
+  write_figures(nodes.guest, out);
+  write_nonsense(sample, out);
+  write_nodes(nodes, out);
+  for (std::uint32_t i = 0; i < sample.unknown_count; ++i) {
+    out->field(fmt::format("tag_{}", sample.unknown[i].tag), sample.unknown[i].value);
+  }
+  const std::uint32_t left_out = sample.left_out + nodes.left_out;
+  if (left_out != 0) out->field("left_out", left_out);
+  out->end_object();
+}
+
 }  // namespace
 
 Json share_json(const std::optional<Share>& share) {
   return share ? Json(static_cast<double>(share->millionths) / Share::kWhole) : Json(nullptr);
 }
 
-void write_stats(const std::optional<vm::StatsReport>& stats, JsonWriter* out) {
-  if (!stats) return out->value(nullptr);
-  const wire::StatsSample& sample = stats->sample;
-  out->begin_object();
-  out->field("age_ms", stats->age_ms);
-  out->field("sequence", stats->sequence);
-  for (std::size_t tag = 0; tag < wire::kKnownStats; ++tag) {
-    const auto stat = static_cast<wire::StatTag>(tag);
-    if (const auto value = sample.get(stat)) out->field(wire::stat_name(stat), *value);
-  }
-  write_figures(stats->nodes.guest, out);
-  write_nonsense(sample, out);
-  write_nodes(stats->nodes, out);
-  for (std::uint32_t i = 0; i < sample.unknown_count; ++i) {
-    out->field(fmt::format("tag_{}", sample.unknown[i].tag), sample.unknown[i].value);
-  }
-  const std::uint32_t left_out = sample.left_out + stats->nodes.left_out;
-  if (left_out != 0) out->field("left_out", left_out);
-  out->end_object();
+void write_stats(const vm::VmFigures& figures, JsonWriter* out) {
+  write_stats(figures, wire::NodeSample{}, out);
+}
+
+void write_stats(const vm::DeviceReport& report, JsonWriter* out) {
+  write_stats(report, report.nodes, out);
 }
 
 void write_summary(const vm::Settings& settings, const vm::VmFigures& figures, bool automatic,
@@ -166,7 +174,9 @@ void write_summary(const vm::Settings& settings, const vm::VmFigures& figures, b
   out->begin_object();
   write_identity(settings, figures, out);
   write_sizes(figures, out);
-  write_all_stats(figures, out);
+  out->key("stats");
+  write_stats(figures, out);
+  write_waiting(figures, out);
   out->field("automatic", automatic);
   out->end_object();
 }
@@ -206,7 +216,9 @@ void write_device(const vm::Settings& settings, const vm::DeviceReport& report, 
   out->begin_object();
   for (const auto& counter : report.counters) out->field(counter.name, counter.value);
   out->end_object();
-  write_all_stats(report, out);
+  out->key("stats");
+  write_stats(report, out);
+  write_waiting(report, out);
   out->field("automatic", settings.automatic);
   out->key("settings");
   write_settings(settings, out);

@@ -34,7 +34,9 @@ void write_restarts(const vm::DeviceReport& report, rpc::JsonWriter* out);
 void write_warnings(const std::vector<std::string>& warnings, rpc::JsonWriter* out);
 
 /// Writes the last sample with its age, or null. Figures that the guest did not send are absent.
-void write_stats(const std::optional<vm::StatsReport>& stats, rpc::JsonWriter* out);
+void write_stats(const vm::VmFigures& figures, rpc::JsonWriter* out);
+/// The same, and what the driver of large pages adds: the guest's NUMA nodes.
+void write_stats(const vm::DeviceReport& report, rpc::JsonWriter* out);
 
 /// @return a number from 0 to 1, or null.
 [[nodiscard]] rpc::Json share_json(const std::optional<Share>& share);

@@ -14,14 +14,14 @@ namespace {
 // A guest answers within a few milliseconds, and a client does not notice this much more.
 constexpr std::chrono::milliseconds kLookEvery{10};
 
-rpc::Body answer(const std::string& name, const vm::VmFigures& figures, bool fresh) {
+rpc::Body answer(const std::string& name, const vm::DeviceReport& report, bool fresh) {
   rpc::JsonWriter out;
   out.begin_object();
   out.field("name", name);
   out.field("fresh", fresh);
-  out.field("waiting_ms", figures.stats_waiting_ms);
+  out.field("waiting_ms", report.stats_waiting_ms);
   out.key("stats");
-  write_stats(figures.stats, &out);
+  write_stats(report, &out);
   out.end_object();
   return rpc::Body(out.take());
 }
@@ -79,7 +79,7 @@ bool StatsWaiter::answered(const Wait& wait) {
   const bool fresh = now.stats && now.stats->sequence != wait.sequence;
   if (!fresh && Clock::now() < wait.deadline) return false;
   if (now.stats) {
-    wait.done(answer(wait.name, now, fresh));
+    wait.done(answer(wait.name, (*vm)->report(), fresh));
   } else {
     wait.done(rpc::refuse(
         rpc::kUnavailable,

@@ -147,18 +147,19 @@ TEST_F(LargeRequests, StatisticsAreAskedForAndRecorded) {
   bytes.resize(bytes.size() + 9);
   send(1, bytes);
   settle();
-  const StatsRecord record = f_.path().newest_stats();
+  const StatsRecord record = f_.path().stats().newest();
+  const wire::NodeSample nodes = f_.path().stats().nodes();
   EXPECT_EQ(record.sequence, 1U);
   EXPECT_EQ(record.sample.get(wire::StatTag::kFree), 100U) << "the whole guest's";
   EXPECT_EQ(record.sample.get(wire::StatTag::kTotal), 200U);
   EXPECT_EQ(record.sample.unknown_tags, 1U) << "DEV-23";
-  EXPECT_EQ(record.nodes.guest.get(wire::NodeStat::kFreeLarge), 50U);
-  ASSERT_EQ(record.nodes.count, 2U);
-  EXPECT_EQ(record.nodes.nodes[0].node, 1U);
-  EXPECT_EQ(record.nodes.nodes[0].get(wire::NodeStat::kFree), 8U) << "the last one counts";
-  EXPECT_EQ(record.nodes.nodes[1].node, 0U);
-  EXPECT_EQ(record.nodes.nodes[1].get(wire::NodeStat::kBalloon), 60U);
-  EXPECT_EQ(record.nodes.nodes[1].get(wire::NodeStat::kFree), std::nullopt);
+  EXPECT_EQ(nodes.guest.get(wire::NodeStat::kFreeLarge), 50U);
+  ASSERT_EQ(nodes.count, 2U);
+  EXPECT_EQ(nodes.nodes[0].node, 1U);
+  EXPECT_EQ(nodes.nodes[0].get(wire::NodeStat::kFree), 8U) << "the last one counts";
+  EXPECT_EQ(nodes.nodes[1].node, 0U);
+  EXPECT_EQ(nodes.nodes[1].get(wire::NodeStat::kBalloon), 60U);
+  EXPECT_EQ(nodes.nodes[1].get(wire::NodeStat::kFree), std::nullopt);
   EXPECT_EQ(record.ballooned_pages, 512U);
   EXPECT_EQ(counters().stats_samples.get(), 1U);
 }
@@ -170,15 +171,15 @@ TEST_F(LargeRequests, NodesAreHeardOfWhereTheDriverAcknowledgedThem) {
   append(&bytes, Stat{.tag = wire::large::kBalloonTag, .value = 3});
   send(0, bytes);
   settle();
-  EXPECT_EQ(f_.path().newest_stats().nodes.count, 0U);
-  EXPECT_EQ(f_.path().newest_stats().nodes.guest.get(wire::NodeStat::kBalloon), 3U);
+  EXPECT_EQ(f_.path().stats().nodes().count, 0U);
+  EXPECT_EQ(f_.path().stats().nodes().guest.get(wire::NodeStat::kBalloon), 3U);
 }
 
 TEST_F(LargeRequests, AnAnswerWithoutAnEntryIsOne) {
   send(0, message({.type = MessageType::kStats}));
   settle();
-  EXPECT_EQ(f_.path().newest_stats().sequence, 1U);
-  EXPECT_EQ(f_.path().newest_stats().sample.present, 0U);
+  EXPECT_EQ(f_.path().stats().sequence(), 1U);
+  EXPECT_EQ(f_.path().stats().newest().sample.present, 0U);
 }
 
 TEST_F(LargeRequests, TheDriverSaysHowItStandsAndIsNotBelieved) {

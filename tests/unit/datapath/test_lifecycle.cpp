@@ -258,7 +258,7 @@ TEST(Memory, ReleaseForgetsAllOfTheGuest) {
   f.path().release();
   EXPECT_EQ(f.counters().guest_bytes.get(), 0U);
   EXPECT_EQ(f.counters().ballooned_pages.get(), 0U);
-  EXPECT_EQ(f.path().newest_stats().sequence, 0U);
+  EXPECT_EQ(f.path().stats().sequence(), 0U);
   EXPECT_EQ(f.path().status(Role::kInflate).buffers.get(), 1U) << "history stays";
   f.path().set_memory(f.ram().map());
   f.ring(Role::kInflate).begin_at(0);

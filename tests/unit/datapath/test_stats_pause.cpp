@@ -29,8 +29,8 @@ TEST(StatsPause, AnAnswerThatComesAfterThePauseIsASample) {
   ASSERT_EQ(f.ring(Role::kStats).collect().size(), 1U) << "asked";
   f.start(Role::kStats, f.path().stop(Role::kStats), true);
   send_free(f, 2);
-  EXPECT_EQ(f.path().newest_stats().sequence, 2U) << "the driver's answer is new";
-  EXPECT_EQ(f.path().newest_stats().sample.get(StatTag::kFree), 2U);
+  EXPECT_EQ(f.path().stats().sequence(), 2U) << "the driver's answer is new";
+  EXPECT_EQ(f.path().stats().newest().sample.get(StatTag::kFree), 2U);
 }
 
 TEST(StatsPause, AQuestionThatWasNotYetAskedIsAskedAfterThePause) {

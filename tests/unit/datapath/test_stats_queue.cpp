@@ -32,9 +32,9 @@ class StatsTest : public testing::Test {
   }
   [[nodiscard]] Heads collect() { return f_.ring(Role::kStats).collect(); }
   [[nodiscard]] std::optional<std::uint64_t> newest_free() {
-    return f_.path().newest_stats().sample.get(StatTag::kFree);
+    return f_.path().stats().newest().sample.get(StatTag::kFree);
   }
-  [[nodiscard]] std::uint64_t sequence() { return f_.path().newest_stats().sequence; }
+  [[nodiscard]] std::uint64_t sequence() { return f_.path().stats().sequence(); }
 
   DeviceFixture f_;
 };
@@ -89,9 +89,9 @@ TEST_F(StatsTest, TheBalloonOfThatMomentIsNoted) {
   inflate(1, 101);
   send_free(2, 1000);
   f_.poll_until_idle();
-  EXPECT_EQ(f_.path().newest_stats().ballooned_pages, 2U);
+  EXPECT_EQ(f_.path().stats().newest().ballooned_pages, 2U);
   inflate(3, 102);
-  EXPECT_EQ(f_.path().newest_stats().ballooned_pages, 2U) << "of the sample, not of now";
+  EXPECT_EQ(f_.path().stats().newest().ballooned_pages, 2U) << "of the sample, not of now";
 }
 
 TEST_F(StatsTest, ARequestReturnsItAndTheNextOneIsFresh) {

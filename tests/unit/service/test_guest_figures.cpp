@@ -139,7 +139,7 @@ TEST_F(UnpluggedGuest, ThatSendsAFailedQueryIsNotTakenForIdle) {
     ASSERT_EQ(decision.target, 0U) << second;
     ASSERT_EQ(policy::rule_name(decision.rule), "no_statistics");
     rpc::JsonWriter out;
-    write_stats(report.stats, &out);
+    write_stats(report, &out);
     const rpc::Json stats = rpc::Json::parse(out.take());
     EXPECT_FALSE(stats.contains("available_bytes"));
     EXPECT_EQ(stats.at("nonsense"), rpc::Json({"available_bytes"}));
