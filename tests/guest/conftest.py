@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from guestlab import Daemon, aged  # noqa: E402
 from guestlab.daemon import built  # noqa: E402
 from guestlab.guest import MiB  # noqa: E402
+from guestlab.qemu import empty_disk  # noqa: E402
 from huge import huge_pages  # noqa: E402
 from lab import GUEST_BYTES, Lab  # noqa: E402
 
@@ -147,6 +148,14 @@ def movable_large_lab():
 def kexec_large_lab():
     """One that can start another kernel."""
     yield from _own_lab("qemu", keys=_LARGE, large="6.12", kexec=built("kexec", "tests"))
+
+
+@pytest.fixture
+def hibernating_large_lab(folder):
+    """One with a disk for its memory while it is off."""
+    disk = empty_disk(folder, 512 * MiB)
+    append = "resume=/dev/nvme0n1"
+    yield from _own_lab("qemu", keys=_LARGE, large="6.12", append=append, extra=disk)
 
 
 @pytest.fixture(params=["6.1", "newest"])

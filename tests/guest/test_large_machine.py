@@ -125,6 +125,23 @@ def test_guest_that_sleeps_has_its_newest_target_when_it_wakes(large_lab):
     assert guest.checksum("/tmp/canary") == checksum
 
 
+def test_guest_that_is_off_and_goes_on_has_its_memory_and_its_newest_target(hibernating_large_lab):
+    lab, guest = hibernating_large_lab, hibernating_large_lab.guest
+    checksum = guest.random_file("/tmp/canary", 16 * MiB)
+    lab.resize(96 * MiB)
+    lab.wait_for_ledger(96 * MiB)
+    guest.hibernate("/dev/nvme0n1")
+    lab.wait_for_state("waiting")
+    lab.set_target(64 * MiB)
+    guest.wake()
+    lab.wait_for_actual(64 * MiB)
+    lab.wait_for_ledger(64 * MiB)
+    assert guest.checksum("/tmp/canary") == checksum
+    lab.resize(0)
+    assert lab.counter("not_ballooned") == 0
+    assert guest.checksum("/tmp/canary") == checksum
+
+
 def test_kernel_that_is_started_by_kexec_finds_an_empty_balloon(kexec_large_lab):
     lab = kexec_large_lab
     lab.resize(96 * MiB)

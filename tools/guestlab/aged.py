@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .daemon import built
 from .guest import Guest, MiB
+from .qemu import empty_disk
 
 MEM = 768 * MiB
 # What each does to a guest of that size. The last one reads a disk, which is emptied again.
@@ -22,18 +23,12 @@ _DISK = 512 * MiB
 
 def options(folder: Path) -> dict:
     """Arguments of QemuGuest. @param folder  for the disk, which is all zeroes and takes no room."""
-    disk = folder / "disk"
-    with open(disk, "wb") as file:
-        file.truncate(_DISK)
     return {
         "mem": MEM,
         "huge_pages": True,
         "large": "6.12",
         "programs": (built("age", "tests"),),
-        "extra": (
-            *("-drive", f"if=none,id=disk,format=raw,file={disk}"),
-            *("-device", "nvme,drive=disk,serial=disk"),
-        ),
+        "extra": empty_disk(folder, _DISK),
     }
 
 

@@ -85,13 +85,14 @@ class CommandChannel:
         while self.boot_id in (None, known):
             self._read_line(deadline)
 
-    def run(self, script: str, timeout: float) -> Answer:
-        """@errors  CommandTimeout when the guest is silent or had to kill the command."""
+    def run(self, script: str, timeout: float, grace: float = _GRACE_SECONDS) -> Answer:
+        """@param grace  how much longer than the guest itself the host waits.
+        @errors  CommandTimeout when the guest is silent or had to kill the command."""
         self._next_id += 1
         asked = time.monotonic()
         text = base64.b64encode(script.encode()).decode()
         self._send(f"{self._next_id} {max(1, round(timeout))} {text}\n".encode())
-        answer = self._answer(str(self._next_id), asked + timeout + _GRACE_SECONDS)
+        answer = self._answer(str(self._next_id), asked + timeout + grace)
         if answer.status == _KILLED and time.monotonic() - asked >= timeout - 1:
             raise CommandTimeout(f"killed after {timeout:g} s; its output so far:\n{answer.output}")
         return answer

@@ -232,21 +232,24 @@ class Guest:
 
     def _start(self, shell: bool) -> None:
         try:
-            self.process = Process(
-                self._command(),
-                env=self._environment(),
-                cwd=self.folder,
-                pass_fds=(self.console.fileno(), self.channel.fileno()),
-                stdin=self.console.fileno(),
-                output=self.console.fileno(),
-            )
-            self.channel.started()
+            self._launch()
             if not shell:
                 self.console.started()
                 self._wait_booted()
         except BaseException:
             self.kill()
             raise
+
+    def _launch(self) -> None:
+        self.process = Process(
+            self._command(),
+            env=self._environment(),
+            cwd=self.folder,
+            pass_fds=(self.console.fileno(), self.channel.fileno()),
+            stdin=self.console.fileno(),
+            output=self.console.fileno(),
+        )
+        self.channel.started()
 
     def interact(self) -> None:
         """Joins the terminal to the console of a guest started with shell=True."""

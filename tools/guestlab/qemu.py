@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cache import cache_dir, prepare
-from .errors import LabError
-from .guest import Guest, MiB, enter_cgroup
+from .console import CommandChannel, Console
+from .errors import CommandTimeout, LabError
+from .guest import Guest, MiB, enter_cgroup, wait_until
 from .initrd import initrd_for
 from .qmp import Qmp
 
@@ -106,10 +107,13 @@ class QemuGuest(Guest):
         return self._find_ram_file(lambda link: link.startswith("/memfd:memory-backend-memfd"))
 
     def kill(self) -> None:
+        self._close_qmp()
+        super().kill()
+
+    def _close_qmp(self) -> None:
         if self._qmp is not None:
             self._qmp.close()
             self._qmp = None
-        super().kill()
 
     def qmp(self, command: str, **arguments):
         """Runs one QMP command. @return  its answer. @errors  LabError"""
@@ -130,6 +134,32 @@ class QemuGuest(Guest):
         program = f"/bin/{self.kexec_program.name}"
         self._send_off(f"{program} /boot/vmlinuz /boot/initrd '{arguments}'")
         self._wait_booted()
+
+    def hibernate(self, disk: str, timeout: float = 120) -> None:
+        """Has the guest write its memory to a disk and power itself off (S4), and waits until its
+        process has ended.
+        @param disk  of the guest, for nothing else; its kernel was started with resume=disk."""
+        self.sh(f"mkswap {disk} && swapon {disk} && echo shutdown > /sys/power/disk")
+        self._send_off("echo disk > /sys/power/state")
+        if self.process.wait(timeout) is None:
+            raise CommandTimeout(self._explain("hibernate", f"still runs after {timeout:g} s"))
+
+    def wake(self) -> None:
+        """Starts the machine again after hibernate(), and waits until the guest has gone on."""
+        self._close_qmp()
+        self.channel.close()
+        self.channel = CommandChannel()
+        self.console = Console(self.folder / "console.log")
+        self._launch()
+        self.console.started()
+        # The kernel that loads the memory takes lines away that come too early.
+        wait_until(self._answers, self.boot_seconds, "a guest that goes on", found=self.console.tail)
+
+    def _answers(self) -> bool:
+        try:
+            return self.channel.run("true", timeout=1, grace=1).status == 0
+        except CommandTimeout:
+            return False
 
     def _kernel_and_initrd(self, root: Path) -> tuple[Path, Path]:
         if self.large:
@@ -189,6 +219,15 @@ class QemuGuest(Guest):
         if self.builtin_balloon:
             return ["-device", _BUILTIN.format(reporting="on" if self.reporting else "off")]
         return []
+
+
+def empty_disk(folder: Path, size: int) -> tuple[str, ...]:
+    """@return  arguments for a guest with a disk, /dev/nvme0n1; all zeroes, and it takes no room."""
+    path = folder / "disk"
+    with open(path, "wb") as file:
+        file.truncate(size)
+    drive = f"if=none,id=disk,format=raw,file={path}"
+    return "-drive", drive, "-device", "nvme,drive=disk,serial=disk"
 
 
 def _vhost_user(device: str, chardev: str, socket: Path) -> list[str]:
