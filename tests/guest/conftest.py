@@ -151,6 +151,15 @@ def kexec_large_lab():
 
 
 @pytest.fixture
+def giant_large_lab():
+    """One with pages of 1 GiB. QEMU has 4 GiB of its memory above the fourth; with KASLR the kernel
+    itself may lie there, and it would clear each page before the driver has it."""
+    keys = 'kind = "large"\npage_sizes = "1G"\neffort = 2'
+    append = "movablecore=4G nokaslr init_on_alloc=0"
+    yield from _own_lab("qemu", mem=6144 * MiB, keys=keys, large="6.12", append=append)
+
+
+@pytest.fixture
 def hibernating_large_lab(folder):
     """One with a disk for its memory while it is off."""
     disk = empty_disk(folder, 512 * MiB)

@@ -125,6 +125,24 @@ def test_guest_that_sleeps_has_its_newest_target_when_it_wakes(large_lab):
     assert guest.checksum("/tmp/canary") == checksum
 
 
+def test_pages_of_a_gigabyte_go_to_the_host_and_come_back(giant_large_lab):
+    lab, guest = giant_large_lab, giant_large_lab.guest
+    checksum = guest.random_file("/tmp/canary", 64 * MiB)
+    before = guest.meminfo()["MemTotal"]
+    lab.resize(2048 * MiB)
+    lab.wait_for_ledger(2048 * MiB)
+    assert guest.meminfo()["MemTotal"] == before - 2048 * MiB
+    # A wish in between stops at the last whole page.
+    lab.set_target(1536 * MiB)
+    lab.wait_for_actual(1024 * MiB)
+    lab.wait_for_ledger(1024 * MiB)
+    assert guest.checksum("/tmp/canary") == checksum
+    lab.resize(0)
+    assert guest.meminfo()["MemTotal"] == before
+    assert lab.counter("not_ballooned") == lab.counter("unaligned") == 0
+    assert guest.checksum("/tmp/canary") == checksum
+
+
 def test_guest_that_is_off_and_goes_on_has_its_memory_and_its_newest_target(hibernating_large_lab):
     lab, guest = hibernating_large_lab, hibernating_large_lab.guest
     checksum = guest.random_file("/tmp/canary", 16 * MiB)
