@@ -35,39 +35,9 @@ bool hurried(const Batch& batch) noexcept {
   return batch.owner != nullptr && batch.owner->conduct()->hurried();
 }
 
-/// So many pieces from this one on lie behind one another in the file.
-std::uint32_t neighbours(const Batch& batch, std::uint32_t first) noexcept {
-  std::uint32_t end = first + 1;
-  while (end < batch.count &&
-         batch.pieces[end - 1].offset + batch.pieces[end - 1].bytes == batch.pieces[end].offset) {
-    ++end;
-  }
-  return end - first;
-}
-
-/// One call for each run of huge pages. @return the pieces that are gone, a bit for each.
-std::uint64_t discard_runs(Batch& batch, Discarder& discarder) noexcept {
-  std::uint64_t gone = 0;
-  for (std::uint32_t i = 0, n = 0; i < batch.count && !hurried(batch); i += n) {
-    n = neighbours(batch, i);
-    const Piece& last = batch.pieces[i + n - 1];
-    const std::uint64_t first = batch.pieces[i].offset;
-    const std::uint64_t bytes = last.offset + last.bytes - first;
-    if (n == 1) continue;
-    ++batch.calls;
-    // Where the kernel refuses, each piece is tried by itself.
-    if (!discarder.discard(batch.fd, first, bytes)) continue;
-    batch.done_bytes += bytes;
-    gone |= ((std::uint64_t{1} << n) - 1) << i;
-  }
-  return gone;
-}
-
 void carry_out_pieces(Batch& batch, Discarder& discarder) noexcept {
   const std::uint64_t before = discarder.allocated(batch.fd);
-  const std::uint64_t gone = batch.of_huge_pages ? discard_runs(batch, discarder) : 0;
   for (std::uint32_t i = 0; i < batch.count; ++i) {
-    if (((gone >> i) & 1) != 0) continue;
     if (hurried(batch)) {
       ++batch.skipped;
       batch.skipped_bytes += batch.pieces[i].bytes;

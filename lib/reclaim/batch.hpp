@@ -31,7 +31,8 @@ enum class Account : std::uint8_t {
   return account == Account::kPrefaulted || account == Account::kReturned;
 }
 
-/// A hole to be punched, or filled: bytes of a file, whole host pages, at most a block long.
+/// A hole to be punched, or filled: bytes of a file, whole host pages. At most a block long, but
+/// where huge pages are to go.
 struct Piece {
   std::uint64_t offset;
   std::uint64_t bytes;
@@ -42,14 +43,17 @@ struct Piece {
 struct Batch {
   static constexpr std::size_t kPieces = 60;  // at most 64: `refused` has a bit for each
   static constexpr std::uint64_t kBytes = 16 * kMiB;
+  /// Instead of kBytes, where huge pages are to go: each takes some microseconds, however large it
+  /// is, and a hole as long as all of its pages.
+  static constexpr std::uint64_t kHugePages = 256;
 
   Handover* owner = nullptr;
   int fd = -1;
   HugeFile* huge_file = nullptr;  // where its pool must be able to give back what is discarded
   std::byte* mapping = nullptr;   // of the file's start, where prefaulting needs one; else null
-  bool of_huge_pages = false;     // that are to go: cheap, and cheaper still in one call
   std::uint32_t count = 0;        // pieces
   std::uint64_t bytes = 0;        // their sum
+  std::uint64_t room = kBytes;    // that many bytes make it full
   std::uint64_t host_bytes = 0;   // prefaulted: of the host pages that the pieces touch
   Account account = Account::kInflated;
   // Filled in by whoever discards:
@@ -72,19 +76,28 @@ struct Batch {
     fd = file;
     huge_file = nullptr;
     mapping = nullptr;
-    of_huge_pages = false;
+    room = kBytes;
     account = on_account;
     count = calls = failed = skipped = 0;
     bytes = host_bytes = done_bytes = moved_bytes = skipped_bytes = refused = 0;
     uncovered = false;
   }
-  /// A huge page that goes takes some microseconds, however large it is.
-  [[nodiscard]] bool full() const noexcept {
-    return count == kPieces || (bytes >= kBytes && !of_huge_pages);
-  }
+  [[nodiscard]] bool full() const noexcept { return count == kPieces || bytes >= room; }
   void add(Piece piece) noexcept {
     pieces[count++] = piece;
     bytes += piece.bytes;
+  }
+  /// Makes the last piece longer, where this one lies beside it in the file. @return whether so
+  [[nodiscard]] bool join(Piece piece) noexcept {
+    if (count == 0) return false;
+    Piece& last = pieces[count - 1];
+    const bool behind = last.offset + last.bytes == piece.offset;
+    const bool before = piece.offset + piece.bytes == last.offset;
+    if (!behind && !before) return false;
+    if (before) last.offset = piece.offset;
+    last.bytes += piece.bytes;
+    bytes += piece.bytes;
+    return true;
   }
 };
 

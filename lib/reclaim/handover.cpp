@@ -14,6 +14,8 @@ namespace {
 
 /// A call costs as much as some 16 pages, so that much is the least it takes of a pass's share.
 constexpr std::uint64_t kLeastShare = 64 * kKiB;
+/// A huge page that makes a hole longer.
+constexpr std::uint64_t kJoinedShare = kLeastShare / 4;
 
 std::uint64_t offset_of(const gmem::Region& region, PageRun run) noexcept {
   return region.file_offset + (gpa_of(run.first).value - region.first.value);
@@ -69,13 +71,19 @@ bool Handover::make_room(const gmem::Region& region, Account account) noexcept {
   waiting_ = false;
   open_->begin(this, fd, account);
   open_->huge_file = huge_file_of(region);
-  // Where the pool is to give all of a batch back, or none of it goes, batches stay small.
-  open_->of_huge_pages =
-      !fetches(account) && region.backing.host_page > kPageSize && open_->huge_file == nullptr;
+  if (!fetches(account) && goes_at_once(region)) {
+    open_->room = Batch::kHugePages * region.backing.host_page;
+  }
   if (fetches(account) && region.backing.huge_pages) {
     open_->mapping = region.host - region.file_offset;
   }
   return true;
+}
+
+/// Whether huge pages that are given back make long holes. Where the pool is to give all of a batch
+/// back, or none of it goes, batches stay small.
+bool Handover::goes_at_once(const gmem::Region& region) const noexcept {
+  return region.backing.host_page > kPageSize && huge_file_of(region) == nullptr;
 }
 
 HugeFile* Handover::huge_file_of(const gmem::Region& region) const noexcept {
@@ -89,19 +97,27 @@ void Handover::discard(const gmem::Region& region, PageRun run) noexcept {
   const std::uint64_t first = (start + host_page - 1) / host_page * host_page;
   const std::uint64_t end = (start + pages_to_bytes(run.pages)) / host_page * host_page;
   if (first >= end) return;
-  open_->add(Piece{first, end - first});
-  spend(open_->of_huge_pages ? kLeastShare : end - first);
+  const Piece piece{first, end - first};
+  if (!goes_at_once(region)) {
+    open_->add(piece);
+    return spend(std::max(piece.bytes, kLeastShare));
+  }
+  // The kernel refuses a hole because of its file, not because of one page: nothing is lost where
+  // one hole is punched for many.
+  if (open_->join(piece)) return spend(kJoinedShare);
+  open_->add(piece);
+  spend(kLeastShare);
 }
 
 void Handover::fetch(const gmem::Region& region, PageRun run) noexcept {
   // The kernel rounds to host pages by itself, outward.
   open_->add(Piece{offset_of(region, run), pages_to_bytes(run.pages)});
   open_->host_bytes += host_bytes_of(region, run);
-  spend(pages_to_bytes(run.pages));
+  spend(std::max(pages_to_bytes(run.pages), kLeastShare));
 }
 
 void Handover::spend(std::uint64_t bytes) noexcept {
-  budget_ -= std::min(budget_, std::max(bytes, kLeastShare));
+  budget_ -= std::min(budget_, bytes);
 }
 
 bool Handover::send() noexcept {

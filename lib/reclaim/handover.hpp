@@ -103,6 +103,7 @@ class Handover {
   void wait_for_room() noexcept;
   void count(const Batch& batch) noexcept;
   void spend(std::uint64_t bytes) noexcept;
+  [[nodiscard]] bool goes_at_once(const gmem::Region& region) const noexcept;
   [[nodiscard]] HugeFile* huge_file_of(const gmem::Region& region) const noexcept;
 
   BatchSink* sink_ = nullptr;

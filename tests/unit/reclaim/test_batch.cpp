@@ -75,44 +75,28 @@ TEST(Batch, IsFullByPiecesOrByBytes) {
   EXPECT_TRUE(batch.full());
 }
 
-/// Pages of 2 MiB: three that lie together, one by itself, two that lie together.
-void add_huge_pages(Batch& batch) {
-  batch.begin(nullptr, 17, Account::kInflated);
-  batch.of_huge_pages = true;
-  for (const std::uint64_t page : {4U, 5U, 6U, 9U, 1U, 2U}) batch.add({page * kHuge, kHuge});
-}
-
-TEST(BatchOfHugePages, NeighboursGoInOneCall) {
+TEST(Batch, APieceThatLiesBesideTheLastOneMakesItLonger) {
   test::FakeDiscarder discarder;
   discarder.sparse = true;
   Batch batch;
-  add_huge_pages(batch);
-  EXPECT_FALSE(batch.full()) << "whatever its bytes";
+  batch.begin(nullptr, 17, Account::kInflated);
+  const std::uint64_t pages[] = {5, 6, 4, 9, 5, 2, 1};
+  const bool beside[] = {false, true, true, false, false, false, true};
+  for (std::size_t i = 0; i < std::size(pages); ++i) {
+    const Piece piece{pages[i] * kHuge, kHuge};
+    ASSERT_EQ(batch.join(piece), beside[i]) << i;
+    if (!beside[i]) batch.add(piece);
+  }
+  EXPECT_EQ(batch.bytes, std::size(pages) * kHuge);
   carry_out(batch, discarder);
-  ASSERT_EQ(discarder.calls.size(), 3U);
+  ASSERT_EQ(discarder.calls.size(), 4U);
   EXPECT_EQ(discarder.calls[0].offset, 4 * kHuge);
   EXPECT_EQ(discarder.calls[0].bytes, 3 * kHuge);
-  EXPECT_EQ(discarder.calls[1].offset, 1 * kHuge);
-  EXPECT_EQ(discarder.calls[1].bytes, 2 * kHuge);
-  EXPECT_EQ(discarder.calls[2].offset, 9 * kHuge);
-  EXPECT_EQ(batch.calls, 3U);
-  EXPECT_EQ(batch.done_bytes, 6 * kHuge);
-  EXPECT_EQ(batch.failed, 0U);
-}
-
-TEST(BatchOfHugePages, ARunThatIsRefusedIsTriedPageByPage) {
-  test::FakeDiscarder discarder;
-  discarder.sparse = true;
-  // Whatever has page 5.
-  discarder.refuse = [](const test::DiscardCall& call) {
-    return call.offset <= 5 * kHuge && call.offset + call.bytes > 5 * kHuge;
-  };
-  Batch batch;
-  add_huge_pages(batch);
-  carry_out(batch, discarder);
-  EXPECT_EQ(batch.done_bytes, 5 * kHuge);
-  EXPECT_EQ(batch.failed, 1U);
-  EXPECT_EQ(batch.refused, 0b10U) << "that page alone";
+  EXPECT_EQ(discarder.calls[1].offset, 9 * kHuge);
+  EXPECT_EQ(discarder.calls[1].bytes, kHuge);
+  EXPECT_EQ(discarder.calls[3].offset, 1 * kHuge);
+  EXPECT_EQ(discarder.calls[3].bytes, 2 * kHuge);
+  EXPECT_EQ(batch.done_bytes, std::size(pages) * kHuge);
 }
 
 TEST(InlineSink, HasOneBatchAndDiscardsAtOnce) {

@@ -43,6 +43,49 @@ TEST_F(HugeReclaim, AHostPageIsDiscardedWithItsLastPage) {
   EXPECT_EQ(h_->counters().inflated.bytes.get(), huge_);
 }
 
+/// However many wait, those behind the batch do not wait for more than its share.
+class HugeRuns : public HugeReclaim {
+ protected:
+  static constexpr std::uint64_t kPages = Batch::kHugePages + 3;
+
+  void SetUp() override {
+    HugeReclaim::SetUp();
+    if (!IsSkipped()) h_ = std::make_unique<test::ReclaimHarness>(map(kPages));
+  }
+};
+
+TEST_F(HugeRuns, PagesThatLieTogetherGoInOneCall) {
+  h_->inflate({0, 7 * full_});
+  h_->inflate({8 * full_, 2 * full_});
+  h_->pass();
+  ASSERT_EQ(h_->calls().size(), 2U);
+  EXPECT_EQ(h_->calls()[0].offset, 0U);
+  EXPECT_EQ(h_->calls()[0].bytes, 7 * huge_);
+  EXPECT_EQ(h_->calls()[1].offset, 8 * huge_);
+  EXPECT_EQ(h_->calls()[1].bytes, 2 * huge_);
+  EXPECT_EQ(h_->counters().inflated.bytes.get(), 9 * huge_);
+}
+
+TEST_F(HugeRuns, NoCallIsLongerThanABatch) {
+  h_->inflate({0, kPages * full_});
+  h_->flush();
+  ASSERT_EQ(h_->calls().size(), 2U);
+  EXPECT_EQ(h_->calls()[0].bytes, Batch::kHugePages * huge_);
+  EXPECT_EQ(h_->calls()[1].offset, Batch::kHugePages * huge_);
+  EXPECT_EQ(h_->calls()[1].bytes, 3 * huge_);
+}
+
+TEST_F(HugeRuns, OneThatIsRefusedStaysTheGuestsWhole) {
+  h_->discarder().refuse = [](const test::DiscardCall& call) { return call.offset == 0; };
+  h_->inflate({0, 4 * full_});
+  h_->inflate({5 * full_, full_});
+  h_->flush();
+  EXPECT_EQ(h_->counters().failed_calls.get(), 1U);
+  EXPECT_EQ(h_->counters().kept_pages.get(), 4 * full_);
+  EXPECT_EQ(h_->reclaimer().gather().reclaimed_pages(), full_);
+  EXPECT_EQ(h_->counters().inflated.bytes.get(), huge_);
+}
+
 TEST_F(HugeReclaim, ADeflateBeforeThePassKeepsTheHostPage) {
   h_->inflate({0, 2 * full_});
   EXPECT_EQ(h_->deflate(full_ + 7).changed, 1U);
