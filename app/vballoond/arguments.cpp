@@ -33,13 +33,16 @@ std::string log_level_fault(const std::string& level) {
 
 Result<service::Config> read_config(const Arguments& arguments) {
   const auto profile = arguments.dev ? lcore::Profile::kDevelopment : lcore::Profile::kProduction;
-  if (!arguments.config.empty()) return service::load_config(arguments.config, profile);
-  const bool system = !arguments.dev && ::access(kSystemConfig, F_OK) == 0;
-  if (system) return service::load_config(kSystemConfig, profile);
-  return service::default_config(profile);
+  const std::string file = config_file(arguments);
+  return file.empty() ? service::default_config(profile) : service::load_config(file, profile);
 }
 
 }  // namespace
+
+std::string config_file(const Arguments& arguments) {
+  if (!arguments.config.empty()) return arguments.config;
+  return !arguments.dev && ::access(kSystemConfig, F_OK) == 0 ? kSystemConfig : "";
+}
 
 std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
   CLI::App app("The vhost-user backend of the virtio balloons of all VMs of a host.\n",
@@ -61,6 +64,10 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments* out) {
   app.add_option("--log-level", out->log_level, "trace, debug, info, warning or error")
       ->type_name("LEVEL")
       ->check(log_level_fault, "");
+  app.add_flag("--check-config", out->check_config,
+               "Say what is wrong in the configuration, and do no more");
+  app.add_flag("--print-config", out->print_config,
+               "Print the effective configuration and where each value comes from, and do no more");
   app.footer(kFooter);
   try {
     app.parse(argc, argv);
@@ -80,7 +87,7 @@ Result<service::Config> make_config(const Arguments& arguments) {
     if (auto unique = service::check_devices(config->devices); !unique) {
       return fail(unique.error().code, "--device: " + unique.error().message);
     }
-    config->places.add_device(config->devices.back().name, "", "--device: ");
+    config->places.add_device(config->devices.back().name, "", std::string(service::kDeviceOption));
   }
   const auto obey = [&config](const std::string& value, const char* option, const char* key,
                               std::string* field) {

@@ -7,10 +7,13 @@
 
 #include <cstdio>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "arguments.hpp"
+#include "base/lines.hpp"
 #include "base/output.hpp"
+#include "service/config/config_text.hpp"
 #include "service/daemon.hpp"
 #include "service/process/log_level.hpp"
 
@@ -22,9 +25,25 @@ void say(std::string_view line) {
   static_cast<void>(say_line(fmt::format("vballoond: {}", line)));
 }
 
+/// A message may have several lines: one for each fault of the configuration.
 int complain(const Status& status, int exit_status) {
-  fmt::print(stderr, "vballoond: {}\n", status.message);
+  for (const std::string& line : split_lines(status.message)) {
+    fmt::print(stderr, "vballoond: {}\n", line);
+  }
   return exit_status;
+}
+
+/// What --check-config and --print-config are for.
+int tell(const daemon::Arguments& arguments, const service::Config& config) {
+  if (arguments.print_config) {
+    fmt::print("{}", service::config_text(config));
+    return 0;
+  }
+  const std::string file = daemon::config_file(arguments);
+  const std::size_t devices = config.devices.size();
+  fmt::print("vballoond: {}: nothing wrong; {} device{}\n", file.empty() ? "the defaults" : file,
+             devices, devices == 1 ? "" : "s");
+  return 0;
 }
 
 }  // namespace
@@ -39,6 +58,9 @@ int main(int argc, char** argv) {
   if (done) return printed;
   const auto config = daemon::make_config(arguments);
   if (!config) return complain(config.error(), 2);
+  if (arguments.check_config || arguments.print_config) {
+    return with_output_written("vballoond", 1, [&] { return tell(arguments, *config); });
+  }
 
   service::start_log(config->log_level);
   const service::DaemonHooks hooks{[&arguments] { return daemon::make_config(arguments); }, say};

@@ -10,10 +10,12 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/group.hpp"
 #include "base/in_hand.hpp"
+#include "base/lines.hpp"
 #include "base/log.hpp"
 #include "gmem/lost_memory.hpp"
 #include "keep/crash_notes.hpp"
@@ -326,8 +328,10 @@ void Daemon::stop() {
 void Daemon::reload() {
   auto after = hooks_.reread();
   if (!after) {
-    log::error("reload: {}; everything stays as it was", after.error().message);
-    return;
+    for (const std::string& fault : split_lines(after.error().message)) {
+      log::error("reload: {}", fault);
+    }
+    return log::error("reload: everything stays as it was");
   }
   std::vector<std::string> present;
   for (const vm::Vm* vm : fleet_->vms()) present.push_back(vm->settings().name);

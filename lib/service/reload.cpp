@@ -4,6 +4,10 @@
 #include "service/reload.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "service/config/config_text.hpp"
 
 namespace vballoon::service {
 namespace {
@@ -20,30 +24,16 @@ const vm::Settings* same(const std::vector<vm::Settings>& devices, const vm::Set
   return at == devices.end() ? nullptr : &*at;
 }
 
+/// These take effect at once.
+constexpr std::array<std::string_view, 2> kLive{"daemon.log_level", "stats.interval_ms"};
+
 std::vector<std::string> changed_keys(const Config& before, const Config& after) {
+  const auto was = key_texts(before), is = key_texts(after);
   std::vector<std::string> keys;
-  const auto note = [&keys](const auto& was, const auto& is, const char* key) {
-    if (was != is) keys.emplace_back(key);
-  };
-  note(before.rpc_socket, after.rpc_socket, "daemon.rpc_socket");
-  note(before.rpc_group, after.rpc_group, "daemon.rpc_group");
-  note(before.state_dir, after.state_dir, "daemon.state_dir");
-  note(before.socket_group, after.socket_group, "daemon.socket_group");
-  note(before.seccomp, after.seccomp, "daemon.seccomp");
-  note(before.no_huge, after.no_huge, "eal.no_huge");
-  note(before.memory_mib, after.memory_mib, "eal.memory_mib");
-  note(before.main_lcore, after.main_lcore, "eal.main_lcore");
-  note(before.eal_args, after.eal_args, "eal.args");
-  note(before.poll_lcores, after.poll_lcores, "poll.lcores");
-  note(before.idle, after.idle, "poll.idle");
-  note(before.reclaim_lcores, after.reclaim_lcores, "reclaim.lcores");
-  note(before.window_mib, after.window_mib, "reclaim.window_mib");
-  note(before.window_age_ms, after.window_age_ms, "reclaim.window_age_ms");
-  note(before.hugetlb_reserve, after.hugetlb_reserve, "reclaim.hugetlb_reserve");
-  note(before.max_guest_gib, after.max_guest_gib, "limits.max_guest_gib");
-  note(before.max_total_gib, after.max_total_gib, "limits.max_total_gib");
-  note(before.neighbours, after.neighbours, "placement.neighbours");
-  note(before.policy, after.policy, "policy");
+  for (std::size_t i = 0; i < is.size(); ++i) {
+    if (was[i] == is[i] || std::ranges::find(kLive, is[i].name()) != kLive.end()) continue;
+    keys.push_back(is[i].name());
+  }
   return keys;
 }
 

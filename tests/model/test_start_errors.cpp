@@ -105,6 +105,28 @@ TEST_F(StartErrors, OptionsAreNamedToo) {
   EXPECT_EQ(start("", {"--no-such-option"}).status, 2);
 }
 
+/// Both start nothing.
+TEST_F(StartErrors, AConfigurationIsCheckedAndPrinted) {
+  const std::string good = "[poll]\nidle = \"backoff\"\n" + device("a", path("vm.sock"));
+  const Ended checked = start(good, {"--check-config"});
+  EXPECT_EQ(checked.status, 0) << checked.output;
+  EXPECT_EQ(checked.output, "vballoond: " + path("toml") + ": nothing wrong; 1 device\n");
+  const Ended printed = start(good, {"--print-config"});
+  EXPECT_EQ(printed.status, 0) << printed.output;
+  EXPECT_NE(printed.output.find("idle = \"backoff\""), std::string::npos) << printed.output;
+  EXPECT_NE(printed.output.find("  # " + path("toml") + ":2\n"), std::string::npos)
+      << printed.output;
+  EXPECT_NE(printed.output.find("  # --rpc\n"), std::string::npos) << printed.output;
+  const Ended again = start(printed.output, {"--check-config"});
+  EXPECT_EQ(again.status, 0) << again.output;
+  for (const char* const option : {"--check-config", "--print-config"}) {
+    const Ended wrong = start("[poll]\nidle = 1\n[eal]\nx = 2\n", {option});
+    EXPECT_EQ(wrong.status, 2);
+    EXPECT_NE(wrong.output.find("vballoond: " + path("toml") + ":2: "), std::string::npos);
+    EXPECT_NE(wrong.output.find("vballoond: " + path("toml") + ":4: "), std::string::npos);
+  }
+}
+
 TEST_F(StartErrors, WhatMayPassIsOne) {
   expect(start(device("a", path("missing/vm.sock"))), 1,
          path("toml") + ":3: ", "make it first (mkdir -p)");

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ using lcore::IdleStrategy;
 using lcore::Profile;
 using policy::PolicyConfig;
 
+/// The place of a device that the command line names.
+inline constexpr std::string_view kDeviceOption = "--device: ";
+
 /// The file and line, or the option, of each key: for errors that appear after parsing.
 class Places {
  public:
@@ -35,6 +39,10 @@ class Places {
   [[nodiscard]] std::string of(std::string_view key) const {
     const auto at = places_.find(key);
     return at == places_.end() ? std::string() : at->second;
+  }
+  /// @return empty where the device's block lacks the key.
+  [[nodiscard]] std::string of_key(const std::string& device, std::string_view key) const {
+    return of(slot(device, key));
   }
   /// Where the device's block lacks the key: the line of the block.
   [[nodiscard]] std::string of_device(const std::string& device, std::string_view key) const {
@@ -76,6 +84,9 @@ struct Config : lcore::LcoreSettings {
 
 [[nodiscard]] Config default_config(Profile profile);
 
+/// Their names, as the file takes them.
+[[nodiscard]] std::span<const std::string_view> log_levels() noexcept;
+
 /// Whether the file and --log-level take this name of a log level.
 [[nodiscard]] bool is_log_level(std::string_view name) noexcept;
 
@@ -83,8 +94,9 @@ struct Config : lcore::LcoreSettings {
 [[nodiscard]] std::string log_level_named(std::string_view name);
 
 /// @param source  the name of the text in errors: "vballoond.toml:12: ...".
-/// @errors kInvalidArgument for an unknown key (the message suggests the nearest known key), a
-///         wrong type, a value out of range, or a name or socket that two devices share.
+/// @errors kInvalidArgument for unknown keys (the message suggests the nearest known key), wrong
+///         types, values out of range, and names or sockets that two devices share: all of them, a
+///         line each.
 [[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& source,
                                           Profile profile);
 

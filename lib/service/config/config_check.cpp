@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "base/group.hpp"
 #include "base/socket_file.hpp"
@@ -26,53 +27,66 @@ std::string one_spelling(const std::string& path) {
   return failed ? path : canonical.string();
 }
 
-Result<void> check_device(const Config& config, const vm::Settings& device) {
-  const auto blamed = [&](std::string_view key, const Result<void>& checked) -> Result<void> {
-    if (checked) return {};
-    return tl::unexpected(blame_device(config, device, key, checked.error()));
-  };
-  if (auto ok = blamed("name", vm::check_name(device.name)); !ok) return ok;
-  if (auto ok = blamed("socket", check_socket_path(device.socket)); !ok) return ok;
-  const auto group = find_group(device.group, "device.group");
-  return group ? Result<void>() : blamed("group", tl::unexpected(group.error()));
+/// What is wrong, each with its place.
+class Complaints {
+ public:
+  explicit Complaints(const Config& config) : config_(config) {}
+  template <typename T>
+  void hear(std::string_view key, const Result<T>& checked) {
+    if (!checked) add(blame(config_, key, checked.error()));
+  }
+  template <typename T>
+  void hear(const vm::Settings& device, std::string_view key, const Result<T>& checked) {
+    if (!checked) add(blame_device(config_, device, key, checked.error()));
+  }
+  [[nodiscard]] Result<void> result() && {
+    if (all_.empty()) return {};
+    return fail(Code::kInvalidArgument, std::move(all_));
+  }
+
+ private:
+  void add(const Status& status) { all_ += (all_.empty() ? "" : "\n") + status.message; }
+
+  const Config& config_;
+  std::string all_;
+};
+
+void check_device(const vm::Settings& device, Complaints* complaints) {
+  complaints->hear(device, "name", vm::check_name(device.name));
+  complaints->hear(device, "socket", check_socket_path(device.socket));
+  complaints->hear(device, "group", find_group(device.group, "device.group"));
 }
 
-Result<void> check_daemon(const Config& config) {
-  if (auto ok = check_socket_path(config.rpc_socket); !ok) {
-    return tl::unexpected(blame(config, "daemon.rpc_socket", ok.error()));
-  }
+void check_daemon(const Config& config, Complaints* complaints) {
+  complaints->hear("daemon.rpc_socket", check_socket_path(config.rpc_socket));
   for (const auto& [name, key] : {std::pair{&config.rpc_group, "daemon.rpc_group"},
                                   std::pair{&config.socket_group, "daemon.socket_group"}}) {
-    if (const auto group = find_group(*name, key); !group) {
-      return tl::unexpected(blame(config, key, group.error()));
-    }
+    complaints->hear(key, find_group(*name, key));
   }
-  return {};
 }
 
 /// Refuses two listeners on one path: the second would take the path from the first.
-Result<void> check_paths(const Config& config) {
+void check_paths(const Config& config, Complaints* complaints) {
   std::map<std::string, std::string> owners{{one_spelling(config.rpc_socket), "vballoonctl"}};
   for (const vm::Settings& device : config.devices) {
     const auto [at, is_new] = owners.emplace(one_spelling(device.socket), device.name);
     if (is_new) continue;
-    return tl::unexpected(blame_device(
-        config, device, "socket",
-        Status{Code::kInvalidArgument,
-               fmt::format("device '{}' shares the socket {} with {}; give each its own",
-                           device.name, device.socket, at->second)}));
+    const Result<void> shared =
+        fail(Code::kInvalidArgument,
+             fmt::format("device '{}' shares the socket {} with {}; give each its own", device.name,
+                         device.socket, at->second));
+    complaints->hear(device, "socket", shared);
   }
-  return {};
 }
 
 }  // namespace
 
 Result<void> check_config(const Config& config) {
-  if (auto ok = check_daemon(config); !ok) return ok;
-  for (const vm::Settings& device : config.devices) {
-    if (auto ok = check_device(config, device); !ok) return ok;
-  }
-  return check_paths(config);
+  Complaints complaints(config);
+  check_daemon(config, &complaints);
+  for (const vm::Settings& device : config.devices) check_device(device, &complaints);
+  check_paths(config, &complaints);
+  return std::move(complaints).result();
 }
 
 Status blame(const Config& config, std::string_view key, Status status) {

@@ -16,7 +16,8 @@ namespace vballoon::service {
 /// Checks that names and paths are valid, that no two sockets are the same file however their paths
 /// are spelled, and that the host has the groups. The configuration includes the command line. The
 /// daemon checks it at the start, and before a reload acts.
-/// @errors kInvalidArgument; the message begins with the file and line, or the option.
+/// @errors kInvalidArgument: all that is wrong, a line each, which begins with the file and line,
+///         or the option.
 [[nodiscard]] Result<void> check_config(const Config& config);
 
 /// Blames an error on a key: puts the file and line of the key, or its option, before the message.

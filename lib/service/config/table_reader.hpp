@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/config/table_reader.hpp - reads one TOML table strictly: refuses unknown keys, and checks
+// service/config/table_reader.hpp - reads TOML tables strictly: refuses unknown keys, and checks
 //                                   every value.
-// Each read adds its key to the known keys, so the list of known keys is exactly what is read.
+// Each key that is asked for is a known one, so the list of known keys is exactly what is read.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,62 +16,78 @@
 #include <toml++/toml.h>
 
 #include "base/result.hpp"
+#include "service/config/keys.hpp"
 
 namespace vballoon::service {
 
-/// The bounds of a whole number, both included, and its unit.
-struct Range {
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-  std::string_view unit;
+/// What is wrong in a file, with the lines.
+class Faults {
+ public:
+  /// @param source  the file's name in messages.
+  explicit Faults(std::string source) : source_(std::move(source)) {}
+  void add(const toml::source_region& where, std::string_view what);
+  [[nodiscard]] std::size_t count() const noexcept { return found_.size(); }
+  /// @errors kInvalidArgument: all of them, a line each, in the order of the file.
+  [[nodiscard]] Result<void> result() &&;
+
+ private:
+  struct Fault {
+    std::uint32_t line;
+    std::string text;
+  };
+  std::string source_;
+  std::vector<Fault> found_;
 };
 
-/// Read each key at most once, then call finish(). The first error is kept; later ones are ignored.
-class TableReader {
+/// Where a key is absent, or its value cannot be, the value stays as it is.
+class TableReader final : public Keys {
  public:
-  /// @param path    the table's name in messages; empty for the top of the file.
-  /// @param source  the file's name in messages.
-  TableReader(const toml::table& table, std::string path, const std::string& source)
-      : table_(table), path_(std::move(path)), source_(source) {}
+  /// @param path  the table's name in messages; empty for the top of the file.
+  TableReader(const toml::table& table, std::string path, Faults& faults)
+      : table_(table), path_(std::move(path)), faults_(faults), before_(faults.count()) {}
 
-  /// Where the key is absent, *out keeps its value.
-  void read(std::string_view key, bool* out);
-  /// @param expected  completes "must be ..." in the error for another type; more precise than "a
-  ///                  text in quotes" where not every text is valid.
-  void read(std::string_view key, std::string* out, std::string_view expected = "a text in quotes");
-  void read(std::string_view key, std::uint64_t* out, const Range& range);
-  void read(std::string_view key, std::vector<std::string>* out);
-  void read_word(std::string_view key, std::string* out, std::span<const std::string_view> words);
-  /// Reads a list of numbers, or one of the words. With a word the list is empty.
-  void read_list_or_word(std::string_view key, std::vector<unsigned>* out, const Range& range,
-                         std::string* word, std::span<const std::string_view> words);
+  void table(std::string_view name, const Body& body) override;
+  void flag(std::string_view key, bool* value) override;
+  using Keys::text;
+  void text(std::string_view key, std::string* value, std::string_view expected) override;
+  void texts(std::string_view key, std::vector<std::string>* value) override;
+  void word(std::string_view key, std::string* value, Words words) override;
+  void number(std::string_view key, std::uint64_t* value, const Range& range) override;
+  void number(std::string_view key, std::optional<unsigned>* value, const Range& range) override;
+  void numbers(std::string_view key, std::vector<unsigned>* value, const Range& range,
+               std::string* word, Words words) override;
+  void refuse(std::string_view key, const std::string& why) override;
 
-  /// Reads a table within the table by `body`, which returns finish() of the reader that it gets.
-  using Body = std::function<Result<void>(TableReader&)>;
-  void read_table(std::string_view key, const Body& body);
-  void read_tables(std::string_view key, const Body& body);
+  /// Each [[name]], by a reader of its own.
+  using Block = std::function<void(TableReader&)>;
+  void blocks(std::string_view name, const Block& body);
 
-  /// @return true when the table has the key; its absence becomes the error.
+  /// @return whether the table has the key; its absence is a fault.
   bool require(std::string_view key);
-  void fail_at(const toml::node& where, std::string message);
-  [[nodiscard]] const toml::table& table() const noexcept { return table_; }
-
-  /// @errors kInvalidArgument: the first error, or a key that was not read.
-  [[nodiscard]] Result<void> finish();
+  /// A fault of the table as a whole.
+  void refuse(const std::string& why) { faults_.add(table_.source(), why); }
+  /// Nothing is wrong in the table so far.
+  [[nodiscard]] bool good() const noexcept { return faults_.count() == before_; }
+  /// All keys were asked for: any other is a fault.
+  void finish();
 
  private:
   const toml::node* find(std::string_view key);
   void wrong_type(std::string_view key, const toml::node& node, std::string_view expected);
-  std::optional<std::uint64_t> number(std::string_view key, const toml::node& node,
-                                      const Range& range, std::string_view expected);
+  std::optional<std::uint64_t> number_of(std::string_view key, const toml::node& node,
+                                         const Range& range, std::string_view expected);
+  std::optional<std::uint64_t> number_at(std::string_view key, const Range& range);
+  [[nodiscard]] std::optional<std::vector<unsigned>> list_of(std::string_view key,
+                                                             const toml::array& list,
+                                                             const Range& range,
+                                                             std::string_view expected);
   [[nodiscard]] std::string full_name(std::string_view key) const;
-  [[nodiscard]] std::string at(const toml::source_region& region) const;
 
   const toml::table& table_;
   std::string path_;
-  const std::string& source_;
+  Faults& faults_;
+  std::size_t before_;
   std::vector<std::string_view> known_;
-  std::optional<Status> error_;
 };
 
 }  // namespace vballoon::service

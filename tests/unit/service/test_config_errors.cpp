@@ -44,7 +44,7 @@ const Wrong kWrong[] = {
      "t.toml:1: ", "'floor_mib' (3) is above 'ceiling_mib' (2)"},
     {"NoSuchLaw", "[policy]\nlaw = \"chaos\"\n", "t.toml:2: ", "balance"},
     {"StallBeyondItsWindow", "[policy]\npsi_stall_ms = 700\npsi_window_ms = 500\n",
-     "t.toml:1: ", "'policy.psi_stall_ms' (700) is longer than its window"},
+     "t.toml:2: ", "'policy.psi_stall_ms' (700) is longer than its window"},
     {"WeightOfZero", "[[device]]\nname=\"a\"\nsocket=\"b\"\nweight=0\n", "t.toml:4: ", "1"},
     {"MessageQueueNotABoolean",
      "[[device]]\nname = \"a\"\nsocket = \"b\"\nmessage_queue = \"yes\"\n",
@@ -101,6 +101,34 @@ const Wrong kWrong[] = {
 
 INSTANTIATE_TEST_SUITE_P(Each, ConfigError, testing::ValuesIn(kWrong),
                          [](const auto& wrong) { return wrong.param.name; });
+
+TEST(ConfigErrors, AreAllToldInTheOrderOfTheFile) {
+  const auto config = parse_config(R"([[device]]
+name = "a"
+socket = "s"
+weight = 0
+[poll]
+lcores = [1, 1]
+idle = "never"
+lcore = 3
+[[device]]
+name = "b"
+[[device]]
+name = "a"
+socket = "t"
+[daemon]
+seccomp = 1
+)",
+                                   "t.toml", Profile::kProduction);
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message,
+            "t.toml:4: 'device.weight' must be a whole number from 1 to 10000, not 0\n"
+            "t.toml:6: 'poll.lcores' names 1 twice\n"
+            "t.toml:7: 'poll.idle' must be \"spin\" or \"backoff\", not \"never\"\n"
+            "t.toml:8: unknown key 'poll.lcore'; did you mean 'lcores'?\n"
+            "t.toml:9: this [[device]] has no 'socket'\n"
+            "t.toml:15: 'daemon.seccomp' must be true or false, not a whole number");
+}
 
 }  // namespace
 }  // namespace vballoon::service
