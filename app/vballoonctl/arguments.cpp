@@ -24,7 +24,8 @@ Examples:
   vballoonctl set vm1 0              give it back
   vballoonctl list --json            for programs; errors are JSON, too
 
-Exit status: 0 done, 1 refused or not reached, 2 usage, 3 no daemon answers.
+Exit status: 0 done, 1 refused, 2 usage, 3 no daemon answers, 4 set and not reached, or
+for some of the VMs only.
 See vballoonctl(1).)";
 
 /// A size that is valid for no guest is a usage error, without a question to the daemon.
@@ -59,16 +60,34 @@ CLI::App* add_vm_command(CLI::App& app, const char* name, const char* what, Argu
   return command;
 }
 
+/// `set --all SIZE` has one word where `set VM SIZE` has two.
+void settle_set(Arguments* out) {
+  if (out->all && out->size.empty()) std::swap(out->name, out->size);
+  if (out->all && !out->name.empty()) {
+    throw CLI::ValidationError("--all: it means every VM; leave '" + out->name + "' out");
+  }
+  if (!out->all && out->name.empty()) throw CLI::RequiredError("VM");
+  if (out->size.empty()) throw CLI::RequiredError("SIZE");
+  if (const std::string fault = size_fault(out->size); !fault.empty()) {
+    throw CLI::ValidationError("SIZE: " + fault);
+  }
+}
+
 void add_set(CLI::App& app, Arguments* out) {
-  CLI::App* set = add_vm_command(app, "set", "Set the size of a VM's balloon", out);
-  set->add_option("SIZE", out->size, "512M, 1.5G, 50% of guest memory, 0")
-      ->required()
-      ->type_name("")
-      ->check(size_fault, "");
+  CLI::App* set =
+      add_command(app, "set", "Set the size of a VM's balloon, or of several VMs'", out);
+  set->add_option("VM", out->name, "Its name, several with commas between, or a pattern: 'web-*'")
+      ->type_name("");
+  set->add_option("SIZE", out->size, "512M, 1.5G, 50% of guest memory, 0")->type_name("");
+  set->add_flag("-a,--all", out->all, "Of every VM");
+  set->callback([out] {
+    out->command = "set";
+    settle_set(out);
+  });
   set->add_flag("-f,--force", out->force, "However little it leaves to the guest");
   CLI::Option* wait =
       set->add_flag("-w,--wait", out->wait,
-                    "Wait until it is reached; give up after 10 s without progress (status 1)");
+                    "Wait until it is reached; give up after 10 s without progress (status 4)");
   set->add_option("--timeout", out->timeout_s, "With --wait: give up after so many seconds at most")
       ->type_name("S")
       ->check(CLI::Range(1u, 86400u))

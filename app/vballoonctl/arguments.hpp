@@ -20,6 +20,7 @@ struct Arguments {
 
   std::string name;               ///< the VM
   std::string size;               ///< set
+  bool all = false;               ///< set
   bool wait = false;              ///< set
   bool force = false;             ///< set
   unsigned timeout_s = 0;         ///< set --wait, stats; 0: no timeout, or the default

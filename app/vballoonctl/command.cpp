@@ -49,15 +49,19 @@ rpc::Outcome<Json> Command::call(std::string_view method, Json params) {
   return client.call(method, std::move(params), kCallTimeout);
 }
 
+int status_of(const rpc::Error& error) noexcept {
+  const bool unreachable = error.code == rpc::kUnreachable || error.code == rpc::kForbidden ||
+                           error.code == rpc::kNoAnswer;
+  return unreachable ? kNoDaemon : kRefused;
+}
+
 int complain(bool json, const rpc::Error& error) {
   if (json) {
     print_json(Json{{"error", rpc::to_json(error)}});
   } else {
     fmt::print(stderr, "vballoonctl: {}\n", printable(error.message));
   }
-  const bool unreachable = error.code == rpc::kUnreachable || error.code == rpc::kForbidden ||
-                           error.code == rpc::kNoAnswer;
-  return unreachable ? kNoDaemon : kRefused;
+  return status_of(error);
 }
 
 int complain(const Command& command, const rpc::Error& error) {
@@ -65,10 +69,13 @@ int complain(const Command& command, const rpc::Error& error) {
 }
 
 void print_warnings(const Command& command, const Json& result) {
+  print_warnings(command, command.arguments.name, result);
+}
+
+void print_warnings(const Command& command, const std::string& name, const Json& result) {
   if (command.arguments.json) return;
   for (const Json& warning : result.value("warnings", Json::array())) {
     if (!warning.is_string()) continue;
-    const std::string& name = command.arguments.name;
     fmt::print(stderr, "vballoonctl: {}{}warning: {}\n", name, name.empty() ? "" : ": ",
                printable(warning.get<std::string>()));
   }

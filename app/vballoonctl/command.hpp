@@ -3,6 +3,7 @@
 // vballoonctl/command.hpp - what all commands share: the connection, errors, the exit status.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "arguments.hpp"
@@ -10,8 +11,9 @@
 
 namespace vballoon::ctl {
 
-/// A script can tell a refusal from a daemon that does not run.
-enum ExitStatus : int { kDone = 0, kRefused = 1, kUsage = 2, kNoDaemon = 3 };
+/// A script can tell a refusal from a daemon that does not run, and from what was begun and is not
+/// all done: a target that stands and was not reached, or one that some of the VMs took.
+enum ExitStatus : int { kDone = 0, kRefused = 1, kUsage = 2, kNoDaemon = 3, kPartly = 4 };
 
 /// One run of one command.
 struct Command {
@@ -45,6 +47,9 @@ struct Command {
 /// Connects and runs the command that the arguments name.
 [[nodiscard]] int run(const Arguments& arguments);
 
+/// @return the exit status for the error.
+[[nodiscard]] int status_of(const rpc::Error& error) noexcept;
+
 /// Prints the error on standard error, or as JSON on standard output.
 /// @return the exit status for the error.
 int complain(bool json, const rpc::Error& error);
@@ -52,6 +57,8 @@ int complain(const Command& command, const rpc::Error& error);
 
 /// Prints a result's warnings on standard error. With --json they are in the result.
 void print_warnings(const Command& command, const rpc::Json& result);
+/// @param name  of the VM that it is about; empty: none.
+void print_warnings(const Command& command, const std::string& name, const rpc::Json& result);
 
 /// Prints the raw result, indented.
 void print_json(const rpc::Json& result);

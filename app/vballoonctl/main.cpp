@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoonctl/main.cpp - arguments, then one command.
-// Exit:   0 done, 1 refused or target not reached, 2 usage error, 3 no daemon answers.
+// Exit:   0 done, 1 refused, 2 usage error, 3 no daemon answers, 4 done in part.
 #include <algorithm>
 #include <string>
 #include <vector>

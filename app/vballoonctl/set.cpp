@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/size_text.hpp"
+#include "choice.hpp"
 #include "command.hpp"
 #include "ending.hpp"
 #include "format.hpp"
@@ -26,8 +29,8 @@ constexpr unsigned kBarCells = 32;
 /// Shows the progress: as a bar on a terminal, as a line a second elsewhere, not with --json.
 class Display {
  public:
-  Display(const Arguments& arguments, std::uint64_t target)
-      : name_(arguments.name),
+  Display(const Arguments& arguments, const std::string& name, std::uint64_t target)
+      : name_(name),
         target_(target),
         silent_(arguments.json),
         terminal_(!arguments.json && is_terminal()) {}
@@ -78,14 +81,14 @@ std::optional<std::chrono::seconds> timeout_of(const Arguments& arguments) {
   return std::chrono::seconds(arguments.timeout_s);
 }
 
-rpc::Outcome<Ending> follow(Command& command, std::uint64_t target,
+rpc::Outcome<Ending> follow(Command& command, const std::string& name, std::uint64_t target,
                             const std::atomic<bool>* interrupt) {
   const Arguments& arguments = command.arguments;
   std::optional<Progress> progress;
-  Display display(arguments, target);
+  Display display(arguments, name, target);
   Json last;
   for (;;) {
-    auto device = command.call("device.show", {{"name", arguments.name}});
+    auto device = command.call("device.show", {{"name", name}});
     if (!device && interrupt->load(std::memory_order_relaxed)) device = last;
     if (!device) {
       display.end();
@@ -117,54 +120,137 @@ Json ending_json(const Ending& ending, std::uint64_t target, const std::string& 
   return json;
 }
 
-int print_ending(const Arguments& arguments, const Ending& ending, std::uint64_t target,
-                 Clock::duration took) {
+/// What came of the command for one VM.
+struct Told {
+  int status = kDone;
+  Json json = {};  ///< what --json prints
+};
+
+Told tell_error(const Command& command, const rpc::Error& error) {
+  if (!command.arguments.json) complain(false, error);
+  return {status_of(error), {{"error", rpc::to_json(error)}}};
+}
+
+Told tell_ending(const Arguments& arguments, const std::string& name, const Ending& ending,
+                 std::uint64_t target, Clock::duration took) {
   const std::string reason = why_not(ending, target, arguments.timeout_s);
-  if (arguments.json) {
-    print_json(ending_json(ending, target, reason));
-  } else if (reason.empty()) {
+  const int status = reason.empty() ? kDone : kPartly;
+  if (arguments.json) return {status, ending_json(ending, target, reason)};
+  if (reason.empty()) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-    fmt::print("{}: balloon {} of {} guest memory, reached in {}\n", arguments.name,
+    fmt::print("{}: balloon {} of {} guest memory, reached in {}\n", name,
                size_field(ending.device, "actual_bytes"), size_field(ending.device, "guest_bytes"),
                format_age(static_cast<std::uint64_t>(ms)));
   } else {
-    fmt::print(stderr, "vballoonctl: {}: balloon {} of {} wanted: {}\n", arguments.name,
+    fmt::print(stderr, "vballoonctl: {}: balloon {} of {} wanted: {}\n", name,
                size_field(ending.device, "actual_bytes"), format_size(target), reason);
   }
-  return reason.empty() ? kDone : kRefused;
+  return {status};
 }
 
-int see_through(Command& command, std::uint64_t target) {
-  const std::atomic<bool>* interrupt = catch_interrupt();
+void print_target(const std::string& name, const Json& result) {
+  if (number(result, "guest_bytes") == 0) {
+    fmt::print("{}: target {}, kept until its VM shows its memory\n", name, target_field(result));
+  } else {
+    fmt::print("{}: target {} of {} guest memory\n", name,
+               format_size(number(result, "target_bytes")), size_field(result, "guest_bytes"));
+  }
+}
+
+/// One of the VMs.
+class Setting {
+ public:
+  Setting(Command& command, std::string name) : command_(command), name_(std::move(name)) {}
+
+  void set() {
+    const Arguments& arguments = command_.arguments;
+    Json params{{"name", name_}, {"size", arguments.size}};
+    // Sent only where set, because an older daemon refuses the parameter.
+    if (arguments.force) params["force"] = true;
+    begun_ = Clock::now();
+    auto result = command_.call("device.set", std::move(params));
+    if (!result) {
+      told_ = tell_error(command_, result.error());
+      return;
+    }
+    print_warnings(command_, name_, *result);
+    target_ = number(*result, "target_bytes");
+    if (!arguments.wait && !arguments.json) print_target(name_, *result);
+    told_.json = std::move(*result);
+  }
+  /// Until it is reached or given up.
+  void see_through(const std::atomic<bool>* interrupt) {
+    if (told_.status != kDone) return;
+    const auto ending = follow(command_, name_, target_, interrupt);
+    told_ = ending ? tell_ending(command_.arguments, name_, *ending, target_, Clock::now() - begun_)
+                   : tell_error(command_, ending.error());
+  }
+  [[nodiscard]] const Told& told() const noexcept { return told_; }
+  [[nodiscard]] Json named_json() const {
+    Json json{{"name", name_}};
+    json.update(told_.json);
+    return json;
+  }
+
+ private:
+  Command& command_;
+  std::string name_;
+  Clock::time_point begun_;
+  std::uint64_t target_ = 0;
+  Told told_;
+};
+
+/// All are set before the first is waited for: they get there together.
+void set_all(Command& command, std::vector<Setting>* settings) {
+  for (Setting& one : *settings) one.set();
+  if (!command.arguments.wait) return;
+  const std::atomic<bool>* const interrupt = catch_interrupt();
   command.client.set_interrupt(interrupt);
-  const auto begin = Clock::now();
-  const auto ending = follow(command, target, interrupt);
-  if (!ending) return complain(command, ending.error());
-  return print_ending(command.arguments, *ending, target, Clock::now() - begin);
+  for (Setting& one : *settings) one.see_through(interrupt);
+}
+
+/// @return theirs where all have the same.
+int status_of(const std::vector<Setting>& settings) {
+  const int first = settings.front().told().status;
+  const auto same = [first](const Setting& one) { return one.told().status == first; };
+  return std::ranges::all_of(settings, same) ? first : int{kPartly};
+}
+
+rpc::Outcome<std::vector<std::string>> chosen(Command& command) {
+  const auto listed = command.call("device.list");
+  if (!listed) return tl::unexpected(listed.error());
+  std::vector<std::string> names;
+  for (const Json& device : listed->value("devices", Json::array())) {
+    names.push_back(text(device, "name"));
+  }
+  if (command.arguments.all) return names;
+  return choose(command.arguments.name, names);
+}
+
+int set_several(Command& command) {
+  const auto names = chosen(command);
+  if (!names) return complain(command, names.error());
+  std::vector<Setting> settings;
+  for (const std::string& name : *names) settings.emplace_back(command, name);
+  set_all(command, &settings);
+  if (command.arguments.json) {
+    Json all = Json::array();
+    for (const Setting& one : settings) all.push_back(one.named_json());
+    print_json(all);
+  }
+  return settings.empty() ? int{kDone} : status_of(settings);
 }
 
 }  // namespace
 
 int run_set(Command& command) {
   const Arguments& arguments = command.arguments;
-  Json params{{"name", arguments.name}, {"size", arguments.size}};
-  // Sent only where set, because an older daemon refuses the parameter.
-  if (arguments.force) params["force"] = true;
-  const auto result = command.call("device.set", std::move(params));
-  if (!result) return complain(command, result.error());
-  print_warnings(command, *result);
-  const std::uint64_t target = number(*result, "target_bytes");
-  if (arguments.wait) return see_through(command, target);
-  if (arguments.json) {
-    print_json(*result);
-  } else if (number(*result, "guest_bytes") == 0) {
-    fmt::print("{}: target {}, kept until its VM shows its memory\n", arguments.name,
-               target_field(*result));
-  } else {
-    fmt::print("{}: target {} of {} guest memory\n", arguments.name, format_size(target),
-               size_field(*result, "guest_bytes"));
-  }
-  return kDone;
+  if (arguments.all || is_choice(arguments.name)) return set_several(command);
+  std::vector<Setting> settings;
+  settings.emplace_back(command, arguments.name);
+  set_all(command, &settings);
+  if (arguments.json) print_json(settings.front().told().json);
+  return settings.front().told().status;
 }
 
 }  // namespace vballoon::ctl

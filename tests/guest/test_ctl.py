@@ -148,6 +148,34 @@ def test_policy_show_says_that_nobody_is_automatic(daemon):
     assert "MEMORY" not in said and "RULE" not in said
 
 
+def test_set_takes_lists_and_patterns_and_all(daemon, many):
+    done = daemon.ctl("set", "vm0[12],vm39", "64M")
+    assert done.returncode == 0, done.stderr
+    said = "target 64 MiB, kept until its VM shows its memory"
+    assert done.stdout.splitlines() == [f"{name}: {said}" for name in ("vm01", "vm02", "vm39")]
+    assert daemon.ctl("set", "--all", "32M").stdout.count("target 32 MiB, kept") == 40
+    assert daemon.show("vm17")["wanted_bytes"] == 32 << 20
+    told = json.loads(daemon.ctl("set", "vm0?", "1G", "--json").stdout)
+    assert [one["name"] for one in told] == many[:10]
+    assert all(one["target_bytes"] == 1 << 30 for one in told), told[0]
+    none = daemon.ctl("set", "vm01,web-*", "0")
+    assert none.returncode == 1 and "no VM has a name like 'web-*'" in none.stderr
+    assert daemon.show("vm01")["wanted_bytes"] == 1 << 30, "it is all or none"
+
+
+def test_set_says_by_its_status_how_far_it_came(daemon, many):
+    assert daemon.ctl("policy", "auto", "vm01", "on").returncode == 0
+    partly = daemon.ctl("set", "vm0[12]", "64M")
+    assert partly.returncode == 4 and "vm01" in partly.stderr and "vm02: target" in partly.stdout
+    assert daemon.ctl("set", "vm01", "64M").returncode == 1, "refused"
+    late = daemon.ctl("set", "vm02", "64M", "--wait", "--timeout", "1")
+    assert late.returncode == 4 and "the target stands" in late.stderr
+    for wrong in (("vm1",), ("--all", "vm01", "64M"), ("--all",), ("vm1", "64Q"), ("--all", "1")):
+        assert daemon.ctl("set", *wrong).returncode == 2, wrong
+    nobody = [built("vballoonctl"), "--rpc", "/nonexistent", "set", "--all", "64M"]
+    assert subprocess.run(nobody, capture_output=True).returncode == 3
+
+
 def test_set_wait_stays_on_one_line_of_a_narrow_terminal(uml_lab):
     written = Screen(uml_lab.daemon, "set", "vm1", "100M", "--wait", cells=40).read_all()
     redraws = written.split("\r\n")[0].split("\r")[1:]
