@@ -188,6 +188,7 @@ void add_commands(CLI::App& app, Arguments* out) {
       ->add_option("--timeout", out->timeout_s, "Seconds to wait for it, 60 by default")
       ->type_name("S")
       ->check(CLI::Range(1u, 3600u));
+  add_command(app, "metrics", "All figures, as Prometheus reads them", out);
   add_policy(app, out);
 }
 

@@ -22,7 +22,7 @@ struct Entry {
   std::string_view name;
   int (*run)(Command&);
 };
-constexpr std::array<Entry, 20> kCommands{{{"list", run_list},
+constexpr std::array<Entry, 21> kCommands{{{"list", run_list},
                                            {"show", run_show},
                                            {"set", run_set},
                                            {"stats", run_stats},
@@ -39,6 +39,7 @@ constexpr std::array<Entry, 20> kCommands{{{"list", run_list},
                                            {"lcores", run_lcores},
                                            {"restarts", run_restarts},
                                            {"upgrade", run_upgrade},
+                                           {"metrics", run_metrics},
                                            {"policy show", run_policy_show},
                                            {"policy explain", run_policy_explain},
                                            {"policy auto", run_policy_auto}}};

@@ -40,6 +40,7 @@ struct Command {
 [[nodiscard]] int run_lcores(Command& command);
 [[nodiscard]] int run_restarts(Command& command);
 [[nodiscard]] int run_upgrade(Command& command);
+[[nodiscard]] int run_metrics(Command& command);
 [[nodiscard]] int run_policy_show(Command& command);
 [[nodiscard]] int run_policy_explain(Command& command);
 [[nodiscard]] int run_policy_auto(Command& command);

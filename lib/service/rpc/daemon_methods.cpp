@@ -8,6 +8,7 @@
 #include "rpc/json_writer.hpp"
 #include "service/rpc/device_json.hpp"
 #include "service/rpc/methods.hpp"
+#include "service/rpc/metrics_text.hpp"
 #include "service/rpc/params.hpp"
 
 namespace vballoon::service {
@@ -59,6 +60,22 @@ Methods::Answer Methods::upgrade(const rpc::Json& object) {
   }
   say("the next daemon is to go on: a client asked for it");
   return version_;
+}
+
+Methods::Answer Methods::metrics(const rpc::Json& object) {
+  const Params params(object, "daemon.metrics");
+  if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
+  std::vector<VmRow> rows;
+  for (const vm::Vm* vm : fleet_.vms()) {
+    const vm::Settings& settings = vm->settings();
+    rows.push_back(
+        {settings.name, settings.kind, autopilot_.automatic(settings.name), vm->report()});
+  }
+  rpc::JsonWriter out;
+  out.begin_object();
+  out.field("text", metrics_text(version_.value("version", std::string()), rows, fleet_.lcores()));
+  out.end_object();
+  return rpc::Body(out.take());
 }
 
 std::vector<std::string> Methods::warnings() const {

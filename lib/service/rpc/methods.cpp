@@ -24,11 +24,12 @@ constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
 constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-constexpr std::array<std::string_view, 20> kNames{
+constexpr std::array<std::string_view, 21> kNames{
     "version",         "device.list",      "device.show",      "device.set",     "device.stats",
     "device.add",      "device.remove",    "device.inhibit",   "device.move",    "device.hint",
     "device.prefault", "lcore.list",       "device.reporting", "policy.show",    "policy.explain",
-    "policy.auto",     "device.configure", "daemon.restarts",  "daemon.upgrade", "device.readmit"};
+    "policy.auto",     "device.configure", "daemon.restarts",  "daemon.upgrade", "device.readmit",
+    "daemon.metrics"};
 
 tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
@@ -150,6 +151,7 @@ void Methods::call(const rpc::Request& request, Responder done) {
   if (name == "policy.auto") return done(policy_auto(params));
   if (name == "daemon.restarts") return done(restarts(params));
   if (name == "daemon.upgrade") return done(upgrade(params));
+  if (name == "daemon.metrics") return done(metrics(params));
   done(rpc::refuse(rpc::kMethodNotFound,
                    fmt::format("unknown method '{}'{}", name, suggestion(name, kNames))));
 }

@@ -65,6 +65,7 @@ class Methods {
   Answer policy_auto(const rpc::Json& params);
   Answer restarts(const rpc::Json& params);
   Answer upgrade(const rpc::Json& params);
+  Answer metrics(const rpc::Json& params);
   /// What an operator has to know of the daemon, whatever he asked.
   [[nodiscard]] std::vector<std::string> warnings() const;
   void stats(const rpc::Json& params, Responder done);
