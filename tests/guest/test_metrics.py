@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `vballoonctl metrics` prints, read by Prometheus' own checker."""
+"""What `vballoonctl metrics` prints, read by Prometheus' own checker, and the alerts on it."""
 
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from guestlab import Daemon
 from guestlab.cache import cache_dir, prepare
 from guestlab.guest import MiB
 
+_RULES = Path(__file__).resolve().parents[2] / "config/prometheus/vballoon.rules.yml"
+_CASES = Path(__file__).with_name("prometheus") / "vballoon.rules.test.yml"
 _PREPARE = Path(__file__).resolve().parents[2] / "tools/prepare-prometheus"
 
 
@@ -52,3 +56,23 @@ def test_figures_of_a_guest_are_those_of_show(lab, promtool):
     assert _sample(text, 'vballoon_vm_inflated_pages_total{vm="vm1"}') >= 8192
     faults = 'vballoon_vm_guest_faults_total{vm="vm1",kind="outside_memory"}'
     assert _sample(text, faults) == shown["counters"]["outside_memory"]
+
+
+def _run(command: list, folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alerts_come_for_what_they_are_meant_for_and_for_nothing_else(promtool, tmp_path):
+    for file in (_RULES, _CASES):
+        shutil.copy(file, tmp_path)
+    _run([promtool, "check", "rules", _RULES.name], tmp_path)
+    _run([promtool, "test", "rules", _CASES.name], tmp_path)
+    names = set(re.findall(r"alert: (\w+)", _RULES.read_text()))
+    assert names and names == set(re.findall(r'alertname="(\w+)"', _CASES.read_text()))
+
+
+def test_alerts_are_about_figures_that_there_are(lab):
+    text = lab.daemon.ctl("metrics").stdout
+    wanted = set(re.findall(r"\bvballoon_\w+", _RULES.read_text()))
+    assert wanted and wanted <= set(re.findall(r"^# HELP (\w+)", text, re.MULTILINE))
