@@ -52,6 +52,7 @@ class Texts final : public Keys {
     note(key, word->empty() ? fmt::format("[{}]", fmt::join(*value, ", ")) : toml_text(*word));
   }
   void refuse(std::string_view, const std::string&) override {}
+  [[nodiscard]] bool good() const noexcept override { return true; }
 
  private:
   void note(std::string_view key, std::string value) {
@@ -62,7 +63,7 @@ class Texts final : public Keys {
   std::string table_;
 };
 
-/// "FILE:12: " or "--rpc: ", less the colon behind it.
+/// @param place  "FILE:12: " or "--rpc: ". @return the same without the colon and blank.
 std::string origin(std::string place) {
   place.resize(place.size() - std::min<std::size_t>(place.size(), 2));
   return place;
@@ -92,7 +93,7 @@ std::string tables_text(const Config& config) {
 std::string device_text(const Config& config, const vm::Settings& device) {
   std::vector<KeyText> keys;
   Texts texts(keys);
-  // It writes into its argument what was in there.
+  // go_through() writes every value back, unchanged.
   vm::Settings settings = device;
   go_through(texts, &settings);
   const std::string block = config.places.of_device(device.name, "");
@@ -111,7 +112,7 @@ std::string device_text(const Config& config, const vm::Settings& device) {
 std::vector<KeyText> key_texts(const Config& config) {
   std::vector<KeyText> found;
   Texts texts(found);
-  // It writes into its argument what was in there.
+  // go_through() writes every value back, unchanged.
   Config copy = config;
   go_through(texts, &copy);
   return found;

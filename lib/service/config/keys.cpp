@@ -108,6 +108,8 @@ void policy_keys(Keys& keys, Config* config) {
   keys.number("reserve_mib", &policy.reserve_mib, kSizeMib);
   keys.number("step_mib", &policy.step_mib, kStepMib);
   keys.number("guest_pressure_s", &policy.guest_pressure_s, kPressureS);
+  // A key that was refused has its default, which says nothing about the others.
+  if (!keys.good()) return;
   if (policy.host_pressure == "cgroup" && policy.cgroup.empty()) {
     keys.refuse("host_pressure",
                 "'policy.host_pressure' is \"cgroup\", and 'policy.cgroup' names none");

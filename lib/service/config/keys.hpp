@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/config/keys.hpp - the keys of the configuration file, each in one place: go_through()
-//                           names them with their types and ranges to whoever reads, prints or
-//                           compares them.
+// service/config/keys.hpp - the keys of the configuration file. go_through() names each key, with
+//                           its type and range, to code that reads, prints or compares keys.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +23,7 @@ struct Range {
   std::string_view unit;
 };
 
-/// What is done with each key of a table: its value is set, or looked at.
+/// Code that does something with each key of a table: sets its value, or looks at the value.
 class Keys {
  public:
   using Body = std::function<void(Keys&)>;
@@ -45,12 +44,14 @@ class Keys {
   virtual void number(std::string_view key, std::uint64_t* value, const Range& range) = 0;
   /// A number that need not be set.
   virtual void number(std::string_view key, std::optional<unsigned>* value, const Range& range) = 0;
-  /// A list of numbers, or one of the words: then the list is empty. Without a word, *word is.
+  /// A list of numbers, or one of the words. With a word the list is empty; with a list *word is.
   virtual void numbers(std::string_view key, std::vector<unsigned>* value, const Range& range,
                        std::string* word, Words words) = 0;
 
-  /// The value of a key cannot be, for a reason that its type and range do not show.
+  /// Says that the value of a key cannot be, for a reason beyond its type and range.
   virtual void refuse(std::string_view key, const std::string& why) = 0;
+  /// Nothing is wrong in the table so far: its values may be compared with one another.
+  [[nodiscard]] virtual bool good() const noexcept = 0;
 };
 
 /// All keys but those of devices.

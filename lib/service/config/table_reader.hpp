@@ -57,6 +57,7 @@ class TableReader final : public Keys {
   void numbers(std::string_view key, std::vector<unsigned>* value, const Range& range,
                std::string* word, Words words) override;
   void refuse(std::string_view key, const std::string& why) override;
+  [[nodiscard]] bool good() const noexcept override { return faults_.count() == before_; }
 
   /// Each [[name]], by a reader of its own.
   using Block = std::function<void(TableReader&)>;
@@ -66,8 +67,6 @@ class TableReader final : public Keys {
   bool require(std::string_view key);
   /// A fault of the table as a whole.
   void refuse(const std::string& why) { faults_.add(table_.source(), why); }
-  /// Nothing is wrong in the table so far.
-  [[nodiscard]] bool good() const noexcept { return faults_.count() == before_; }
   /// All keys were asked for: any other is a fault.
   void finish();
 

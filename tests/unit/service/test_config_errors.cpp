@@ -102,6 +102,18 @@ const Wrong kWrong[] = {
 INSTANTIATE_TEST_SUITE_P(Each, ConfigError, testing::ValuesIn(kWrong),
                          [](const auto& wrong) { return wrong.param.name; });
 
+TEST(ConfigErrors, OfAKeyAreNotToldOfTheKeysThatGoWithIt) {
+  const auto config = parse_config(
+      "[policy]\ncgroup = 1\nhost_pressure = \"cgroup\"\npsi_stall_ms = 9000\n"
+      "psi_window_ms = \"10000\"\n",
+      "t.toml", Profile::kProduction);
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message,
+            "t.toml:2: 'policy.cgroup' must be a text in quotes, not a whole number\n"
+            "t.toml:5: 'policy.psi_window_ms' must be a whole number of milliseconds from 500 to "
+            "10000, not a text in quotes");
+}
+
 TEST(ConfigErrors, AreAllToldInTheOrderOfTheFile) {
   const auto config = parse_config(R"([[device]]
 name = "a"
