@@ -24,8 +24,8 @@ Examples:
   vballoonctl set vm1 0              give it back
   vballoonctl list --json            for programs; errors are JSON, too
 
-Exit status: 0 done, 1 refused, 2 usage, 3 no daemon answers, 4 set and not reached, or
-for some of the VMs only.
+Exit status: 0 done, 1 refused, 2 usage, 3 no daemon answers, 4 done in part (a target
+that was not reached, or some of the VMs).
 See vballoonctl(1).)";
 
 /// A size that is valid for no guest is a usage error, without a question to the daemon.

@@ -11,8 +11,8 @@
 
 namespace vballoon::ctl {
 
-/// A script can tell a refusal from a daemon that does not run, and from what was begun and is not
-/// all done: a target that stands and was not reached, or one that some of the VMs took.
+/// A script can tell apart a refusal, a daemon that does not run, and a command that is done in
+/// part: a target was set and not reached, or only some of the VMs took it.
 enum ExitStatus : int { kDone = 0, kRefused = 1, kUsage = 2, kNoDaemon = 3, kPartly = 4 };
 
 /// One run of one command.
@@ -58,7 +58,7 @@ int complain(const Command& command, const rpc::Error& error);
 
 /// Prints a result's warnings on standard error. With --json they are in the result.
 void print_warnings(const Command& command, const rpc::Json& result);
-/// @param name  of the VM that it is about; empty: none.
+/// @param name  the VM's; empty where the result is about no VM.
 void print_warnings(const Command& command, const std::string& name, const rpc::Json& result);
 
 /// Prints the raw result, indented.

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "command.hpp"
-#include "format.hpp"
 
 namespace vballoon::ctl {
 

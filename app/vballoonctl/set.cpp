@@ -157,10 +157,10 @@ void print_target(const std::string& name, const Json& result) {
   }
 }
 
-/// One of the VMs.
-class Setting {
+/// A new target of one VM: set, then followed.
+class Retarget {
  public:
-  Setting(Command& command, std::string name) : command_(command), name_(std::move(name)) {}
+  Retarget(Command& command, std::string name) : command_(command), name_(std::move(name)) {}
 
   void set() {
     const Arguments& arguments = command_.arguments;
@@ -178,7 +178,7 @@ class Setting {
     if (!arguments.wait && !arguments.json) print_target(name_, *result);
     told_.json = std::move(*result);
   }
-  /// Until it is reached or given up.
+  /// Until the target is reached or given up.
   void see_through(const std::atomic<bool>* interrupt) {
     if (told_.status != kDone) return;
     const auto ending = follow(command_, name_, target_, interrupt);
@@ -200,20 +200,20 @@ class Setting {
   Told told_;
 };
 
-/// All are set before the first is waited for: they get there together.
-void set_all(Command& command, std::vector<Setting>* settings) {
-  for (Setting& one : *settings) one.set();
+/// Every target is set before the first one is waited for, so the VMs move side by side.
+void set_all(Command& command, std::vector<Retarget>* targets) {
+  for (Retarget& one : *targets) one.set();
   if (!command.arguments.wait) return;
   const std::atomic<bool>* const interrupt = catch_interrupt();
   command.client.set_interrupt(interrupt);
-  for (Setting& one : *settings) one.see_through(interrupt);
+  for (Retarget& one : *targets) one.see_through(interrupt);
 }
 
-/// @return theirs where all have the same.
-int status_of(const std::vector<Setting>& settings) {
-  const int first = settings.front().told().status;
-  const auto same = [first](const Setting& one) { return one.told().status == first; };
-  return std::ranges::all_of(settings, same) ? first : int{kPartly};
+/// @return the status that all VMs have, or else kPartly.
+int status_of(const std::vector<Retarget>& targets) {
+  const int first = targets.front().told().status;
+  const auto same = [first](const Retarget& one) { return one.told().status == first; };
+  return std::ranges::all_of(targets, same) ? first : int{kPartly};
 }
 
 rpc::Outcome<std::vector<std::string>> chosen(Command& command) {
@@ -230,15 +230,15 @@ rpc::Outcome<std::vector<std::string>> chosen(Command& command) {
 int set_several(Command& command) {
   const auto names = chosen(command);
   if (!names) return complain(command, names.error());
-  std::vector<Setting> settings;
-  for (const std::string& name : *names) settings.emplace_back(command, name);
-  set_all(command, &settings);
+  std::vector<Retarget> targets;
+  for (const std::string& name : *names) targets.emplace_back(command, name);
+  set_all(command, &targets);
   if (command.arguments.json) {
     Json all = Json::array();
-    for (const Setting& one : settings) all.push_back(one.named_json());
+    for (const Retarget& one : targets) all.push_back(one.named_json());
     print_json(all);
   }
-  return settings.empty() ? int{kDone} : status_of(settings);
+  return targets.empty() ? int{kDone} : status_of(targets);
 }
 
 }  // namespace
@@ -246,11 +246,11 @@ int set_several(Command& command) {
 int run_set(Command& command) {
   const Arguments& arguments = command.arguments;
   if (arguments.all || is_choice(arguments.name)) return set_several(command);
-  std::vector<Setting> settings;
-  settings.emplace_back(command, arguments.name);
-  set_all(command, &settings);
-  if (arguments.json) print_json(settings.front().told().json);
-  return settings.front().told().status;
+  std::vector<Retarget> targets;
+  targets.emplace_back(command, arguments.name);
+  set_all(command, &targets);
+  if (arguments.json) print_json(targets.front().told().json);
+  return targets.front().told().status;
 }
 
 }  // namespace vballoon::ctl

@@ -31,8 +31,8 @@ enum class Account : std::uint8_t {
   return account == Account::kPrefaulted || account == Account::kReturned;
 }
 
-/// A hole to be punched, or filled: bytes of a file, whole host pages. At most a block long, but
-/// where huge pages are to go.
+/// A hole to be punched, or filled: bytes of a file, whole host pages. A piece is at most a block
+/// long; one of huge pages that are given back may be longer.
 struct Piece {
   std::uint64_t offset;
   std::uint64_t bytes;
@@ -43,8 +43,8 @@ struct Piece {
 struct Batch {
   static constexpr std::size_t kPieces = 60;  // at most 64: `refused` has a bit for each
   static constexpr std::uint64_t kBytes = 16 * kMiB;
-  /// Instead of kBytes, where huge pages are to go: each takes some microseconds, however large it
-  /// is, and a hole as long as all of its pages.
+  /// Huge pages of a batch that makes long holes; kBytes does not bound such a batch. A huge page
+  /// takes some microseconds, however large it is.
   static constexpr std::uint64_t kHugePages = 256;
 
   Handover* owner = nullptr;
@@ -53,7 +53,7 @@ struct Batch {
   std::byte* mapping = nullptr;   // of the file's start, where prefaulting needs one; else null
   std::uint32_t count = 0;        // pieces
   std::uint64_t bytes = 0;        // their sum
-  std::uint64_t room = kBytes;    // that many bytes make it full
+  std::uint64_t room = kBytes;    // the batch is full from so many bytes on
   std::uint64_t host_bytes = 0;   // prefaulted: of the host pages that the pieces touch
   Account account = Account::kInflated;
   // Filled in by whoever discards:

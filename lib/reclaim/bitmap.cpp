@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kWordBits = 64;
 
 /// Calls visit(word index, mask) for every word that the range touches. Most ranges are blocks, so
-/// most words are touched whole: their mask is a constant, which saves the compiler the masking.
+/// most words are touched whole. The mask of a whole word is a constant, and masks nothing.
 template <typename Visit>
 void for_each_word(std::uint64_t first, std::uint64_t count, Visit visit) noexcept {
   if (count == 0) return;

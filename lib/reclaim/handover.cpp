@@ -71,7 +71,7 @@ bool Handover::make_room(const gmem::Region& region, Account account) noexcept {
   waiting_ = false;
   open_->begin(this, fd, account);
   open_->huge_file = huge_file_of(region);
-  if (!fetches(account) && goes_at_once(region)) {
+  if (!fetches(account) && makes_long_holes(region)) {
     open_->room = Batch::kHugePages * region.backing.host_page;
   }
   if (fetches(account) && region.backing.huge_pages) {
@@ -80,9 +80,9 @@ bool Handover::make_room(const gmem::Region& region, Account account) noexcept {
   return true;
 }
 
-/// Whether huge pages that are given back make long holes. Where the pool is to give all of a batch
-/// back, or none of it goes, batches stay small.
-bool Handover::goes_at_once(const gmem::Region& region) const noexcept {
+/// Huge pages that are given back make long holes, but for one case: where a pool has to be able to
+/// give back all of a batch, batches stay small.
+bool Handover::makes_long_holes(const gmem::Region& region) const noexcept {
   return region.backing.host_page > kPageSize && huge_file_of(region) == nullptr;
 }
 
@@ -98,26 +98,23 @@ void Handover::discard(const gmem::Region& region, PageRun run) noexcept {
   const std::uint64_t end = (start + pages_to_bytes(run.pages)) / host_page * host_page;
   if (first >= end) return;
   const Piece piece{first, end - first};
-  if (!goes_at_once(region)) {
-    open_->add(piece);
-    return spend(std::max(piece.bytes, kLeastShare));
-  }
-  // The kernel refuses a hole because of its file, not because of one page: nothing is lost where
-  // one hole is punched for many.
-  if (open_->join(piece)) return spend(kJoinedShare);
+  const bool long_holes = makes_long_holes(region);
+  // The kernel refuses a hole because of the file, not because of one page. So one hole for many
+  // pages loses nothing.
+  if (long_holes && open_->join(piece)) return spend(0, kJoinedShare);
   open_->add(piece);
-  spend(kLeastShare);
+  spend(long_holes ? 0 : piece.bytes, kLeastShare);
 }
 
 void Handover::fetch(const gmem::Region& region, PageRun run) noexcept {
   // The kernel rounds to host pages by itself, outward.
   open_->add(Piece{offset_of(region, run), pages_to_bytes(run.pages)});
   open_->host_bytes += host_bytes_of(region, run);
-  spend(std::max(pages_to_bytes(run.pages), kLeastShare));
+  spend(pages_to_bytes(run.pages), kLeastShare);
 }
 
-void Handover::spend(std::uint64_t bytes) noexcept {
-  budget_ -= std::min(budget_, bytes);
+void Handover::spend(std::uint64_t bytes, std::uint64_t least) noexcept {
+  budget_ -= std::min(budget_, std::max(bytes, least));
 }
 
 bool Handover::send() noexcept {

@@ -102,8 +102,9 @@ class Handover {
   void take_back() noexcept;
   void wait_for_room() noexcept;
   void count(const Batch& batch) noexcept;
-  void spend(std::uint64_t bytes) noexcept;
-  [[nodiscard]] bool goes_at_once(const gmem::Region& region) const noexcept;
+  /// Takes so much of the pass's share, and `least` at least.
+  void spend(std::uint64_t bytes, std::uint64_t least) noexcept;
+  [[nodiscard]] bool makes_long_holes(const gmem::Region& region) const noexcept;
   [[nodiscard]] HugeFile* huge_file_of(const gmem::Region& region) const noexcept;
 
   BatchSink* sink_ = nullptr;

@@ -13,9 +13,9 @@ void find_stats(const datapath::DataPath& path, std::uint64_t now_ms,
                 std::optional<StatsReport>* stats) noexcept {
   if (path.stats().sequence() == 0) return;
   const datapath::StatsRecord record = path.stats().newest();
-  // They were forgotten meanwhile.
+  // The statistics were forgotten meanwhile.
   if (record.sequence == 0) return;
-  // It may have come after `now_ms`.
+  // The sample may have come after `now_ms`.
   const std::uint64_t age_ms = now_ms - std::min(now_ms, record.taken_ms);
   *stats =
       StatsReport{record.sample, record.sequence, age_ms, pages_to_bytes(record.ballooned_pages)};

@@ -152,8 +152,8 @@ def kexec_large_lab():
 
 @pytest.fixture
 def giant_large_lab():
-    """One with pages of 1 GiB. QEMU has 4 GiB of its memory above the fourth; with KASLR the kernel
-    itself may lie there, and it would clear each page before the driver has it."""
+    """One with pages of 1 GiB. QEMU puts 4 GiB of its memory above the fourth GiB. `nokaslr` keeps
+    the kernel out of there, and `init_on_alloc=0` spares the time to clear each page."""
     keys = 'kind = "large"\npage_sizes = "1G"\neffort = 2'
     append = "movablecore=4G nokaslr init_on_alloc=0"
     yield from _own_lab("qemu", mem=6144 * MiB, keys=keys, large="6.12", append=append)
@@ -161,7 +161,7 @@ def giant_large_lab():
 
 @pytest.fixture
 def hibernating_large_lab(folder):
-    """One with a disk for its memory while it is off."""
+    """One with a disk that keeps its memory while it is off."""
     disk = empty_disk(folder, 512 * MiB)
     append = "resume=/dev/nvme0n1"
     yield from _own_lab("qemu", keys=_LARGE, large="6.12", append=append, extra=disk)

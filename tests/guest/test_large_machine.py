@@ -132,7 +132,7 @@ def test_pages_of_a_gigabyte_go_to_the_host_and_come_back(giant_large_lab):
     lab.resize(2048 * MiB)
     lab.wait_for_ledger(2048 * MiB)
     assert guest.meminfo()["MemTotal"] == before - 2048 * MiB
-    # A wish in between stops at the last whole page.
+    # A target between two pages is rounded down to a whole one.
     lab.set_target(1536 * MiB)
     lab.wait_for_actual(1024 * MiB)
     lab.wait_for_ledger(1024 * MiB)

@@ -152,7 +152,7 @@ class QemuGuest(Guest):
         self.console = Console(self.folder / "console.log")
         self._launch()
         self.console.started()
-        # The kernel that loads the memory takes lines away that come too early.
+        # The kernel that loads the memory swallows lines that come before it is done.
         wait_until(self._answers, self.boot_seconds, "a guest that goes on", found=self.console.tail)
 
     def _answers(self) -> bool:

@@ -34,7 +34,7 @@ void read_device(TableReader& table, Config* config) {
   config->devices.push_back(std::move(device));
   if (auto unique = check_devices(config->devices); !unique) {
     table.refuse(unique.error().message);
-    // It is told once, and the next device is compared with the first of this name.
+    // The next device is compared with the first of this name, and the fault is told once.
     config->devices.pop_back();
   }
 }

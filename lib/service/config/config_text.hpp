@@ -23,8 +23,8 @@ struct KeyText {
 /// @return all of them, in the same order for every configuration.
 [[nodiscard]] std::vector<KeyText> key_texts(const Config& config);
 
-/// @return a file that leads to this configuration. Behind each key stands where its value comes
-///         from: a file and line, an option, or the defaults.
+/// @return the text of a file that leads to this configuration. A comment behind each key tells the
+///         origin of its value: a file and line, an option, or the defaults.
 [[nodiscard]] std::string config_text(const Config& config);
 
 }  // namespace vballoon::service

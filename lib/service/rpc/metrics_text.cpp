@@ -91,7 +91,7 @@ constexpr Counted kCounted[] = {
      "Those that its VMM made wait: the driver is called no more."},
 };
 
-/// Counters of what a guest does against the rules or the use of it, one family with a label.
+/// Counters of what a guest does against the rules, or to no use. One family has them all, by kind.
 constexpr std::string_view kFaults[] = {
     "already_ballooned", "not_ballooned",    "outside_memory",   "odd_bytes",
     "wrong_direction",   "bad_chains",       "stats_truncated",  "stale_hints",
@@ -205,7 +205,7 @@ void write_queues(const std::vector<VmRow>& vms, Text* text) {
   }
 }
 
-/// What is there now, and not what was since the guest booted.
+/// Whether the figure is an amount of now; the others count from the guest's boot.
 constexpr bool is_level(wire::StatTag tag) {
   using enum wire::StatTag;
   return tag == kFree || tag == kTotal || tag == kAvailable || tag == kDiskCaches;

@@ -22,9 +22,9 @@ struct VmRow {
   vm::DeviceReport report;
 };
 
-/// @return one sample a line, those of a family together; families without a sample are left out.
-///         Amounts of memory are in bytes and times in seconds. Labels are `vm`, `lcore` and few
-///         others, whose values are known beforehand: a guest or a VMM adds none.
+/// @return one sample a line, the samples of a family together. A family without a sample is left
+///         out. Amounts of memory are in bytes, times in seconds. All labels have values that the
+///         daemon and its operator chose: a guest or a VMM adds none.
 [[nodiscard]] std::string metrics_text(std::string_view version, const std::vector<VmRow>& vms,
                                        const std::vector<lcore::LcoreReport>& lcores);
 

@@ -36,7 +36,7 @@ const std::vector<lcore::LcoreReport> kLcores{
     {.lcore = 0, .cpus = "0", .role = "control", .why = {}},
     {.lcore = 1, .cpus = "1", .role = "poll", .why = {}, .devices = 2, .passes = 9}};
 
-/// Lines that begin so, without the rest of them.
+/// @return what stands behind this series; "none" where there is no such line.
 std::string value_of(const std::string& text, const std::string& begin) {
   const std::size_t at = ("\n" + text).find("\n" + begin + " ");
   if (at == std::string::npos) return "none";
@@ -91,7 +91,7 @@ TEST(MetricsText, KeepsAFamilyTogetherUnderItsHeading) {
   }
 }
 
-/// So a new one is not forgotten.
+/// So a new counter is not forgotten.
 TEST(MetricsText, HasEveryCounterOfADevice) {
   VmRow row = full_row("a");
   std::uint64_t value = 100;
