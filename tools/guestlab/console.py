@@ -20,6 +20,8 @@ MAX_SCRIPT_BYTES = 2000
 _GRACE_SECONDS = 20
 _KILLED = 137  # status of a command that timeout(1) has ended with SIGKILL
 
+_LONG = 300  # lines; the kernel's report of a guest that is out of memory has some 100
+
 
 class Console:
     """Drains the guest's console into a file: a guest whose console is full stands still."""
@@ -44,14 +46,27 @@ class Console:
         return self._ours
 
     def tail(self, lines: int = 15) -> str:
+        return _shown(self._lines()[-lines:])
+
+    def last_words(self) -> str:
+        """The tail; of a guest that died for want of memory, what its kernel said of that."""
+        lines = self._lines()[-_LONG:]
+        began = next((at for at, line in enumerate(lines) if "invoked oom-killer" in line), None)
+        dead = any("Kernel panic" in line for line in lines)
+        return _shown(lines[began:]) if dead and began is not None else self.tail()
+
+    def _lines(self) -> list[str]:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        kept = text.replace("\r", "").splitlines()[-lines:]
-        return "\n".join(f"  console| {line}" for line in kept) or "  console| (empty)"
+        return text.replace("\r", "").splitlines()
 
     def _drain(self) -> None:
         with self._ours, open(self.log, "ab", buffering=0) as log:
             while data := _receive(self._ours):
                 log.write(data)
+
+
+def _shown(lines: list[str]) -> str:
+    return "\n".join(f"  console| {line}" for line in lines) or "  console| (empty)"
 
 
 @dataclass(frozen=True)

@@ -273,7 +273,7 @@ class Guest:
             if self.alive()
             else f"ended with status {getattr(self.process, 'returncode', '?')}"
         )
-        return f"{self.kind} guest: {short}: {why}\n  (its process {life})\n{self.console.tail()}"
+        return f"{self.kind} guest: {short}: {why}\n  (its process {life})\n{self.console.last_words()}"
 
 
 def wait_until(condition, timeout: float, what: str, every: float = 0.05, found=None):
