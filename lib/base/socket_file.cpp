@@ -20,6 +20,7 @@ namespace {
 
 constexpr mode_t kOwnOnly = 0177;  // what a umask takes away
 constexpr mode_t kOwnerAndGroup = 0660;
+constexpr mode_t kAnybody = 0666;
 constexpr uid_t kSameOwner = static_cast<uid_t>(-1);
 
 /// In /tmp anybody may have made the folder before us, and would own what is in it.
@@ -84,7 +85,7 @@ Result<void> provide_socket_folder(const std::string& path) {
                                        std::strerror(reason), way_out));
 }
 
-Result<void> share_socket(const std::string& path, std::optional<gid_t> group) {
+Result<void> share_socket(const std::string& path, std::optional<gid_t> group, SharedWith with) {
   const auto no = [&path](std::string_view why) {
     return fail(Code::kHost, fmt::format("socket {}: {}", path, why));
   };
@@ -102,7 +103,8 @@ Result<void> share_socket(const std::string& path, std::optional<gid_t> group) {
   }
   // A descriptor like this one takes no fchmod().
   const std::string same = fmt::format("/proc/self/fd/{}", file.get());
-  if (::chmod(same.c_str(), kOwnerAndGroup) != 0) return no(std::strerror(errno));
+  const mode_t mode = with == SharedWith::kGroup ? kOwnerAndGroup : kAnybody;
+  if (::chmod(same.c_str(), mode) != 0) return no(std::strerror(errno));
   return {};
 }
 

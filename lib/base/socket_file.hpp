@@ -40,11 +40,15 @@ class MadePrivate {
 /// @errors kHost naming the folder, and what to do.
 [[nodiscard]] Result<void> provide_socket_folder(const std::string& path);
 
-/// Lets the group connect, besides ourselves. Only to a socket of our own: a user that may rename
-/// in its folder cannot have another file shared.
+/// Who connects besides ourselves.
+enum class SharedWith { kGroup, kEverybody };
+
+/// Lets them connect. Only to a socket of our own: a user that may rename in its folder cannot have
+/// another file shared.
 /// @param group  nothing: it keeps the one that it was made with.
 /// @errors kHost with the reason.
-[[nodiscard]] Result<void> share_socket(const std::string& path, std::optional<gid_t> group);
+[[nodiscard]] Result<void> share_socket(const std::string& path, std::optional<gid_t> group,
+                                        SharedWith with = SharedWith::kGroup);
 
 /// A socket's file that we made, removed with this; another's that has taken its path is not.
 class SocketFile {

@@ -19,7 +19,7 @@ tl::unexpected<Error> connect_error(const std::string& path, int reason) {
   if (reason == EACCES || reason == EPERM) {
     return refuse(kForbidden,
                   fmt::format("{}: permission denied; call as root, as the daemon's own user or as "
-                              "a member of its rpc_group",
+                              "a member of its rpc_group or rpc_observers",
                               path));
   }
   const bool absent = reason == ENOENT || reason == ECONNREFUSED;

@@ -30,6 +30,7 @@ enum ErrorCode : int {
   kHost = -32004,
   kForbidden = -32005,
   kOverloaded = -32006,
+  kMayOnlyAsk = -32007,
 
   // Never sent: what the client itself finds out.
   kUnreachable = -32050,

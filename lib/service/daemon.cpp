@@ -129,7 +129,7 @@ Result<void> Daemon::start() {
   // run() handles a signal that comes before it.
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
   // First of all: a second daemon must fail here, before it touches anything of the first.
-  auto socket = RpcSocket::listen(config_.rpc_socket, config_.rpc_group);
+  auto socket = RpcSocket::listen(config_.rpc_socket, {config_.rpc_group, config_.rpc_observers});
   if (!socket) return tl::unexpected(blame(config_, "daemon.rpc_socket", socket.error()));
   if (auto ok = open_folder(); !ok) return ok;
   if (auto ok = start_lcores(); !ok) return ok;

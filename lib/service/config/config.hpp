@@ -60,11 +60,12 @@ class Places {
 
 /// The base class has [eal], [poll], [placement], the lcores of [reclaim] and the log level.
 struct Config : lcore::LcoreSettings {
-  std::string rpc_socket;    ///< [daemon]; not empty in a checked configuration
-  std::string rpc_group;     ///< empty: root and the daemon's own user only
-  std::string state_dir;     ///< keeps state for the next daemon; empty: nothing is kept
-  std::string socket_group;  ///< of vhost-user sockets; empty: the daemon's own group
-  bool seccomp = true;       ///< filter the system calls of the running daemon
+  std::string rpc_socket;     ///< [daemon]; not empty in a checked configuration
+  std::string rpc_group;      ///< empty: root and the daemon's own user only
+  std::string rpc_observers;  ///< group that may ask; empty: nobody else
+  std::string state_dir;      ///< keeps state for the next daemon; empty: nothing is kept
+  std::string socket_group;   ///< of vhost-user sockets; empty: the daemon's own group
+  bool seccomp = true;        ///< filter the system calls of the running daemon
 
   std::uint64_t window_mib = 4096;   ///< [reclaim]; memory that may wait for neighbours, per VM
   std::uint64_t window_age_ms = 20;  ///< how long such memory may wait

@@ -60,6 +60,7 @@ void check_device(const vm::Settings& device, Complaints* complaints) {
 void check_daemon(const Config& config, Complaints* complaints) {
   complaints->hear("daemon.rpc_socket", check_socket_path(config.rpc_socket));
   for (const auto& [name, key] : {std::pair{&config.rpc_group, "daemon.rpc_group"},
+                                  std::pair{&config.rpc_observers, "daemon.rpc_observers"},
                                   std::pair{&config.socket_group, "daemon.socket_group"}}) {
     complaints->hear(key, find_group(*name, key));
   }

@@ -38,6 +38,7 @@ constexpr std::array<std::string_view, 2> kReclaimWords{"auto", "none"};
 void daemon_keys(Keys& keys, Config* config) {
   keys.text("rpc_socket", &config->rpc_socket);
   keys.text("rpc_group", &config->rpc_group);
+  keys.text("rpc_observers", &config->rpc_observers);
   keys.text("state_dir", &config->state_dir);
   keys.text("socket_group", &config->socket_group);
   keys.flag("seccomp", &config->seccomp);

@@ -6,11 +6,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "base/log.hpp"
-#include "base/nearest.hpp"
 #include "base/size_text.hpp"
 #include "lcore/plan.hpp"
 #include "service/rpc/device_json.hpp"
@@ -23,13 +21,6 @@ namespace {
 constexpr std::uint64_t kDefaultStatsTimeoutMs = 1000;
 constexpr std::uint64_t kMaxStatsTimeoutMs = 60'000;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-
-constexpr std::array<std::string_view, 21> kNames{
-    "version",         "device.list",      "device.show",      "device.set",     "device.stats",
-    "device.add",      "device.remove",    "device.inhibit",   "device.move",    "device.hint",
-    "device.prefault", "lcore.list",       "device.reporting", "policy.show",    "policy.explain",
-    "policy.auto",     "device.configure", "daemon.restarts",  "daemon.upgrade", "device.readmit",
-    "daemon.metrics"};
 
 tl::unexpected<rpc::Error> refuse(const Status& status) {
   return tl::unexpected<rpc::Error>(rpc::to_error(status));
@@ -126,34 +117,6 @@ void Methods::say(const std::function<std::string()>& what) {
   if (!gate_.open(&dropped)) return;
   log::info("{}", what());
   if (dropped != 0) log::info("rpc: {} more such lines of clients were not shown", dropped);
-}
-
-void Methods::call(const rpc::Request& request, Responder done) {
-  const std::string& name = request.method;
-  const rpc::Json& params = request.params;
-  if (name == "version") return done(version(params));
-  if (name == "device.list") return done(list(params));
-  if (name == "device.show") return done(show(params));
-  if (name == "device.set") return done(set(params));
-  if (name == "device.stats") return stats(params, std::move(done));
-  if (name == "device.add") return done(add(params));
-  if (name == "device.configure") return done(configure(params));
-  if (name == "device.remove") return done(remove(params));
-  if (name == "device.inhibit") return done(inhibit(params));
-  if (name == "device.prefault") return done(prefault(params));
-  if (name == "device.reporting") return done(reporting(params));
-  if (name == "device.hint") return done(hint(params));
-  if (name == "device.move") return done(move(params));
-  if (name == "device.readmit") return done(readmit(params));
-  if (name == "lcore.list") return done(lcores(params));
-  if (name == "policy.show") return done(policy_show(params));
-  if (name == "policy.explain") return done(policy_explain(params));
-  if (name == "policy.auto") return done(policy_auto(params));
-  if (name == "daemon.restarts") return done(restarts(params));
-  if (name == "daemon.upgrade") return done(upgrade(params));
-  if (name == "daemon.metrics") return done(metrics(params));
-  done(rpc::refuse(rpc::kMethodNotFound,
-                   fmt::format("unknown method '{}'{}", name, suggestion(name, kNames))));
 }
 
 Methods::Answer Methods::list(const rpc::Json& object) {

@@ -40,12 +40,20 @@ class Methods {
   /// Answers at once, except for device.stats, which waits for its guest.
   void call(const rpc::Request& request, Responder done);
 
+  /// @return whether the method changes something; asking a guest for its figures does not. A name
+  ///         that is unknown changes nothing.
+  [[nodiscard]] static bool changes(std::string_view method);
+
   /// Drops the requests that still wait, without an answer.
   void stop() { stats_.stop(); }
 
   using Answer = rpc::Outcome<rpc::Body>;
 
  private:
+  struct Method;
+  static const Method kMethods[];
+  static const Method* find(std::string_view name);  // null: there is no such method
+
   Answer version(const rpc::Json& params);
   Answer list(const rpc::Json& params);
   Answer show(const rpc::Json& params);

@@ -83,19 +83,35 @@ void RpcServer::accept_one() {
 
 void RpcServer::admit(Protocol::socket peer) {
   const int fd = peer.native_handle();
-  if (auto allowed = check_peer(fd, socket_.group()); !allowed) {
-    std::uint64_t dropped = 0;
-    if (gate_.open(&dropped)) log::warn("rpc: turned away: {}", allowed.error().message);
-    return turn_away(fd, {rpc::kForbidden, allowed.error().message});
-  }
+  const auto rights = check_peer(fd, socket_.groups());
+  if (rights) return admit(std::move(peer), *rights);
+  std::uint64_t dropped = 0;
+  if (gate_.open(&dropped)) log::warn("rpc: turned away: {}", rights.error().message);
+  turn_away(fd, {rpc::kForbidden, rights.error().message});
+}
+
+void RpcServer::admit(Protocol::socket peer, Rights rights) {
+  const int fd = peer.native_handle();
   if (sessions_.size() >= limits_.clients) {
     return turn_away(fd, {rpc::kOverloaded,
                           fmt::format("{} clients are connected already; end one and try again",
                                       limits_.clients)});
   }
-  const auto session = std::make_shared<RpcSession>(*this, std::move(peer));
+  const bool observes = rights == Rights::kAsk;
+  if (observes && observers_ >= limits_.observers) {
+    return turn_away(fd, {rpc::kOverloaded,
+                          fmt::format("{} clients of rpc_observers are connected already; end one "
+                                      "and try again",
+                                      limits_.observers)});
+  }
+  const auto session = std::make_shared<RpcSession>(*this, std::move(peer), rights);
   sessions_.insert(session);
+  if (observes) ++observers_;
   session->start();
+}
+
+void RpcServer::forget(const std::shared_ptr<RpcSession>& session) {
+  if (sessions_.erase(session) != 0 && session->rights() == Rights::kAsk) --observers_;
 }
 
 }  // namespace vballoon::service

@@ -24,6 +24,7 @@ class RpcSession;
 /// What one client, or all clients, may cost.
 struct RpcLimits {
   std::size_t clients = 64;
+  std::size_t observers = 32;  ///< of these: who may change something finds room
   std::size_t request_bytes = rpc::kMaxRequestBytes;
   std::size_t output_bytes = std::size_t{4} << 20;  ///< a client with more unread is dropped
   std::size_t waiting = 32;  ///< requests of one client without an answer yet
@@ -49,7 +50,8 @@ class RpcServer {
   void accept();
   void accept_one();
   void admit(Protocol::socket peer);
-  void forget(const std::shared_ptr<RpcSession>& session) { sessions_.erase(session); }
+  void admit(Protocol::socket peer, Rights rights);
+  void forget(const std::shared_ptr<RpcSession>& session);
 
   asio::io_context& loop_;
   RpcSocket socket_;
@@ -59,6 +61,7 @@ class RpcServer {
   Methods& methods_;
   const RpcLimits limits_;
   std::set<std::shared_ptr<RpcSession>> sessions_;
+  std::size_t observers_ = 0;  // of these
   LogGate gate_;
 };
 

@@ -23,7 +23,8 @@ constexpr std::size_t kManyLines = 8192;
 
 using Socket = asio::local::stream_protocol::socket;
 
-RpcSession::RpcSession(RpcServer& server, Socket peer) : server_(server), peer_(std::move(peer)) {
+RpcSession::RpcSession(RpcServer& server, Socket peer, Rights rights)
+    : server_(server), peer_(std::move(peer)), rights_(rights) {
   asio::error_code ignored;
   peer_.non_blocking(true, ignored);  // accept4() made it so; this tells asio
 }
@@ -99,6 +100,14 @@ void RpcSession::serve_line(std::string_view line) {
 void RpcSession::serve(std::string_view line) {
   const auto request = rpc::parse_request(line);
   if (!request) return reply(rpc::format_error(request.error().id, request.error().error));
+  if (rights_ == Rights::kAsk && Methods::changes(request->method)) {
+    return reply(rpc::format_error(
+        request->id,
+        {rpc::kMayOnlyAsk, fmt::format("{} is not for members of rpc_observers: they may ask, and "
+                                       "change nothing; be root, the daemon's own user or a member "
+                                       "of its rpc_group",
+                                       request->method)}));
+  }
   if (waiting_ >= server_.limits_.waiting) {
     return reply(rpc::format_error(
         request->id, {rpc::kOverloaded, fmt::format("{} requests of this connection wait already; "

@@ -17,11 +17,13 @@ namespace vballoon::service {
 
 class RpcSession : public std::enable_shared_from_this<RpcSession> {
  public:
-  RpcSession(RpcServer& server, asio::local::stream_protocol::socket peer);
+  RpcSession(RpcServer& server, asio::local::stream_protocol::socket peer, Rights rights);
 
   void start() { read(); }
   /// Drops the client. Answers that come later are thrown away.
   void close();
+
+  [[nodiscard]] Rights rights() const noexcept { return rights_; }
 
  private:
   void read();
@@ -41,6 +43,7 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
 
   RpcServer& server_;
   asio::local::stream_protocol::socket peer_;
+  const Rights rights_;
   std::string in_;
   std::string out_;          // replies that follow sending_
   std::string sending_;      // what async_write() is sending; empty: no write is under way

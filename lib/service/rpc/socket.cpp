@@ -65,16 +65,21 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
 }
 
 /// Without a group the file's mode lets only its user connect: check_peer() would refuse others.
+Result<void> share(const std::string& path, const RpcGids& groups) {
+  const auto group = groups.callers ? groups.callers : groups.observers;
+  if (!group) return {};
+  const bool both = groups.callers && groups.observers;
+  return share_socket(path, group, both ? SharedWith::kEverybody : SharedWith::kGroup);
+}
+
 Result<SocketFile> open_to_peers(int fd, const std::string& path, const sockaddr_un& address,
-                                 std::optional<gid_t> group) {
+                                 const RpcGids& groups) {
   const MadePrivate until_shared;
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return failed(path, "bind", errno);
   }
   SocketFile file(path);
-  if (group) {
-    if (auto shared = share_socket(path, group); !shared) return tl::unexpected(shared.error());
-  }
+  if (auto shared = share(path, groups); !shared) return tl::unexpected(shared.error());
   if (::listen(fd, kBacklog) != 0) return failed(path, "listen", errno);
   return file;
 }
@@ -94,38 +99,45 @@ std::vector<gid_t> peer_groups(int fd, gid_t primary) {
 
 }  // namespace
 
-Result<RpcSocket> RpcSocket::listen(const std::string& path, const std::string& group) {
+Result<RpcSocket> RpcSocket::listen(const std::string& path, const RpcGroups<std::string>& groups) {
   const auto address = make_address(path);
   if (!address) return tl::unexpected(address.error());
-  const auto gid = find_group(group, "daemon.rpc_group");
-  if (!gid) return tl::unexpected(gid.error());
+  const auto callers = find_group(groups.callers, "daemon.rpc_group");
+  if (!callers) return tl::unexpected(callers.error());
+  const auto observers = find_group(groups.observers, "daemon.rpc_observers");
+  if (!observers) return tl::unexpected(observers.error());
+  const RpcGids gids{*callers, *observers};
   if (auto made = provide_socket_folder(path); !made) return tl::unexpected(made.error());
   if (auto free = remove_stale(path, *address); !free) return tl::unexpected(free.error());
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return failed(path, "socket", errno);
-  auto file = open_to_peers(fd.get(), path, *address, *gid);
+  auto file = open_to_peers(fd.get(), path, *address, gids);
   if (!file) return tl::unexpected(file.error());
-  return RpcSocket(std::move(fd), *std::move(file), *gid);
+  return RpcSocket(std::move(fd), *std::move(file), gids);
 }
 
-RpcSocket::RpcSocket(UniqueFd fd, SocketFile file, std::optional<gid_t> group)
-    : fd_(std::move(fd)), file_(std::move(file)), group_(group) {}
+RpcSocket::RpcSocket(UniqueFd fd, SocketFile file, const RpcGids& groups)
+    : fd_(std::move(fd)), file_(std::move(file)), groups_(groups) {}
 
-Result<void> check_peer(int fd, std::optional<gid_t> group) {
+Result<Rights> check_peer(int fd, const RpcGids& groups) {
   ucred peer{};
   socklen_t bytes = sizeof(peer);
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) {
     return fail(Code::kHost, fmt::format("peer credentials: {}", std::strerror(errno)));
   }
-  if (peer.uid == 0 || peer.uid == ::geteuid()) return {};
-  if (group) {
-    const auto groups = peer_groups(fd, peer.gid);
-    if (std::find(groups.begin(), groups.end(), *group) != groups.end()) return {};
+  if (peer.uid == 0 || peer.uid == ::geteuid()) return Rights::kChange;
+  if (groups.callers || groups.observers) {
+    const auto its = peer_groups(fd, peer.gid);
+    const auto in = [&its](std::optional<gid_t> group) {
+      return group && std::find(its.begin(), its.end(), *group) != its.end();
+    };
+    if (in(groups.callers)) return Rights::kChange;
+    if (in(groups.observers)) return Rights::kAsk;
   }
   return fail(
       Code::kUnavailable,
       fmt::format("user {} may not call this daemon; be root, its own user ({}) or a member "
-                  "of its rpc_group",
+                  "of its rpc_group or rpc_observers",
                   peer.uid, ::geteuid()));
 }
 

@@ -10,12 +10,12 @@
 
 namespace vballoon::service {
 
-ServedFleet::ServedFleet(RpcLimits limits)
+ServedFleet::ServedFleet(RpcLimits limits, const RpcGroups<std::string>& groups)
     : work_(loop_.get_executor()),
       autopilot_(host_.open(loop_, fleet)),
       settings_(fleet, *autopilot_),
       methods_(loop_, fleet, *autopilot_, settings_, rpc::Json{{"version", "test"}}) {
-  auto socket = RpcSocket::listen(path(), "");
+  auto socket = RpcSocket::listen(path(), groups);
   EXPECT_TRUE(socket) << (socket ? "" : socket.error().message);
   server_ = std::make_unique<RpcServer>(loop_, std::move(*socket), methods_, limits);
   thread_ = std::thread([this] { loop_.run(); });

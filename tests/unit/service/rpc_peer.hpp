@@ -26,7 +26,7 @@ using driver::TemporaryFolder;
 /// Serves a FakeFleet until it goes out of scope.
 class ServedFleet {
  public:
-  explicit ServedFleet(RpcLimits limits = {});
+  explicit ServedFleet(RpcLimits limits = {}, const RpcGroups<std::string>& groups = {});
   ~ServedFleet();
   ServedFleet(const ServedFleet&) = delete;
   ServedFleet& operator=(const ServedFleet&) = delete;

@@ -2,6 +2,7 @@
 //
 // Who gets through to the RPC server: by the mode of its socket, and by the peer's credentials
 // where somebody has changed the mode.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <future>
+#include <optional>
 #include <string_view>
 
 #include "../support/other_user.hpp"
@@ -24,7 +27,10 @@ using support::User;
 const User kStranger;
 const User kMember{64'002, 64'002, {7, 64'100}};
 const User kPrimaryMember{64'003, 64'100};
+const User kObserver{64'005, 64'005, {64'200}};
+const User kBoth{64'006, 64'100, {64'200}};
 constexpr const char* kGroup = "64100";
+constexpr const char* kObservers = "64200";
 
 class RpcPeers : public testing::Test {
  protected:
@@ -32,17 +38,28 @@ class RpcPeers : public testing::Test {
     if (!support::is_root()) GTEST_SKIP() << "only root can try as others";
     ASSERT_EQ(::chmod(folder_.path("").c_str(), 0755), 0);
   }
-  RpcSocket listen(const std::string& group) const {
-    auto socket = RpcSocket::listen(path_, group);
+  RpcSocket listen(const RpcGroups<std::string>& groups) const {
+    auto socket = RpcSocket::listen(path_, groups);
     EXPECT_TRUE(socket) << (socket ? "" : socket.error().message);
     return std::move(*socket);
   }
-  /// Whether check_peer() lets that user in, the socket's mode aside.
-  bool may_call(const RpcSocket& socket, const User& user) const {
+  /// What check_peer() says of a user whom the socket's mode let connect.
+  static std::optional<Rights> checked(const RpcSocket& socket) {
+    const UniqueFd peer(::accept(socket.fd(), nullptr, nullptr));
+    const auto rights = check_peer(peer.get(), socket.groups());
+    return rights ? std::optional(*rights) : std::nullopt;
+  }
+  /// What check_peer() lets that user do, the socket's mode aside.
+  std::optional<Rights> rights_of(const RpcSocket& socket, const User& user) const {
     EXPECT_EQ(::chmod(path_.c_str(), 0666), 0);
     EXPECT_EQ(support::refusal_of(user, path_), 0);
-    const UniqueFd peer(::accept(socket.fd(), nullptr, nullptr));
-    return check_peer(peer.get(), socket.group()).has_value();
+    return checked(socket);
+  }
+  void expect_shared_with(gid_t group, mode_t mode) const {
+    struct stat info {};
+    ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, mode);
+    EXPECT_EQ(info.st_gid, group);
   }
 
   TemporaryFolder folder_;
@@ -50,25 +67,99 @@ class RpcPeers : public testing::Test {
 };
 
 TEST_F(RpcPeers, WithoutAGroupNobodyElseConnects) {
-  const RpcSocket socket = listen("");
+  const RpcSocket socket = listen({});
   EXPECT_EQ(support::refusal_of(kStranger, path_), EACCES);
   // Not even who is in the daemon's own group, as VMMs may be.
   EXPECT_EQ(support::refusal_of({64'004, ::getegid()}, path_), EACCES);
-  EXPECT_FALSE(may_call(socket, kStranger));
+  EXPECT_EQ(rights_of(socket, kStranger), std::nullopt);
 }
 
 TEST_F(RpcPeers, MembersOfTheGroupMayCall) {
-  const RpcSocket socket = listen(kGroup);
-  struct stat info {};
-  ASSERT_EQ(::stat(path_.c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 07777, 0660U);
-  EXPECT_EQ(info.st_gid, 64'100U);
+  const RpcSocket socket = listen({kGroup, ""});
+  expect_shared_with(64'100, 0660);
   EXPECT_EQ(support::refusal_of(kStranger, path_), EACCES);
   EXPECT_EQ(support::refusal_of(kMember, path_), 0);
-  EXPECT_TRUE(check_peer(UniqueFd(::accept(socket.fd(), nullptr, nullptr)).get(), socket.group()));
-  EXPECT_TRUE(may_call(socket, kMember));
-  EXPECT_TRUE(may_call(socket, kPrimaryMember));
-  EXPECT_FALSE(may_call(socket, kStranger));
+  EXPECT_EQ(checked(socket), Rights::kChange);
+  EXPECT_EQ(rights_of(socket, kMember), Rights::kChange);
+  EXPECT_EQ(rights_of(socket, kPrimaryMember), Rights::kChange);
+  EXPECT_EQ(rights_of(socket, kObserver), std::nullopt);
+  EXPECT_EQ(rights_of(socket, kStranger), std::nullopt);
+}
+
+TEST_F(RpcPeers, ObserversMayAsk) {
+  const RpcSocket socket = listen({"", kObservers});
+  expect_shared_with(64'200, 0660);
+  EXPECT_EQ(support::refusal_of(kMember, path_), EACCES);
+  EXPECT_EQ(rights_of(socket, kObserver), Rights::kAsk);
+  EXPECT_EQ(rights_of(socket, kMember), std::nullopt);
+}
+
+TEST_F(RpcPeers, WithTwoGroupsTheCredentialsDecide) {
+  const RpcSocket socket = listen({kGroup, kObservers});
+  expect_shared_with(64'100, 0666);
+  EXPECT_EQ(rights_of(socket, kObserver), Rights::kAsk);
+  EXPECT_EQ(rights_of(socket, kMember), Rights::kChange);
+  EXPECT_EQ(rights_of(socket, kBoth), Rights::kChange);
+  EXPECT_EQ(rights_of(socket, kStranger), std::nullopt);
+}
+
+/// The error code of the answer to a request without parameters; that of RawClient else.
+int answer_to(const std::string& path, std::string_view method) {
+  RawClient client(path);
+  client.send(fmt::format(R"({{"jsonrpc":"2.0","id":1,"method":"{}"}})"
+                          "\n",
+                          method));
+  return code_of(client.line());
+}
+
+TEST_F(RpcPeers, ObserversChangeNothing) {
+  const ServedFleet served({}, {kGroup, kObservers});
+  const std::string path = served.path();
+  ASSERT_EQ(::chmod(path.substr(0, path.rfind('/')).c_str(), 0755), 0);
+  for (const char* method : {"device.set", "device.add", "device.remove", "device.configure",
+                             "device.inhibit", "device.prefault", "device.reporting", "device.hint",
+                             "device.move", "device.readmit", "policy.auto", "daemon.upgrade"}) {
+    const auto refused = [&] { return answer_to(path, method) == rpc::kMayOnlyAsk ? 1 : 0; };
+    EXPECT_EQ(support::as(kObserver, refused), 1) << method;
+    EXPECT_EQ(support::as(kMember, refused), 0) << method;
+  }
+  for (const char* method :
+       {"version", "device.list", "device.show", "device.stats", "lcore.list", "policy.show",
+        "policy.explain", "daemon.restarts", "daemon.metrics", "no.such.method"}) {
+    const auto refused = [&] { return answer_to(path, method) == rpc::kMayOnlyAsk ? 1 : 0; };
+    EXPECT_EQ(support::as(kObserver, refused), 0) << method;
+  }
+}
+
+TEST_F(RpcPeers, ObserversLeaveRoomForOthers) {
+  std::future<int> stayed;
+  {
+    ServedFleet served({.clients = 2, .observers = 1}, {kGroup, kObservers});
+    const std::string path = served.path();
+    ASSERT_EQ(::chmod(path.substr(0, path.rfind('/')).c_str(), 0755), 0);
+    stayed = std::async(std::launch::async, [path] {
+      return support::as(kObserver, [&path] {
+        const int fd = support::connect_to(path);
+        char byte = 0;
+        return fd >= 0 && ::recv(fd, &byte, 1, 0) == 0 ? 0 : 1;  // until the server is gone
+      });
+    });
+    ASSERT_TRUE(served.wait_for_clients(1));
+    const auto told = [&] { return answer_to(path, "version") == rpc::kOverloaded ? 1 : 0; };
+    EXPECT_EQ(support::as(kObserver, told), 1);
+    EXPECT_EQ(support::as(kMember, told), 0);
+  }
+  EXPECT_EQ(stayed.get(), 0);
+}
+
+TEST_F(RpcPeers, AnObserverThatLeftMakesRoom) {
+  ServedFleet served({.clients = 2, .observers = 1}, {kGroup, kObservers});
+  const std::string path = served.path();
+  ASSERT_EQ(::chmod(path.substr(0, path.rfind('/')).c_str(), 0755), 0);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(support::as(kObserver, [&] { return answer_to(path, "version"); }), 0);
+    ASSERT_TRUE(served.wait_for_clients(0));
+  }
 }
 
 TEST_F(RpcPeers, AStrangerIsToldSoAndDropped) {
