@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from guestlab import Daemon, aged  # noqa: E402
+from guestlab.cache import cache_dir, prepare  # noqa: E402
 from guestlab.daemon import built  # noqa: E402
 from guestlab.guest import MiB  # noqa: E402
 from guestlab.qemu import empty_disk  # noqa: E402
@@ -27,6 +28,13 @@ def folder():
     path = Path(tempfile.mkdtemp(prefix="vbt-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def promtool():
+    """Prometheus' checker; Prometheus itself is beside it."""
+    prepare("Prometheus", Path(__file__).resolve().parents[2] / "tools/prepare-prometheus")
+    return cache_dir() / "prometheus/usr/bin/promtool"
 
 
 @pytest.fixture(scope="module", params=["uml", "qemu"])

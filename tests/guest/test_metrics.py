@@ -6,21 +6,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from guestlab import Daemon
-from guestlab.cache import cache_dir, prepare
-from guestlab.guest import MiB
+from guestlab.guest import MiB, wait_until
 
 _RULES = Path(__file__).resolve().parents[2] / "config/prometheus/vballoon.rules.yml"
 _CASES = Path(__file__).with_name("prometheus") / "vballoon.rules.test.yml"
-_PREPARE = Path(__file__).resolve().parents[2] / "tools/prepare-prometheus"
-
-
-@pytest.fixture(scope="module")
-def promtool():
-    prepare("Prometheus", _PREPARE)
-    return cache_dir() / "prometheus/usr/bin/promtool"
 
 
 def _check(promtool, text: str) -> None:
@@ -45,6 +35,7 @@ def test_checker_finds_nothing_wrong_without_a_vm_and_with_a_waiting_one(folder,
 
 def test_figures_of_a_guest_are_those_of_show(lab, promtool):
     lab.resize(32 * MiB)
+    wait_until(lambda: lab.show()["reclaimed_bytes"] == 32 * MiB, 10, "all of it reclaimed")
     lab.stats()
     text = lab.daemon.ctl("metrics").stdout
     _check(promtool, text)
@@ -75,4 +66,5 @@ def test_alerts_come_for_what_they_are_meant_for_and_for_nothing_else(promtool, 
 def test_alerts_are_about_figures_that_there_are(lab):
     text = lab.daemon.ctl("metrics").stdout
     wanted = set(re.findall(r"\bvballoon_\w+", _RULES.read_text()))
-    assert wanted and wanted <= set(re.findall(r"^# HELP (\w+)", text, re.MULTILINE))
+    told = set(re.findall(r"^# HELP (\w+)", text, re.MULTILINE))
+    assert wanted and wanted <= told | {"vballoon_up"}  # the exporter's

@@ -17,6 +17,7 @@ _PAGES = (
     "man5/vballoond.toml.5",
     "man8/vballoond.8",
     "man8/vballoon-keeper.8",
+    "man8/vballoon-exporter.8",
 )
 
 
@@ -41,7 +42,7 @@ class Install(unittest.TestCase):
         return Path(self.folder.name + path)
 
     def test_programs_run(self):
-        programs = {"SBINDIR": ("vballoond", "vballoon-keeper"),
+        programs = {"SBINDIR": ("vballoond", "vballoon-keeper", "vballoon-exporter"),
                     "BINDIR": ("vballoonctl", "vballoon-driver")}
         for folder, names in programs.items():
             for name in names:
@@ -51,7 +52,7 @@ class Install(unittest.TestCase):
 
     def test_output_that_is_lost_is_a_failure(self):
         for folder, name in (("SBINDIR", "vballoond"), ("SBINDIR", "vballoon-keeper"),
-                             ("BINDIR", "vballoonctl"), ("BINDIR", "vballoon-driver")):
+                             ("SBINDIR", "vballoon-exporter"), ("BINDIR", "vballoonctl"), ("BINDIR", "vballoon-driver")):
             program = self.installed(f"{os.environ[folder]}/{name}")
             for option in ("--help", "--version"):
                 with open("/dev/full", "w") as full:

@@ -32,6 +32,7 @@ APPS = {
     "vballoon-keeper": "base keep",
     "vballoonctl": "base rpc vm",
     "vballoon-driver": "base wire driver",
+    "vballoon-exporter": "base rpc",
 }
 # Headers from outside, by who may include them. The first pattern that matches decides.
 EXTERNAL = [
@@ -42,14 +43,15 @@ EXTERNAL = [
     (r"asio([./].*)?", "base policy service"),
     (r"nlohmann/.*", "rpc policy service vballoonctl vballoon-driver"),
     (r"toml\+\+/.*", "service"),
-    (r"CLI/.*", "vballoond vballoon-keeper vballoonctl vballoon-driver"),
+    (r"CLI/.*", "vballoond vballoon-keeper vballoonctl vballoon-driver vballoon-exporter"),
+    (r"microhttpd\.h", "vballoon-exporter"),
     (r"spdlog/.*", "base service"),
     (r"seccomp\.h", "service"),
     (r"linux/virtio_\w+\.h", "wire"),
     (r"(fmt|tl)/.*", "*"),
     (r"[a-z_0-9]+", "*"),  # the C++ standard library
     (r"(sys|linux|net|netinet|arpa|asm)/\w+\.h", "*"),
-    (r"(fcntl|fnmatch|grp|poll|pthread|pwd|sched|signal|spawn|termios|time|unistd)\.h", "*"),
+    (r"(fcntl|fnmatch|grp|netdb|poll|pthread|pwd|sched|signal|spawn|termios|time|unistd)\.h", "*"),
 ]
 # Of these nothing may show in a public header: who includes a layer need not have what it uses.
 HIDDEN = r"rte_\w+\.h|hwloc.*|toml\+\+/.*|seccomp\.h"

@@ -18,6 +18,8 @@ _CONFIG = """
 no_huge = true
 [poll]
 idle = "backoff"
+[daemon]
+rpc_observers = "vballoon-observers"
 [[device]]
 name = "vm1"
 socket = "/run/vballoon/vm1.sock"
@@ -27,6 +29,8 @@ _DROP_IN = """[Service]
 StandardOutput=append:/var/log/vballoond
 StandardError=append:/var/log/vballoond
 """
+_ASK = """import urllib.request
+print(urllib.request.urlopen("http://127.0.0.1:10787/metrics", timeout=5).read().decode())"""
 _TURN = ["inflate:16M", "pause:0.2", "deflate:8M", "pause:0.1", "deflate:all"]
 
 
@@ -134,6 +138,25 @@ class Service(unittest.TestCase):
             self.wait_for_another(pid)
             self.assertEqual(self.property("NFileDescriptorStore"), kept)
         self.expect_unnoticed(driver)
+
+    def test_the_exporter_asks_as_nobody(self):
+        self.systemctl("start", "vballoon-exporter")
+        self.addCleanup(self.machine.run, "systemctl", "stop", "vballoon-exporter")
+        text = ""
+
+        def answers() -> bool:
+            nonlocal text
+            done = self.machine.run("/usr/bin/python3", "-c", _ASK)
+            text = done.stdout
+            return done.returncode == 0
+
+        self.wait(answers, "the exporter does not answer")
+        self.assertIn('vballoon_vm_state{vm="vm1",state="waiting"} 1\n', text)
+        self.assertIn("vballoon_up 1\n", text)
+        pid = self.systemctl("show", "--property", "MainPID", "--value", "vballoon-exporter")
+        status = self.machine.path(f"/proc/{pid}/status").read_text()
+        self.assertGreaterEqual(int(re.search(r"^Uid:\t(\d+)", status, re.MULTILINE)[1]), 61184)
+        self.assertIn("\nCapEff:\t0000000000000000\n", status)
 
     def test_a_stop_ends_connections(self):
         driver = self.connect(100)

@@ -153,7 +153,7 @@ class Machine:
         units.mkdir()
         for name in _TARGETS:
             (units / f"{name}.target").write_text("[Unit]\n")
-        for unit in self.folder.glob("**/systemd/system/vballoond.service"):
+        for unit in self.folder.glob("**/systemd/system/vballoon*.service"):
             shutil.copy(unit, units)
         users = next(self.folder.glob("**/sysusers.d/vballoon.conf"))
         subprocess.run(["systemd-sysusers", f"--root={self.folder}", users], check=True,
