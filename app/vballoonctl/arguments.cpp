@@ -94,6 +94,12 @@ void add_set(CLI::App& app, Arguments* out) {
       ->needs(wait);
 }
 
+void add_events(CLI::App& app, Arguments* out) {
+  CLI::App* events = add_command(app, "events", "What happens to VMs; Ctrl-C ends it", out);
+  events->add_flag("--all", out->all, "Begin with those that the daemon still has");
+  events->add_option("--count", out->count, "End after so many")->type_name("N");
+}
+
 void add_watch(CLI::App& app, Arguments* out) {
   CLI::App* watch = add_command(app, "watch", "All VMs, again and again; Ctrl-C ends it", out);
   watch->add_option("-n,--interval", out->interval_s, "Seconds between two looks, 1 by default")
@@ -159,6 +165,7 @@ void add_commands(CLI::App& app, Arguments* out) {
       ->type_name("S")
       ->check(CLI::Range(1u, 60u));
   add_watch(app, out);
+  add_events(app, out);
   add_add(app, out);
   add_set_option(app, out);
   add_vm_command(app, "remove",

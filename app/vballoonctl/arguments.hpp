@@ -18,20 +18,20 @@ struct Arguments {
   std::string rpc;      ///< the daemon's socket; empty: the default
   bool json = false;
 
-  std::string name;               ///< the VM
-  std::string size;               ///< set
-  bool all = false;               ///< set
-  bool wait = false;              ///< set
-  bool force = false;             ///< set
-  unsigned timeout_s = 0;         ///< set --wait, stats; 0: no timeout, or the default
-  std::string socket;             ///< add
-  bool client = false;            ///< add
-  std::vector<std::string> keys;  ///< add, set-option; each KEY=VALUE
-  double interval_s = 1;          ///< watch
-  bool on = false;                ///< inhibit, prefault, reporting, policy auto
-  std::string action;             ///< hint
-  unsigned lcore = 0;             ///< move
-  unsigned count = 0;             ///< watch; 0: until Ctrl-C
+  std::string name;                ///< the VM
+  std::string size;                ///< set
+  bool all = false;                ///< set, events
+  bool wait = false;               ///< set
+  bool force = false;              ///< set
+  unsigned timeout_s = 0;          ///< set --wait, stats; 0: no timeout, or the default
+  std::string socket;              ///< add
+  bool client = false;             ///< add
+  std::vector<std::string> keys;   ///< add, set-option; each KEY=VALUE
+  double interval_s = 1;           ///< watch
+  bool on = false;                 ///< inhibit, prefault, reporting, policy auto
+  std::string action;              ///< hint
+  unsigned lcore = 0;              ///< move
+  unsigned count = 0;              ///< watch, events; 0: until Ctrl-C
 };
 
 /// Declares every command and option; parsing the command line then fills *out.

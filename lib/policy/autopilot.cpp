@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/log.hpp"
@@ -259,7 +260,7 @@ void Autopilot::decide() {
   std::vector<policy::Decision> decisions = law_->decide(seen);
   for (std::size_t i = 0; i < decisions.size(); ++i) {
     const policy::VmObservation& vm = seen.vms[i];
-    if (vm.automatic) apply(vm, decisions[i], vms[i]);
+    if (vm.automatic) apply(vm, decisions[i], vms[i], guided[i]);
     guided[i]->past = Past{std::move(decisions[i]), vm.target, last_turn_};
   }
   pools_ = std::move(seen.pools);
@@ -277,7 +278,7 @@ policy::Observation Autopilot::observe(const policy::MemoryFigures& host,
 }
 
 void Autopilot::apply(const policy::VmObservation& seen, const policy::Decision& decision,
-                      vm::Vm* vm) const {
+                      vm::Vm* vm, Guided* guided) {
   if (decision.target == seen.target) return;
   log::debug("{}: target {}, was {}: {}", seen.name, format_size(decision.target),
              format_size(seen.target), policy::rule_text(decision.rule));
@@ -286,12 +287,36 @@ void Autopilot::apply(const policy::VmObservation& seen, const policy::Decision&
   const vm::Target target{{decision.target, std::nullopt}, forced};
   if (auto set = vm->set_target(target); !set) {
     log::debug("{}: {}", seen.name, set.error().message);
+    return;
   }
+  ++(decision.target > seen.target ? guided->raised : guided->lowered);
 }
 
 void Autopilot::forget(const std::string& name) {
   guided_.erase(name);
   law_->forget(name);
+}
+
+std::string_view Autopilot::rule_of(std::string_view name) const {
+  const auto guided = guided_.find(name);
+  if (guided == guided_.end() || !guided->second.past) return {};
+  return policy::rule_text(guided->second.past->decision.rule);
+}
+
+Report Autopilot::report() const {
+  Report report{law_->name(), turns_, events_, trouble_.empty(), pools_, {}};
+  const std::map<std::string_view, const Guided&> by_name(guided_.begin(), guided_.end());
+  for (const auto& [name, guided] : by_name) {
+    if (!guided.automatic()) continue;
+    VmReport& vm = report.vms.emplace_back();
+    vm.name = name;
+    vm.raised = guided.raised;
+    vm.lowered = guided.lowered;
+    if (!guided.past) continue;
+    vm.rule = policy::rule_name(guided.past->decision.rule);
+    vm.target = guided.past->decision.target;
+  }
+  return report;
 }
 
 bool Autopilot::automatic(std::string_view name) const {

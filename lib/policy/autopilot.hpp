@@ -26,6 +26,7 @@
 #include "policy/law.hpp"
 #include "policy/observe.hpp"
 #include "policy/policy_config.hpp"
+#include "policy/report.hpp"
 #include "rpc/message.hpp"
 #include "vm/fleet.hpp"
 
@@ -65,6 +66,8 @@ class Autopilot {
   void forget(const std::string& name);
 
   [[nodiscard]] bool automatic(std::string_view name) const;
+  /// @return the sentence of the rule that applied last to an automatic VM; empty: none yet.
+  [[nodiscard]] std::string_view rule_of(std::string_view name) const;
   /// The state folder keeps the word for the next daemon, too. @pre the VM exists.
   void set_automatic(const std::string& name, bool on);
   void set_limits(const std::string& name, const policy::Limits& limits);
@@ -73,6 +76,9 @@ class Autopilot {
   [[nodiscard]] rpc::Json explain(const std::string& name) const;
   /// The law, the host and every automatic VM: for `policy.show`.
   [[nodiscard]] rpc::Json show() const;
+
+  /// The same in figures.
+  [[nodiscard]] Report report() const;
 
   /// Makes one turn at once, without asking guests for statistics first. Public for tests.
   void decide();
@@ -92,6 +98,8 @@ class Autopilot {
   struct Guided {
     std::optional<VmWish> wish;
     std::optional<Past> past;  ///< the last decision
+    std::uint64_t raised = 0;  ///< how often its target was made larger
+    std::uint64_t lowered = 0;
     Heard heard;
     [[nodiscard]] bool automatic() const noexcept { return wish && wish->automatic; }
   };
@@ -120,7 +128,8 @@ class Autopilot {
   [[nodiscard]] policy::Observation observe(const policy::MemoryFigures& host,
                                             std::span<vm::Vm* const> vms,
                                             std::span<Guided* const> guided) const;
-  void apply(const policy::VmObservation& seen, const policy::Decision& decision, vm::Vm* vm) const;
+  static void apply(const policy::VmObservation& seen, const policy::Decision& decision, vm::Vm* vm,
+                    Guided* guided);
 
   vm::Fleet& fleet_;
   const PolicyConfig config_;

@@ -3,7 +3,6 @@
 // policy/autopilot_json.cpp - RPC results: what automatic ballooning did, and why.
 #include <fmt/format.h>
 
-#include <map>
 #include <string_view>
 
 #include "policy/autopilot.hpp"
@@ -19,6 +18,11 @@ Json pool_json(const policy::PoolObservation& pool) {
           {"available_bytes", pool.available},
           {"reserve_bytes", pool.reserve},
           {"swapped_bytes", pool.swapped}};
+}
+
+Json vm_json(const VmReport& vm) {
+  if (vm.rule.empty()) return {{"name", vm.name}, {"rule", nullptr}};
+  return {{"name", vm.name}, {"rule", std::string(vm.rule)}, {"target_bytes", vm.target}};
 }
 
 }  // namespace
@@ -51,25 +55,19 @@ rpc::Json Autopilot::explain(const std::string& name) const {
 }
 
 rpc::Json Autopilot::show() const {
-  Json json{{"law", std::string(law_->name())},
+  const Report report = this->report();
+  Json json{{"law", std::string(report.law)},
             {"interval_ms", config_.interval_ms},
             {"host_pressure",
-             {{"source", watch_text_}, {"heard", watch_.has_value()}, {"events", events_}}},
+             {{"source", watch_text_},
+              {"heard", watch_.has_value()},
+              {"events", report.pressure_events}}},
             {"trouble", trouble_},
-            {"turns", turns_}};
+            {"turns", report.turns}};
   json["pools"] = Json::array();
-  for (const policy::PoolObservation& pool : pools_) json["pools"].push_back(pool_json(pool));
+  for (const policy::PoolObservation& pool : report.pools) json["pools"].push_back(pool_json(pool));
   json["vms"] = Json::array();
-  const std::map<std::string_view, const Guided&> by_name(guided_.begin(), guided_.end());
-  for (const auto& [name, guided] : by_name) {
-    if (!guided.automatic()) continue;
-    Json vm{{"name", name}, {"rule", nullptr}};
-    if (guided.past) {
-      vm["rule"] = std::string(policy::rule_name(guided.past->decision.rule));
-      vm["target_bytes"] = guided.past->decision.target;
-    }
-    json["vms"].push_back(std::move(vm));
-  }
+  for (const VmReport& vm : report.vms) json["vms"].push_back(vm_json(vm));
   return json;
 }
 

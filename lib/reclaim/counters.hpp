@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/counter.hpp"
+#include "base/size_histogram.hpp"
 
 namespace vballoon::reclaim {
 
@@ -18,6 +19,7 @@ struct ReclaimCounters {
   Done inflated;
   Done reported;
   Done prefaulted;
+  SizeHistogram holes;       ///< that were punched, on both accounts
   Counter failed_calls;      ///< the kernel said no; the pages stay in the balloon
   Counter failed_prefaults;  ///< no memory; the guest's first touch will have to find some
   Counter retained_bytes;    ///< served and kept: inhibited, a region without holes, or uncovered

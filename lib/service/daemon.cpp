@@ -15,7 +15,6 @@
 
 #include "base/group.hpp"
 #include "base/in_hand.hpp"
-#include "base/lines.hpp"
 #include "base/log.hpp"
 #include "gmem/lost_memory.hpp"
 #include "keep/crash_notes.hpp"
@@ -34,11 +33,12 @@
 #include "reclaim/engine.hpp"
 #include "reclaim/huge/reserve.hpp"
 #include "service/config/config_check.hpp"
+#include "service/events/recorder.hpp"
 #include "service/first_devices.hpp"
 #include "service/process/descriptors.hpp"
 #include "service/process/log_level.hpp"
 #include "service/process/seccomp.hpp"
-#include "service/reload.hpp"
+#include "service/reloader.hpp"
 #include "service/repeater.hpp"
 #include "service/rpc/methods.hpp"
 #include "service/rpc/server.hpp"
@@ -51,6 +51,7 @@ namespace vballoon::service {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{20};
+constexpr std::chrono::seconds kLookForEvents{1};
 
 class Daemon {
  public:
@@ -65,6 +66,7 @@ class Daemon {
                 crew_->recruit();
               }),
         sample_(loop_, [this] { sample_all(); }),
+        look_(loop_, [this] { recorder_->look(); }),
         watchdog_(loop_, [this] { pet_watchdog(); }) {}
   ~Daemon() { stop(); }
   Daemon(const Daemon&) = delete;
@@ -89,7 +91,6 @@ class Daemon {
   void stop();
   void on_signal(int signal);
   void reload();
-  void apply(const ReloadPlan& plan);
   void sample_all();
   void pet_watchdog();
 
@@ -118,8 +119,10 @@ class Daemon {
   std::optional<VmSettings> settings_;
   std::unique_ptr<Methods> methods_;
   std::unique_ptr<RpcServer> rpc_;
+  std::unique_ptr<EventRecorder> recorder_;
   Repeater tick_;
   Repeater sample_;
+  Repeater look_;
   Repeater watchdog_;
   lcore::Heartbeat heartbeat_;
   bool hands_on_ = true;  // VMMs are for the next daemon, where they are kept
@@ -275,6 +278,7 @@ void Daemon::start_rpc(RpcSocket socket) {
       loop_, *fleet_, *autopilot_, *settings_,
       rpc::Json{{"version", VBALLOON_VERSION}, {"dpdk", lcore::eal_version()}, {"pid", ::getpid()}},
       &succession_);
+  recorder_ = std::make_unique<EventRecorder>(*fleet_, *autopilot_, methods_->events());
   rpc_ = std::make_unique<RpcServer>(loop_, std::move(socket), *methods_);
   hooks_.say(fmt::format("rpc on {}", config_.rpc_socket));
 }
@@ -285,6 +289,8 @@ void Daemon::start_timers() {
   succession_.beat();  // an end before the first tick is measured, too
   tick_.start(kTick);
   autopilot_->start();
+  recorder_->look();  // what comes from now on is news
+  look_.start(kLookForEvents);
   sample_.start(std::chrono::milliseconds(config_.stats_interval_ms));
   watchdog_.start(notifier_.watchdog_interval().value_or(std::chrono::microseconds(0)));
 }
@@ -326,50 +332,10 @@ void Daemon::stop() {
 }
 
 void Daemon::reload() {
-  auto after = hooks_.reread();
-  if (!after) {
-    for (const std::string& fault : split_lines(after.error().message)) {
-      log::error("reload: {}", fault);
-    }
-    return log::error("reload: everything stays as it was");
-  }
-  std::vector<std::string> present;
-  for (const vm::Vm* vm : fleet_->vms()) present.push_back(vm->settings().name);
-  const ReloadPlan plan = plan_reload(config_, *after, present);
-  if (auto changed = fleet_->change(plan.remove, plan.add); !changed) {
-    log::error("reload: {}; everything stays as it was", changed.error().message);
-    return;
-  }
-  apply(plan);
-  if (plan.stats_interval_changed) {
-    sample_.start(std::chrono::milliseconds(after->stats_interval_ms));
-    log::info("reload: stats.interval_ms is now {}", after->stats_interval_ms);
-  }
-  if (config_.log_level != after->log_level) change_log_level(after->log_level);
-  config_.log_level = after->log_level;
-  config_.devices = std::move(after->devices);
-  config_.stats_interval_ms = after->stats_interval_ms;
-}
-
-/// Applies the rest of the plan. @pre the fleet has removed and added the devices.
-void Daemon::apply(const ReloadPlan& plan) {
-  for (const std::string& name : plan.remove) {
-    settings_->end(name);
-    log::info("reload: {} removed", name);
-  }
-  for (const vm::Settings& device : plan.add) {
-    settings_->begin(device, true);
-    log::info("reload: {} added on {}", device.name, device.socket);
-  }
-  for (const vm::Settings& device : plan.switched) {
-    const auto changed = settings_->take_over(device);
-    if (changed.no_effect) log::warn("reload: {}", changed.no_effect->message);
-    log::info("reload: {}: {}", device.name, vm::text_of(vm::live_settings(), changed.now));
-  }
-  for (const std::string& key : plan.needs_restart) {
-    log::warn("reload: {} changed; that needs a restart", key);
-  }
-  if (plan.remove.empty() && plan.add.empty()) log::info("reload: the devices are the same");
+  Reloader reloader(*fleet_, *settings_, &config_);
+  DaemonCounters& counters = methods_->counters();
+  ++(reloader.reload(hooks_.reread()) ? counters.reloads : counters.failed_reloads);
+  sample_.keep(std::chrono::milliseconds(config_.stats_interval_ms));
 }
 
 void Daemon::sample_all() {

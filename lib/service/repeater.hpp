@@ -24,6 +24,10 @@ class Repeater {
     interval_ = interval;
     if (interval_.count() > 0) wait();
   }
+  /// Goes on as it is, or starts anew where the interval is another one.
+  void keep(std::chrono::microseconds interval) {
+    if (interval != interval_) start(interval);
+  }
   void stop() { timer_.cancel(); }
 
  private:

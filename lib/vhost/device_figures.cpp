@@ -260,6 +260,7 @@ vm::DeviceReport report_of(const DeviceParts& device) {
   report.offered = device.spec.offered();
   report.queues = report_queues(device);
   report.counters = report_counters(balloon.path(), report);
+  report.holes = balloon.path().reclaim_counters().holes.get();
   return report;
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/size_histogram.hpp"
 #include "datapath/counters.hpp"
 #include "vm/figures.hpp"
 #include "vm/restarts.hpp"
@@ -64,6 +65,7 @@ struct DeviceReport : VmFigures {
   wire::Features offered;
   std::vector<QueueReport> queues;
   std::vector<datapath::NamedCount> counters;
+  SizeHistogram::Counts holes;  ///< punched for what was inflated or reported
 };
 
 }  // namespace vballoon::vm

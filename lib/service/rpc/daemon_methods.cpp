@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <limits>
+
 #include "rpc/json_writer.hpp"
 #include "service/rpc/device_json.hpp"
 #include "service/rpc/methods.hpp"
@@ -13,6 +16,10 @@
 
 namespace vballoon::service {
 namespace {
+
+constexpr std::uint64_t kUsualWaitMs = 10'000;
+constexpr std::uint64_t kLongestWaitMs = 60'000;
+constexpr std::uint64_t kMostEvents = std::numeric_limits<std::int64_t>::max();
 
 void write_vm(const vm::Vm& vm, rpc::JsonWriter* out) {
   const vm::DeviceReport report = vm.report();
@@ -65,17 +72,34 @@ Methods::Answer Methods::upgrade(const rpc::Json& object) {
 Methods::Answer Methods::metrics(const rpc::Json& object) {
   const Params params(object, "daemon.metrics");
   if (auto ok = params.finish(); !ok) return tl::unexpected(ok.error());
-  std::vector<VmRow> rows;
+  Figures figures{{version_.value("version", std::string()), started_ms_ / 1000, counters_},
+                  autopilot_.report(),
+                  {},
+                  fleet_.lcores()};
   for (const vm::Vm* vm : fleet_.vms()) {
     const vm::Settings& settings = vm->settings();
-    rows.push_back(
+    figures.vms.push_back(
         {settings.name, settings.kind, autopilot_.automatic(settings.name), vm->report()});
   }
   rpc::JsonWriter out;
   out.begin_object();
-  out.field("text", metrics_text(version_.value("version", std::string()), rows, fleet_.lcores()));
+  out.field("text", metrics_text(figures));
   out.end_object();
   return rpc::Body(out.take());
+}
+
+void Methods::wait_for_events(const rpc::Json& object, Responder done) {
+  Params params(object, "events.wait");
+  const auto after = params.optional_number("after", kMostEvents);
+  const auto daemon = params.optional_number("daemon", kMostEvents);
+  const auto timeout = params.optional_number("timeout_ms", kLongestWaitMs);
+  if (after.has_value() != daemon.has_value()) {
+    params.refuse(after ? "after" : "daemon",
+                  "'after' and 'daemon' go together: an answer has both");
+  }
+  if (auto ok = params.finish(); !ok) return done(tl::unexpected(ok.error()));
+  const Bookmark from = after ? Bookmark{*after, *daemon} : events_.end();
+  events_.wait(from, std::chrono::milliseconds(timeout.value_or(kUsualWaitMs)), std::move(done));
 }
 
 std::vector<std::string> Methods::warnings() const {

@@ -14,7 +14,9 @@ namespace vballoon::service {
 struct Methods::Method {
   std::string_view name;
   bool changes;
-  Answer (Methods::*answer)(const rpc::Json& params);  // null: stats(), which answers later
+  Answer (Methods::*answer)(const rpc::Json& params);
+  /// Where that is null: it may answer later.
+  void (Methods::*answer_later)(const rpc::Json& params, Responder done) = nullptr;
 };
 
 constexpr Methods::Method Methods::kMethods[] = {
@@ -25,7 +27,7 @@ constexpr Methods::Method Methods::kMethods[] = {
     {"device.list", false, &Methods::list},
     {"device.show", false, &Methods::show},
     {"device.set", true, &Methods::set},
-    {"device.stats", false, nullptr},
+    {"device.stats", false, nullptr, &Methods::stats},
     {"device.add", true, &Methods::add},
     {"device.configure", true, &Methods::configure},
     {"device.remove", true, &Methods::remove},
@@ -35,6 +37,7 @@ constexpr Methods::Method Methods::kMethods[] = {
     {"device.hint", true, &Methods::hint},
     {"device.move", true, &Methods::move},
     {"device.readmit", true, &Methods::readmit},
+    {"events.wait", false, nullptr, &Methods::wait_for_events},
     {"lcore.list", false, &Methods::lcores},
     {"policy.show", false, &Methods::policy_show},
     {"policy.explain", false, &Methods::policy_explain},
@@ -60,7 +63,9 @@ void Methods::call(const rpc::Request& request, Responder done) {
         rpc::kMethodNotFound,
         fmt::format("unknown method '{}'{}", request.method, suggestion(request.method, names))));
   }
-  if (method->answer == nullptr) return stats(request.params, std::move(done));
+  if (method->answer == nullptr) {
+    return (this->*method->answer_later)(request.params, std::move(done));
+  }
   done((this->*method->answer)(request.params));
 }
 

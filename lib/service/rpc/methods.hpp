@@ -8,15 +8,19 @@
 #include <fmt/format.h>
 
 #include <asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "policy/autopilot.hpp"
 #include "rpc/message.hpp"
+#include "service/events/event_log.hpp"
+#include "service/rpc/daemon_counters.hpp"
 #include "service/rpc/stats_waiter.hpp"
 #include "service/succession.hpp"
 #include "service/vm_settings.hpp"
@@ -34,6 +38,7 @@ class Methods {
         autopilot_(autopilot),
         settings_(settings),
         stats_(loop, fleet),
+        events_(loop, started_ms_),
         version_(std::move(version)),
         succession_(succession) {}
 
@@ -44,8 +49,17 @@ class Methods {
   ///         that is unknown changes nothing.
   [[nodiscard]] static bool changes(std::string_view method);
 
+  /// Who sees something happen adds it here.
+  [[nodiscard]] EventLog& events() noexcept { return events_; }
+
+  /// Who serves clients, or reloads, counts it here.
+  [[nodiscard]] DaemonCounters& counters() noexcept { return counters_; }
+
   /// Drops the requests that still wait, without an answer.
-  void stop() { stats_.stop(); }
+  void stop() {
+    stats_.stop();
+    events_.stop();
+  }
 
   using Answer = rpc::Outcome<rpc::Body>;
 
@@ -77,6 +91,7 @@ class Methods {
   /// What an operator has to know of the daemon, whatever he asked.
   [[nodiscard]] std::vector<std::string> warnings() const;
   void stats(const rpc::Json& params, Responder done);
+  void wait_for_events(const rpc::Json& params, Responder done);
 
   /// Logs what a client changed. A client may ask as often as it likes, so lines beyond the gate's
   /// rate are not logged, and their text is not made.
@@ -90,8 +105,11 @@ class Methods {
   policy::Autopilot& autopilot_;
   VmSettings& settings_;
   StatsWaiter stats_;
+  const std::uint64_t started_ms_ = calendar_ms();
+  EventLog events_;
   rpc::Json version_;
   const Succession* const succession_;
+  DaemonCounters counters_;
   LogGate gate_{50};
 };
 

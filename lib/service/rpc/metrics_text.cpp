@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "base/size_histogram.hpp"
 #include "vm/stats_patience.hpp"
 
 namespace vballoon::service {
@@ -111,9 +112,31 @@ class Text {
  public:
   /// The samples that follow are of this family.
   void begin(std::string_view name, std::string_view help) {
+    begin(name, help, is_counter(name) ? "counter" : "gauge");
+  }
+  void begin(std::string_view name, std::string_view help, std::string_view type) {
     name_ = name;
-    heading_ = fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name,
-                           is_counter(name) ? "counter" : "gauge");
+    heading_ = fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  }
+  /// A family of one sample.
+  void single(std::string_view name, std::string_view help, std::uint64_t value) {
+    begin(name, help);
+    text_ += std::exchange(heading_, {});
+    fmt::format_to(std::back_inserter(text_), "{} {}\n", name_, value);
+  }
+  /// One histogram of the family.
+  void sample(std::string_view labels, const SizeHistogram::Counts& counts) {
+    text_ += std::exchange(heading_, {});
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < SizeHistogram::kBounds; ++i) {
+      below += counts.buckets[i];
+      fmt::format_to(std::back_inserter(text_), "{}_bucket{{{},le=\"{}\"}} {}\n", name_, labels,
+                     SizeHistogram::bound(i), below);
+    }
+    const std::uint64_t all = below + counts.buckets.back();
+    fmt::format_to(std::back_inserter(text_),
+                   "{0}_bucket{{{1},le=\"+Inf\"}} {2}\n{0}_sum{{{1}}} {3}\n{0}_count{{{1}}} {2}\n",
+                   name_, labels, all, counts.sum);
   }
   void sample(std::string_view labels, std::uint64_t value) {
     text_ += std::exchange(heading_, {});
@@ -190,6 +213,11 @@ void write_states(const std::vector<VmRow>& vms, Text* text) {
   for (const VmRow& vm : vms) text->sample_ms(label(vm), vm.report.restarts.longest_ms);
 }
 
+void write_holes(const std::vector<VmRow>& vms, Text* text) {
+  text->begin("vballoon_vm_hole_bytes", "Sizes of the holes punched.", "histogram");
+  for (const VmRow& vm : vms) text->sample(label(vm), vm.report.holes);
+}
+
 void write_queues(const std::vector<VmRow>& vms, Text* text) {
   text->begin("vballoon_vm_queue_buffers_total", "Buffers served, by queue.");
   for (const VmRow& vm : vms) {
@@ -255,21 +283,74 @@ void write_lcores(std::span<const lcore::LcoreReport> lcores, Text* text) {
   }
 }
 
+struct PoolFamily {
+  std::string_view name;
+  std::string_view help;
+  std::uint64_t policy::PoolObservation::*of;
+};
+constexpr PoolFamily kPoolFamilies[] = {
+    {"total", "All memory of a pool.", &policy::PoolObservation::total},
+    {"available", "What of a pool is available.", &policy::PoolObservation::available},
+    {"reserve", "What of it the law keeps.", &policy::PoolObservation::reserve},
+};
+
+void write_policy(const policy::Report& policy, Text* text) {
+  text->single("vballoon_policy_turns_total", "Looks of the law at the host and its VMs.",
+               policy.turns);
+  text->single("vballoon_policy_pressure_events_total", "How often the host's pressure was heard.",
+               policy.pressure_events);
+  text->single("vballoon_policy_host_seen", "Whether the figures of the policy's cgroup are read.",
+               policy.host_seen ? 1 : 0);
+  for (const PoolFamily& family : kPoolFamilies) {
+    text->begin(fmt::format("vballoon_policy_pool_{}_bytes", family.name), family.help);
+    for (const policy::PoolObservation& pool : policy.pools) {
+      if (!pool.known) continue;
+      text->sample(fmt::format("pool=\"{}\"", pool.name), pool.*family.of);
+    }
+  }
+  text->begin("vballoon_vm_policy_rule", "1 for the rule that applied last to an automatic VM.");
+  for (const policy::VmReport& vm : policy.vms) {
+    if (vm.rule.empty()) continue;
+    text->sample(fmt::format("vm=\"{}\",rule=\"{}\"", vm.name, vm.rule), 1);
+  }
+  text->begin("vballoon_vm_policy_moves_total", "How often the law changed the VM's target.");
+  for (const policy::VmReport& vm : policy.vms) {
+    text->sample(fmt::format("vm=\"{}\",direction=\"up\"", vm.name), vm.raised);
+    text->sample(fmt::format("vm=\"{}\",direction=\"down\"", vm.name), vm.lowered);
+  }
+}
+
+void write_daemon(const Figures& figures, Text* text) {
+  const DaemonCounters& counters = figures.daemon.counters;
+  text->begin("vballoon_build_info", "The daemon's version.");
+  text->sample(fmt::format("version=\"{}\"", figures.daemon.version), 1);
+  text->single("vballoon_start_time_seconds", "When the daemon started, since 1970.",
+               figures.daemon.started_s);
+  text->single("vballoon_vms", "VMs that the daemon serves.", figures.vms.size());
+  text->single("vballoon_rpc_requests_total", "Requests of RPC clients.", counters.rpc_requests);
+  text->single("vballoon_rpc_errors_total", "Those that were answered with an error.",
+               counters.rpc_errors);
+  text->single("vballoon_rpc_turned_away_total",
+               "RPC clients without a right to call, or for whom no place was left.",
+               counters.rpc_turned_away);
+  text->begin("vballoon_reloads_total", "How often the configuration was read again.");
+  text->sample("result=\"done\"", counters.reloads);
+  text->sample("result=\"refused\"", counters.failed_reloads);
+}
+
 }  // namespace
 
-std::string metrics_text(std::string_view version, const std::vector<VmRow>& vms,
-                         const std::vector<lcore::LcoreReport>& lcores) {
+std::string metrics_text(const Figures& figures) {
   Text text;
-  text.begin("vballoon_build_info", "The daemon's version.");
-  text.sample(fmt::format("version=\"{}\"", version), 1);
-  text.begin("vballoon_vms", "VMs that the daemon serves.");
-  text.sample("", vms.size());
-  write_vms(vms, &text);
-  write_states(vms, &text);
-  write_queues(vms, &text);
-  write_faults(vms, &text);
-  write_statistics(vms, &text);
-  write_lcores(lcores, &text);
+  write_daemon(figures, &text);
+  write_policy(figures.policy, &text);
+  write_vms(figures.vms, &text);
+  write_states(figures.vms, &text);
+  write_holes(figures.vms, &text);
+  write_queues(figures.vms, &text);
+  write_faults(figures.vms, &text);
+  write_statistics(figures.vms, &text);
+  write_lcores(figures.lcores, &text);
   return text.take();
 }
 

@@ -10,17 +10,6 @@
 #include "service/rpc/session.hpp"
 
 namespace vballoon::service {
-namespace {
-
-/// Sends the error; the caller's socket then closes. The buffer of a new connection has room for a
-/// line.
-void turn_away(int fd, const rpc::Error& error) {
-  const std::string line = rpc::format_error(nullptr, error);
-  (void)::send(fd, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-}  // namespace
-
 RpcServer::RpcServer(asio::io_context& loop, RpcSocket socket, Methods& methods, RpcLimits limits)
     : loop_(loop),
       socket_(std::move(socket)),
@@ -108,6 +97,14 @@ void RpcServer::admit(Protocol::socket peer, Rights rights) {
   sessions_.insert(session);
   if (observes) ++observers_;
   session->start();
+}
+
+/// Sends the error; the caller's socket then closes. The buffer of a new connection has room for a
+/// line.
+void RpcServer::turn_away(int fd, const rpc::Error& error) {
+  ++methods_.counters().rpc_turned_away;
+  const std::string line = rpc::format_error(nullptr, error);
+  (void)::send(fd, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void RpcServer::forget(const std::shared_ptr<RpcSession>& session) {

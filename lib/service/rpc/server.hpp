@@ -51,6 +51,7 @@ class RpcServer {
   void accept_one();
   void admit(Protocol::socket peer);
   void admit(Protocol::socket peer, Rights rights);
+  void turn_away(int fd, const rpc::Error& error);
   void forget(const std::shared_ptr<RpcSession>& session);
 
   asio::io_context& loop_;

@@ -98,21 +98,22 @@ void RpcSession::serve_line(std::string_view line) {
 }
 
 void RpcSession::serve(std::string_view line) {
+  ++server_.methods_.counters().rpc_requests;
   const auto request = rpc::parse_request(line);
-  if (!request) return reply(rpc::format_error(request.error().id, request.error().error));
+  if (!request) return refuse(request.error().id, request.error().error);
   if (rights_ == Rights::kAsk && Methods::changes(request->method)) {
-    return reply(rpc::format_error(
-        request->id,
-        {rpc::kMayOnlyAsk, fmt::format("{} is not for members of rpc_observers: they may ask, and "
-                                       "change nothing; be root, the daemon's own user or a member "
-                                       "of its rpc_group",
-                                       request->method)}));
+    return refuse(request->id,
+                  {rpc::kMayOnlyAsk,
+                   fmt::format("{} is not for members of rpc_observers: they may ask, and change "
+                               "nothing; be root, the daemon's own user or a member of its "
+                               "rpc_group",
+                               request->method)});
   }
   if (waiting_ >= server_.limits_.waiting) {
-    return reply(rpc::format_error(
-        request->id, {rpc::kOverloaded, fmt::format("{} requests of this connection wait already; "
-                                                    "read their answers first",
-                                                    waiting_)}));
+    return refuse(request->id, {rpc::kOverloaded,
+                                fmt::format("{} requests of this connection wait already; read "
+                                            "their answers first",
+                                            waiting_)});
   }
   ++waiting_;
   server_.methods_.call(*request,
@@ -121,12 +122,19 @@ void RpcSession::serve(std::string_view line) {
                           const auto self = weak.lock();
                           if (!self) return;
                           --self->waiting_;
-                          if (!silent) {
-                            self->reply(outcome ? rpc::format_result(id, *outcome)
-                                                : rpc::format_error(id, outcome.error()));
-                          }
+                          if (!silent) self->answer(id, outcome);
                           self->close_when_done();
                         });
+}
+
+void RpcSession::answer(const rpc::Json& id, const rpc::Outcome<rpc::Body>& outcome) {
+  if (!outcome) return refuse(id, outcome.error());
+  reply(rpc::format_result(id, *outcome));
+}
+
+void RpcSession::refuse(const rpc::Json& id, const rpc::Error& error) {
+  ++server_.methods_.counters().rpc_errors;
+  reply(rpc::format_error(id, error));
 }
 
 void RpcSession::reply(std::string_view line) {
@@ -174,10 +182,10 @@ void RpcSession::close_when_done() {
 
 void RpcSession::refuse_overlong() {
   input_done_ = true;
-  reply(rpc::format_error(
-      nullptr, {rpc::kInvalidRequest,
-                fmt::format("a request is longer than {} bytes; the connection ends here",
-                            server_.limits_.request_bytes)}));
+  ++server_.methods_.counters().rpc_requests;
+  refuse(nullptr, {rpc::kInvalidRequest,
+                   fmt::format("a request is longer than {} bytes; the connection ends here",
+                               server_.limits_.request_bytes)});
 }
 
 }  // namespace vballoon::service

@@ -32,6 +32,8 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
   void serve_line(std::string_view line);
   void drop_served(std::size_t bytes);
   void serve(std::string_view line);
+  void answer(const rpc::Json& id, const rpc::Outcome<rpc::Body>& outcome);
+  void refuse(const rpc::Json& id, const rpc::Error& error);
   void reply(std::string_view line);
   void flush();
   void close_when_done();

@@ -155,6 +155,9 @@ TEST_F(ReclaimerTest, ARefusalIsCountedAndThePagesStay) {
   EXPECT_EQ(h_.counters().failed_calls.get(), 1U);
   EXPECT_EQ(h_.counters().inflated.calls.get(), 3U);
   EXPECT_EQ(h_.counters().inflated.bytes.get(), 2 * kBlockBytes);
+  const SizeHistogram::Counts holes = h_.counters().holes.get();
+  EXPECT_EQ(holes.sum, 2 * kBlockBytes) << "a refused one is no hole";
+  EXPECT_EQ(holes.buckets[SizeHistogram::bucket_of(kBlockBytes)], 2U);
   EXPECT_EQ(h_.reclaimer().gather().ballooned_pages(), 1536U);
   EXPECT_EQ(h_.deflate(kLow + 600).changed, 1U);
 }

@@ -38,6 +38,22 @@ TEST(RpcServer, RefusesWhatIsNoJsonAndGoesOn) {
   EXPECT_EQ(code_of(client.line()), 0);
 }
 
+TEST(RpcServer, CountsRequestsAndThoseItRefuses) {
+  ServedFleet served({.clients = 1});
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send("hello\n" + request(1, "version") + request(2, "device.explode")));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(client.line());
+  EXPECT_EQ(code_of(RawClient(served.path()).line()), rpc::kOverloaded);
+  ASSERT_TRUE(client.send(request(3, "daemon.metrics")));
+  const auto reply = rpc::parse_reply(client.line().value_or(""));
+  ASSERT_TRUE(reply && reply->outcome);
+  const auto text = reply->outcome->at("text").get<std::string>();
+  for (const char* line : {"vballoon_rpc_requests_total 4\n", "vballoon_rpc_errors_total 2\n",
+                           "vballoon_rpc_turned_away_total 1\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+  }
+}
+
 TEST(RpcServer, RefusesUnknownMethodsAndWrongParameters) {
   ServedFleet served;
   RawClient client(served.path());
