@@ -10,6 +10,7 @@
 #include "base/printable.hpp"
 #include "base/size_text.hpp"
 #include "base/units.hpp"
+#include "condition.hpp"
 #include "options.hpp"
 
 namespace vballoon::ctl {
@@ -94,6 +95,25 @@ void add_set(CLI::App& app, Arguments* out) {
       ->needs(wait);
 }
 
+std::string condition_fault(const std::string& text) {
+  const auto condition = parse_condition(text);
+  return condition ? std::string() : condition.error().message;
+}
+
+void add_wait(CLI::App& app, Arguments* out) {
+  CLI::App* wait = add_vm_command(app, "wait", "Wait until something is true of a VM", out);
+  wait->add_option("-u,--until", out->until,
+                   "As actual=target, actual<=512M, reclaimed>=1G, state=running; may be given "
+                   "again, and all have to hold")
+      ->required()
+      ->type_name("WHAT")
+      ->allow_extra_args(false)
+      ->check(condition_fault, "");
+  wait->add_option("--timeout", out->timeout_s, "Give up after so many seconds (status 4)")
+      ->type_name("S")
+      ->check(CLI::Range(1u, 86400u));
+}
+
 void add_events(CLI::App& app, Arguments* out) {
   CLI::App* events = add_command(app, "events", "What happens to VMs; Ctrl-C ends it", out);
   events->add_flag("--all", out->all, "Begin with those that the daemon still has");
@@ -165,6 +185,7 @@ void add_commands(CLI::App& app, Arguments* out) {
       ->type_name("S")
       ->check(CLI::Range(1u, 60u));
   add_watch(app, out);
+  add_wait(app, out);
   add_events(app, out);
   add_add(app, out);
   add_set_option(app, out);

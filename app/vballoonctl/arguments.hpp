@@ -23,7 +23,8 @@ struct Arguments {
   bool all = false;                ///< set, events
   bool wait = false;               ///< set
   bool force = false;              ///< set
-  unsigned timeout_s = 0;          ///< set --wait, stats; 0: no timeout, or the default
+  unsigned timeout_s = 0;          ///< set --wait, wait, stats; 0: no timeout, or the default
+  std::vector<std::string> until;  ///< wait
   std::string socket;              ///< add
   bool client = false;             ///< add
   std::vector<std::string> keys;   ///< add, set-option; each KEY=VALUE

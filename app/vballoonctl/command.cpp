@@ -22,11 +22,12 @@ struct Entry {
   std::string_view name;
   int (*run)(Command&);
 };
-constexpr std::array<Entry, 22> kCommands{{{"list", run_list},
+constexpr std::array<Entry, 23> kCommands{{{"list", run_list},
                                            {"show", run_show},
                                            {"set", run_set},
                                            {"stats", run_stats},
                                            {"watch", run_watch},
+                                           {"wait", run_wait},
                                            {"events", run_events},
                                            {"add", run_add},
                                            {"set-option", run_set_option},

@@ -28,6 +28,7 @@ struct Command {
 [[nodiscard]] int run_set(Command& command);
 [[nodiscard]] int run_stats(Command& command);
 [[nodiscard]] int run_watch(Command& command);
+[[nodiscard]] int run_wait(Command& command);
 [[nodiscard]] int run_events(Command& command);
 [[nodiscard]] int run_add(Command& command);
 [[nodiscard]] int run_set_option(Command& command);

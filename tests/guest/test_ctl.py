@@ -112,6 +112,26 @@ def many(daemon):
         daemon.rpc("device.remove", name=name)
 
 
+def test_wait_ends_when_it_is_true_or_its_time_is_over(daemon):
+    daemon.rpc("device.add", name="vm1", socket=str(daemon.socket("vm1")))
+    done = daemon.ctl("wait", "vm1", "--until", "state=waiting", "--until", "stranded=0")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    began = time.monotonic()
+    done = daemon.ctl("wait", "vm1", "-u", "state=running", "-u", "guest>=1M", "--timeout", "1")
+    assert done.returncode == 4 and 1 <= time.monotonic() - began < 5
+    assert done.stderr == (
+        "vballoonctl: vm1: after 1 s not state=running, guest>=1M; it is waiting, target 0 B, actual -\n"
+    )
+    done = daemon.ctl("wait", "vm1", "-u", "state=running", "--timeout", "1", "--json")
+    assert done.returncode == 4 and json.loads(done.stdout)["met"] is False
+    assert daemon.ctl("wait", "vm2", "--until", "state=running").returncode == 1
+    for wrong in ("state=up", "actual<5", "free=3M"):
+        done = daemon.ctl("wait", "vm1", "--until", wrong)
+        assert done.returncode == 2 and f"'{wrong}': " in done.stderr, done.stderr
+    assert daemon.ctl("wait", "vm1").returncode == 2
+    daemon.rpc("device.remove", name="vm1")
+
+
 def test_watch_keeps_its_heading_on_a_small_terminal(daemon, many):
     written = Screen(daemon, "watch", "--count", "2", "--interval", "0.3").read_all()
     looks = written.split("\x1b[H")[1:]
