@@ -43,6 +43,7 @@
 #include "service/rpc/methods.hpp"
 #include "service/rpc/server.hpp"
 #include "service/succession.hpp"
+#include "service/telemetry/telemetry.hpp"
 #include "vhost/device_fleet.hpp"
 #include "vhost/log_line.hpp"
 #include "vm/state/folder.hpp"
@@ -84,7 +85,6 @@ class Daemon {
   Result<void> start_devices();
   Result<void> start_autopilot(const FirstDevices& first, std::optional<keep::Book> law_book);
   [[nodiscard]] vhost::FleetSettings fleet_settings(std::optional<gid_t> socket_group) const;
-  [[nodiscard]] std::vector<lcore::LcoreReport> report_lcores() const;
   void start_rpc(RpcSocket socket);
   void start_timers();
   Result<void> confine_process();
@@ -120,6 +120,7 @@ class Daemon {
   std::unique_ptr<Methods> methods_;
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<EventRecorder> recorder_;
+  std::optional<Telemetry> telemetry_;
   Repeater tick_;
   Repeater sample_;
   Repeater look_;
@@ -232,22 +233,18 @@ vhost::FleetSettings Daemon::fleet_settings(std::optional<gid_t> socket_group) c
   settings.store = &store_;
   if (const auto earlier = succession_.earlier()) settings.last_sign_ms = earlier->at_ms;
   settings.socket_group = socket_group;
-  settings.lcores = [this] { return report_lcores(); };
+  settings.lcores = [this] {
+    std::vector<lcore::LcoreReport> reports{lcore::report_lcore(plan_.main, "control")};
+    lcore::report_lcores("poll", plan_.poll, pollers_, &reports);
+    lcore::report_lcores("reclaim", plan_.reclaim, reclaimers_, &reports);
+    return reports;
+  };
   return settings;
-}
-
-std::vector<lcore::LcoreReport> Daemon::report_lcores() const {
-  std::vector<lcore::LcoreReport> reports{lcore::report_lcore(plan_.main, "control")};
-  lcore::report_lcores("poll", plan_.poll, pollers_, &reports);
-  lcore::report_lcores("reclaim", plan_.reclaim, reclaimers_, &reports);
-  return reports;
 }
 
 Result<void> Daemon::start_devices() {
   if (config_.hugetlb_reserve) {
-    reserve_ = std::make_unique<reclaim::HugeReserve>([](std::uint64_t page_bytes) {
-      return std::make_unique<reclaim::SysfsPool>(reclaim::kPoolsFolder, page_bytes);
-    });
+    reserve_ = std::make_unique<reclaim::HugeReserve>(reclaim::host_pool);
   }
   const auto group = find_group(config_.socket_group, "daemon.socket_group");
   if (!group) return tl::unexpected(group.error());
@@ -280,6 +277,7 @@ void Daemon::start_rpc(RpcSocket socket) {
       &succession_);
   recorder_ = std::make_unique<EventRecorder>(*fleet_, *autopilot_, methods_->events());
   rpc_ = std::make_unique<RpcServer>(loop_, std::move(socket), *methods_);
+  telemetry_.emplace(loop_, *fleet_, *settings_);
   hooks_.say(fmt::format("rpc on {}", config_.rpc_socket));
 }
 
@@ -320,6 +318,7 @@ void Daemon::on_signal(int signal) {
 }
 
 void Daemon::stop() {
+  telemetry_.reset();
   if (rpc_) rpc_->stop();
   if (methods_) methods_->stop();
   if (autopilot_) autopilot_->stop();

@@ -134,6 +134,12 @@ class Places : public ::testing::Test {
     std::array<char, 1024> hello{};
     ASSERT_GT(::recv(telemetry_.get(), hello.data(), hello.size(), 0), 0);
     EXPECT_NE(std::string(hello.data()).find("DPDK"), std::string::npos) << hello.data();
+    const std::string command = "/balloon/list";
+    ASSERT_EQ(::send(telemetry_.get(), command.data(), command.size(), 0),
+              static_cast<ssize_t>(command.size()));
+    std::array<char, 1024> answer{};
+    ASSERT_GT(::recv(telemetry_.get(), answer.data(), answer.size() - 1, 0), 0);
+    EXPECT_EQ(Json::parse(answer.data()).at(command).at("names"), Json({"c", "vm"}));
   }
 
   /// @param workers  each lcore of its own by its number; every other thread is on `rest`.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Starts the vballoond that was built here, in its development profile, and talks to it."""
+"""Starts the vballoond that was built here, mostly in its development profile, and talks to it."""
 
 import os
 import signal
@@ -35,12 +35,15 @@ class Daemon:
         devices: tuple[str, ...] = ("vm1",),
         arguments: tuple[str, ...] = (),
         kept: bool = False,
+        production: bool = False,
     ):
         """@param folder     short: the path of a UNIX socket has at most 107 bytes.
         @param devices    names; the socket of one is self.socket(name).
         @param arguments  more of them for the daemon.
-        @param kept       under vballoon-keeper, which starts it again: see replace()."""
+        @param kept       under vballoon-keeper, which starts it again: see replace().
+        @param production in its production profile, with its runtime folder in this one."""
         self.kept = kept
+        self.production = production
         self.folder = Path(folder)
         self.devices = devices
         self.arguments = arguments
@@ -60,14 +63,16 @@ class Daemon:
 
     def start(self, timeout: float = 30) -> None:
         """Returns when the RPC socket answers. @errors  LabError with the end of the log"""
-        command = [built("vballoond"), "--dev", "--rpc", self.rpc_socket, *self.arguments]
+        profile = () if self.production else ("--dev",)
+        command = [built("vballoond"), *profile, "--rpc", self.rpc_socket, *self.arguments]
+        env = {**os.environ, "RUNTIME_DIRECTORY": str(self.folder)} if self.production else None
         if self.kept:
             keeper = [built("vballoon-keeper"), "--longest-pause", "0.02", "--steady", "0", "--"]
             command = keeper + command + ["--state", self.folder / "state"]
         for name in self.devices:
             command += ["--device", f"{name}={self.socket(name)}"]
         with open(self.log, "ab") as log:
-            self.process = Process(command, output=log, cwd=self.folder)
+            self.process = Process(command, env=env, output=log, cwd=self.folder)
         deadline = time.monotonic() + timeout
         while not self._answers():
             if not self.alive():

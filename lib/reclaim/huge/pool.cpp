@@ -52,4 +52,8 @@ std::optional<PoolState> SysfsPool::look() noexcept {
   return all ? std::optional(state) : std::nullopt;
 }
 
+std::unique_ptr<HugePool> host_pool(std::uint64_t page_bytes) {
+  return std::make_unique<SysfsPool>(kPoolsFolder, page_bytes);
+}
+
 }  // namespace vballoon::reclaim

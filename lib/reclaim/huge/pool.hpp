@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -45,5 +46,8 @@ class SysfsPool final : public HugePool {
   UniqueFd reserved_;
   UniqueFd surplus_;
 };
+
+/// @return this host's pool of pages of this size.
+[[nodiscard]] std::unique_ptr<HugePool> host_pool(std::uint64_t page_bytes);
 
 }  // namespace vballoon::reclaim

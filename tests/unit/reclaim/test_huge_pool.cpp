@@ -111,9 +111,7 @@ class RealPool : public testing::Test {
   std::unique_ptr<test::PhantomMap> memory_;
   HolePuncher puncher_;
   InlineSink sink_{puncher_};
-  HugeReserve reserve_{[](std::uint64_t page_bytes) {
-    return std::make_unique<SysfsPool>(kPoolsFolder, page_bytes);
-  }};
+  HugeReserve reserve_{host_pool};
   Reclaimer reclaimer_{ReclaimLimits{.reserve = &reserve_}};
 };
 
