@@ -29,8 +29,17 @@ _DROP_IN = """[Service]
 StandardOutput=append:/var/log/vballoond
 StandardError=append:/var/log/vballoond
 """
-_ASK = """import urllib.request
+_SCRAPE = """import urllib.request
 print(urllib.request.urlopen("http://127.0.0.1:10787/metrics", timeout=5).read().decode())"""
+# A client of DPDK's telemetry.
+_ASK = """
+import socket
+client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+client.connect("/run/vballoon/dpdk/vballoon/dpdk_telemetry.v2")
+client.recv(1024)
+client.send(b"/balloon/list")
+print(client.recv(16384).decode())
+"""
 _TURN = ["inflate:16M", "pause:0.2", "deflate:8M", "pause:0.1", "deflate:all"]
 
 
@@ -146,7 +155,7 @@ class Service(unittest.TestCase):
 
         def answers() -> bool:
             nonlocal text
-            done = self.machine.run("/usr/bin/python3", "-c", _ASK)
+            done = self.machine.run("/usr/bin/python3", "-c", _SCRAPE)
             text = done.stdout
             return done.returncode == 0
 
@@ -176,6 +185,18 @@ class Service(unittest.TestCase):
         self.assertNotEqual(driver.wait(timeout=30), 0)
         # Both ends of its bag are gone; what is of the daemon stays.
         self.wait(lambda: int(self.property("NFileDescriptorStore")) == kept - 2, "it is kept")
+
+    def test_telemetry_answers_root_alone_and_after_a_kill(self):
+        ask = ("python3", "-c", _ASK)
+        for _ in range(2):
+            done = self.machine.run(*ask)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout)["/balloon/list"]["names"], ["vm1"])
+            pid = self.property("MainPID")
+            self.systemctl("kill", "--signal=KILL", "--kill-whom=main", "vballoond")
+            self.wait_for_another(pid)
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        self.assertIn("PermissionError", self.machine.run(*nobody, *ask).stderr)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ void Desk::close() {
   const std::scoped_lock lock(mutex_);
   loop_ = nullptr;
   answers_ = nullptr;
-  for (const auto& sheet : waiting_) sheet->answer = std::make_unique<Answer>(refused(kEnds));
+  for (const auto& sheet : waiting_) sheet->answer = refused(kEnds);
   waiting_.clear();
   answered_.notify_all();
 }
@@ -39,7 +39,7 @@ Answer Desk::ask(Question question, std::chrono::milliseconds patience) {
   waiting_.push_back(sheet);
   // Under the lock: close() comes before the loop's end.
   if (!std::exchange(called_, true)) asio::post(*loop_, [this] { serve(); });
-  if (answered_.wait_for(lock, patience, [&] { return sheet->answer != nullptr; })) {
+  if (answered_.wait_for(lock, patience, [&] { return sheet->answer.has_value(); })) {
     return std::move(*sheet->answer);
   }
   std::erase(waiting_, sheet);
@@ -55,7 +55,7 @@ void Desk::serve() {
     taken.swap(waiting_);
   }
   for (const auto& sheet : taken) {
-    auto answer = std::make_unique<Answer>(sheet->question(*answers_));
+    Answer answer = sheet->question(*answers_);
     const std::scoped_lock lock(mutex_);
     sheet->answer = std::move(answer);
     answered_.notify_all();

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "rpc/message.hpp"
@@ -38,7 +39,7 @@ class Desk {
   /// A question, and its answer as soon as there is one.
   struct Sheet {
     Question question;
-    std::unique_ptr<Answer> answer;  // guarded by mutex_
+    std::optional<Answer> answer;  // guarded by mutex_
   };
 
   void serve();
