@@ -10,7 +10,7 @@ from pathlib import Path
 from guestlab import Daemon
 
 SCRIPT = "dpdk-telemetry.py"
-# The profile that has telemetry. The cpu that a lcore has is busy with others on a machine of tests.
+# The profile that has telemetry. Its lcores sleep while idle, for the guests need their cpus, too.
 PRODUCTION = '[eal]\nno_huge = true\n[poll]\nidle = "backoff"\n'
 
 
