@@ -51,6 +51,10 @@ class Client:
     def __exit__(self, *_):
         self._socket.close()
 
+    def wait_at_most(self, patience: float) -> None:
+        """@param patience  seconds, for each call from now on"""
+        self._socket.settimeout(patience)
+
     def send(self, command: str | bytes) -> None:
         self._socket.send(command if isinstance(command, bytes) else command.encode())
 

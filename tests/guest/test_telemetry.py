@@ -186,6 +186,18 @@ def test_ten_clients_are_served_and_one_that_goes_makes_room(own_folder):
         daemon.stop()
 
 
+def test_a_client_that_does_not_read_holds_up_nobody(own_folder):
+    with production(own_folder) as daemon, Client(daemon) as client:
+        client.wait_at_most(0.5)
+        with pytest.raises(TimeoutError):  # as soon as its thread waits for it, too
+            for _ in range(100_000):
+                client.send("/balloon/info,vm1")
+        with Client(daemon) as other:
+            assert other.ask("/balloon/info,vm1")["name"] == "vm1"
+        assert daemon.show("vm1")["state"] == "waiting"
+        daemon.stop()
+
+
 def _is_served(daemon) -> bool:
     try:
         with Client(daemon) as client:

@@ -13,7 +13,8 @@ namespace {
 
 using rpc::Json;
 
-/// Telemetry looks bytes above 127 up in a table of 32 (22.11), so there are none.
+/// Telemetry takes bytes above 127 for control characters and looks them up before its table of
+/// these (22.11). What comes of it is no JSON, so there are none.
 std::string text_form(std::string_view text) {
   std::string shown = printable(text);
   std::replace_if(
