@@ -7,6 +7,8 @@
 #include <rte_ring.h>
 
 #include <atomic>
+#include <cerrno>
+#include <string>
 #include <vector>
 
 #include "base/check.hpp"
@@ -30,6 +32,17 @@ constexpr unsigned kBurst = 8;
 unsigned next_serial() noexcept {
   static std::atomic<unsigned> serial{0};
   return serial.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// A pool's driver is a plugin, which EAL loads from a folder if it is there.
+std::string why_incomplete(int error) {
+  if (error == EINVAL) {
+    return "DPDK finds no driver for its memory pools; install librte_mempool_ring (in Debian 12: "
+           "librte-mempool-ring23)";
+  }
+  return fmt::format(
+      "EAL has no memory for the reclaim rings ({}); give it more with eal.memory_mib",
+      rte_strerror(error));
 }
 
 }  // namespace
@@ -149,10 +162,7 @@ Engine::~Engine() = default;
 Result<std::unique_ptr<Engine>> Engine::create(unsigned workers, Discarder& discarder) {
   auto impl = std::make_unique<Impl>(workers, discarder);
   if (!impl->complete()) {
-    return fail(Code::kHost,
-                fmt::format("EAL has no memory for the reclaim rings ({}); give it more "
-                            "with eal.memory_mib",
-                            rte_strerror(rte_errno)));
+    return fail(Code::kHost, why_incomplete(rte_errno));
   }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
