@@ -134,7 +134,7 @@ void write_nodes(const wire::NodeSample& sample, JsonWriter* out) {
 }
 
 /// Writes what the guest said of itself, as a value.
-void write_stats(const vm::VmFigures& figures, const wire::NodeSample& nodes, JsonWriter* out) {
+void write_stats_of(const vm::VmFigures& figures, const wire::NodeSample& nodes, JsonWriter* out) {
   if (!figures.stats) return out->value(nullptr);
   const wire::StatsSample& sample = figures.stats->sample;
   out->begin_object();
@@ -162,11 +162,11 @@ Json share_json(const std::optional<Share>& share) {
 }
 
 void write_stats(const vm::VmFigures& figures, JsonWriter* out) {
-  write_stats(figures, wire::NodeSample{}, out);
+  write_stats_of(figures, wire::NodeSample{}, out);
 }
 
 void write_stats(const vm::DeviceReport& report, JsonWriter* out) {
-  write_stats(report, report.nodes, out);
+  write_stats_of(report, report.nodes, out);
 }
 
 void write_summary(const vm::Settings& settings, const vm::VmFigures& figures, bool automatic,
