@@ -17,7 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using rpc::Json;
 
-constexpr std::chrono::milliseconds kLookEvery{100};
+constexpr std::chrono::milliseconds kBetweenLooks{100};
 
 /// What of the conditions does not hold, as the command line has it; empty: nothing.
 std::string unmet(const Arguments& arguments, const Json& device) {
@@ -30,13 +30,11 @@ std::string unmet(const Arguments& arguments, const Json& device) {
   return unmet;
 }
 
-int tell(const Arguments& arguments, const std::string& unmet, bool interrupted,
-         const Json& device) {
+int tell(const Arguments& arguments, const std::string& unmet, bool early, const Json& device) {
   const int status = unmet.empty() ? kDone : kPartly;
   const std::string why = unmet.empty() ? ""
-                          : interrupted
-                              ? fmt::format("interrupted before {}", unmet)
-                              : fmt::format("after {} s not {}", arguments.timeout_s, unmet);
+                          : early       ? fmt::format("interrupted before {}", unmet)
+                                  : fmt::format("after {} s not {}", arguments.timeout_s, unmet);
   if (arguments.json) {
     print_json({{"met", unmet.empty()}, {"why", why}, {"device", device}});
   } else if (!why.empty()) {
@@ -59,7 +57,7 @@ int run_wait(Command& command) {
     const std::string missing = unmet(arguments, *device);
     const bool over = arguments.timeout_s != 0 && Clock::now() >= ends;
     if (missing.empty() || over) return tell(arguments, missing, false, *device);
-    if (!sleep_unless(interrupt, kLookEvery)) return tell(arguments, missing, true, *device);
+    if (!sleep_unless(interrupt, kBetweenLooks)) return tell(arguments, missing, true, *device);
   }
 }
 
