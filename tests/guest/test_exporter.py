@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +102,30 @@ def test_prometheus_sees_a_guest_and_a_daemon_that_is_gone(uml_lab, promtool, fo
         wait_until(lambda: _value(ask("vballoon_up")) == 0, 30, "vballoon_up 0")
         # It is Prometheus that says whether the exporter is there.
         assert _value(ask("up")) == 1 and ask(series) == []
+
+
+_DASHBOARD = Path(__file__).resolve().parents[2] / "config/grafana/vballoon.json"
+_VARIABLES = {"$instance": ".*", "$vm": ".*", "$__rate_interval": "30s"}
+
+
+def _questions() -> list[str]:
+    panels = json.loads(_DASHBOARD.read_text())["panels"]
+    questions = [target["expr"] for panel in panels for target in panel["targets"]]
+    for variable, value in _VARIABLES.items():
+        questions = [question.replace(variable, value) for question in questions]
+    return questions
+
+
+def test_every_question_of_the_dashboard_has_an_answer(uml_lab, promtool, folder):
+    lab = uml_lab
+    lab.resize(32 * MiB)
+    lab.daemon.rpc("policy.auto", name="vm1", on=True)
+    with _exporter(lab.daemon.rpc_socket) as address, _prometheus(folder, address, promtool) as ask:
+        for question in _questions():
+            if question.endswith("> 0"):  # of what should not be
+                ask(question)
+            else:
+                wait_until(lambda: ask(question), 30, question)
 
 
 @pytest.fixture
