@@ -88,7 +88,8 @@ void add_set(CLI::App& app, Arguments* out) {
   set->add_flag("-f,--force", out->force, "However little it leaves to the guest");
   CLI::Option* wait =
       set->add_flag("-w,--wait", out->wait,
-                    "Wait until it is reached; give up after 10 s without progress (status 4)");
+                    "Wait until it is reached; give up after 10 s without progress, or 5 s without "
+                    "its beginning (status 4)");
   set->add_option("--timeout", out->timeout_s, "With --wait: give up after so many seconds at most")
       ->type_name("S")
       ->check(CLI::Range(1u, 86400u))

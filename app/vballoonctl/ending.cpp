@@ -10,7 +10,11 @@ namespace {
 
 using rpc::Json;
 
-std::string stall_reason(const Json& device) {
+std::string_view seconds_without(Verdict verdict) {
+  return verdict == Verdict::kSilent ? "5 s" : "10 s";
+}
+
+std::string stall_reason(const Json& device, Verdict verdict) {
   const std::string state = text(device, "state");
   if (state == "waiting") return "no VMM is connected";
   if (state == "connected") return "the guest's balloon driver is not running";
@@ -21,7 +25,11 @@ std::string stall_reason(const Json& device) {
   if (state == "set-aside") return text(device, "reason");
   if (state == "broken") return "the device is broken; see vballoonctl show";
   if (!known(device, "actual_bytes")) {
-    return "the driver has not said for 10 s how large its balloon is";
+    return fmt::format("the driver has not said for {} how large its balloon is",
+                       seconds_without(verdict));
+  }
+  if (verdict == Verdict::kSilent) {
+    return "the driver has not begun for 5 s: it does not answer, or the guest has nothing to give";
   }
   return "no progress for 10 s; the guest has nothing more to give, or is busy";
 }
@@ -41,7 +49,8 @@ std::string rest_reason(const Json& device) {
 std::string reason(const Ending& ending, unsigned timeout_s) {
   switch (ending.verdict) {
     case Verdict::kStalled:
-      return stall_reason(ending.device);
+    case Verdict::kSilent:
+      return stall_reason(ending.device, ending.verdict);
     case Verdict::kTimedOut:
       return fmt::format("not reached within {} s", timeout_s);
     case Verdict::kRetargeted:

@@ -23,7 +23,10 @@ Verdict Progress::see(std::uint64_t target, std::optional<std::uint64_t> actual,
                       Clock::time_point now) {
   // The target of a share follows the guest's size, which wavers a little.
   if (!at_target(target, target_)) return Verdict::kRetargeted;
-  if (!seen_ && actual) moved_ = now;
+  if (!seen_ && actual) {
+    moved_ = now;
+    stepped_ = true;
+  }
   begin_at(actual);
   if (actual) {
     if (at_target(*actual, target_)) return Verdict::kReached;
@@ -31,9 +34,11 @@ Verdict Progress::see(std::uint64_t target, std::optional<std::uint64_t> actual,
     if (left < closest_) {
       closest_ = left;
       moved_ = now;
+      stepped_ = true;
     }
   }
   if (timeout_ && now - begin_ >= *timeout_) return Verdict::kTimedOut;
+  if (!stepped_ && now - moved_ >= kSilentAfter) return Verdict::kSilent;
   return now - moved_ >= kStallAfter ? Verdict::kStalled : Verdict::kGoing;
 }
 

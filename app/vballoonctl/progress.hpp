@@ -14,6 +14,7 @@ enum class Verdict {
   kGoing,
   kReached,
   kStalled,     ///< the balloon came no closer to the target for kStallAfter
+  kSilent,      ///< it never came closer, for kSilentAfter
   kTimedOut,    ///< the limit of the command line is over
   kRetargeted,  ///< another target was set meanwhile
   kRests,       ///< the driver says that it does no more for this target, for now
@@ -25,6 +26,8 @@ class Progress {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kStallAfter{10};
+  /// A driver that answers begins at once. The law takes one for stalled after as long.
+  static constexpr std::chrono::seconds kSilentAfter{5};
 
   /// @param actual  nothing: the guest has not said its size. The target is not reached then.
   Progress(std::uint64_t target, std::optional<std::uint64_t> actual, Clock::time_point now,
@@ -44,7 +47,8 @@ class Progress {
   void begin_at(std::optional<std::uint64_t> actual) noexcept;
 
   std::uint64_t target_;
-  bool seen_ = false;  // the guest has said its size
+  bool seen_ = false;     // the guest has said its size
+  bool stepped_ = false;  // the balloon has come closer, or was said to be there at all
   std::uint64_t whole_ = 0;
   std::uint64_t closest_ = 0;
   Clock::time_point begin_;

@@ -129,6 +129,23 @@ class Install(unittest.TestCase):
             answer = subprocess.run(["bash", "-c", asked], capture_output=True, text=True)
             self.assertEqual(answer.stdout, found + "\n", line + answer.stderr)
 
+    def test_completion_of_zsh_asks_the_program(self):
+        program = self.installed(os.environ["BINDIR"] + "/vballoonctl")
+        for line, found in (("set-o", "set-option"), ("set-option vm1 we", "weight="),
+                            ("set-option vm1 automatic=f", "automatic=false"),
+                            ("policy ", "show explain auto")):
+            words = line.split(" ")
+            asked = f"""
+                fpath=('{self.installed(os.environ["ZSH_DIR"])}' $fpath)
+                autoload -Uz compinit && compinit -u -D
+                compadd() {{ [[ "$*" == *-- ]] || print -r -- "${{*##*-- }}" }}
+                words=('{program}' {" ".join(f"'{word}'" for word in words)})
+                CURRENT={len(words) + 1}
+                $_comps[vballoonctl]
+            """
+            answer = subprocess.run(["zsh", "-f", "-c", asked], capture_output=True, text=True)
+            self.assertEqual(answer.stdout, found + "\n", line + answer.stderr)
+
     def test_an_edited_configuration_stays(self):
         config = self.installed(os.environ["CONFIG_DIR"] + "/vballoond.toml")
         config.write_text("# mine\n")

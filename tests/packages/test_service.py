@@ -41,6 +41,7 @@ MODES = {
     UNIT.replace("vballoond", "vballoon-exporter"): 0o644,
     "/usr/lib/sysusers.d/vballoon.conf": 0o644,
     "/usr/share/bash-completion/completions/vballoonctl": 0o644,
+    "/usr/share/zsh/vendor-completions/_vballoonctl": 0o644,
     "/usr/share/vballoon/grafana/vballoon.json": 0o644,
     "/usr/share/vballoon/prometheus/vballoon.rules.yml": 0o644,
     "/usr/share/man/man1/vballoonctl.1.gz": 0o644,

@@ -33,6 +33,12 @@ TEST(WhyNot, TellsASilentDriverFromOneThatIsStuck) {
   EXPECT_NE(why_not(stuck, kTarget, 0).find("has not said"), std::string::npos);
   stuck.device["actual_bytes"] = 1U;
   EXPECT_NE(why_not(stuck, kTarget, 0).find("no progress"), std::string::npos);
+  stuck.verdict = Verdict::kSilent;
+  EXPECT_NE(why_not(stuck, kTarget, 0).find("has not begun for 5 s"), std::string::npos);
+  stuck.device.erase("actual_bytes");
+  EXPECT_NE(why_not(stuck, kTarget, 0).find("has not said for 5 s"), std::string::npos);
+  EXPECT_NE(why_not(ending(Verdict::kSilent, "waiting"), kTarget, 0).find("no VMM"),
+            std::string::npos);
   EXPECT_NE(why_not(ending(Verdict::kStalled, "stopped"), kTarget, 0).find("paused"),
             std::string::npos);
 }

@@ -41,6 +41,14 @@ TEST_F(ProgressTest, StallsAfterTenSecondsWithoutAStep) {
   EXPECT_EQ(see(100 * kMiB, 15), Verdict::kStalled);
 }
 
+TEST_F(ProgressTest, IsSilentAfterFiveSecondsWithoutABeginning) {
+  EXPECT_EQ(see(0, 4), Verdict::kGoing);
+  EXPECT_EQ(see(0, 5), Verdict::kSilent);
+  Progress further(kWhole, 100 * kMiB, begin_, std::nullopt);
+  EXPECT_EQ(further.see(kWhole, 90 * kMiB, begin_ + seconds(5)), Verdict::kSilent)
+      << "further away is no beginning";
+}
+
 TEST_F(ProgressTest, StallsForAGuestThatSwings) {
   EXPECT_EQ(see(100 * kMiB, 1), Verdict::kGoing);
   for (int second = 2; second < 11; ++second) {
@@ -63,13 +71,13 @@ TEST_F(ProgressTest, ReachesNothingThatIsNotKnown) {
   const auto at = [this](int second) { return begin_ + seconds(second); };
   EXPECT_EQ(progress.see(0, std::nullopt, at(1)), Verdict::kGoing);
   EXPECT_EQ(progress.done_bytes(std::nullopt), 0U);
-  EXPECT_EQ(progress.see(0, std::nullopt, at(9)), Verdict::kGoing);
-  EXPECT_EQ(progress.see(0, kWhole, at(9)), Verdict::kGoing) << "it said so: that is a step";
+  EXPECT_EQ(progress.see(0, std::nullopt, at(4)), Verdict::kGoing);
+  EXPECT_EQ(progress.see(0, kWhole, at(4)), Verdict::kGoing) << "it said so: that is a step";
   EXPECT_EQ(progress.whole_bytes(), kWhole);
-  EXPECT_EQ(progress.see(0, kWhole, at(15)), Verdict::kGoing);
-  EXPECT_EQ(progress.see(0, 0, at(16)), Verdict::kReached);
+  EXPECT_EQ(progress.see(0, kWhole, at(10)), Verdict::kGoing);
+  EXPECT_EQ(progress.see(0, 0, at(11)), Verdict::kReached);
   Progress silent(0, std::nullopt, begin_, std::nullopt);
-  EXPECT_EQ(silent.see(0, std::nullopt, at(10)), Verdict::kStalled);
+  EXPECT_EQ(silent.see(0, std::nullopt, at(5)), Verdict::kSilent);
 }
 
 TEST_F(ProgressTest, CountsTheWayInBothDirections) {
