@@ -4,8 +4,10 @@
 // Thread: one owner; blocks while the daemon answers.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <string>
+#include <utility>
 
 namespace vballoon::exporter {
 
@@ -14,21 +16,25 @@ class Figures {
   using Clock = std::chrono::steady_clock;
 
   /// @param rpc_socket  of the daemon.
-  explicit Figures(std::string rpc_socket) : rpc_socket_(std::move(rpc_socket)) {}
+  /// @param stop        ends a wait for its answer early. Outlives this.
+  Figures(std::string rpc_socket, const std::atomic<bool>& stop)
+      : rpc_socket_(std::move(rpc_socket)), stop_(stop) {}
 
-  /// @return the daemon's figures as Prometheus reads them, and vballoon_up. Without an answer
-  ///         that alone, 0; standard error tells why, once until it changes. What was answered in
-  ///         the last second is the answer again: many that ask cost the daemon as much as one.
-  [[nodiscard]] const std::string& text(Clock::time_point now = Clock::now());
+  /// Asks the daemon, unless its last answer is younger than a second: many that ask cost it as much
+  /// as one. Without an answer standard error tells why, once until it changes.
+  /// @return whether text() is another one now.
+  bool renew();
+  /// The daemon's figures as Prometheus reads them, and vballoon_up; that alone, 0, without an answer.
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
  private:
-  void ask();
   void say(const std::string& what);
 
   const std::string rpc_socket_;
+  const std::atomic<bool>& stop_;
   std::string text_;
   std::string said_;
-  Clock::time_point asked_{};
+  Clock::time_point answered_{};
 };
 
 }  // namespace vballoon::exporter

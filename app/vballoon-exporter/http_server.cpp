@@ -19,25 +19,25 @@ constexpr std::string_view kFiguresPath = "/metrics";
 constexpr const char* kFiguresType = "text/plain; version=0.0.4; charset=utf-8";
 constexpr const char* kPlainType = "text/plain; charset=utf-8";
 
-struct Answer {
-  unsigned status;
-  const char* type;
-  std::string body;
-};
-
 /// One connection is one exchange, so that none is held without a question.
-bool send(MHD_Connection* connection, const Answer& answer) {
+MHD_Response* make_response(const std::string& body, const char* type) {
   // The library does not write to what it copies.
-  auto* const bytes = const_cast<char*>(answer.body.data());
+  auto* const bytes = const_cast<char*>(body.data());
   MHD_Response* const response =
-      ::MHD_create_response_from_buffer(answer.body.size(), bytes, MHD_RESPMEM_MUST_COPY);
-  if (response == nullptr) return false;
-  ::MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer.type);
+      ::MHD_create_response_from_buffer(body.size(), bytes, MHD_RESPMEM_MUST_COPY);
+  if (response == nullptr) return nullptr;
+  ::MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
   ::MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-  if (answer.status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+  return response;
+}
+
+bool refuse(MHD_Connection* connection, unsigned status, const std::string& why) {
+  MHD_Response* const response = make_response(why, kPlainType);
+  if (response == nullptr) return false;
+  if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
     ::MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
   }
-  const bool queued = ::MHD_queue_response(connection, answer.status, response) == MHD_YES;
+  const bool queued = ::MHD_queue_response(connection, status, response) == MHD_YES;
   ::MHD_destroy_response(response);
   return queued;
 }
@@ -88,6 +88,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(Listener listener, Figures
 
 HttpServer::~HttpServer() {
   if (daemon_ != nullptr) ::MHD_stop_daemon(daemon_);
+  if (newest_ != nullptr) ::MHD_destroy_response(newest_);
 }
 
 Result<void> HttpServer::serve(const std::atomic<bool>& stop) {
@@ -114,10 +115,21 @@ HttpServer::Exchanges::iterator HttpServer::begin_exchange(int fd) {
 bool HttpServer::answer(MHD_Connection* connection, const char* path, const char* method) {
   const std::string_view verb = method;
   if (verb != MHD_HTTP_METHOD_GET && verb != MHD_HTTP_METHOD_HEAD) {
-    return send(connection, {MHD_HTTP_METHOD_NOT_ALLOWED, kPlainType, "GET or HEAD\n"});
+    return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
   }
-  if (path == kFiguresPath) return send(connection, {MHD_HTTP_OK, kFiguresType, figures_.text()});
-  return send(connection, {MHD_HTTP_NOT_FOUND, kPlainType, "The figures are at /metrics\n"});
+  if (path != kFiguresPath) {
+    return refuse(connection, MHD_HTTP_NOT_FOUND, "The figures are at /metrics\n");
+  }
+  MHD_Response* const response = newest();
+  return response != nullptr && ::MHD_queue_response(connection, MHD_HTTP_OK, response) == MHD_YES;
+}
+
+/// The library counts who still sends an older one.
+MHD_Response* HttpServer::newest() {
+  if (!figures_.renew() && newest_ != nullptr) return newest_;
+  if (newest_ != nullptr) ::MHD_destroy_response(newest_);
+  newest_ = make_response(figures_.text(), kFiguresType);
+  return newest_;
 }
 
 void HttpServer::end_overdue() {

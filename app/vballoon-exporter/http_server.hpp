@@ -16,6 +16,7 @@
 
 struct MHD_Connection;
 struct MHD_Daemon;
+struct MHD_Response;
 
 namespace vballoon::exporter {
 
@@ -54,12 +55,14 @@ class HttpServer {
 
  private:
   HttpServer(Figures& figures, HttpLimits limits) : figures_(figures), limits_(limits) {}
+  [[nodiscard]] MHD_Response* newest();
   void end_overdue();
 
   Figures& figures_;
   const HttpLimits limits_;
   Exchanges exchanges_;
   MHD_Daemon* daemon_ = nullptr;
+  MHD_Response* newest_ = nullptr;  // one for all that ask: who is slow holds no copy of its own
 };
 
 }  // namespace vballoon::exporter

@@ -64,7 +64,7 @@ void end_on_signals() {
 Result<void> run(const Arguments& arguments) {
   auto listener = exporter::listen_on(arguments.listen);
   if (!listener) return tl::unexpected(listener.error());
-  exporter::Figures figures(arguments.rpc);
+  exporter::Figures figures(arguments.rpc, stop);
   const std::string address = listener->address;
   auto server = exporter::HttpServer::start(std::move(*listener), figures);
   if (!server) return tl::unexpected(server.error());

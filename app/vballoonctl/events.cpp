@@ -61,6 +61,8 @@ class Follower {
   rpc::Outcome<Json> ask() {
     auto answer = command_.call("events.wait", from_);
     const auto until = Clock::now() + kDaemonMayBeGone;
+    // A refusal is the daemon's own word.
+    if (!answer && answer.error().code == rpc::kForbidden) return answer;
     while (!answer && status_of(answer.error()) == kNoDaemon && !interrupted() &&
            Clock::now() < until) {
       if (!sleep_unless(interrupt_, kBetweenTries)) break;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <array>
@@ -15,7 +16,14 @@
 namespace vballoon::rpc {
 namespace {
 
+constexpr timeval kPatience{5, 0};
+
 tl::unexpected<Error> connect_error(const std::string& path, int reason) {
+  if (reason == EAGAIN) {
+    return refuse(kUnreachable, fmt::format("vballoond at {} has let nobody in for {} s; look into "
+                                            "its log",
+                                            path, kPatience.tv_sec));
+  }
   if (reason == EACCES || reason == EPERM) {
     return refuse(kForbidden,
                   fmt::format("{}: permission denied; call as root, as the daemon's own user or as "
@@ -44,6 +52,8 @@ Outcome<Client> Client::connect(const std::string& path) {
   }
   path.copy(address.sun_path, path.size());
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // Of connect() alone, which waits while the daemon lets nobody in and its queue is full.
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
   if (!fd.valid() ||
       ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return connect_error(path, errno);

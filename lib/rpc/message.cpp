@@ -11,8 +11,12 @@
 namespace vballoon::rpc {
 namespace {
 
+/// An id is kept as long as its request waits.
+constexpr std::size_t kLongestId = 256;
+
 bool is_id(const Json& id) {
-  return id.is_null() || id.is_number() || id.is_string();
+  if (id.is_string()) return id.get_ref<const std::string&>().size() <= kLongestId;
+  return id.is_null() || id.is_number();
 }
 
 /// @return why a line is no request, by what the reader found in it; or nothing.
@@ -43,7 +47,8 @@ std::optional<Error> request_fault(const RequestMembers& found) {
     return Error{kInvalidRequest, "\"method\" must be a string"};
   }
   if (found.id && !is_id(*found.id)) {
-    return Error{kInvalidRequest, "\"id\" must be a number, a string or null"};
+    return Error{kInvalidRequest,
+                 "\"id\" must be a number, a string of at most 256 bytes, or null"};
   }
   if (found.params && !found.params->is_object()) {
     return Error{kInvalidParams, "parameters go by name, in an object"};

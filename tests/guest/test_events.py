@@ -41,13 +41,14 @@ class _Reader(threading.Thread):
 
 
 @contextmanager
-def _events(daemon, *arguments):
-    command = [built("vballoonctl"), "--rpc", daemon.rpc_socket, "events", *arguments]
+def _events(lab):
+    """@yield  a reader that has seen the guest's driver begin."""
+    command = [built("vballoonctl"), "--rpc", lab.daemon.rpc_socket, "events", "--all"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
-            # Nothing is told of what was before it asked.
-            time.sleep(0.5)
-            yield _Reader(process.stdout)
+            events = _Reader(process.stdout)
+            events.wait_for("running")
+            yield events
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
         finally:
@@ -56,7 +57,7 @@ def _events(daemon, *arguments):
 
 def test_life_of_a_guest(uml_lab):
     lab = uml_lab
-    with _events(lab.daemon) as events:
+    with _events(lab) as events:
         lab.resize(32 * MiB)
         assert "the balloon is 32 MiB" in events.wait_for("reached")
         lab.guest.unload_balloon()
@@ -74,7 +75,7 @@ def test_life_of_a_guest(uml_lab):
 
 def test_next_daemon_is_followed(kept_lab):
     lab = kept_lab
-    with _events(lab.daemon) as events:
+    with _events(lab) as events:
         lab.daemon.replace()
         assert events.wait_for("-- another daemon goes on")
         events.wait_for("outlived")
@@ -100,10 +101,12 @@ def test_slow_reader_is_told_what_it_missed(folder):
 
 
 def test_daemon_that_does_not_come_again_ends_it(folder):
-    with Daemon(folder) as daemon:
-        command = [built("vballoonctl"), "--rpc", daemon.rpc_socket, "events"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-            time.sleep(0.5)
+    with Daemon(folder, devices=()) as daemon:
+        daemon.rpc("device.add", name="vm1", socket=str(daemon.socket("vm1")))
+        command = [built("vballoonctl"), "--rpc", daemon.rpc_socket, "events", "--all"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert "added" in process.stdout.readline()
+            began = time.monotonic()
             daemon.stop()
-            assert process.wait(60) == 3
+            assert process.wait(60) == 3 and time.monotonic() - began > 10
             assert "no vballoond answers" in process.stderr.read()

@@ -15,7 +15,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log.hpp"
 #include "rpc/json_writer.hpp"
 #include "service/events/watcher.hpp"
 #include "service/rpc/stats_waiter.hpp"
@@ -32,7 +31,9 @@ class EventLog {
  public:
   struct Limits {
     std::size_t kept = 1024;
-    unsigned of_a_vm = 20;  ///< in 10 s; what is more is counted, and the next event says so
+    /// In 10 s. What is more is counted, and the next event says so; but what an operator has to
+    /// see is always told.
+    unsigned of_a_vm = 20;
   };
 
   /// @param daemon  a number that no other daemon of this host has: when it started.
@@ -42,11 +43,15 @@ class EventLog {
   /// @param at_ms  since 1970.
   void add(News news, std::uint64_t at_ms);
   /// The VM is gone, and what was counted of it.
-  void forget(const std::string& vm) { gates_.erase(vm); }
+  void forget_vm(const std::string& vm) { paces_.erase(vm); }
 
   /// Answers with the events after the bookmark: at once if there are any, else when some come, or
   /// with none after the timeout.
-  void wait(Bookmark from, std::chrono::milliseconds timeout, Responder done);
+  void wait(Bookmark from, std::chrono::milliseconds timeout, Asker asker, Responder done);
+  /// Drops the waits of one that is gone, without an answer.
+  void forget(Asker asker);
+  /// How many wait.
+  [[nodiscard]] std::size_t waiting() const noexcept { return waits_.size(); }
   /// Where a reader stands who has all that there is now.
   [[nodiscard]] Bookmark end() const noexcept { return {last_, daemon_}; }
 
@@ -62,11 +67,19 @@ class EventLog {
   };
   struct Wait {
     Bookmark from;
+    Asker asker;
     Responder done;
     asio::steady_timer timer;
   };
+  /// How many of a VM's events were told in the present ten seconds, and how many were not.
+  struct Pace {
+    std::chrono::steady_clock::time_point begin{};
+    unsigned told = 0;
+    std::uint64_t untold = 0;
+  };
   using Waits = std::map<std::uint64_t, Wait>;  // by a number of their own
 
+  [[nodiscard]] bool too_many(const News& news, std::uint64_t* untold);
   [[nodiscard]] std::uint64_t first_after(const Bookmark& from) const noexcept;
   [[nodiscard]] rpc::Body answer(const Bookmark& from) const;
   static void write(const Event& event, rpc::JsonWriter* out);
@@ -80,7 +93,7 @@ class EventLog {
   std::deque<Event> events_;  // the newest ones
   Waits waits_;
   std::uint64_t waits_so_far_ = 0;
-  std::map<std::string, LogGate> gates_;  // by VM
+  std::map<std::string, Pace> paces_;  // by VM
 };
 
 }  // namespace vballoon::service

@@ -29,7 +29,7 @@ void EventRecorder::look() {
     const bool removed = news.kind == "removed";
     const std::string name = news.vm;
     log_.add(std::move(news), at_ms);
-    if (removed) log_.forget(name);
+    if (removed) log_.forget_vm(name);
   }
 }
 

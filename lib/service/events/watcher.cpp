@@ -73,12 +73,13 @@ std::vector<News> EventWatcher::look(std::span<const VmLook> vms, Clock::time_po
 void EventWatcher::first_seen(const VmLook& vm, Known* known, std::vector<News>* news) const {
   known->target = vm.figures.target_bytes;
   known->actual = actual_of(vm);
+  known->guest_known = vm.figures.guest_bytes != 0;
+  known->reached = distance(known->actual, known->target) < kNear;
   if (round_ > 1) {
     news->push_back({vm.name, "added", "the daemon serves it from now on"});
     return;
   }
   known->state = vm.figures.state;
-  known->reached = distance(known->actual, known->target) < kNear;
   if (vm.restarts == 0) return;
   news->push_back({vm.name, "outlived",
                    fmt::format("it goes on with another daemon; for {} ms nobody served it",
@@ -86,8 +87,12 @@ void EventWatcher::first_seen(const VmLook& vm, Known* known, std::vector<News>*
 }
 
 void EventWatcher::look_at_state(const VmLook& vm, Known* known, std::vector<News>* news) {
-  if (std::exchange(known->state, vm.figures.state) != vm.figures.state) {
-    news->push_back(news_of_state(vm));
+  const vm::State before = std::exchange(known->state, vm.figures.state);
+  if (before == vm.figures.state) return;
+  news->push_back(news_of_state(vm));
+  // Another guest, whose way to the target begins here.
+  if (before == vm::State::kWaiting) {
+    known->reached = distance(actual_of(vm), vm.figures.target_bytes) < kNear;
   }
 }
 
@@ -96,7 +101,10 @@ void EventWatcher::look_at_target(const VmLook& vm, Clock::time_point now, Known
   const std::uint64_t target = vm.figures.target_bytes;
   const std::uint64_t actual = actual_of(vm);
   const std::uint64_t before = std::exchange(known->target, target);
-  if (before != target && vm.automatic) {
+  // A share has no size without a guest, so its target comes and goes with it.
+  const bool guest_known = vm.figures.guest_bytes != 0;
+  const bool was_known = std::exchange(known->guest_known, guest_known);
+  if (before != target && vm.automatic && guest_known && was_known) {
     news->push_back({vm.name, "policy",
                      fmt::format("target {}, was {}: {}", format_size(target), format_size(before),
                                  vm.rule.empty() ? "no rule yet" : vm.rule)});

@@ -56,6 +56,7 @@ class EventWatcher {
     std::uint64_t actual = 0;
     Clock::time_point moved{};       // when `actual` or the target changed last
     Clock::time_point much_since{};  // for how long much is kept
+    bool guest_known = false;        // at the last look
     bool reached = true;             // this target, and that was told
     bool stalled = false;            // it was told
     bool much_kept = false;          // at the last look

@@ -88,7 +88,7 @@ Methods::Answer Methods::metrics(const rpc::Json& object) {
   return rpc::Body(out.take());
 }
 
-void Methods::wait_for_events(const rpc::Json& object, Responder done) {
+void Methods::wait_for_events(const rpc::Json& object, Asker asker, Responder done) {
   Params params(object, "events.wait");
   const auto after = params.optional_number("after", kMostEvents);
   const auto daemon = params.optional_number("daemon", kMostEvents);
@@ -99,7 +99,8 @@ void Methods::wait_for_events(const rpc::Json& object, Responder done) {
   }
   if (auto ok = params.finish(); !ok) return done(tl::unexpected(ok.error()));
   const Bookmark from = after ? Bookmark{*after, *daemon} : events_.end();
-  events_.wait(from, std::chrono::milliseconds(timeout.value_or(kUsualWaitMs)), std::move(done));
+  events_.wait(from, std::chrono::milliseconds(timeout.value_or(kUsualWaitMs)), asker,
+               std::move(done));
 }
 
 std::vector<std::string> Methods::warnings() const {

@@ -16,7 +16,7 @@ struct Methods::Method {
   bool changes;
   Answer (Methods::*answer)(const rpc::Json& params);
   /// Where that is null: it may answer later.
-  void (Methods::*answer_later)(const rpc::Json& params, Responder done) = nullptr;
+  void (Methods::*answer_later)(const rpc::Json& params, Asker asker, Responder done) = nullptr;
 };
 
 constexpr Methods::Method Methods::kMethods[] = {
@@ -54,7 +54,7 @@ bool Methods::changes(std::string_view method) {
   return found != nullptr && found->changes;
 }
 
-void Methods::call(const rpc::Request& request, Responder done) {
+void Methods::call(const rpc::Request& request, Asker asker, Responder done) {
   const Method* const method = find(request.method);
   if (method == nullptr) {
     std::vector<std::string_view> names;
@@ -64,7 +64,7 @@ void Methods::call(const rpc::Request& request, Responder done) {
         fmt::format("unknown method '{}'{}", request.method, suggestion(request.method, names))));
   }
   if (method->answer == nullptr) {
-    return (this->*method->answer_later)(request.params, std::move(done));
+    return (this->*method->answer_later)(request.params, asker, std::move(done));
   }
   done((this->*method->answer)(request.params));
 }

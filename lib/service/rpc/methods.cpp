@@ -335,12 +335,12 @@ Methods::Answer Methods::policy_auto(const rpc::Json& object) {
   return kept_switch(**vm, "automatic", on);
 }
 
-void Methods::stats(const rpc::Json& object, Responder done) {
+void Methods::stats(const rpc::Json& object, Asker asker, Responder done) {
   Params params(object, "device.stats");
   const std::string name = params.text("name");
   const auto timeout = params.optional_number("timeout_ms", kMaxStatsTimeoutMs);
   if (auto ok = params.finish(); !ok) return done(tl::unexpected(ok.error()));
-  stats_.ask(name, std::chrono::milliseconds(timeout.value_or(kDefaultStatsTimeoutMs)),
+  stats_.ask(name, std::chrono::milliseconds(timeout.value_or(kDefaultStatsTimeoutMs)), asker,
              std::move(done));
 }
 

@@ -42,8 +42,13 @@ class Methods {
         version_(std::move(version)),
         succession_(succession) {}
 
-  /// Answers at once, except for device.stats, which waits for its guest.
-  void call(const rpc::Request& request, Responder done);
+  /// Answers at once, except for device.stats, which waits for its guest, and events.wait.
+  void call(const rpc::Request& request, Asker asker, Responder done);
+  /// The asker is gone: what waits for it is dropped, without an answer.
+  void forget(Asker asker) {
+    stats_.forget(asker);
+    events_.forget(asker);
+  }
 
   /// @return whether the method changes something; asking a guest for its figures does not. A name
   ///         that is unknown changes nothing.
@@ -90,8 +95,8 @@ class Methods {
   Answer metrics(const rpc::Json& params);
   /// What an operator has to know of the daemon, whatever he asked.
   [[nodiscard]] std::vector<std::string> warnings() const;
-  void stats(const rpc::Json& params, Responder done);
-  void wait_for_events(const rpc::Json& params, Responder done);
+  void stats(const rpc::Json& params, Asker asker, Responder done);
+  void wait_for_events(const rpc::Json& params, Asker asker, Responder done);
 
   /// Logs what a client changed. A client may ask as often as it likes, so lines beyond the gate's
   /// rate are not logged, and their text is not made.

@@ -26,7 +26,7 @@ struct RpcLimits {
   std::size_t clients = 64;
   std::size_t observers = 32;  ///< of these: who may change something finds room
   std::size_t request_bytes = rpc::kMaxRequestBytes;
-  std::size_t output_bytes = std::size_t{4} << 20;  ///< a client with more unread is dropped
+  std::size_t output_bytes = std::size_t{4} << 20;  ///< a client with more unread gets no more
   std::size_t waiting = 32;  ///< requests of one client without an answer yet
 };
 

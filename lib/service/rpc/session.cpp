@@ -2,6 +2,7 @@
 #include "service/rpc/session.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <asio/buffer.hpp>
@@ -33,6 +34,7 @@ void RpcSession::close() {
   if (!peer_.is_open()) return;
   asio::error_code ignored;
   peer_.close(ignored);
+  server_.methods_.forget(this);
   server_.forget(shared_from_this());
 }
 
@@ -51,12 +53,20 @@ void RpcSession::on_read(const asio::error_code& error, std::size_t size) {
     refuse_overlong();
   } else if (error == asio::error::eof) {
     input_done_ = true;
+    if (is_gone()) return close();
   } else if (error) {
     return close();
   }
   if (input_done_) return close_when_done();
   serve_lines(size);
   if (peer_.is_open()) read();
+}
+
+/// @return true where the client has closed altogether; one that has only ended its requests still
+///         reads.
+bool RpcSession::is_gone() {
+  pollfd peer{peer_.native_handle(), 0, 0};
+  return ::poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 /// Serves the lines that have arrived, until kTurn is over; then other clients and timers have
@@ -116,7 +126,7 @@ void RpcSession::serve(std::string_view line) {
                                             waiting_)});
   }
   ++waiting_;
-  server_.methods_.call(*request,
+  server_.methods_.call(*request, this,
                         [weak = weak_from_this(), id = request->id,
                          silent = request->notification](const rpc::Outcome<rpc::Body>& outcome) {
                           const auto self = weak.lock();
@@ -139,9 +149,12 @@ void RpcSession::refuse(const rpc::Json& id, const rpc::Error& error) {
 
 void RpcSession::reply(std::string_view line) {
   if (!peer_.is_open()) return;
+  // One reply may be as long as it is: it is what was asked for.
+  if (unread() > server_.limits_.output_bytes) flush();
+  const bool reads = unread() <= server_.limits_.output_bytes;
   out_ += line;
   if (!held_ || unread() > server_.limits_.output_bytes) flush();
-  if (unread() <= server_.limits_.output_bytes) return;
+  if (reads) return;
   std::uint64_t dropped = 0;
   if (server_.gate_.open(&dropped)) {
     log::warn(

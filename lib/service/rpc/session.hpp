@@ -28,6 +28,7 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
  private:
   void read();
   void on_read(const asio::error_code& error, std::size_t size);
+  [[nodiscard]] bool is_gone();
   void serve_lines(std::size_t size);
   void serve_line(std::string_view line);
   void drop_served(std::size_t bytes);

@@ -33,7 +33,8 @@ std::uint64_t sequence_of(const vm::VmFigures& figures) {
 
 }  // namespace
 
-void StatsWaiter::ask(const std::string& name, std::chrono::milliseconds timeout, Responder done) {
+void StatsWaiter::ask(const std::string& name, std::chrono::milliseconds timeout, Asker asker,
+                      Responder done) {
   const auto vm = fleet_.find(name);
   if (!vm) return done(tl::unexpected(rpc::to_error(vm.error())));
   const std::uint64_t before = sequence_of((*vm)->figures());
@@ -41,8 +42,12 @@ void StatsWaiter::ask(const std::string& name, std::chrono::milliseconds timeout
     return done(tl::unexpected(rpc::to_error(asked.error())));
   }
   const bool was_idle = waits_.empty();
-  waits_.push_back(Wait{name, before, timeout, Clock::now() + timeout, std::move(done)});
+  waits_.push_back(Wait{name, before, timeout, Clock::now() + timeout, asker, std::move(done)});
   if (was_idle) look_later();
+}
+
+void StatsWaiter::forget(Asker asker) {
+  std::erase_if(waits_, [asker](const Wait& wait) { return wait.asker == asker; });
 }
 
 void StatsWaiter::stop() {
@@ -50,6 +55,7 @@ void StatsWaiter::stop() {
   timer_.cancel();
 }
 
+/// @pre somebody waits
 void StatsWaiter::look_later() {
   auto soonest = std::min_element(waits_.begin(), waits_.end(), [](const Wait& a, const Wait& b) {
     return a.deadline < b.deadline;
@@ -61,33 +67,34 @@ void StatsWaiter::look_later() {
 }
 
 void StatsWaiter::look() {
-  // An answer may lead to a new wait, so the list is taken before any responder is called.
-  std::vector<Wait> open = std::exchange(waits_, {});
-  std::erase_if(open, [this](const Wait& wait) { return answered(wait); });
-  waits_.insert(waits_.end(), std::make_move_iterator(open.begin()),
-                std::make_move_iterator(open.end()));
+  // An answer may lead to a new wait, or to forget(), so no responder is called on the way.
+  struct Due {
+    Responder done;
+    rpc::Outcome<rpc::Body> answer;
+  };
+  std::vector<Due> due;
+  std::erase_if(waits_, [this, &due](Wait& wait) {
+    auto answer = answer_to(wait);
+    if (answer) due.push_back({std::move(wait.done), std::move(*answer)});
+    return answer.has_value();
+  });
+  for (const Due& one : due) one.done(one.answer);
   if (!waits_.empty()) look_later();
 }
 
-bool StatsWaiter::answered(const Wait& wait) {
+/// @return nothing where it has to wait on.
+std::optional<rpc::Outcome<rpc::Body>> StatsWaiter::answer_to(const Wait& wait) const {
   const auto vm = fleet_.find(wait.name);
-  if (!vm) {
-    wait.done(tl::unexpected(rpc::to_error(vm.error())));
-    return true;
-  }
+  if (!vm) return tl::unexpected(rpc::to_error(vm.error()));
   const vm::VmFigures now = (*vm)->figures();
   const bool fresh = now.stats && now.stats->sequence != wait.sequence;
-  if (!fresh && Clock::now() < wait.deadline) return false;
-  if (now.stats) {
-    wait.done(answer(wait.name, (*vm)->report(), fresh));
-  } else {
-    wait.done(rpc::refuse(
-        rpc::kUnavailable,
-        fmt::format("{}: the guest did not answer within {} ms, and never has before; is its "
-                    "balloon driver running?",
-                    wait.name, wait.timeout.count())));
-  }
-  return true;
+  if (!fresh && Clock::now() < wait.deadline) return std::nullopt;
+  if (now.stats) return answer(wait.name, (*vm)->report(), fresh);
+  return rpc::refuse(
+      rpc::kUnavailable,
+      fmt::format("{}: the guest did not answer within {} ms, and never has before; is its "
+                  "balloon driver running?",
+                  wait.name, wait.timeout.count()));
 }
 
 }  // namespace vballoon::service

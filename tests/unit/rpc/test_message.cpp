@@ -59,6 +59,12 @@ TEST(Request, IsRefusedWhenItIsNoRequest) {
 TEST(Request, RefusedKeepsItsIdWhereItHasOne) {
   EXPECT_EQ(rejected(R"({"jsonrpc":"2.0","id":9,"method":5})").id, 9);
   EXPECT_TRUE(rejected(R"({"jsonrpc":"2.0","id":[],"method":"x"})").id.is_null());
+  const auto with_id = [](std::size_t bytes) {
+    return R"({"jsonrpc":"2.0","method":"x","id":")" + std::string(bytes, 'i') + "\"}";
+  };
+  EXPECT_TRUE(parse_request(with_id(256)));
+  EXPECT_TRUE(rejected(with_id(257)).id.is_null())
+      << "it would be kept as long as its request waits";
 }
 
 TEST(Request, TakesParametersByNameOnly) {

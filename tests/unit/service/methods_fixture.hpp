@@ -22,9 +22,10 @@ class MethodsFixture : public testing::Test {
   /// @pre  the method answers at once.
   rpc::Outcome<rpc::Json> call(const char* method, rpc::Json params = rpc::Json::object()) {
     std::optional<rpc::Outcome<rpc::Json>> answer;
-    methods_.call({1, false, method, std::move(params)}, [&](const rpc::Outcome<rpc::Body>& said) {
-      answer = said.map([](const rpc::Body& body) { return rpc::Json::parse(body.text); });
-    });
+    methods_.call(
+        {1, false, method, std::move(params)}, nullptr, [&](const rpc::Outcome<rpc::Body>& said) {
+          answer = said.map([](const rpc::Body& body) { return rpc::Json::parse(body.text); });
+        });
     EXPECT_TRUE(answer) << method << " did not answer at once";
     return answer.value_or(rpc::refuse(0, ""));
   }

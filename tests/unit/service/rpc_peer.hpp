@@ -42,6 +42,9 @@ class ServedFleet {
   /// Waits until so many clients are connected. @return false when it takes too long.
   [[nodiscard]] bool wait_for_clients(std::size_t n);
 
+  /// Questions that wait for an event. @pre on_loop()
+  [[nodiscard]] std::size_t waiting() { return methods_.events().waiting(); }
+
   [[nodiscard]] std::string path() const { return folder_.path("rpc.sock"); }
   FakeFleet fleet;
 

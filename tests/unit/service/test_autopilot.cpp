@@ -215,7 +215,8 @@ TEST_F(AutopilotTest, MethodsRefuseATargetThatTheNextTurnWouldUndo) {
   Methods methods(loop_, fleet_, *autopilot_, settings, Json::object());
   const auto call = [&](const char* method, Json params) {
     std::optional<rpc::Outcome<rpc::Body>> answer;
-    methods.call({1, false, method, std::move(params)}, [&](auto outcome) { answer = outcome; });
+    methods.call({1, false, method, std::move(params)}, nullptr,
+                 [&](auto outcome) { answer = outcome; });
     return answer.value();
   };
   const Json wanted{{"name", "idle"}, {"target_bytes", kMiB}};

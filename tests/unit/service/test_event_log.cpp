@@ -29,7 +29,7 @@ class EventLogTest : public testing::Test {
   std::optional<Json> ask(std::uint64_t after, milliseconds timeout = milliseconds(0),
                           std::uint64_t daemon = kDaemon) {
     answer_.reset();
-    log_.wait({after, daemon}, timeout, [this](const rpc::Outcome<rpc::Body>& outcome) {
+    log_.wait({after, daemon}, timeout, this, [this](const rpc::Outcome<rpc::Body>& outcome) {
       answer_ = Json::parse(outcome.value().text);
     });
     return answer_;
@@ -73,9 +73,30 @@ TEST_F(EventLogTest, OneVmDoesNotCrowdOutOthers) {
   const Json answer = *ask(0);
   EXPECT_EQ(numbers(answer), (Numbers{1, 2, 3, 4}));
   EXPECT_EQ(answer.at("events").at(3).at("vm"), "quiet");
-  log_.forget("loud");
+  log_.forget_vm("loud");
   happens("loud");
   EXPECT_EQ(ask(4)->at("events").at(0).at("untold"), 0);
+}
+
+TEST_F(EventLogTest, TheNextEventOfALoudVmTellsHowManyWereNot) {
+  happens("loud", 5);
+  log_.add({"loud", "broken", "x"}, 1000);
+  log_.add({"loud", "removed", "x"}, 1000);
+  const Json answer = *ask(3);
+  EXPECT_EQ(numbers(answer), (Numbers{4, 5})) << "what an operator has to see is always told";
+  EXPECT_EQ(answer.at("events").at(0).at("untold"), 2);
+  EXPECT_EQ(answer.at("events").at(1).at("untold"), 0);
+}
+
+TEST_F(EventLogTest, OneThatIsGoneIsNotWaitedFor) {
+  int other = 0;
+  EXPECT_FALSE(ask(0, milliseconds(60'000)));
+  log_.wait({0, kDaemon}, milliseconds(60'000), &other, [&](const auto&) { ++other; });
+  log_.forget(this);
+  happens("a");
+  EXPECT_FALSE(answer_);
+  EXPECT_EQ(other, 1);
+  loop_.run();  // no timer is left
 }
 
 TEST_F(EventLogTest, AReaderWaitsForTheNextOne) {
@@ -97,7 +118,7 @@ TEST_F(EventLogTest, AWaitEndsWithNothingAfterItsTime) {
 
 TEST_F(EventLogTest, AnEventThatComesAsTheTimeIsOverAnswersOnce) {
   int answers = 0;
-  log_.wait({0, kDaemon}, milliseconds(1), [&](const auto&) { ++answers; });
+  log_.wait({0, kDaemon}, milliseconds(1), this, [&](const auto&) { ++answers; });
   std::this_thread::sleep_for(milliseconds(20));  // the timer is due, and its handler has not run
   happens("a");
   loop_.run();
@@ -107,7 +128,7 @@ TEST_F(EventLogTest, AnEventThatComesAsTheTimeIsOverAnswersOnce) {
 TEST_F(EventLogTest, AnAnswerMayWaitAgain) {
   std::vector<std::uint64_t> seen;
   std::function<void(std::uint64_t)> follow = [&](std::uint64_t after) {
-    log_.wait({after, kDaemon}, milliseconds(60'000), [&](const auto& outcome) {
+    log_.wait({after, kDaemon}, milliseconds(60'000), this, [&](const auto& outcome) {
       const Json answer = Json::parse(outcome.value().text);
       for (const std::uint64_t number : numbers(answer)) seen.push_back(number);
       follow(answer.at("last"));

@@ -28,6 +28,7 @@ class EventWatcherTest : public testing::Test {
   }
   void runs_with(std::uint64_t target, std::uint64_t actual) {
     vm_.figures.state = vm::State::kRunning;
+    vm_.figures.guest_bytes = 1024 * kMiB;
     vm_.figures.target_bytes = target;
     vm_.figures.actual_bytes = actual;
     vm_.figures.ballooned_bytes = actual;
@@ -89,6 +90,40 @@ TEST_F(EventWatcherTest, ATargetIsReachedOnce) {
   EXPECT_EQ(after(1), Kinds{}) << "no nearer than before";
   runs_with(32 * kMiB, 32 * kMiB);
   EXPECT_EQ(after(1), Kinds{"vm1 reached"}) << "between two looks";
+}
+
+TEST_F(EventWatcherTest, TheWayToATargetThatWasThereBeforeEndsToo) {
+  VmLook other;
+  other.name = "other";
+  vms_ = {other};
+  (void)after(1);
+  vm_.figures.target_bytes = 64 * kMiB;
+  vms_ = {other, vm_};
+  EXPECT_EQ(after(1), Kinds{"vm1 added"});
+  const auto goes_the_way = [&] {
+    runs_with(64 * kMiB, 0);
+    vms_ = {other, vm_};
+    EXPECT_EQ(after(1), Kinds{"vm1 running"});
+    runs_with(64 * kMiB, 64 * kMiB);
+    vms_ = {other, vm_};
+    EXPECT_EQ(after(1), Kinds{"vm1 reached"});
+  };
+  goes_the_way();
+  vm_.figures = {};
+  vm_.figures.target_bytes = 64 * kMiB;
+  vms_ = {other, vm_};
+  EXPECT_EQ(after(1), Kinds{"vm1 disconnected"});
+  goes_the_way();  // the next guest
+}
+
+TEST_F(EventWatcherTest, AShareWithoutAGuestIsNoDecision) {
+  runs_with(512 * kMiB, 512 * kMiB);
+  vm_.automatic = true;
+  (void)after(1);
+  vm_.figures = {};
+  EXPECT_EQ(after(1), Kinds{"vm1 disconnected"});
+  runs_with(512 * kMiB, 512 * kMiB);
+  EXPECT_EQ(after(1), Kinds{"vm1 running"});
 }
 
 TEST_F(EventWatcherTest, ADriverThatDoesNotMoveIsStalledAfterFiveSeconds) {

@@ -55,6 +55,47 @@ TEST(RpcLimits, DropAClientThatNeverReads) {
   EXPECT_TRUE(is_served(served.path()));
 }
 
+/// A thousand VMs have more to tell than a client may leave unread.
+TEST(RpcLimits, OneReplyMayBeAsLongAsItIs) {
+  RpcLimits limits;
+  limits.output_bytes = 4 * 1024;
+  ServedFleet served(limits);
+  for (int i = 0; i < 2000; ++i) served.fleet.guest("vm" + std::to_string(i));
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send(request("device.list")));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const auto line = client.line();
+  EXPECT_EQ(code_of(line), 0);
+  EXPECT_GT(line.value_or("").size(), 500'000U);
+}
+
+TEST(RpcLimits, WhoLeavesWhileItWaitsMakesRoom) {
+  ServedFleet served;
+  {
+    RawClient client(served.path());
+    for (int i = 0; i < 32; ++i) {
+      ASSERT_TRUE(client.send(R"({"jsonrpc":"2.0","id":1,"method":"events.wait","params":)"
+                              R"({"timeout_ms":60000}})"
+                              "\n"));
+    }
+    ASSERT_TRUE(client.send(request("version")));
+    EXPECT_EQ(code_of(client.line()), rpc::kOverloaded) << "32 wait";
+  }
+  EXPECT_TRUE(served.wait_for_clients(0));
+  EXPECT_TRUE(served.on_loop([&] { return served.waiting() == 0; }));
+}
+
+TEST(RpcLimits, WhoEndsItsRequestsStillGetsItsAnswers) {
+  ServedFleet served;
+  RawClient client(served.path());
+  ASSERT_TRUE(client.send(R"({"jsonrpc":"2.0","id":1,"method":"events.wait","params":)"
+                          R"({"timeout_ms":200}})"
+                          "\n"));
+  client.end_output();
+  EXPECT_EQ(code_of(client.line()), 0);
+  EXPECT_TRUE(client.closed());
+}
+
 TEST(RpcLimits, DoNotDropAClientThatReadsSlowly) {
   RpcLimits limits;
   limits.output_bytes = 4 << 20;

@@ -103,12 +103,12 @@ TEST_F(RpcPeers, WithTwoGroupsTheCredentialsDecide) {
   EXPECT_EQ(rights_of(socket, kStranger), std::nullopt);
 }
 
-/// The error code of the answer to a request without parameters; that of RawClient else.
-int answer_to(const std::string& path, std::string_view method) {
+/// The error code of the answer to a request; that of RawClient else.
+int answer_to(const std::string& path, std::string_view method, std::string_view params = "{}") {
   RawClient client(path);
-  client.send(fmt::format(R"({{"jsonrpc":"2.0","id":1,"method":"{}"}})"
+  client.send(fmt::format(R"({{"jsonrpc":"2.0","id":1,"method":"{}","params":{}}})"
                           "\n",
-                          method));
+                          method, params));
   return code_of(client.line());
 }
 
@@ -129,6 +129,8 @@ TEST_F(RpcPeers, ObserversChangeNothing) {
     const auto refused = [&] { return answer_to(path, method) == rpc::kMayOnlyAsk ? 1 : 0; };
     EXPECT_EQ(support::as(kObserver, refused), 0) << method;
   }
+  const auto waits = [&] { return answer_to(path, "events.wait", R"({"timeout_ms":0})"); };
+  EXPECT_EQ(support::as(kObserver, waits), 0);
 }
 
 TEST_F(RpcPeers, ObserversLeaveRoomForOthers) {

@@ -17,7 +17,7 @@ class StatsWaiterTest : public testing::Test {
     fleet_.guest("vm1");
   }
   void ask(milliseconds timeout) {
-    waiter_.ask("vm1", timeout, [this](const rpc::Outcome<rpc::Body>& said) {
+    waiter_.ask("vm1", timeout, this, [this](const rpc::Outcome<rpc::Body>& said) {
       answers_.push_back(said.map([](const rpc::Body& body) { return Json::parse(body.text); }));
     });
   }
