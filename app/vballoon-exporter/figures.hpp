@@ -20,11 +20,12 @@ class Figures {
   Figures(std::string rpc_socket, const std::atomic<bool>& stop)
       : rpc_socket_(std::move(rpc_socket)), stop_(stop) {}
 
-  /// Asks the daemon, unless its last answer is younger than a second: many that ask cost it as much
-  /// as one. Without an answer standard error tells why, once until it changes.
+  /// Asks the daemon, unless its last answer is younger than a second: many that ask cost it as
+  /// much as one. Without an answer standard error tells why, once until it changes.
   /// @return whether text() is another one now.
   bool renew();
-  /// The daemon's figures as Prometheus reads them, and vballoon_up; that alone, 0, without an answer.
+  /// The daemon's figures as Prometheus reads them, and vballoon_up; that alone, 0, where it does
+  /// not answer.
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
  private:

@@ -23,6 +23,11 @@ class SizeHistogram {
   struct Counts {
     std::array<std::uint64_t, kBounds + 1> buckets{};
     std::uint64_t sum = 0;  ///< of the sizes, in bytes
+
+    constexpr void add(std::uint64_t bytes) noexcept {
+      ++buckets[bucket_of(bytes)];
+      sum += bytes;
+    }
   };
 
   /// @return the largest size of this bucket. @pre bucket < kBounds
@@ -37,9 +42,11 @@ class SizeHistogram {
     return bucket < kBounds ? bucket : kBounds;
   }
 
-  void add(std::uint64_t bytes) noexcept {
-    buckets_[bucket_of(bytes)].add(1);
-    sum_.add(bytes);
+  void add(const Counts& more) noexcept {
+    for (std::size_t i = 0; i < buckets_.size(); ++i) {
+      if (more.buckets[i] != 0) buckets_[i].add(more.buckets[i]);
+    }
+    sum_.add(more.sum);
   }
   [[nodiscard]] Counts get() const noexcept {
     Counts counts;

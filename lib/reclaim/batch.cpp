@@ -37,6 +37,7 @@ bool hurried(const Batch& batch) noexcept {
 
 void carry_out_pieces(Batch& batch, Discarder& discarder) noexcept {
   const std::uint64_t before = discarder.allocated(batch.fd);
+  const bool fetched = fetches(batch.account);
   for (std::uint32_t i = 0; i < batch.count; ++i) {
     if (hurried(batch)) {
       ++batch.skipped;
@@ -44,6 +45,7 @@ void carry_out_pieces(Batch& batch, Discarder& discarder) noexcept {
       batch.refused |= std::uint64_t{1} << i;
     } else if (carry_out(batch, batch.pieces[i], discarder)) {
       batch.done_bytes += batch.pieces[i].bytes;
+      if (!fetched) batch.holes.add(batch.pieces[i].bytes);
     } else {
       ++batch.failed;
       batch.refused |= std::uint64_t{1} << i;

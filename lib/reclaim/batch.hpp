@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/size_histogram.hpp"
 #include "base/units.hpp"
 
 namespace vballoon::reclaim {
@@ -64,6 +65,7 @@ struct Batch {
   std::uint64_t skipped_bytes = 0;
   bool uncovered = false;         // none was tried: the pool could not give them back; all refused
   std::uint64_t done_bytes = 0;   // of the others
+  SizeHistogram::Counts holes;    // that were punched
   std::uint64_t moved_bytes = 0;  // by which the file shrank (prefaulted: grew)
   /// It may be taken back: stored (release) by whoever carried it out, last of all; asked by its
   /// owner (acquire). Never set where the sink tells the owner itself.
@@ -81,6 +83,7 @@ struct Batch {
     count = calls = failed = skipped = 0;
     bytes = host_bytes = done_bytes = moved_bytes = skipped_bytes = refused = 0;
     uncovered = false;
+    holes = {};
   }
   [[nodiscard]] bool full() const noexcept { return count == kPieces || bytes >= room; }
   void add(Piece piece) noexcept {

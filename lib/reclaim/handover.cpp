@@ -21,13 +21,6 @@ std::uint64_t offset_of(const gmem::Region& region, PageRun run) noexcept {
   return region.file_offset + (gpa_of(run.first).value - region.first.value);
 }
 
-void note_holes(const Batch& batch, SizeHistogram* holes) noexcept {
-  for (std::uint32_t i = 0; i < batch.count; ++i) {
-    const bool refused = (batch.refused >> i & 1) != 0;
-    if (!refused) holes->add(batch.pieces[i].bytes);
-  }
-}
-
 Done& done_on(Account account, ReclaimCounters& counters) noexcept {
   switch (account) {
     case Account::kInflated:
@@ -173,10 +166,8 @@ void Handover::count(const Batch& batch) noexcept {
   Done& done = done_on(batch.account, counters_);
   done.calls.add(batch.calls);
   done.bytes.add(batch.done_bytes);
-  if (!fetched) {
-    counters_.retained_bytes.add(batch.skipped_bytes);
-    note_holes(batch, &counters_.holes);
-  }
+  if (!fetched) counters_.retained_bytes.add(batch.skipped_bytes);
+  counters_.holes.add(batch.holes);
   (fetched ? counters_.failed_prefaults : counters_.failed_calls).add(batch.failed);
 }
 

@@ -32,9 +32,13 @@ TEST(SizeHistogram, TheSmallestAndTheLargestHaveAPlace) {
 
 TEST(SizeHistogram, CountsAndSums) {
   SizeHistogram histogram;
-  histogram.add(4 * kKiB);
-  histogram.add(4 * kKiB);
-  histogram.add(3 * kMiB);
+  SizeHistogram::Counts some;
+  some.add(4 * kKiB);
+  some.add(4 * kKiB);
+  histogram.add(some);
+  some = {};
+  some.add(3 * kMiB);
+  histogram.add(some);
   const SizeHistogram::Counts counts = histogram.get();
   EXPECT_EQ(counts.buckets[0], 2U);
   EXPECT_EQ(counts.buckets[SizeHistogram::bucket_of(3 * kMiB)], 1U);

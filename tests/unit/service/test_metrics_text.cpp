@@ -102,12 +102,12 @@ TEST(MetricsText, HasWhatTheDaemonAndThePolicyDid) {
 }
 
 TEST(MetricsText, CountsHolesUpToEachSize) {
-  SizeHistogram holes;
+  SizeHistogram::Counts holes;
   for (const std::uint64_t bytes : {4 * kKiB, 4 * kKiB, 8 * kKiB, 2 * kMiB, 1024 * kMiB}) {
     holes.add(bytes);
   }
   VmRow row = full_row("a");
-  row.report.holes = holes.get();
+  row.report.holes = holes;
   const std::string text = metrics_text(figures_of({row}));
   const auto bucket = [&](const char* le) {
     return value_of(text, fmt::format("vballoon_vm_hole_bytes_bucket{{vm=\"a\",le=\"{}\"}}", le));
