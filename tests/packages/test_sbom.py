@@ -29,7 +29,7 @@ def needed(packages, tmp_path_factory):
     folder = tmp_path_factory.mktemp("programs")
     output("dpkg-deb", "--extract", packages["vballoon"], folder)
     programs = [path for path in folder.glob("usr/*bin/*") if path.is_file()]
-    assert len(programs) == 4, programs
+    assert len(programs) == 5, programs
     return set(re.findall(r"NEEDED +(\S+)", output("objdump", "-p", *programs)))
 
 
