@@ -124,7 +124,7 @@ bool HttpServer::answer(MHD_Connection* connection, const char* path, const char
   return response != nullptr && ::MHD_queue_response(connection, MHD_HTTP_OK, response) == MHD_YES;
 }
 
-/// The library counts who still sends an older one.
+/// The library keeps an older response as long as a connection still sends it.
 MHD_Response* HttpServer::newest() {
   if (!figures_.renew() && newest_ != nullptr) return newest_;
   if (newest_ != nullptr) ::MHD_destroy_response(newest_);

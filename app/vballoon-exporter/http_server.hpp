@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vballoon-exporter/http_server.hpp - answers HTTP requests for the figures.
-// What one who asks may cost is bounded: connections, the time and the size of a request.
+// The cost of a scraper is bounded: connections, the time and the size of a request.
 // Thread: one owner; everything happens in serve().
 #pragma once
 
@@ -62,7 +62,8 @@ class HttpServer {
   const HttpLimits limits_;
   Exchanges exchanges_;
   MHD_Daemon* daemon_ = nullptr;
-  MHD_Response* newest_ = nullptr;  // one for all that ask: who is slow holds no copy of its own
+  MHD_Response* newest_ =
+      nullptr;  // shared by all connections: a slow reader holds no copy of its own
 };
 
 }  // namespace vballoon::exporter

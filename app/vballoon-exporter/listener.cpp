@@ -103,7 +103,7 @@ Result<Listener> listen_on(const std::string& where) {
   // Connections of the exporter before this one may be in TIME_WAIT.
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  // Connections have the same. What the kernel keeps for who does not read counts as ours.
+  // Connections inherit it. The kernel charges this process for what slow readers leave unread.
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBytes, sizeof(kSendBytes));
   if (::bind(fd.get(), to.ai_addr, to.ai_addrlen) != 0) return failed(where, errno);
   if (::listen(fd.get(), kBacklog) != 0) return failed(where, errno);

@@ -9,13 +9,13 @@
 #include <optional>
 #include <span>
 
+#include "base/guest_page.hpp"
 #include "base/nearest.hpp"
 #include "format.hpp"
 
 namespace vballoon::ctl {
 namespace {
 
-constexpr std::uint64_t kNear = 64 << 10;
 constexpr std::string_view kState = "state";
 constexpr std::array<std::string_view, 8> kKeys{kState,      "actual",   "target",   "ballooned",
                                                 "reclaimed", "stranded", "resident", "guest"};
@@ -62,7 +62,7 @@ bool compare(Condition::Relation relation, std::uint64_t is, std::uint64_t wante
     case Condition::Relation::kIs:
       break;
   }
-  return (is > wanted ? is - wanted : wanted - is) < kNear;
+  return at_target(is, wanted);
 }
 
 }  // namespace

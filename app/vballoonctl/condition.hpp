@@ -27,8 +27,8 @@ struct Condition {
 [[nodiscard]] Result<Condition> parse_condition(std::string_view text);
 
 /// @param device  as device.show tells it.
-/// @return false also where the figure is not known. Sizes are the same when they are less than
-///         64 KiB apart: Linux rounds a target up to a page of its own, which may be as large.
+/// @return false also where the figure is not known. Sizes are the same where at_target() says so
+///         (base/guest_page.hpp).
 [[nodiscard]] bool holds(const Condition& condition, const rpc::Json& device);
 
 }  // namespace vballoon::ctl

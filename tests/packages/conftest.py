@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+for folder in (".", "../systemd"):
+    sys.path.insert(0, str(Path(__file__).parent / folder))
 
 from debian import CACHE, Debian  # noqa: E402
 

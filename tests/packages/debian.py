@@ -9,9 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from control_group import ControlGroup
+
 CACHE = Path(os.environ.get("VBALLOON_CACHE")
              or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vballoon")
-_GROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))  # cgroup v2
 _UNSHARE = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
 # /run is a folder of the root, so that what one command makes in there the next one finds.
 _ENTER = """
@@ -43,14 +44,6 @@ umount -l /mnt/old
 exec env -i container=vballoon PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
   /lib/systemd/systemd --system --unit=vballoon-test.target --show-status=no
 """
-
-
-def groups() -> Path | None:
-    """Where control groups of version 2 can be made, which systemd needs."""
-    for folder in _GROUPS:
-        if (folder / "cgroup.procs").exists() and (folder / "cgroup.controllers").exists():
-            return folder if os.access(folder, os.W_OK) else None
-    return None
 
 
 class Debian:
@@ -118,17 +111,17 @@ class Systemd:
 
     def __init__(self, debian: Debian):
         self.debian = debian
-        self.group = groups() / f"vballoon-packages-{os.getpid()}"
+        self.group = ControlGroup("vballoon-packages")
         target = debian.path("/etc/systemd/system/vballoon-test.target")
         target.write_text("[Unit]\nDescription=nothing\n")
 
     def __enter__(self):
-        self.group.mkdir()
+        self.group.make()
         self.log = open(self.debian.path("/var/log/systemd"), "ab")
         self._process = subprocess.Popen(
             [*_UNSHARE, "--ipc", "--uts", "--net", "--cgroup", "sh", "-c", _BOOT, "sh",
              str(self.debian.folder)],
-            preexec_fn=lambda: (self.group / "cgroup.procs").write_text(str(os.getpid())),
+            preexec_fn=self.group.enter,
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
         try:
             self._wait()
@@ -141,9 +134,7 @@ class Systemd:
         self._process.kill()  # and by --kill-child PID 1, with which the kernel ends all others
         self._process.wait()
         self.log.close()
-        deadline = time.monotonic() + 10
-        while not self._remove_groups() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        self.group.remove()
         self.debian.path("/etc/systemd/system/vballoon-test.target").unlink()
 
     def command(self, *words) -> list[str]:
@@ -185,11 +176,3 @@ class Systemd:
             time.sleep(0.1)
         log = self.debian.path("/var/log/systemd").read_text()
         raise AssertionError(f"systemd does not answer ({said}):\n{log}")
-
-    def _remove_groups(self) -> bool:
-        for folder, _, _ in os.walk(self.group, topdown=False):
-            try:
-                os.rmdir(folder)
-            except OSError:
-                return False
-        return True

@@ -4,7 +4,8 @@
 import time
 
 import pytest
-from debian import Systemd, groups
+from control_group import why_none
+from debian import Systemd
 from vm import COMMAND, SOCKET, TURN, expect_unharmed
 
 CONFIG = "/etc/vballoon/vballoond.toml"
@@ -24,8 +25,7 @@ StandardOutput=append:/var/log/vballoond
 StandardError=append:/var/log/vballoond
 """
 
-pytestmark = pytest.mark.skipif(groups() is None,
-                                reason="no cgroup v2 that one can make a group in: no systemd")
+pytestmark = pytest.mark.skipif(bool(why_none()), reason=f"{why_none()}: no systemd")
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from control_group import ControlGroup, why_none
+
 _SYSTEMD = Path("/lib/systemd/systemd")
-_GROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))  # cgroup v2
 _UNSHARE = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--net"]
 
 # What a service waits for by itself. There is nothing to be done for any of them.
@@ -40,35 +41,28 @@ def why_not() -> str:
     for program in ("unshare", "nsenter", "systemctl", "systemd-sysusers"):
         if shutil.which(program) is None:
             return f"no {program}"
-    if _groups() is None:
-        return "no cgroup v2 that one can make a group in"
+    if why_none():
+        return why_none()
     tried = subprocess.run([*_UNSHARE, "--cgroup", "--mount-proc", "true"], capture_output=True)
     return "" if tried.returncode == 0 else tried.stderr.decode().strip()
-
-
-def _groups() -> Path | None:
-    for folder in _GROUPS:
-        if (folder / "cgroup.procs").exists() and (folder / "cgroup.controllers").exists():
-            return folder if os.access(folder, os.W_OK) else None
-    return None
 
 
 class Machine:
     def __init__(self, build: Path):
         """@param build  whose `meson install` it has."""
         self.folder = Path(tempfile.mkdtemp(prefix="vbs-"))
-        self.group = _groups() / f"vballoon-{os.getpid()}"
+        self.group = ControlGroup("vballoon")
         self._install(build)
         self._settle_etc()
         self._process: subprocess.Popen | None = None
 
     def __enter__(self):
-        self.group.mkdir()
+        self.group.make()
         inside = _INSIDE % {"prefixes": " ".join(self._installed), "systemd": _SYSTEMD}
         with open(self.folder / "systemd.log", "ab") as log:
             self._process = subprocess.Popen(
                 [*_UNSHARE, "--cgroup", "--mount-proc", "sh", "-c", inside, "sh", self.folder],
-                preexec_fn=lambda: (self.group / "cgroup.procs").write_text(str(os.getpid())),
+                preexec_fn=self.group.enter,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -84,9 +78,7 @@ class Machine:
     def __exit__(self, *_):
         self._process.kill()  # and by --kill-child PID 1, with which the kernel ends all others
         self._process.wait()
-        deadline = time.monotonic() + 10
-        while not self._remove_groups() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        self.group.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # In there
@@ -158,12 +150,3 @@ class Machine:
         users = next(self.folder.glob("**/sysusers.d/vballoon.conf"))
         subprocess.run(["systemd-sysusers", f"--root={self.folder}", users], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def _remove_groups(self) -> bool:
-        folders = [path for path, _, _ in os.walk(self.group, topdown=False)]
-        for folder in folders:
-            try:
-                os.rmdir(folder)
-            except OSError:
-                return False
-        return True

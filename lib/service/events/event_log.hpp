@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// service/events/event_log.hpp - the newest events, numbered, and who waits for more.
-// What is kept is bounded: a reader who comes late is told how many are gone.
+// service/events/event_log.hpp - the newest events, numbered, and the readers that wait for more.
+// The number of kept events is bounded: a late reader is told how many are gone.
 // Thread: the control thread.
 #pragma once
 

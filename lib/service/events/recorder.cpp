@@ -39,8 +39,10 @@ VmLook EventRecorder::look_at(const vm::Vm& vm, bool first) const {
   look.figures = vm.figures();
   look.automatic = autopilot_.automatic(look.name);
   if (look.automatic) look.rule = autopilot_.rule_of(look.name);
-  const bool told_why =
-      look.figures.state == vm::State::kBroken || look.figures.state == vm::State::kSetAside;
+  const vm::State state = look.figures.state;
+  const bool fails = state == vm::State::kBroken || state == vm::State::kSetAside;
+  // A VM that stays broken needs no report a second.
+  const bool told_why = fails && watcher_.is_news(look.name, state);
   if (!first && !told_why) return look;
   const vm::DeviceReport report = vm.report();
   look.reason = told_why ? reason_of(report) : std::string();

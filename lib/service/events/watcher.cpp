@@ -6,14 +6,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/guest_page.hpp"
 #include "base/size_text.hpp"
 
 namespace vballoon::service {
 namespace {
-
-std::uint64_t distance(std::uint64_t a, std::uint64_t b) {
-  return a > b ? a - b : b - a;
-}
 
 std::uint64_t actual_of(const VmLook& vm) {
   return vm.figures.actual_bytes.value_or(vm.figures.ballooned_bytes);
@@ -70,11 +67,16 @@ std::vector<News> EventWatcher::look(std::span<const VmLook> vms, Clock::time_po
   return news;
 }
 
+bool EventWatcher::is_news(std::string_view name, vm::State state) const {
+  const auto known = known_.find(name);
+  return known == known_.end() || known->second.state != state;
+}
+
 void EventWatcher::first_seen(const VmLook& vm, Known* known, std::vector<News>* news) const {
   known->target = vm.figures.target_bytes;
   known->actual = actual_of(vm);
   known->guest_known = vm.figures.guest_bytes != 0;
-  known->reached = distance(known->actual, known->target) < kNear;
+  known->reached = at_target(known->actual, known->target);
   if (round_ > 1) {
     news->push_back({vm.name, "added", "the daemon serves it from now on"});
     return;
@@ -92,7 +94,7 @@ void EventWatcher::look_at_state(const VmLook& vm, Known* known, std::vector<New
   news->push_back(news_of_state(vm));
   // Another guest, whose way to the target begins here.
   if (before == vm::State::kWaiting) {
-    known->reached = distance(actual_of(vm), vm.figures.target_bytes) < kNear;
+    known->reached = at_target(actual_of(vm), vm.figures.target_bytes);
   }
 }
 
@@ -119,7 +121,7 @@ void EventWatcher::look_at_target(const VmLook& vm, Clock::time_point now, Known
     known->moved = now;  // nobody moves
     return;
   }
-  if (distance(actual, target) < kNear) {
+  if (at_target(actual, target)) {
     const bool told = std::exchange(known->reached, true);
     // The law's targets come and go, and each was told.
     if (!told && !vm.automatic) {

@@ -20,7 +20,7 @@ namespace vballoon::service {
 struct VmLook {
   std::string name;
   vm::VmFigures figures;
-  std::string reason;                 ///< why it is broken or set aside; else empty
+  std::string reason;                 ///< why the VM is broken or set aside, where is_news()
   bool automatic = false;             ///< the law sets its target
   std::string_view rule;              ///< the law's last one for it; empty: none
   std::uint64_t restarts = 0;         ///< ends of the daemon that it has outlived
@@ -40,14 +40,15 @@ class EventWatcher {
   /// A driver that did not move for so long, and is not at its target, is stalled: as the law has
   /// it.
   static constexpr std::chrono::seconds kStalledAfter{5};
-  /// A target that is no nearer is not reached. Linux rounds a target up to a page of its own.
-  static constexpr std::uint64_t kNear = 64 << 10;
   /// So much of a balloon that the host does not have, for kStalledAfter, is told.
   static constexpr std::uint64_t kMuchKept = 64 << 20;
 
   /// @return what happened since the look before, at most one event of a kind for each VM. The
   ///         first look gives only which VMs have outlived an earlier daemon.
   [[nodiscard]] std::vector<News> look(std::span<const VmLook> vms, Clock::time_point now);
+
+  /// @return whether the next look, with the VM in this state, tells of the state.
+  [[nodiscard]] bool is_news(std::string_view name, vm::State state) const;
 
  private:
   struct Known {

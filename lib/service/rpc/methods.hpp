@@ -54,10 +54,10 @@ class Methods {
   ///         that is unknown changes nothing.
   [[nodiscard]] static bool changes(std::string_view method);
 
-  /// Who sees something happen adds it here.
+  /// The recorder adds what happened.
   [[nodiscard]] EventLog& events() noexcept { return events_; }
 
-  /// Who serves clients, or reloads, counts it here.
+  /// Sessions and the daemon count here what clients and reloads did.
   [[nodiscard]] DaemonCounters& counters() noexcept { return counters_; }
 
   /// Drops the requests that still wait, without an answer.

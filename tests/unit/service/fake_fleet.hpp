@@ -21,7 +21,10 @@ class FakeVm final : public vm::Vm {
 
   [[nodiscard]] const vm::Settings& settings() const noexcept override { return settings_; }
   [[nodiscard]] vm::VmFigures figures() const override { return shown; }
-  [[nodiscard]] vm::DeviceReport report() const override { return shown; }
+  [[nodiscard]] vm::DeviceReport report() const override {
+    ++reports;
+    return shown;
+  }
   [[nodiscard]] std::uint64_t pressure_messages() const noexcept override {
     return shown.pressure_messages;
   }
@@ -39,6 +42,7 @@ class FakeVm final : public vm::Vm {
   Result<void> readmit() override;
 
   vm::DeviceReport shown;
+  mutable unsigned reports = 0;        // that were made
   std::vector<std::uint64_t> efforts;  // as they were set
 
  private:
